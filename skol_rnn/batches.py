@@ -1,0 +1,139 @@
+"""Batches of windows for training and prediction, gathered from line features that were computed once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+
+from skol_rnn.features.lines import LineFeatures
+from skol_rnn.labels import NO_LABEL
+from skol_rnn.windows import Windows, merge_windows
+
+Inputs = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
+def window_inputs(features: LineFeatures, lines: np.ndarray) -> Inputs:
+    """Gather the network's inputs for some windows.
+
+    Parameters
+    ----------
+    features : LineFeatures
+        Features of all lines.
+    lines : ndarray of int, shape (windows, window)
+        Line indices; -1 is padding.
+
+    Returns
+    -------
+    tuple of ndarray
+        ``ids`` (windows, window, slots), ``numbers`` (windows, window, size), both zero at padding, and
+        ``mask`` (windows, window).
+    """
+    mask = lines >= 0
+    rows = np.maximum(lines, 0)
+    return features.ids[rows] * mask[..., None], features.numbers[rows] * mask[..., None], mask
+
+
+class WindowBatches(keras.utils.PyDataset):
+    """Training batches: each window once an epoch, in an order drawn anew from seed and epoch.
+
+    Parameters
+    ----------
+    features : LineFeatures
+        Features of the training lines.
+    true : ndarray of int, shape (lines,)
+        Label indices; ``NO_LABEL`` lines are in no loss.
+    n_labels : int
+        Number of labels.
+    windows : Windows
+        Windows over those lines.
+    batch_size : int
+        Windows a batch.
+    seed : int
+        Seed of the order.
+    workers : int, default 1
+        Threads that gather batches ahead.
+    """
+
+    def __init__(
+        self,
+        features: LineFeatures,
+        true: np.ndarray,
+        n_labels: int,
+        windows: Windows,
+        batch_size: int,
+        seed: int,
+        workers: int = 1,
+    ) -> None:
+        super().__init__(workers=workers)
+        self.features, self.windows, self.batch_size, self.seed = features, windows, batch_size, seed
+        # (lines + 1, labels): the last row, reached by -1, is the zero row of padding and unlabelled lines.
+        one_hot = np.zeros((len(true) + 1, n_labels), np.float32)
+        known = np.flatnonzero(true != NO_LABEL)
+        one_hot[known, true[known]] = 1.0
+        self.one_hot = one_hot
+        self.line_weights = _line_weights(windows)
+        self.start_epoch(0)
+
+    def start_epoch(self, epoch: int) -> None:
+        """Draw the order of an epoch; a resumed run draws the same one."""
+        self.epoch = epoch
+        self.order = np.random.default_rng([self.seed, epoch]).permutation(len(self.windows))
+
+    def on_epoch_end(self) -> None:
+        """Go on to the next epoch's order."""
+        self.start_epoch(self.epoch + 1)
+
+    def __len__(self) -> int:
+        return -(-len(self.windows) // self.batch_size)
+
+    def __getitem__(self, index: int) -> tuple[Inputs, np.ndarray, np.ndarray]:
+        chosen = self.order[index * self.batch_size : (index + 1) * self.batch_size]
+        lines = self.windows.lines[chosen]
+        return window_inputs(self.features, lines), self.one_hot[lines], self.line_weights[lines]
+
+
+def _line_weights(windows: Windows) -> np.ndarray:
+    """Weight each line by one over its windows, so that overlap does not count it more; mean 1 over places."""
+    coverage = windows.coverage
+    weights = coverage.sum() / max(windows.n_lines, 1) / np.maximum(coverage, 1)
+    return np.append(weights, 0.0).astype(np.float32)
+
+
+def predict_lines(
+    network: keras.Model, features: LineFeatures, windows: Windows, merge: str = "centre", batch_size: int = 256
+) -> np.ndarray:
+    """Run the network over windows and put the probabilities back together, one row a line.
+
+    Parameters
+    ----------
+    network : keras.Model
+        As :func:`skol_rnn.network.build_network` builds it.
+    features : LineFeatures
+        Features of the lines.
+    windows : Windows
+        Windows over them.
+    merge : str, default "centre"
+        See :func:`skol_rnn.windows.merge_windows`.
+    batch_size : int, default 256
+        Windows a batch; it changes speed and memory, not the result.
+
+    Returns
+    -------
+    ndarray of float64, shape (lines, labels)
+        The network's own probabilities, any tilt of weights still in them.
+    """
+    outputs = [
+        _softmax(network.predict_on_batch(window_inputs(features, windows.lines[i : i + batch_size])))
+        for i in range(0, len(windows), batch_size)
+    ]
+    n_labels = network.output_shape[-1]
+    # (windows, window, labels)
+    values = np.concatenate(outputs) if outputs else np.zeros((*windows.lines.shape, n_labels))
+    return merge_windows(values, windows, merge)
+
+
+def _softmax(logits: Any) -> np.ndarray:
+    exponents = np.exp(logits - np.max(logits, axis=-1, keepdims=True))
+    return exponents / exponents.sum(axis=-1, keepdims=True)

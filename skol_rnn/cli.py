@@ -1,0 +1,102 @@
+"""The command ``skol-rnn``: parses, calls the model, prints, and turns errors into one sentence and a status."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+
+import typer
+
+from skol_rnn.errors import SkolError
+
+OK, FAILED, USAGE, BAD_DATA, INTERRUPTED = 0, 1, 2, 3, 130
+
+app = typer.Typer(
+    name="skol-rnn",
+    help="Label every line of a document when the class that matters is a hundred times rarer than the rest.",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        names = ("skol_rnn", "tensorflow", "keras", "numpy")
+        typer.echo("  ".join(f"{name} {version(name)}" for name in names))
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print versions and stop."),
+    debug: bool = typer.Option(False, "--debug", help="Show the whole traceback of an error."),
+) -> None:
+    """Options before the command."""
+
+
+def _register() -> None:
+    # The commands import light modules only; what loads TensorFlow is imported when a command runs.
+    from skol_rnn.commands import data, demo, predict, train
+
+    for module in (train, predict, data, demo):
+        module.register(app)
+
+
+def run(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit.
+
+    Parameters
+    ----------
+    arguments : list of str, optional
+        Words after ``skol-rnn``; the process's own if not given.
+
+    Raises
+    ------
+    SystemExit
+        Always: 0, 1 for a failure, 2 for wrong usage, 3 for bad data, 130 when interrupted.
+    """
+    words = sys.argv[1:] if arguments is None else arguments
+    debug = "--debug" in words
+    # The option is taken wherever it stands, since it is added to a command line that has just failed.
+    words = (["--debug"] if debug else []) + [word for word in words if word != "--debug"]
+    sys.exit(_status(words, debug))
+
+
+def _status(words: list[str], debug: bool) -> int:
+    try:
+        status = app(args=words, standalone_mode=False)
+        return status if isinstance(status, int) else OK
+    except typer.Exit as stop:
+        return stop.exit_code
+    except typer.TyperException as error:
+        error.show()
+        return USAGE
+    except (KeyboardInterrupt, typer.Abort):
+        return _fail("Interrupted.", INTERRUPTED)
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        return _fail(*_sentence(error))
+
+
+def _sentence(error: Exception) -> tuple[str, int]:
+    message = str(error) or type(error).__name__
+    if isinstance(error, SkolError):
+        return message, BAD_DATA
+    if isinstance(error, (ValueError, TypeError)):
+        return message, USAGE
+    if isinstance(error, ImportError):
+        return message, FAILED
+    return f"{type(error).__name__}: {message} (--debug shows where)", FAILED
+
+
+def _fail(message: str, status: int) -> int:
+    typer.echo(f"skol-rnn: {message}", err=True)
+    return status
+
+
+_register()

@@ -1,0 +1,1 @@
+"""The commands of ``skol-rnn``, one module for each group of them."""

@@ -1,0 +1,101 @@
+"""What several commands share: paths as arguments, JSON on standard output, a quiet TensorFlow."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from skol_rnn.documents import Corpus
+    from skol_rnn.model import RNNSkolModel
+
+Paths = Annotated[list[str], typer.Argument(help="Files, folders or globs.", show_default=False)]
+ModelPath = Annotated[Path, typer.Argument(help="A saved model, folder or file.", show_default=False)]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output and nothing else there.")]
+Strict = Annotated[bool, typer.Option("--strict", help="Refuse files with damaged markup instead of repairing them.")]
+InputFormat = Annotated[
+    str | None, typer.Option("--input-format", help="Read all files as yedda, text, jsonl, csv or parquet.")
+]
+
+
+def print_json(value: Any) -> None:
+    """Print a value as JSON, with null for what JSON has no number for."""
+    typer.echo(json.dumps(_finite(value), indent=1, ensure_ascii=False, default=lambda v: v.tolist()))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(v) for key, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(v) for v in value]
+    return None if isinstance(value, float) and not abs(value) < float("inf") else value
+
+
+def say(message: str) -> None:
+    """Tell the person at the terminal; standard output is for results."""
+    typer.echo(message, err=True)
+
+
+def names(text: str | None) -> list[str] | None:
+    """Split ``A,B,C``."""
+    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
+
+
+def read(paths: list[str], input_format: str | None = None, strict: bool = False) -> Corpus:
+    """Read documents and tell what was left out and how much was repaired."""
+    from skol_rnn.formats import read_documents
+
+    corpus = read_documents(paths, format=input_format, strict=strict)
+    for path, reason in corpus.skipped:
+        say(f"left out {path}: {reason}")
+    return corpus
+
+
+def load(path: Path) -> RNNSkolModel:
+    """Load a model without TensorFlow's messages."""
+    with quiet_tensorflow():
+        from skol_rnn.model import load_model
+
+        return load_model(path)
+
+
+@contextlib.contextmanager
+def quiet_tensorflow() -> Iterator[None]:
+    """Keep what TensorFlow's libraries print while they load off the terminal, unless they fail.
+
+    Those lines are written to file descriptor 2 before any log level is read, so they are caught there.
+    A log level that the user has set is left alone, and then nothing is caught.
+    """
+    if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
+        yield
+        return
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as caught:
+        os.dup2(caught.fileno(), 2)
+        try:
+            _first_use()
+            yield
+        except BaseException:
+            caught.seek(0)
+            os.write(kept, caught.read())
+            raise
+        finally:
+            sys.stderr.flush()
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
+def _first_use() -> None:
+    import keras
+
+    keras.ops.zeros(1)  # the devices are looked for, and complained of, at the first operation

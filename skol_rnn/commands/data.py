@@ -1,0 +1,119 @@
+"""``skol-rnn weights``, ``validate`` and ``convert``: what is done with documents alone; no TensorFlow."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from skol_rnn.commands.common import InputFormat, Json, Paths, Strict, names, print_json, read, say
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from skol_rnn.documents import Corpus
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(weights)
+    app.command()(validate)
+    app.command()(convert)
+
+
+def weights(
+    paths: Paths,
+    labels: Annotated[str | None, typer.Option(help="Labels to keep, A,B,C.", show_default=False)] = None,
+    other: Annotated[str, typer.Option(help="Label of the lines whose own is not kept.")] = "Misc",
+    alpha: Annotated[float, typer.Option(help="Exponent of smoothed weights.")] = 0.5,
+    input_format: InputFormat = None,
+    json: Json = False,
+) -> None:
+    """Count the labels and show the class weights that each strategy would give."""
+    from skol_rnn.class_weights import STRATEGIES, class_weight_strategy
+    from skol_rnn.distribution import distribution_table
+
+    frame = _distribution(read(paths, input_format), names(labels), other)
+    counts = frame["count"].to_numpy()
+    by_strategy = {
+        name: dict(zip(frame["label"], class_weight_strategy(name, counts, alpha=alpha).tolist(), strict=True))
+        for name in STRATEGIES
+    }
+    if json:
+        print_json({"labels": frame.to_dict("records"), "weights": by_strategy})
+        return
+    Console().print(distribution_table(frame, by_strategy))
+
+
+def _distribution(corpus: Corpus, keep: list[str] | None, other: str) -> pd.DataFrame:
+    from skol_rnn.documents import collapse_labels
+    from skol_rnn.distribution import label_distribution
+    from skol_rnn.errors import DataError
+
+    table = corpus.table
+    column = collapse_labels(table["label"], keep, other) if keep else table["label"]
+    frame = label_distribution(column, table["doc_id"])
+    if frame.empty:
+        raise DataError("No line has a label: give annotated documents.")
+    return frame
+
+
+def validate(paths: Paths, input_format: InputFormat = None, strict: Strict = False, json: Json = False) -> None:
+    """Read documents and print what was found: lines, labels, repairs, and files left out and why."""
+    corpus = read(paths, input_format, strict)
+    table = corpus.table
+    labels = Counter(label if isinstance(label, str) else None for label in table["label"])
+    if json:
+        print_json(_findings(corpus, labels))
+        return
+    console = Console(soft_wrap=True, highlight=False)
+    console.print(f"{len(corpus):,} documents, {len(table):,} lines, {len(corpus.repairs):,} repairs")
+    shares = Table("label", "lines", "share")
+    for label, count in labels.most_common():
+        shares.add_row(label or "(no label)", f"{count:,}", f"{count / max(len(table), 1):.2%}")
+    console.print(shares)
+    for repair in corpus.repairs:
+        console.print(f"{repair.path}:{repair.line}: {repair.kind}: {repair.detail}", markup=False)
+
+
+def _findings(corpus: Corpus, labels: Counter[str | None]) -> dict[str, Any]:
+    return {
+        "documents": len(corpus),
+        "lines": len(corpus.table),
+        "labels": {label or "": count for label, count in labels.most_common()},
+        "repairs": [vars(repair) for repair in corpus.repairs],
+        "left_out": [{"path": path, "reason": reason} for path, reason in corpus.skipped],
+    }
+
+
+def convert(
+    paths: Paths,
+    out: Annotated[Path, typer.Option(help="Folder for the converted documents.")],
+    to: Annotated[str, typer.Option(help="yedda, text, jsonl, csv or parquet.")],
+    labels: Annotated[str | None, typer.Option(help="Labels to keep, A,B,C.", show_default=False)] = None,
+    other: Annotated[str, typer.Option(help="Label of the lines whose own is not kept.")] = "Misc",
+    input_format: InputFormat = None,
+    strict: Strict = False,
+    json: Json = False,
+) -> None:
+    """Write documents in another format; text and labels stay as they are unless --labels collapses them."""
+    from skol_rnn.documents import collapse_labels
+    from skol_rnn.formats import write_documents
+
+    corpus = read(paths, input_format, strict)
+    by_document = None
+    if keep := names(labels):
+        by_document = {
+            document.doc_id: collapse_labels(document.labels, keep, other)
+            for document in corpus
+            if document.labels is not None
+        }
+    written = write_documents(corpus, out, format=to, labels_by_doc=by_document)
+    if json:
+        print_json({"files": [str(path) for path in written]})
+        return
+    say(f"{len(written)} documents written to {out}")

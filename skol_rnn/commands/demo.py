@@ -1,0 +1,72 @@
+"""``skol-rnn demo``: the main job on the bundled sample, from annotated files to scores and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+from skol_rnn.commands.common import quiet_tensorflow
+
+if TYPE_CHECKING:
+    from skol_rnn.documents import Corpus
+    from skol_rnn.model import RNNSkolModel
+    from skol_rnn.scores import Evaluation
+
+IMPORTANT = ("Nomenclature", "Description")
+SEED_WEIGHTS = {"Nomenclature": 100.0, "Description": 10.0, "Misc": 0.1}
+WEIGHTINGS = (("no weights", None), ("100 / 10 / 0.1", SEED_WEIGHTS), ("smoothed", "smoothed"))
+DECISIONS = ("argmax", "corrected", "tuned")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(demo)
+
+
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for the sample, the model and the labelled files.")] = Path("demo-output"),
+    epochs: Annotated[int, typer.Option(help="Epochs of each of the three trainings.")] = 6,
+) -> None:
+    """Train on the sample under three weightings, score on documents not trained on, and label those."""
+    from skol_rnn.datasets import sample_corpus
+    from skol_rnn.formats import read_documents, write_documents
+    from skol_rnn.report import comparison_table
+
+    console = Console(highlight=False)
+    sample = sample_corpus(out / "sample")
+    training, test = read_documents(sample / "train"), read_documents(sample / "test")
+    console.print(
+        f"Sample: {len(training)} documents to train on ({len(training.table):,} lines), {len(test)} to score on "
+        f"({len(test.table):,} lines). Labels: Nomenclature, Description, and Misc for the rest.\n"
+    )
+    with quiet_tensorflow():
+        from skol_rnn.model import RNNSkolModel  # noqa: F401  # its messages belong to no training
+    rows: list[tuple[str, Evaluation]] = []
+    for name, weights in WEIGHTINGS:
+        console.rule(f"weights: {name}")
+        model = _trained(training, weights, epochs)
+        rows += ((f"{name}, {decision}", scores) for decision, scores in _by_decision(model, test))
+    console.rule("documents not trained on")
+    console.print(comparison_table(rows, IMPORTANT))
+    console.print("The last of these by class:", rows[-1][1])
+    model.save(out / "model")
+    predictions = model.predict(test)
+    labels = {name: part["predicted_label"].tolist() for name, part in predictions.groupby("doc_id", sort=False)}
+    written = write_documents(test, out / "labelled", format="yedda", labels_by_doc=labels)
+    console.print(f"Model in {out / 'model'}, {len(written)} labelled documents in {out / 'labelled'}", soft_wrap=True)
+
+
+def _trained(training: Corpus, weights: Any, epochs: int) -> RNNSkolModel:
+    from skol_rnn.model import RNNSkolModel
+
+    model = RNNSkolModel(class_weights=weights, epochs=epochs, important=IMPORTANT, validation_fraction=0.2)
+    return model.fit(training, labels=IMPORTANT, other="Misc")
+
+
+def _by_decision(model: RNNSkolModel, test: Corpus) -> Iterator[tuple[str, Evaluation]]:
+    for decision in DECISIONS:
+        yield decision, model.set_params(decision=decision).evaluate(test)

@@ -1,0 +1,118 @@
+"""``skol-rnn predict``, ``evaluate`` and ``info``: what is done with a trained model."""
+
+from __future__ import annotations
+
+import json as json_module
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from skol_rnn.commands.common import InputFormat, Json, ModelPath, Paths, Strict, _finite, load, print_json, read, say
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(predict)
+    app.command()(evaluate)
+    app.command()(info)
+
+
+def predict(
+    model: ModelPath,
+    paths: Paths,
+    out: Annotated[Path, typer.Option(help="Folder for the labelled documents.")],
+    output_format: Annotated[str, typer.Option("--format", help="yedda, jsonl, csv or parquet.")] = "yedda",
+    decision: Annotated[str | None, typer.Option(help="corrected, argmax or tuned; the model's own if not given.")] = None,
+    input_format: InputFormat = None,
+    strict: Strict = False,
+    json: Json = False,
+) -> None:
+    """Label every line of plain or annotated documents; labels that they have are not looked at."""
+    from skol_rnn.formats import write_documents
+
+    corpus = read(paths, input_format, strict)
+    labeller = load(model)
+    if decision:
+        labeller.set_params(decision=decision)._check_parameters()
+    rows = labeller.predict(corpus)
+    by_document = dict(list(rows.groupby("doc_id", sort=False)))
+    labels = {name: part["predicted_label"].tolist() for name, part in by_document.items()}
+    probabilities = {name: part["probabilities"].tolist() for name, part in by_document.items()}
+    written = write_documents(
+        corpus, out, format=output_format, labels_by_doc=labels, probabilities=probabilities
+    )
+    counts = rows["predicted_label"].value_counts().to_dict()
+    if json:
+        print_json({"files": [str(path) for path in written], "lines": len(rows), "labels": counts})
+        return
+    told = ", ".join(f"{label} {count:,}" for label, count in counts.items())
+    say(f"{len(rows):,} lines of {len(written)} documents labelled in {out}: {told}")
+
+
+def evaluate(
+    model: ModelPath,
+    paths: Paths,
+    json_file: Annotated[Path | None, typer.Option("--json", help="File for the scores as JSON; - for standard output.")] = None,
+    decision: Annotated[str | None, typer.Option(help="corrected, argmax or tuned; the model's own if not given.")] = None,
+    html: Annotated[Path | None, typer.Option(help="File for a report as one HTML page.")] = None,
+    input_format: InputFormat = None,
+    strict: Strict = False,
+) -> None:
+    """Predict annotated documents and print precision, recall, F1, loss and support of each class."""
+    from skol_rnn.documents import write_atomically
+
+    corpus = read(paths, input_format, strict)
+    labeller = load(model)
+    if decision:
+        labeller.set_params(decision=decision)._check_parameters()
+    evaluation = labeller.evaluate(corpus)
+    scores = evaluation.to_dict()
+    per_document = {name: part.to_dict() for name, part in evaluation.per_document}
+    whole = {**scores, "decision": labeller.decision, "documents": per_document}
+    if html:
+        from skol_rnn.report_html import to_html
+
+        write_atomically(html, to_html(evaluation, title=f"{model.name} on {len(per_document)} documents").encode())
+    if str(json_file) == "-":
+        print_json(whole)
+        return
+    if json_file:
+        text = json_module.dumps(_finite(whole), indent=1, ensure_ascii=False, default=lambda v: v.tolist())
+        write_atomically(json_file, f"{text}\n".encode())
+    Console().print(evaluation)
+
+
+def info(model: ModelPath, json: Json = False) -> None:
+    """Show what a saved model is: labels, weights, sizes, parameters and scores; loads no TensorFlow."""
+    from skol_rnn.bundle import load_bundle
+
+    bundle = load_bundle(model)
+    state = bundle.state
+    decision = {name: array.tolist() for name, array in bundle.decision.items()}
+    if json:
+        print_json({**state, **decision})
+        return
+    console = Console()
+    console.print(f"{model}: {state['name']}, written by skol_rnn {state['skol_rnn_version']}", highlight=False)
+    labels = Table("label", "training lines", "weight", "offset")
+    for row in zip(state["labels"], decision["counts"], decision["weights"], decision["offsets"], strict=True):
+        labels.add_row(row[0], f"{row[1]:,}", f"{row[2]:.4f}", f"{row[3]:+.4f}")
+    console.print(labels)
+    size = sum(array.size for array in bundle.network.values())
+    console.print(f"features {state['features']['name']}, {size:,} weights in the network", highlight=False)
+    console.print(_history(state))
+    parameters = "  ".join(f"{key}={value!r}" for key, value in state["parameters"].items())
+    console.print(parameters, highlight=False)
+
+
+def _history(state: dict[str, Any]) -> Table:
+    table = Table("epoch", "loss", *[f"{label} F1" for label in state["labels"]], "important F1")
+    history = state["history"]
+    for epoch, loss in enumerate(history.get("loss", [])):
+        f1 = [history[key][epoch] for label in state["labels"] if (key := f"val_f1/{label}") in history]
+        scores = [*f1, history["val_important_f1"][epoch]] if f1 else []
+        table.add_row(str(epoch + 1), f"{loss:.4f}", *[f"{score:.4f}" for score in scores])
+    return table

@@ -1,0 +1,195 @@
+"""``skol-rnn train``."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from skol_rnn.commands.common import InputFormat, Json, Paths, Strict, names, print_json, quiet_tensorflow, read
+from skol_rnn.errors import DataError
+from skol_rnn.labels import suggestion
+
+Integer = int | None
+Number = float | None
+Text = str | None
+
+MODEL_OPTIONS = (
+    "input_size",
+    "hidden_size",
+    "num_layers",
+    "dropout",
+    "window_size",
+    "stride",
+    "prediction_stride",
+    "prediction_batch_size",
+    "batch_size",
+    "epochs",
+    "num_workers",
+    "features",
+    "features_col",
+    "label_col",
+    "line_no_col",
+    "verbosity",
+    "name",
+    "weight_alpha",
+    "decision",
+    "monitor",
+    "patience",
+    "validation_fraction",
+    "learning_rate",
+    "feature_dropout",
+    "line_size",
+    "merge",
+)
+"""Parameters of ``RNNSkolModel`` that are options as they are; the rest have a form of their own."""
+OTHER_SETTINGS = ("class_weights", "focal_labels", "important", "labels", "other", "random_state")
+"""What a configuration file may hold beside :data:`MODEL_OPTIONS`."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(train)
+
+
+def _option(text: str) -> Any:
+    return typer.Option(help=text, show_default=False)
+
+
+def train(
+    context: typer.Context,
+    paths: Paths,
+    out: Annotated[Path, typer.Option(help="Where the model goes: a folder, or a file ending in .skol or .zip.")],
+    labels: Annotated[Text, _option("Labels to learn, A,B,C; all that occur if not given.")] = None,
+    other: Annotated[Text, _option("Label of all other lines, say Misc.")] = None,
+    dev: Annotated[list[str] | None, _option("Documents that choose the best epoch; repeatable.")] = None,
+    important: Annotated[Text, _option("Labels that count, A,B; all but the most frequent if not given.")] = None,
+    class_weights: Annotated[Text, _option("Weights by label, A=10,B=5.")] = None,
+    weights: Annotated[Text, _option("Weights by strategy: smoothed (the default), inverse, balanced or none.")] = None,
+    focal_labels: Annotated[Text, _option("Labels whose soft F1 the loss adds, A,B; not with weights.")] = None,
+    config: Annotated[Path | None, _option("TOML file of these settings; options on the line win.")] = None,
+    seed: Annotated[Integer, _option("Seed of everything random (default: 0).")] = None,
+    checkpoint: Annotated[Path | None, _option("File written after each epoch; training goes on from it.")] = None,
+    input_size: Annotated[Integer, _option("Length of a line's vector (default: 64 for hashed features).")] = None,
+    hidden_size: Annotated[Integer, _option("LSTM units in each direction (default: 96).")] = None,
+    num_layers: Annotated[Integer, _option("Stacked BiLSTM layers (default: 2).")] = None,
+    dropout: Annotated[Number, _option("Share of activations left out in training (default: 0.3).")] = None,
+    window_size: Annotated[Integer, _option("Lines in a window (default: 15).")] = None,
+    stride: Annotated[Integer, _option("Lines from window to window in training (default: a third of the window).")] = None,
+    prediction_stride: Annotated[Integer, _option("The same in prediction (default: a third of the window).")] = None,
+    prediction_batch_size: Annotated[Integer, _option("Windows predicted at a time (default: 256).")] = None,
+    batch_size: Annotated[Integer, _option("Windows in a training batch (default: 64).")] = None,
+    epochs: Annotated[Integer, _option("Passes over the training windows, at most (default: 4).")] = None,
+    num_workers: Annotated[Integer, _option("Threads that gather batches (default: 1).")] = None,
+    features: Annotated[Text, _option("hashed (the default), tfidf, word2vec, fasttext, doc2vec or vectors.")] = None,
+    features_col: Annotated[Text, _option("Column of ready vectors (default: features).")] = None,
+    label_col: Annotated[Text, _option("Column of labels in tables (default: label).")] = None,
+    line_no_col: Annotated[Text, _option("Column of line numbers in tables (default: line_number).")] = None,
+    verbosity: Annotated[Integer, _option("0 silent, 1 an epoch a line, 2 every warning (default: 1).")] = None,
+    name: Annotated[Text, _option("Name of the model (default: RNN_BiLSTM).")] = None,
+    weight_alpha: Annotated[Number, _option("Exponent of smoothed weights (default: 0.5).")] = None,
+    decision: Annotated[Text, _option("corrected (the default), argmax or tuned.")] = None,
+    monitor: Annotated[Text, _option("Score that chooses the epoch (default: important_f1).")] = None,
+    patience: Annotated[Integer, _option("Epochs without a better score before training stops (default: 2).")] = None,
+    validation_fraction: Annotated[Number, _option("Share of lines held out without --dev (default: 0.1).")] = None,
+    learning_rate: Annotated[Number, _option("Where Adam's cosine schedule starts (default: 0.001).")] = None,
+    feature_dropout: Annotated[Number, _option("Share of hashed features left out in training (default: 0.5).")] = None,
+    line_size: Annotated[Integer, _option("Units between features and LSTM (default: 128).")] = None,
+    merge: Annotated[Text, _option("centre (the default), mean or most_context.")] = None,
+    input_format: InputFormat = None,
+    strict: Strict = False,
+    json: Json = False,
+) -> None:
+    """Train a model on annotated documents and save it."""
+    if class_weights and weights:
+        raise typer.BadParameter("give --class-weights or --weights, not both.")
+    settings = _read_config(config)
+    settings |= {key: context.params[key] for key in MODEL_OPTIONS if context.params[key] is not None}
+    given = {
+        "labels": names(labels),
+        "other": other,
+        "important": names(important),
+        "focal_labels": names(focal_labels),
+        "class_weights": parse_weights(class_weights) if class_weights else weights,
+        "random_state": seed,
+    }
+    settings |= {key: value for key, value in given.items() if value is not None}
+    if settings.get("class_weights") == "none":
+        settings["class_weights"] = None
+    corpus = read(paths, input_format, strict)
+    validation = read(dev, input_format, strict) if dev else None
+    with contextlib.redirect_stdout(sys.stderr) if json else contextlib.nullcontext():
+        model = _fit(corpus, validation, settings, checkpoint)
+        model.save(out)
+        if not dev and model.validation_documents_:
+            typer.echo("Held out to choose the best epoch: " + ", ".join(model.validation_documents_))
+        typer.echo(f"Saved {out}")
+    if json:
+        held_out = {"validation_documents": model.validation_documents_, "history": model.history_}
+        print_json({"model": str(out), "labels": model.labels_, "parameters": model.get_params(), **held_out})
+
+
+def _fit(corpus: Any, validation: Any, settings: dict[str, Any], checkpoint: Path | None) -> Any:
+    labels, other = settings.pop("labels", None), settings.pop("other", None)
+    found = set(corpus.table["label"].dropna())
+    for label in labels or ():
+        if label not in found and label != other:
+            raise DataError(f"No document has the label {label!r} of --labels.{suggestion(label, found)}")
+    with quiet_tensorflow():
+        from skol_rnn.model import RNNSkolModel
+    model = RNNSkolModel(**settings)
+    return model.fit(corpus, labels=labels, other=other, validation=validation, checkpoint=checkpoint)
+
+
+def _read_config(path: Path | None) -> dict[str, Any]:
+    if path is None:
+        return {}
+    try:
+        settings = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise DataError(f"{path} cannot be read as a configuration ({error}).") from error
+    allowed = (*MODEL_OPTIONS, *OTHER_SETTINGS)
+    for key in settings:
+        if key not in allowed:
+            raise DataError(f"{path}: unknown setting {key!r}.{suggestion(key, allowed)}")
+    return settings
+
+
+def parse_weights(text: str) -> dict[str, float]:
+    """Read weights by label.
+
+    Parameters
+    ----------
+    text : str
+        ``A=10,B=5``.
+
+    Returns
+    -------
+    dict of str to float
+        The weights.
+
+    Raises
+    ------
+    typer.BadParameter
+        If a part is not ``label=number``.
+
+    Examples
+    --------
+    >>> parse_weights("Nomenclature=100,Misc=0.1")
+    {'Nomenclature': 100.0, 'Misc': 0.1}
+    """
+    parsed: dict[str, float] = {}
+    for part in text.split(","):
+        # The last "=" counts: a label may hold one.
+        label, equals, number = part.rpartition("=")
+        try:
+            parsed[label.strip()] = float(number)
+        except ValueError:
+            equals = ""
+        if not equals or not label.strip():
+            raise typer.BadParameter(f"--class-weights wants Label=number,Label=number, but holds {part!r}.")
+    return parsed

@@ -1,0 +1,159 @@
+"""Download the public annotated journals, file by file, with checksums and a cache."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
+from types import ModuleType
+from typing import Any
+
+from skol_rnn.datasets.journal import cache_folder, replace_file
+from skol_rnn.errors import DataError
+
+BASE_URL = "https://raw.githubusercontent.com/piggyatbaqaqi/skol/main/data/annotated/journals/"
+"""Where the annotators publish the journals; a branch can change: a commit's hash in place of ``main`` never does."""
+
+SUMS = "SHA256SUMS"
+"""File in the download folder that remembers checksums, in the form that ``sha256sum --check`` reads."""
+
+JOURNAL_FILES: tuple[str, ...] = (
+    "Mycologia/Vol41/2015.28594.Mycologia-Vol-xli-1949_text.txt.ann",
+    *(f"Mycotaxon/Vol{volume:03d}/n1.txt.ann" for volume in range(54, 59)),
+    *(f"Mycotaxon/Vol117/s{part}.txt.ann" for part in range(1, 50)),
+    *(f"Mycotaxon/Vol118/s{part}.txt.ann" for part in range(1, 55)),
+    *(f"Mycotaxon/Vol119/s{part}.txt.ann" for part in range(1, 62)),
+    *(f"Persoonia/Vol{volume:03d}/n{part}.txt.ann" for volume in range(16, 19) for part in range(1, 5)),
+    *(f"Persoonia/Vol019/s{part}.txt.ann" for part in range(1, 9)),
+)
+"""Names of the 190 annotated files below `BASE_URL`."""
+
+
+def download_journals(
+    folder: str | Path | None = None,
+    *,
+    base_url: str = BASE_URL,
+    registry: Mapping[str, str | None] | None = None,
+    timeout: float = 60.0,
+) -> Path:
+    """Download annotated journals (Mycologia, Mycotaxon, Persoonia), or any files of your own server.
+
+    A file that is there already, with the right checksum, is not downloaded again; one that was changed on disk is.
+    For a file without a checksum in ``registry`` the SHA-256 of the first download is written to ``SHA256SUMS`` in
+    the folder, and from then on the file must have it: the first download is taken on trust. None of the default
+    files has a checksum, because their authors publish none.
+
+    The licence of the journals is not stated: the repository they come from declares MIT for its software, holds no
+    licence for the volumes, and the printed text belongs to the publishers. Ask them before you pass files on.
+
+    Parameters
+    ----------
+    folder : str or Path, optional
+        Where the files go, by default ``journals`` in `cache_folder`. Folders in the names are kept.
+    base_url : str, optional
+        Address that the names are appended to.
+    registry : mapping of str to (str or None), optional
+        File name to SHA-256 (or ``"md5:..."`` and the like), or None for one not known. By default `JOURNAL_FILES`
+        without checksums. A ``.zip`` file is unpacked into a folder of its name beside it.
+    timeout : float, default=60.0
+        Seconds to wait for the server before giving up.
+
+    Returns
+    -------
+    Path
+        The folder, for ``read_documents``.
+
+    Raises
+    ------
+    ImportError
+        If pooch is not installed.
+    ValueError
+        If the registry is empty or a name would leave the folder.
+    DataError
+        If a file cannot be had, its checksum is wrong, or an archive is damaged. Files fetched before it stay, and the
+        next call goes on from there.
+
+    Examples
+    --------
+    >>> folder = download_journals("journals", registry={"Mycotaxon/Vol117/s1.txt.ann": None})  # doctest: +SKIP
+    """
+    pooch = _import_pooch()
+    hashes = dict.fromkeys(JOURNAL_FILES) if registry is None else dict(registry)
+    _check_names(hashes)
+    folder = cache_folder() / "journals" if folder is None else Path(folder)
+    known = _read_sums(folder / SUMS)
+    store = pooch.create(
+        path=folder,
+        base_url=base_url.rstrip("/") + "/",
+        registry={name: given or known.get(name) for name, given in hashes.items()},
+        retry_if_failed=1,
+    )
+    for name in hashes:
+        path = _fetch(store, name, pooch.HTTPDownloader(timeout=timeout))
+        known[name] = pooch.file_hash(str(path))
+        lines = [f"{digest}  {file}\n" for file, digest in sorted(known.items())]
+        replace_file(folder / SUMS, "".join(lines).encode("utf-8"))
+    return folder
+
+
+def _import_pooch() -> ModuleType:
+    try:
+        import pooch
+    except ImportError:
+        raise ImportError("Downloading needs pooch: install it with pip install 'skol_rnn[data]'.") from None
+    return pooch
+
+
+def _check_names(names: Mapping[str, str | None]) -> None:
+    if not names:
+        raise ValueError("registry is empty: give file names, or leave it out for all journals.")
+    for name in names:
+        path = PurePosixPath(name)
+        # A backslash or colon leads out of the folder on Windows, a line break would forge an entry in SUMS.
+        if not name or path.is_absolute() or ".." in path.parts or set(name) & set("\\:\r\n") or name == SUMS:
+            raise ValueError(f"registry names a file {name!r}: use names relative to the folder, without '..'.")
+
+
+def _read_sums(path: Path) -> dict[str, str]:
+    if not path.is_file():
+        return {}
+    known = {}
+    for i, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        digest, separator, name = line.partition("  ")
+        if not separator or len(digest) != 64:
+            raise DataError(f"{path}, line {i}: not a SHA-256 sum and a name; remove the file to record the sums anew.")
+        known[name] = digest
+    return known
+
+
+def _fetch(store: Any, name: str, downloader: Any) -> Path:
+    """Return the path of one file, downloaded if need be."""
+    processor = partial(_unpack, name) if name.endswith(".zip") else None
+    try:
+        store.fetch(name, processor=processor, downloader=downloader)
+    except zipfile.BadZipFile as error:
+        raise DataError(f"{name} from {store.base_url} is not a readable archive ({error}).") from error
+    except ValueError as error:
+        raise DataError(
+            f"{name} from {store.base_url} does not have the expected checksum, so it was not kept ({error}) "
+            f"If you trust the new file, correct the registry or remove its line from {store.path / SUMS}."
+        ) from error
+    except OSError as error:
+        raise DataError(f"{name} could not be downloaded from {store.base_url}: {error}") from error
+    return Path(store.path) / name
+
+
+def _unpack(name: str, path: str, action: str, store: Any) -> str:
+    """Unpack an archive into a folder of its name: complete, or not at all."""
+    target = Path(path).with_suffix("")
+    if action == "fetch" and target.is_dir():
+        return path
+    with TemporaryDirectory(dir=target.parent, prefix=".unpack-") as scratch:
+        with zipfile.ZipFile(path) as archive:
+            archive.extractall(Path(scratch) / "new")
+        if target.exists():
+            target.rename(Path(scratch) / "old")
+        (Path(scratch) / "new").rename(target)
+    return path

@@ -1,0 +1,23 @@
+"""Errors that a user can cause and mend; the command line turns each into one sentence and an exit status."""
+
+from __future__ import annotations
+
+
+class SkolError(Exception):
+    """Base of the errors this package raises on purpose."""
+
+
+class DataError(SkolError, ValueError):
+    """A document, table or file cannot be used as it is; the message names it and says what to do."""
+
+
+class BundleError(DataError):
+    """A saved model is damaged, foreign or newer than this package."""
+
+
+class NotTrainedError(SkolError, ValueError, AttributeError):
+    """A model was asked to predict or save before ``fit``.
+
+    It is a ValueError and an AttributeError, as scikit-learn's ``NotFittedError`` is, so that
+    callers who catch either keep working, without importing scikit-learn here.
+    """

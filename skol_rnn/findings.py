@@ -1,0 +1,150 @@
+"""What the averages of an evaluation hide, said in words with figures and with what to try."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from skol_rnn.labels import LabelSet
+
+if TYPE_CHECKING:
+    from skol_rnn.scores import Evaluation
+
+SHARE_FACTOR = 2.0
+"""A predicted share this many times the true share, or this many times below it, is worth a sentence."""
+SHARE_MIN_COUNT = 20
+"""Counts, true or predicted, below which a share says nothing."""
+
+
+def findings(evaluation: Evaluation) -> list[str]:
+    """Find what should not be overlooked in an evaluation.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+        Counts and scores.
+
+    Returns
+    -------
+    list of str
+        One sentence each: nothing counted; only one class predicted, or else each class never predicted though
+        it has support; each class of at least ``SHARE_MIN_COUNT`` true or predicted lines whose predicted share
+        is more than ``SHARE_FACTOR`` times off its true share; missing predictions and probabilities.
+
+    Examples
+    --------
+    >>> from skol_rnn.evaluation import evaluate_labels
+    >>> from skol_rnn.labels import LabelSet
+    >>> print(evaluate_labels([0, 0, 1], [0, 0, 0], LabelSet(("Misc", "Nomenclature"))).warnings()[0])
+    Only one class is predicted: all 3 lines got 'Misc', and 'Nomenclature' (1 line) is never found; \
+train for more epochs, or set class_weights="smoothed".
+    """
+    if not evaluation.support.any():
+        return [f"Nothing was scored: no {evaluation.unit} has a true label; give data with a label column."]
+    return _collapse(evaluation) + _shares(evaluation) + _missing(evaluation)
+
+
+def weight_findings(
+    weights: Sequence[float] | np.ndarray, counts: Sequence[int] | np.ndarray, labels: LabelSet
+) -> list[str]:
+    """Find class weights far beyond what the counts call for.
+
+    Parameters
+    ----------
+    weights : sequence of float, shape (K,)
+        Weights of the labels.
+    counts : sequence of int, shape (K,)
+        Lines of each label in the training documents.
+    labels : LabelSet
+        The K labels.
+
+    Returns
+    -------
+    list of str
+        One sentence for each label whose weight, as a multiple of the most frequent label's, is more than
+        ``SHARE_FACTOR`` times the number of times it is rarer.
+
+    Examples
+    --------
+    >>> weight_findings([1.0, 500.0], [1000, 100], LabelSet(("Misc", "Nomenclature")))[0]
+    "'Nomenclature' weighs 500.0 times as much as 'Misc' but is only 10.0 times rarer, so it will be \
+predicted far too often; try a weight ratio of at most 10.0."
+    """
+    weight, number = np.asarray(weights, dtype=np.float64), np.asarray(counts, dtype=np.float64)
+    majority = int(np.argmax(number))
+    sentences = []
+    for i in np.flatnonzero(
+        (number > 0) & (weight > SHARE_FACTOR * weight[majority] * number.max() / np.maximum(number, 1))
+    ):
+        rarer = number[majority] / number[i]
+        ratio = f"{weight[i] / weight[majority]:,.1f} times as much as" if weight[majority] else "infinitely more than"
+        sentences.append(
+            f"{labels.names[i]!r} weighs {ratio} {labels.names[majority]!r} but is only {rarer:,.1f} times rarer, "
+            f"so it will be predicted far too often; try a weight ratio of at most {rarer:,.1f}."
+        )
+    return sentences
+
+
+def _count(number: int, unit: str) -> str:
+    return f"{number:,} {unit}" if number == 1 else f"{number:,} {unit}s"
+
+
+def _collapse(evaluation: Evaluation) -> list[str]:
+    counts = list(zip(evaluation.labels, evaluation.support.tolist(), evaluation.predicted.tolist(), strict=True))
+    given = [(name, predicted) for name, _, predicted in counts if predicted]
+    lost = [
+        (name, _count(support, evaluation.unit)) for name, support, predicted in counts if support and not predicted
+    ]
+    if len(given) == 1 and lost:
+        name, number = given[0]
+        never = ", ".join(f"{label!r} ({count})" for label, count in lost)
+        return [
+            f"Only one class is predicted: all {_count(number, evaluation.unit)} got {name!r}, and {never} "
+            f"{'is' if len(lost) == 1 else 'are'} never found; "
+            'train for more epochs, or set class_weights="smoothed".'
+        ]
+    return [
+        f"{name!r} is never predicted though it has {count}; give it a larger class weight, oversample the "
+        'documents that hold it, or predict with decision="tuned".'
+        for name, count in lost
+    ]
+
+
+def _shares(evaluation: Evaluation) -> list[str]:
+    sentences = []
+    shares = zip(evaluation.true_share.tolist(), evaluation.predicted_share.tolist(), strict=True)
+    for i, (true, predicted) in enumerate(shares):
+        number = max(evaluation.support[i], evaluation.predicted[i])
+        # A class never predicted has its own sentence; repeating it here would bury the others.
+        if predicted == 0 or number < SHARE_MIN_COUNT:
+            continue
+        if predicted > SHARE_FACTOR * true:
+            advice = 'lower its class weight, or predict with decision="corrected"'
+        elif true > SHARE_FACTOR * predicted:
+            advice = 'raise its class weight, or predict with decision="tuned"'
+        else:
+            continue
+        name = evaluation.labels.names[i]
+        sentences.append(
+            f"{name!r} is {predicted:.2%} of the predictions but {true:.2%} of the true {evaluation.unit}s "
+            f"({evaluation.predicted[i]:,} against {evaluation.support[i]:,}); {advice}."
+        )
+    return sentences
+
+
+def _missing(evaluation: Evaluation) -> list[str]:
+    total = _count(int(evaluation.support.sum()), evaluation.unit)
+    sentences = []
+    if gone := int(evaluation.missing.sum()):
+        sentences.append(
+            f"{gone:,} of {total} got no prediction and are counted as errors; "
+            "check that every document was passed to predict and that the rows are aligned."
+        )
+    if gone := evaluation.missing_probabilities:
+        sentences.append(
+            f"{gone:,} of {total} got no probabilities and are charged the largest loss; "
+            "check that every document was passed to predict_proba."
+        )
+    return sentences

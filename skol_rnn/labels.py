@@ -1,0 +1,179 @@
+"""The ordered set of labels: names to indices and back, and the nearest name to a misspelt one."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+NO_LABEL = -1
+"""Index of padding and of lines without a label; it never reaches loss, gradient or metric."""
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """Say which known name a misspelt one was meant to be.
+
+    Parameters
+    ----------
+    name : str
+        The name that is not known.
+    known : iterable of str
+        The names that are.
+
+    Returns
+    -------
+    str
+        ``" Did you mean 'X'?"`` with a leading space, or ``""`` where nothing is near.
+
+    Examples
+    --------
+    >>> suggestion("Nomenclatur", ["Description", "Nomenclature"])
+    " Did you mean 'Nomenclature'?"
+    """
+    # Case is the commonest slip ("nomenclature"), and plain difflib counts it as a large distance.
+    by_fold = {k.casefold(): k for k in known}
+    folded = name.casefold()
+    # A shortened name ("Misc" for "Misc-exposition") is far in letters but means the longer one.
+    near = [k for k in by_fold if folded and k.startswith(folded)] or difflib.get_close_matches(folded, by_fold, 1, 0.5)
+    return f" Did you mean {by_fold[near[0]]!r}?" if near else ""
+
+
+@dataclass(frozen=True)
+class LabelSet:
+    """Label names in a fixed order; the position of a name is its index everywhere.
+
+    Parameters
+    ----------
+    names : tuple of str
+        Distinct, non-empty label names.
+
+    Raises
+    ------
+    ValueError
+        If there is no name, a name is empty or not text, or one occurs twice.
+
+    Examples
+    --------
+    >>> labels = LabelSet(("Nomenclature", "Description", "Misc"))
+    >>> labels.encode(["Misc", None, "Description"]).tolist()
+    [2, -1, 1]
+    >>> labels.decode([0, 2])
+    ['Nomenclature', 'Misc']
+    """
+
+    names: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if not self.names:
+            raise ValueError("There are no labels: give labels=[...] or data with a label column.")
+        wrong = [n for n in self.names if not isinstance(n, str) or not n]
+        if wrong:
+            raise ValueError(f"Labels must be non-empty text, but {wrong[0]!r} is not.")
+        twice = [n for i, n in enumerate(self.names) if n in self.names[:i]]
+        if twice:
+            raise ValueError(f"Label {twice[0]!r} is given twice.")
+
+    @classmethod
+    def from_data(cls, labels: Iterable[str | None]) -> LabelSet:
+        """Collect the labels that occur, in alphabetical order as scikit-learn's ``classes_`` are.
+
+        Parameters
+        ----------
+        labels : iterable of str or None
+            Labels of the lines; None is skipped.
+
+        Returns
+        -------
+        LabelSet
+            The distinct labels, sorted.
+
+        Examples
+        --------
+        >>> LabelSet.from_data(["b", None, "a", "b"]).names
+        ('a', 'b')
+        """
+        return cls(tuple(sorted({label for label in labels if label is not None})))
+
+    def index(self, name: str) -> int:
+        """Return the index of a label.
+
+        Parameters
+        ----------
+        name : str
+            A label.
+
+        Returns
+        -------
+        int
+            Its position.
+
+        Raises
+        ------
+        ValueError
+            If the label is unknown; the message suggests the nearest one.
+
+        Examples
+        --------
+        >>> LabelSet(("a", "b")).index("b")
+        1
+        """
+        try:
+            return self.names.index(name)
+        except ValueError:
+            known = ", ".join(self.names)
+            raise ValueError(f"Unknown label {name!r}; known are {known}.{suggestion(name, self.names)}") from None
+
+    def encode(self, labels: Iterable[str | None]) -> np.ndarray:
+        """Turn labels into indices.
+
+        Parameters
+        ----------
+        labels : iterable of str or None
+            Labels of n lines; None, and the NaN that a table makes of it, becomes ``NO_LABEL``.
+
+        Returns
+        -------
+        ndarray of int32, shape (n,)
+            The indices.
+
+        Raises
+        ------
+        ValueError
+            If a label is unknown.
+        """
+        positions = {name: i for i, name in enumerate(self.names)}
+        found = []
+        for label in labels:
+            if label is None or label != label:
+                found.append(NO_LABEL)
+                continue
+            if label not in positions:
+                self.index(str(label))  # raises with the suggestion
+            found.append(positions[label])
+        return np.asarray(found, dtype=np.int32)
+
+    def decode(self, indices: Sequence[int] | np.ndarray) -> list[str]:
+        """Turn indices into labels.
+
+        Parameters
+        ----------
+        indices : sequence of int
+            Indices between 0 and ``len(self) - 1``.
+
+        Returns
+        -------
+        list of str
+            The names.
+        """
+        return [self.names[i] for i in indices]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.names

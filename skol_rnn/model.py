@@ -1,0 +1,808 @@
+"""The estimator: the one file that joins the stages from documents to labels."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator
+
+import skol_rnn
+from skol_rnn.batches import WindowBatches
+from skol_rnn.bundle import Bundle, load_bundle, save_bundle
+from skol_rnn.class_weights import (
+    class_weight_strategy,
+    describe_weights,
+    normalise_weights,
+    resolve_class_weights,
+)
+from skol_rnn.decoding import DECISIONS, correct_probabilities, decide, tune_offsets
+from skol_rnn.documents import as_table, collapse_labels, split_documents
+from skol_rnn.errors import DataError, NotTrainedError
+from skol_rnn.evaluation import evaluate_labels
+from skol_rnn.features import make_features
+from skol_rnn.labeller import Labeller, lengths_of
+from skol_rnn.labels import NO_LABEL, LabelSet, suggestion
+from skol_rnn.losses import FocalLabelF1, WeightedCategoricalCrossentropy
+from skol_rnn.network import NetworkSpec, build_network
+from skol_rnn.progress import TrainingLog
+from skol_rnn.scores import Evaluation
+from skol_rnn.training import TrainingPlan, train
+from skol_rnn.windows import MERGES, check_stride, cut_windows
+
+_BAG_SIZE = 64
+
+class RNNSkolModel(BaseEstimator):
+    """Bidirectional LSTM that labels every line of a document.
+
+    Parameters
+    ----------
+    input_size : int, optional
+        Length of a line's vector.  For ``features="hashed"`` the size of the embedding bag that the network
+        learns (64 if not given), for word vectors their size (300), for "tfidf" the size it is reduced to
+        (not reduced), for "vectors" the size that is checked.
+    hidden_size : int, default 96
+        LSTM units in each direction.
+    num_layers : int, default 2
+        Stacked bidirectional layers.
+    num_classes : int, optional
+        Number of labels, checked against the labels; found from them if not given.
+    dropout : float, default 0.3
+        Share of activations left out in training.
+    window_size : int, default 15
+        Lines in a window.
+    stride : int, optional
+        Lines from window to window in training; a third of the window if not given.
+    prediction_stride : int, optional
+        Lines from window to window in prediction; a third of the window if not given.
+    prediction_batch_size : int, default 256
+        Windows predicted at a time.
+    batch_size : int, default 64
+        Windows in a training batch.
+    epochs : int, default 4
+        Passes over all training windows, at most.
+    num_workers : int, default 1
+        Threads that gather batches ahead of the network.
+    features : str, default "hashed"
+        "hashed", "tfidf", "word2vec", "fasttext", "doc2vec", or "vectors" (the caller's, see ``features_col``).
+    features_col : str, default "features"
+        Column of the caller's vectors.
+    label_col : str, default "label"
+        Column of the labels.
+    line_no_col : str, default "line_number"
+        Column of a line's position in its document.
+    verbosity : int, default 1
+        0 prints nothing, 1 the weights, progress and scores, 2 every warning of every epoch.
+    name : str, default "RNN_BiLSTM"
+        Name of the model in what it prints and saves.
+    class_weights : str or dict of str to float, default "auto"
+        Weight of each label in the loss: a dict by name (a label left out weighs 1.0), "inverse", "balanced",
+        "smoothed", or None for no weights.  "auto" is "smoothed", or None with ``focal_labels``.
+    focal_labels : list of str, optional
+        Labels whose soft F1 the loss adds; not together with ``class_weights``.
+    weight_alpha : float, default 0.5
+        Exponent of "smoothed": weights are count ** -alpha.
+    decision : {"corrected", "argmax", "tuned"}, default "corrected"
+        Decide by probabilities with the weights undone, by the network's own, or with offsets tuned on
+        held-out documents for ``monitor``.
+    important : list of str, optional
+        Labels whose mean F1 is the important F1; all but the most frequent if not given.
+    monitor : str, default "important_f1"
+        Score that chooses the best epoch and the offsets: "important_f1", "macro_f1" or "f1/Label".
+    patience : int, default 2
+        Epochs without a better score before training stops.
+    validation_fraction : float, default 0.1
+        Share of lines, in whole documents, held out where ``fit`` is given no validation data; 0 for none.
+    learning_rate : float, default 0.001
+        Where Adam's cosine schedule starts.
+    feature_dropout : float, default 0.5
+        Share of a line's hashed features left out in training.
+    line_size : int, default 128
+        Units of the dense layer between features and LSTM.
+    merge : {"centre", "mean", "most_context"}, default "centre"
+        How the windows over a line are merged.
+    use_gpu_in_udf : bool, default False
+        Kept for callers of the old class; TensorFlow chooses the device and this changes nothing.
+    random_state : int, default 0
+        Seed of the split, initial weights, dropout and order.
+
+    Attributes
+    ----------
+    labels_ : list of str
+        Labels in the order of the probabilities.
+    weights_ : ndarray, shape (labels,)
+        Class weights as used, of mean 1 over the training lines.
+    counts_ : ndarray, shape (labels,)
+        Training lines of each label.
+    offsets_ : ndarray, shape (labels,)
+        Offsets of "tuned" decisions.
+    history_ : dict of str to list of float
+        One value an epoch: ``loss``, ``val_f1/Label``, ``val_loss/Label`` and so on.
+    validation_documents_ : list of str
+        Documents that chose the epoch and the offsets.
+
+    Examples
+    --------
+    >>> lines = [f"{'genus' if i % 5 == 0 else 'prose'} number {i}" for i in range(60)]
+    >>> labels = ["Nomenclature" if i % 5 == 0 else "Misc" for i in range(60)]
+    >>> model = RNNSkolModel(epochs=2, hidden_size=4, input_size=8, verbosity=0)
+    >>> model = model.fit([lines] * 3, [labels] * 3)
+    >>> model.predict_proba([lines])[0].shape
+    (60, 2)
+    """
+
+    def __init__(
+        self,
+        input_size: int | None = None,
+        hidden_size: int = 96,
+        num_layers: int = 2,
+        num_classes: int | None = None,
+        dropout: float = 0.3,
+        window_size: int = 15,
+        stride: int | None = None,
+        prediction_stride: int | None = None,
+        prediction_batch_size: int = 256,
+        batch_size: int = 64,
+        epochs: int = 4,
+        num_workers: int = 1,
+        features: str = "hashed",
+        features_col: str = "features",
+        label_col: str = "label",
+        line_no_col: str = "line_number",
+        verbosity: int = 1,
+        name: str = "RNN_BiLSTM",
+        class_weights: str | Mapping[str, float] | None = "auto",
+        focal_labels: Sequence[str] | None = None,
+        weight_alpha: float = 0.5,
+        decision: str = "corrected",
+        important: Sequence[str] | None = None,
+        monitor: str = "important_f1",
+        patience: int = 2,
+        validation_fraction: float = 0.1,
+        learning_rate: float = 1e-3,
+        feature_dropout: float = 0.5,
+        line_size: int = 128,
+        merge: str = "centre",
+        use_gpu_in_udf: bool = False,
+        random_state: int = 0,
+    ) -> None:
+        self.input_size = input_size
+        self.hidden_size = hidden_size
+        self.num_layers = num_layers
+        self.num_classes = num_classes
+        self.dropout = dropout
+        self.window_size = window_size
+        self.stride = stride
+        self.prediction_stride = prediction_stride
+        self.prediction_batch_size = prediction_batch_size
+        self.batch_size = batch_size
+        self.epochs = epochs
+        self.num_workers = num_workers
+        self.features = features
+        self.features_col = features_col
+        self.label_col = label_col
+        self.line_no_col = line_no_col
+        self.verbosity = verbosity
+        self.name = name
+        self.class_weights = class_weights
+        self.focal_labels = focal_labels
+        self.weight_alpha = weight_alpha
+        self.decision = decision
+        self.important = important
+        self.monitor = monitor
+        self.patience = patience
+        self.validation_fraction = validation_fraction
+        self.learning_rate = learning_rate
+        self.feature_dropout = feature_dropout
+        self.line_size = line_size
+        self.merge = merge
+        self.use_gpu_in_udf = use_gpu_in_udf
+        self.random_state = random_state
+        # Users of the old class rely on this one being found at once; all else is checked by fit.
+        self._class_weights_or_focal()
+
+    # -- training -----------------------------------------------------------------------------------
+
+    def fit(
+        self,
+        data: Any,
+        y: Any = None,
+        *,
+        labels: Sequence[str] | None = None,
+        other: str | None = None,
+        validation: Any = None,
+        checkpoint: str | Path | None = None,
+    ) -> RNNSkolModel:
+        """Train on annotated documents.
+
+        Parameters
+        ----------
+        data : DataFrame, list of documents, or path(s)
+            A table with ``doc_id``, ``value`` and ``label``; documents as lists of lines with ``y``; or files.
+        y : list of list of str, or sequence of str, optional
+            Labels of each document's lines (or of a table's rows).
+        labels : list of str, optional
+            The labels to learn, in order; those that occur, sorted, if not given.
+        other : str, optional
+            Label of the lines whose own is not among ``labels``, and of lines without one.
+        validation : as data, optional
+            Documents that choose the best epoch and the offsets; else some of ``data`` are held out.
+        checkpoint : path, optional
+            File written after each epoch.  Where it exists, training goes on from it, and ends in the same
+            weights as a run that was not interrupted.
+
+        Returns
+        -------
+        RNNSkolModel
+            Self.
+
+        Raises
+        ------
+        DataError
+            If the data cannot be trained on.
+        ValueError
+            If a parameter is out of its range or a label unknown.
+        """
+        if labels is None and y is not None and len(y) and _is_label_list(y, data):
+            labels, y = list(y), None  # the old class took the labels in second place
+        self._check_parameters()
+        log = TrainingLog(self.verbosity)
+        table = self._with_labels(data, y)
+        self.labels_, self.other_ = _choose_labels(table["label"], labels, other)
+        table["label"] = self._collapsed(table["label"], "the training data")
+        train_part, held_out = self._split(table, validation)
+        self._fit_table(train_part, held_out, log, Path(checkpoint) if checkpoint else None)
+        return self
+
+    def _fit_table(
+        self, table: pd.DataFrame, held_out: pd.DataFrame, log: TrainingLog, checkpoint: Path | None
+    ) -> None:
+        labels = LabelSet(tuple(self.labels_))
+        true = labels.encode(table["label"])
+        if (true == NO_LABEL).all():
+            raise DataError("No training line has a label: give annotated documents, or other='Misc'.")
+        self.counts_ = np.bincount(true[true != NO_LABEL], minlength=len(labels))
+        self.weights_ = self._resolve_weights(labels, log)
+        family = make_features(
+            self.features, input_size=self.input_size, features_col=self.features_col, seed=self.random_state
+        )
+        features = family.fit_transform(table)
+        spec = self._network_spec(len(labels), getattr(family, "vocabulary_size", 0), *features)
+        network = build_network(spec, np.log((self.counts_ + 1) / (self.counts_ + 1).sum()))
+        self._labeller = Labeller(labels, family, spec, network)
+        windows = cut_windows(lengths_of(table), self.window_size, self._stride(self.stride))
+        batches = WindowBatches(
+            features, true, len(labels), windows, self.batch_size, self.random_state, self.num_workers
+        )
+        log.say(
+            f"[BiLSTM] {len(table):,} lines of {table['doc_id'].nunique()} documents in {len(windows):,} windows "
+            f"of {self.window_size}, {len(batches)} batches an epoch, {network.count_params():,} parameters"
+        )
+        scorer = _HeldOut(self, held_out) if len(held_out) else None
+        self.validation_documents_ = list(dict.fromkeys(held_out["doc_id"]))
+        plan = TrainingPlan(self.epochs, self.learning_rate, self.monitor, self.patience)
+        self.offsets_ = np.zeros(len(labels))
+        self.history_ = train(
+            network,
+            self._loss(labels),
+            batches,
+            plan,
+            log,
+            score=scorer.evaluate if scorer else None,
+            checkpoint=checkpoint,
+            fingerprint=self._fingerprint(table, held_out) if checkpoint else "",
+        )
+        if scorer:
+            self.offsets_ = scorer.tune()
+            log.say(scorer.compare())
+
+    def _with_labels(self, data: Any, y: Any) -> pd.DataFrame:
+        """Return the table with its labels in column ``label``, None where there is none."""
+        table = as_table(data, line_no_col=self.line_no_col)
+        if y is not None:
+            table = table.assign(label=_flat_labels(y, len(table)))
+        elif self.label_col in table:
+            table = table.assign(label=table[self.label_col])
+        else:
+            raise DataError(
+                f"The data have no labels: give a column {self.label_col!r}, y=[...], or annotated files."
+            )
+        return table
+
+    def _collapsed(self, column: pd.Series, what: str) -> list[str | None]:
+        """Map labels to the model's: the rest to ``other_``, or an error that names the first stranger."""
+        known = set(self.labels_)
+        if self.other_ is not None:
+            return list(collapse_labels(column, self.labels_, self.other_))
+        given: list[str | None] = [None if pd.isna(label) else str(label) for label in column]
+        for label in given:
+            if label is not None and label not in known:
+                raise DataError(
+                    f"Label {label!r} of {what} is not among {', '.join(self.labels_)}."
+                    f"{suggestion(label, known)} Give other='Misc' to take such lines together."
+                )
+        return given
+
+    def _split(self, table: pd.DataFrame, validation: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
+        if validation is not None:
+            held_out = self._with_labels(validation, None)
+            held_out["label"] = self._collapsed(held_out["label"], "the validation data")
+            return table, held_out
+        if not self.validation_fraction or table["doc_id"].nunique() < 2:
+            return table, table.iloc[:0]
+        _, chosen = split_documents(table, self.validation_fraction, self.random_state)
+        out = table["doc_id"].isin(chosen)
+        return table[~out].reset_index(drop=True), table[out].reset_index(drop=True)
+
+    def _resolve_weights(self, labels: LabelSet, log: TrainingLog) -> np.ndarray:
+        weights, focal = self._class_weights_or_focal()
+        if isinstance(weights, str):
+            given = class_weight_strategy(weights, self.counts_, alpha=self.weight_alpha)
+        else:
+            given = resolve_class_weights(weights, labels, self.counts_)
+        if weights is not None:
+            for line in describe_weights(given, labels):
+                log.say(line)
+        if focal is not None:
+            log.say(f"[BiLSTM] Using soft F1 loss of: {', '.join(focal)}")
+        # Of mean 1 over the training lines: multiplying all weights by ten changes nothing.
+        scaled = normalise_weights(given, self.counts_)
+        if weights is not None:
+            log.say("Rescaled to a mean of 1 over the training lines: " + _named(scaled, labels))
+        return scaled
+
+    def _class_weights_or_focal(self) -> tuple[Any, Sequence[str] | None]:
+        """Return class weights and focal labels with "auto" resolved; both at once are refused."""
+        weights = self.class_weights
+        if isinstance(weights, str) and weights == "auto":
+            weights = None if self.focal_labels is not None else "smoothed"
+        if weights is not None and self.focal_labels is not None:
+            raise ValueError("class_weights and focal_labels are mutually exclusive: give one of them.")
+        return weights, self.focal_labels
+
+    def _loss(self, labels: LabelSet) -> Any:
+        if self.focal_labels is not None:
+            return FocalLabelF1([labels.index(label) for label in self.focal_labels])
+        return WeightedCategoricalCrossentropy(self.weights_.tolist())
+
+    def _network_spec(self, n_labels: int, vocabulary: int, ids: np.ndarray, numbers: np.ndarray) -> NetworkSpec:
+        return NetworkSpec(
+            n_labels=n_labels,
+            numbers_size=numbers.shape[1],
+            vocabulary_size=vocabulary,
+            slots=ids.shape[1],
+            input_size=self.input_size or _BAG_SIZE,
+            line_size=self.line_size,
+            hidden_size=self.hidden_size,
+            num_layers=self.num_layers,
+            dropout=self.dropout,
+            feature_dropout=self.feature_dropout,
+            seed=self.random_state,
+        )
+
+    def _stride(self, stride: int | None) -> int:
+        return max(self.window_size // 3, 1) if stride is None else stride
+
+    def _check_parameters(self) -> None:
+        self._class_weights_or_focal()
+        check_stride(self.window_size, self._stride(self.stride))
+        check_stride(self.window_size, self._stride(self.prediction_stride), "prediction_stride")
+        for name in ("hidden_size", "num_layers", "batch_size", "prediction_batch_size", "epochs", "patience"):
+            if not isinstance(getattr(self, name), (int, np.integer)) or getattr(self, name) < 1:
+                raise ValueError(f"{name} must be a whole number of at least 1, but is {getattr(self, name)!r}.")
+        for name in ("dropout", "feature_dropout", "validation_fraction"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 0 and below 1, but is {getattr(self, name)!r}.")
+        if not self.learning_rate > 0:
+            raise ValueError(f"learning_rate must be above 0, but is {self.learning_rate!r}.")
+        for name, allowed in (("decision", DECISIONS), ("merge", MERGES)):
+            value = getattr(self, name)
+            if value not in allowed:
+                near = suggestion(str(value), allowed)
+                raise ValueError(f"{name} must be one of {', '.join(allowed)}, but is {value!r}.{near}")
+        if self.use_gpu_in_udf:
+            warnings.warn("use_gpu_in_udf changes nothing: TensorFlow chooses the device.", FutureWarning, 2)
+
+    def _fingerprint(self, table: pd.DataFrame, held_out: pd.DataFrame) -> str:
+        """Hash what a resumed run must share with the run that it resumes."""
+        settings = {k: v for k, v in self.get_params().items() if k not in {"verbosity", "num_workers"}}
+        digest = hashlib.sha256(json.dumps([settings, self.labels_, self.weights_.tolist()], default=str).encode())
+        for part in (table, held_out):
+            rows = part[["doc_id", "value", "label"]].fillna("").astype(str)
+            digest.update(pd.util.hash_pandas_object(rows, index=False).to_numpy().tobytes())
+        return digest.hexdigest()
+
+    # -- prediction ---------------------------------------------------------------------------------
+
+    def predict_proba(self, data: Any, raw: bool = False) -> Any:
+        """Compute the probability of each label for each line.
+
+        Parameters
+        ----------
+        data : DataFrame, list of documents, or path(s)
+            Documents.
+        raw : bool, default False
+            Whether the tilt that class weights give the network is left in.
+
+        Returns
+        -------
+        ndarray of float64, shape (lines, labels), or list of such
+            One row a line, in the order of the data; for a list of documents, one array a document.
+        """
+        table, restore = self._prediction_table(data)
+        return restore(self._probabilities(table, raw))
+
+    def predict(self, data: Any) -> Any:
+        """Label each line.
+
+        Parameters
+        ----------
+        data : DataFrame, list of documents, or path(s)
+            Documents.
+
+        Returns
+        -------
+        DataFrame or ndarray of object
+            For a table or files: the rows in their order with ``prediction`` (index), ``predicted_label`` and
+            ``probabilities``.  For a list of documents: one list of labels a document.
+        """
+        table, restore = self._prediction_table(data)
+        raw = self._probabilities(table, raw=True)
+        probabilities = self._untilted(raw)
+        indices = self._decide(raw, probabilities)
+        if not isinstance(data, (pd.DataFrame, str, Path)) and _is_line_lists(data):
+            documents = np.empty(len(data), dtype=object)
+            documents[:] = [self._labeller.labels.decode(part) for part in restore(indices)]
+            return documents
+        rows = data.copy() if isinstance(data, pd.DataFrame) else table
+        rows["prediction"] = restore(indices)
+        rows["predicted_label"] = self._labeller.labels.decode(rows["prediction"])
+        rows["probabilities"] = list(restore(probabilities))
+        return rows
+
+    predict_with_labels = predict
+
+    def _prediction_table(self, data: Any) -> tuple[pd.DataFrame, Any]:
+        """Return the lines in document order, and a function that puts results back in the caller's order."""
+        self._require_trained()
+        table = as_table(data, line_no_col=self.line_no_col)
+        if isinstance(data, pd.DataFrame):
+            back = np.empty(len(table), np.int64)
+            back[table["order"].to_numpy()] = np.arange(len(table))
+            return table, lambda results: results[back]
+        if _is_line_lists(data):
+            # A document without lines has no row, but it has its place in the result.
+            lengths = [sum(bool(line.strip()) for line in document) for document in data]
+            return table, lambda results: np.split(results, np.cumsum(lengths)[:-1]) if lengths else []
+        return table, lambda results: results
+
+    def _probabilities(self, table: pd.DataFrame, raw: bool) -> np.ndarray:
+        stride = self._stride(self.prediction_stride)
+        found = self._labeller.probabilities(
+            table, self.window_size, stride, self.merge, self.prediction_batch_size
+        )
+        return found if raw else self._untilted(found)
+
+    def _untilted(self, raw: np.ndarray) -> np.ndarray:
+        return correct_probabilities(raw, self.weights_)
+
+    def _decide(self, raw: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+        if self.decision == "argmax":
+            return decide(raw)
+        if self.decision == "tuned" and not self.validation_documents_:
+            raise DataError('decision="tuned" needs held-out documents: fit with validation=... or more documents.')
+        return decide(probabilities, self.offsets_ if self.decision == "tuned" else None)
+
+    # -- evaluation ---------------------------------------------------------------------------------
+
+    def evaluate(self, data: Any, y: Any = None) -> Evaluation:
+        """Predict annotated documents and score the predictions by class.
+
+        Parameters
+        ----------
+        data : DataFrame, list of documents, or path(s)
+            Documents.
+        y : list of list of str, optional
+            Their labels, where the data have none.
+
+        Returns
+        -------
+        Evaluation
+            Scores by line and by character, pooled and by document.
+        """
+        self._require_trained()
+        table = self._with_labels(data, y)
+        raw = self._probabilities(table, raw=True)
+        return self._evaluation(table, self._decide(raw, self._untilted(raw)), self._untilted(raw))
+
+    def _evaluation(self, table: pd.DataFrame, predicted: np.ndarray, probabilities: np.ndarray | None) -> Evaluation:
+        labels = self._labeller.labels
+        return evaluate_labels(
+            labels.encode(self._collapsed(table["label"], "the data")),
+            predicted,
+            labels,
+            probabilities=probabilities,
+            documents=table["doc_id"].to_numpy(),
+            lengths=table["value"].str.len().to_numpy(),
+            important=self.important,
+        )
+
+    def calculate_stats(self, predictions: pd.DataFrame, verbose: bool = True) -> dict[str, Any]:
+        """Score a table that :meth:`predict` returned and that still holds the true labels.
+
+        Parameters
+        ----------
+        predictions : DataFrame
+            With the label column, ``predicted_label``, and ``probabilities`` for the losses.
+        verbose : bool, default True
+            Whether to print the table of scores (never at ``verbosity=0``).
+
+        Returns
+        -------
+        dict
+            ``{label}_precision``, ``_recall``, ``_f1``, ``_loss``, ``_support`` for each label, then
+            ``important_f1``, ``macro_f1``, ``accuracy`` and the rest.
+
+        Raises
+        ------
+        DataError
+            If a column is missing.
+        """
+        self._require_trained()
+        missing = {self.label_col, "predicted_label"} - set(predictions.columns)
+        if missing:
+            raise DataError(f"The predictions have no column {sorted(missing)[0]!r}: give what predict returned.")
+        table = self._with_labels(predictions, None)
+        rows = predictions.iloc[table["order"].to_numpy()]
+        probabilities = np.stack(rows["probabilities"].tolist()) if "probabilities" in rows and len(rows) else None
+        evaluation = self._evaluation(table, self._labeller.labels.encode(rows["predicted_label"]), probabilities)
+        if verbose:
+            TrainingLog(self.verbosity).console.print(evaluation)
+        return evaluation.to_dict()
+
+    def score(self, data: Any, y: Any = None) -> float:
+        """Return the important F1 of annotated documents, so that grid search looks at rare labels.
+
+        Parameters
+        ----------
+        data : DataFrame, list of documents, or path(s)
+            Documents.
+        y : list of list of str, optional
+            Their labels.
+
+        Returns
+        -------
+        float
+            Mean F1 of the labels in ``important``.
+        """
+        return self.evaluate(data, y).important_f1
+
+    # -- the saved model ----------------------------------------------------------------------------
+
+    def bundle(self) -> Bundle:
+        """Return the trained model as JSON values and arrays.
+
+        Returns
+        -------
+        Bundle
+            All that :meth:`load` needs.
+        """
+        if not self.__sklearn_is_fitted__():
+            raise NotTrainedError("No model to save: call fit() first.")
+        values, network, features = self._labeller.state()
+        state = {
+            **values,
+            "name": self.name,
+            "parameters": self.get_params(),
+            "other": self.other_,
+            "history": self.history_,
+            "validation_documents": self.validation_documents_,
+            "skol_rnn_version": skol_rnn.__version__,
+        }
+        decision = {"weights": self.weights_, "counts": self.counts_, "offsets": self.offsets_}
+        return Bundle(json.loads(json.dumps(state, default=_plain)), network, features, decision)
+
+    def save(self, path: str | Path) -> Path:
+        """Save the trained model as a folder, or as one file if the path ends in ``.skol`` or ``.zip``.
+
+        Parameters
+        ----------
+        path : path
+            Where to; an older model there is replaced.
+
+        Returns
+        -------
+        Path
+            The path.
+        """
+        return save_bundle(self.bundle(), path)
+
+    def load(self, path: str | Path) -> RNNSkolModel:
+        """Become the model saved at a path: its parameters, labels, weights and network.
+
+        Parameters
+        ----------
+        path : path
+            Folder or file.
+
+        Returns
+        -------
+        RNNSkolModel
+            Self.
+        """
+        return self.set_bundle(load_bundle(path))
+
+    def set_bundle(self, bundle: Bundle) -> RNNSkolModel:
+        """Become the model of a bundle.
+
+        Parameters
+        ----------
+        bundle : Bundle
+            What :meth:`bundle` returned.
+
+        Returns
+        -------
+        RNNSkolModel
+            Self.
+        """
+        state = bundle.state
+        labeller = Labeller.from_state(state, bundle.network, bundle.features)
+        self.set_params(**state["parameters"])
+        self._labeller, self.labels_, self.other_ = labeller, state["labels"], state["other"]
+        self.history_, self.validation_documents_ = state["history"], state["validation_documents"]
+        self.weights_, self.counts_ = bundle.decision["weights"], bundle.decision["counts"]
+        self.offsets_ = bundle.decision["offsets"]
+        return self
+
+    # -- what callers of scikit-learn and of the old class look for ----------------------------------
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "_labeller")
+
+    def _require_trained(self) -> None:
+        if not self.__sklearn_is_fitted__():
+            raise NotTrainedError("Model not trained. Call fit() first.")
+
+    def __getstate__(self) -> dict[str, Any]:
+        if not self.__sklearn_is_fitted__():
+            return super().__getstate__()
+        # joblib and Spark send models to workers: as the bundle's bytes, never as pickled Keras objects.
+        return {**self.get_params(), "bundle": self.bundle().to_bytes()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        blob = state.pop("bundle", None)
+        super().__setstate__(state)
+        if blob is not None:
+            self.set_bundle(Bundle.from_bytes(blob))
+
+    @property
+    def classes_(self) -> np.ndarray:
+        """Labels in the order of the probabilities, as scikit-learn names them."""
+        self._require_trained()
+        return np.array(self.labels_)
+
+    @property
+    def keras_model(self) -> Any:
+        """The Keras network; logits out."""
+        self._require_trained()
+        return self._labeller.network
+
+    classifier_model = keras_model
+
+    @property
+    def model_weights(self) -> list[np.ndarray]:
+        """Arrays of the network."""
+        return self.keras_model.get_weights()
+
+
+class _HeldOut:
+    """Held-out documents whose features are computed once and scored after every epoch."""
+
+    def __init__(self, model: RNNSkolModel, table: pd.DataFrame) -> None:
+        self.model, self.table = model, table
+        self.features = model._labeller.features.transform(table)
+
+    def _raw(self) -> np.ndarray:
+        model = self.model
+        stride = model._stride(model.prediction_stride)
+        return model._labeller.of_features(
+            self.features, lengths_of(self.table), model.window_size, stride, model.merge, model.prediction_batch_size
+        )
+
+    def evaluate(self) -> Evaluation:
+        """Score the network as it is, by the decision that the model takes, untuned."""
+        raw = self._raw()
+        corrected = self.model._untilted(raw)
+        decided = decide(raw if self.model.decision == "argmax" else corrected)
+        return self.model._evaluation(self.table, decided, corrected)
+
+    def tune(self) -> np.ndarray:
+        """Find the offsets that serve the monitored score best."""
+        self.raw = self._raw()
+        labels = self.model._labeller.labels
+        true = labels.encode(self.table["label"])
+        return tune_offsets(self.model._untilted(self.raw), true, labels, self.model.monitor, self.model.important)
+
+    def compare(self) -> str:
+        """Say what each decision scores on these documents."""
+        corrected = self.model._untilted(self.raw)
+        decisions = {
+            "argmax": decide(self.raw),
+            "corrected": decide(corrected),
+            "tuned": decide(corrected, self.model.offsets_),
+        }
+        scores = {
+            name: self.model._evaluation(self.table, decided, corrected).important_f1
+            for name, decided in decisions.items()
+        }
+        told = ", ".join(f"{name} {score:.4f}" for name, score in scores.items())
+        return f"Important F1 on the held-out documents by decision: {told} (tuned on these very documents)."
+
+
+def load_model(path: str | Path) -> RNNSkolModel:
+    """Load a saved model.
+
+    Parameters
+    ----------
+    path : path
+        Folder or file that :meth:`RNNSkolModel.save` wrote.
+
+    Returns
+    -------
+    RNNSkolModel
+        The model, ready to predict.
+
+    Raises
+    ------
+    BundleError
+        If there is no model, or it is damaged, foreign or newer.
+    """
+    return RNNSkolModel().load(path)
+
+
+def _choose_labels(
+    column: pd.Series, labels: Sequence[str] | None, other: str | None
+) -> tuple[list[str], str | None]:
+    if labels is None:
+        found = LabelSet.from_data(None if pd.isna(label) else label for label in column)
+        if other is None or other in found:
+            return list(found), other
+        return [*found, other], other
+    names = LabelSet(tuple(labels))
+    if other is not None and other not in names:
+        names = LabelSet((*names, other))
+    return list(names), other
+
+
+def _is_label_list(y: Any, data: Any) -> bool:
+    """Tell a flat list of label names from the labels of a table's rows."""
+    flat = all(isinstance(label, str) for label in y)
+    return flat and not (isinstance(data, pd.DataFrame) and len(y) == len(data)) and len(set(y)) == len(y)
+
+
+def _is_line_lists(data: Any) -> bool:
+    return isinstance(data, (list, tuple, np.ndarray)) and all(isinstance(d, (list, tuple, np.ndarray)) for d in data)
+
+
+def _flat_labels(y: Any, n_lines: int) -> list[Any]:
+    flat = [label for part in y for label in (part if isinstance(part, (list, tuple, np.ndarray)) else [part])]
+    if len(flat) != n_lines:
+        raise DataError(f"There are {len(flat)} labels for {n_lines} non-blank lines; give one label a line.")
+    return flat
+
+
+def _named(values: np.ndarray, labels: LabelSet) -> str:
+    return ", ".join(f"{name} {value:.4g}" for name, value in sorted(zip(labels, values.tolist(), strict=True)))
+
+
+def _plain(value: Any) -> Any:
+    """Turn what JSON does not know, NumPy's numbers and mappings, into what it does."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    return value.tolist() if hasattr(value, "tolist") else str(value)

@@ -1,0 +1,287 @@
+"""The BiLSTM network and the layers it is made of, built from plain numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+from skol_rnn.class_weights import resolve_class_weights
+from skol_rnn.labels import LabelSet
+from skol_rnn.losses import FocalLabelF1, WeightedCategoricalCrossentropy
+
+_BAG_INITIAL_DEVIATION = 0.1
+
+
+@keras.saving.register_keras_serializable(package="skol_rnn")
+class EmbeddingBag(layers.Layer):
+    """Sum of the embeddings of a line's ids, divided by the root of their number.
+
+    Parameters
+    ----------
+    vocabulary_size : int
+        Number of ids, the empty slot's 0 included.
+    size : int
+        Length of an embedding.
+    dropout : float, default 0
+        Share of ids left out at random in training, a new draw for each occurrence of a line.  It is what
+        keeps the network from learning single rare words by heart.
+    seed : int, default 0
+        Seed of the draws.
+    """
+
+    def __init__(self, vocabulary_size: int, size: int, dropout: float = 0.0, seed: int = 0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.vocabulary_size, self.size, self.dropout, self.seed = vocabulary_size, size, dropout, seed
+        self.draws = keras.random.SeedGenerator(seed)
+
+    def build(self, input_shape: Any) -> None:
+        """Create the embedding matrix, shape (vocabulary_size, size)."""
+        initial = keras.initializers.RandomNormal(stddev=_BAG_INITIAL_DEVIATION, seed=self.seed)
+        self.embeddings = self.add_weight(
+            shape=(self.vocabulary_size, self.size), initializer=initial, name="embeddings"
+        )
+
+    def call(self, ids: Any, training: bool = False) -> Any:
+        """Turn ids (batch, window, slots) into vectors (batch, window, size)."""
+        kept = ops.cast(ids > 0, self.compute_dtype)
+        if training and self.dropout:
+            draw = keras.random.uniform(ops.shape(ids), seed=self.draws)
+            kept = kept * ops.cast(draw >= self.dropout, self.compute_dtype)
+        count = ops.sum(kept, axis=-1, keepdims=True)
+        vectors = ops.take(self.embeddings, ids, axis=0)  # (batch, window, slots, size)
+        total = ops.squeeze(ops.matmul(ops.expand_dims(kept, -2), vectors), -2)
+        return total / ops.sqrt(ops.maximum(count, 1.0))
+
+    def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
+        """Return (batch, window, size)."""
+        return (*input_shape[:-1], self.size)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        own = {"vocabulary_size": self.vocabulary_size, "size": self.size, "dropout": self.dropout, "seed": self.seed}
+        return {**super().get_config(), **own}
+
+
+@dataclass(frozen=True)
+class NetworkSpec:
+    """The numbers a network is built from; saved with the model, so that it is rebuilt, not unpickled.
+
+    Attributes
+    ----------
+    n_labels : int
+        Labels.
+    numbers_size : int
+        Dense features a line.
+    vocabulary_size : int
+        Ids of the embedding bag; 0 for no bag.
+    slots : int
+        Ids a line.
+    input_size : int
+        Length of the bag's embeddings.
+    line_size : int
+        Units of the dense layer between features and LSTM; 0 for none.
+    hidden_size : int
+        LSTM units in each direction.
+    num_layers : int
+        Stacked bidirectional layers.
+    dropout : float
+        Share of activations left out in training.
+    feature_dropout : float
+        Share of ids left out in training.
+    seed : int
+        Seed of initial weights and draws.
+    """
+
+    n_labels: int
+    numbers_size: int
+    vocabulary_size: int
+    slots: int
+    input_size: int
+    line_size: int
+    hidden_size: int
+    num_layers: int
+    dropout: float
+    feature_dropout: float
+    seed: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the numbers as a JSON object."""
+        return asdict(self)
+
+
+def build_network(spec: NetworkSpec, log_priors: Sequence[float] | None = None) -> keras.Model:
+    """Build the network that labels windows of lines.
+
+    Parameters
+    ----------
+    spec : NetworkSpec
+        Its sizes.
+    log_priors : sequence of float, optional
+        Log share of each label in training: the output bias starts there, so that the first epochs are
+        not spent on learning that most lines are Misc.
+
+    Returns
+    -------
+    keras.Model
+        Inputs ``ids`` (batch, window, slots) of int32, ``numbers`` (batch, window, numbers_size) and
+        ``mask`` (batch, window) of bool, True at real lines; output logits (batch, window, n_labels).
+        The window may have any length.
+    """
+    ids = layers.Input((None, spec.slots), dtype="int32", name="ids")
+    numbers = layers.Input((None, spec.numbers_size), name="numbers")
+    mask = layers.Input((None,), dtype="bool", name="mask")
+    lines = numbers
+    if spec.vocabulary_size:
+        bag = EmbeddingBag(spec.vocabulary_size, spec.input_size, spec.feature_dropout, spec.seed, name="bag")
+        lines = layers.Concatenate(name="line")([bag(ids), numbers])
+    if spec.line_size:
+        initial = keras.initializers.GlorotUniform(seed=spec.seed + 1)
+        lines = layers.Dense(spec.line_size, activation="relu", kernel_initializer=initial, name="dense")(lines)
+        lines = layers.Dropout(spec.dropout, seed=spec.seed + 2, name="dense_dropout")(lines)
+    hidden = _bilstm_stack(lines, mask, spec.hidden_size, spec.num_layers, spec.dropout, spec.seed + 10)
+    bias = keras.initializers.Constant(np.asarray(log_priors)) if log_priors is not None else "zeros"
+    initial = keras.initializers.GlorotUniform(seed=spec.seed + 3)
+    logits = layers.Dense(spec.n_labels, kernel_initializer=initial, bias_initializer=bias, name="logits")(hidden)
+    return keras.Model([ids, numbers, mask], logits, name="skol_rnn")
+
+
+def _bilstm_stack(x: Any, mask: Any, hidden_size: int, num_layers: int, dropout: float, seed: int) -> Any:
+    for i in range(num_layers):
+        # Each direction has its own draw: Bidirectional copies a layer's seeds to its mirror image.
+        forward, backward = (
+            layers.LSTM(
+                hidden_size,
+                return_sequences=True,
+                go_backwards=backwards,
+                name="backward" if backwards else "forward",
+                kernel_initializer=keras.initializers.GlorotUniform(seed=seed + 10 * i + 4 * backwards),
+                recurrent_initializer=keras.initializers.Orthogonal(seed=seed + 10 * i + 4 * backwards + 1),
+            )
+            for backwards in (False, True)
+        )
+        x = layers.Bidirectional(forward, backward_layer=backward, name=f"bilstm_{i + 1}")(x, mask=mask)
+        x = layers.Dropout(dropout, seed=seed + 10 * i + 8, name=f"dropout_{i + 1}")(x)
+    return x
+
+
+def build_bilstm_model(
+    input_shape: tuple[int | None, int],
+    num_classes: int,
+    hidden_size: int = 128,
+    num_layers: int = 2,
+    dropout: float = 0.3,
+    class_weights: Mapping[str, float] | None = None,
+    labels: Sequence[str] | None = None,
+    focal_labels: Sequence[str] | None = None,
+    learning_rate: float = 1e-3,
+    seed: int = 0,
+) -> keras.Model:
+    """Build and compile a BiLSTM over windows of ready line vectors.
+
+    It is for callers who bring their own vectors and training loop; ``RNNSkolModel`` does the rest of the
+    work.  Lines whose vector is all zero are taken as padding by the LSTM, and lines whose one-hot row is
+    all zero by the loss.
+
+    Parameters
+    ----------
+    input_shape : tuple (window, features)
+        Lines in a window (None for any number) and length of a line's vector.
+    num_classes : int
+        Labels.
+    hidden_size : int, default 128
+        LSTM units in each direction.
+    num_layers : int, default 2
+        Stacked bidirectional layers.
+    dropout : float, default 0.3
+        Share of activations left out in training.
+    class_weights : dict of str to float, optional
+        Weight of each label in the loss; a label left out weighs 1.0.
+    labels : sequence of str, optional
+        Label names in class order; needed with ``class_weights`` and ``focal_labels``.
+    focal_labels : sequence of str, optional
+        Labels whose soft F1 the loss adds; not together with ``class_weights``.
+    learning_rate : float, default 0.001
+        Of Adam.
+    seed : int, default 0
+        Seed of initial weights and dropout.
+
+    Returns
+    -------
+    keras.Model
+        Compiled; maps (batch, window, features) to probabilities (batch, window, num_classes).
+
+    Raises
+    ------
+    ValueError
+        If weights or focal labels come without labels, both are given, a label is unknown, or the number
+        of labels is not ``num_classes``.
+
+    Examples
+    --------
+    >>> model = build_bilstm_model((15, 300), 3, hidden_size=8, num_layers=1)
+    >>> model.output_shape
+    (None, 15, 3)
+    """
+    loss = sequence_loss(num_classes, class_weights, labels, focal_labels, from_logits=False)
+    vectors = layers.Input(input_shape, name="vectors")
+    mask = ops.any(ops.not_equal(vectors, 0.0), axis=-1)
+    hidden = _bilstm_stack(vectors, mask, hidden_size, num_layers, dropout, seed + 10)
+    initial = keras.initializers.GlorotUniform(seed=seed + 3)
+    probabilities = layers.Dense(num_classes, "softmax", kernel_initializer=initial, name="probabilities")(hidden)
+    model = keras.Model(vectors, probabilities, name="bilstm")
+    model.compile(keras.optimizers.Adam(learning_rate, global_clipnorm=1.0), loss, metrics=["accuracy"])
+    return model
+
+
+def sequence_loss(
+    num_classes: int,
+    class_weights: Mapping[str, float] | None = None,
+    labels: Sequence[str] | None = None,
+    focal_labels: Sequence[str] | None = None,
+    *,
+    from_logits: bool = True,
+) -> keras.losses.Loss:
+    """Choose the loss that the arguments ask for.
+
+    Parameters
+    ----------
+    num_classes : int
+        Labels.
+    class_weights : dict of str to float, optional
+        Weight of each label.
+    labels : sequence of str, optional
+        Label names in class order.
+    focal_labels : sequence of str, optional
+        Labels whose soft F1 counts.
+    from_logits : bool, default True
+        What the network gives out.
+
+    Returns
+    -------
+    keras.losses.Loss
+        Weighted cross-entropy, or cross-entropy with the soft F1 of the focal labels.
+
+    Raises
+    ------
+    ValueError
+        As :func:`build_bilstm_model`.
+    """
+    if class_weights is not None and focal_labels is not None:
+        raise ValueError("class_weights and focal_labels are mutually exclusive: give one of them.")
+    if labels is not None and len(labels) != num_classes:
+        raise ValueError(f"There are {len(labels)} labels for num_classes={num_classes}; the numbers must agree.")
+    if class_weights is None and focal_labels is None:
+        return WeightedCategoricalCrossentropy(from_logits=from_logits)
+    if labels is None:
+        given = "class_weights" if focal_labels is None else "focal_labels"
+        raise ValueError(f"{given} needs labels=[...], the label names in class order.")
+    names = LabelSet(tuple(labels))
+    if focal_labels is not None:
+        return FocalLabelF1([names.index(label) for label in focal_labels], from_logits)
+    weights = resolve_class_weights(class_weights, names, np.ones(len(names)))
+    return WeightedCategoricalCrossentropy(weights.tolist(), from_logits)

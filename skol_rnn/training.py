@@ -1,0 +1,243 @@
+"""Train a network: compile, score each epoch on held-out documents, keep the best epoch, stop early, resume."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from skol_rnn.batches import WindowBatches
+from skol_rnn.documents import write_atomically
+from skol_rnn.errors import DataError
+from skol_rnn.npz import npz_bytes, read_npz
+from skol_rnn.progress import TrainingLog
+from skol_rnn.scores import Evaluation
+
+FEW_UPDATES = 200
+"""Optimiser steps below which a run is told that it has hardly begun."""
+_FINAL_RATE = 0.02  # share of the learning rate that the cosine schedule ends at
+_CLIP = 1.0
+
+History = dict[str, list[float]]
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """How long and how fast to train, and what decides which epoch was best.
+
+    Attributes
+    ----------
+    epochs : int
+        Passes over all windows.
+    learning_rate : float
+        Where the cosine schedule of Adam starts.
+    monitor : str
+        Key of :meth:`skol_rnn.scores.Evaluation.history` without prefix, say "important_f1".
+    patience : int
+        Epochs without a better score before training stops.
+    """
+
+    epochs: int
+    learning_rate: float
+    monitor: str
+    patience: int
+
+
+@dataclass
+class _Progress:
+    """What a checkpoint holds beside the arrays."""
+
+    epoch: int = 0
+    best: float = -math.inf
+    best_epoch: int = 0
+    history: History = field(default_factory=dict)
+
+
+class EpochScores(keras.callbacks.Callback):
+    """After each epoch: score, remember the best weights, stop early, write the checkpoint.
+
+    Parameters
+    ----------
+    plan : TrainingPlan
+        Monitor and patience.
+    score : callable or None
+        Returns the Evaluation of the held-out documents; None where there are none, and then the last
+        epoch is kept.
+    log : TrainingLog
+        Told of every epoch.
+    checkpoint : Path or None
+        File to write after each epoch.
+    fingerprint : str
+        Hash of data, labels, weights and settings; a checkpoint of another one is refused.
+    """
+
+    def __init__(
+        self,
+        plan: TrainingPlan,
+        score: Callable[[], Evaluation] | None,
+        log: TrainingLog,
+        checkpoint: Path | None,
+        fingerprint: str,
+    ) -> None:
+        super().__init__()
+        self.plan, self.score, self.log, self.checkpoint, self.fingerprint = plan, score, log, checkpoint, fingerprint
+        self.progress = _Progress()
+        self.best_weights: list[np.ndarray] | None = None
+
+    @property
+    def finished(self) -> bool:
+        """Whether no epoch is left, or the patience is used up."""
+        progress = self.progress
+        stale = self.best_weights is not None and progress.epoch - progress.best_epoch >= self.plan.patience
+        return progress.epoch >= self.plan.epochs or stale
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Open the epoch's bar."""
+        self.log.start_epoch(epoch + 1, self.plan.epochs, self.params["steps"])
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Move the bar; stop at once where the loss is not a number."""
+        loss = (logs or {}).get("loss", 0.0)
+        if not math.isfinite(loss):
+            raise DataError(
+                f"Training stopped: the loss became {loss} in batch {batch + 1}. "
+                "Lower the learning rate or the largest class weight."
+            )
+        self.log.step(loss)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Score the epoch and decide whether to go on."""
+        scores: dict[str, float] = {"loss": float((logs or {})["loss"])}
+        evaluation = self.score() if self.score else None
+        if evaluation is not None:
+            scores.update(evaluation.history("val_"))
+        for name, value in scores.items():
+            self.progress.history.setdefault(name, []).append(value)
+        self.progress.epoch = epoch + 1
+        if evaluation is not None and scores[f"val_{self.plan.monitor}"] > self.progress.best:
+            self.progress.best, self.progress.best_epoch = scores[f"val_{self.plan.monitor}"], epoch + 1
+            self.best_weights = self.model.get_weights()
+        self.log.end_epoch(epoch + 1, scores, evaluation)
+        if self.checkpoint:
+            self._save()
+        if self.finished:
+            self.model.stop_training = True
+
+    def restore_best(self) -> None:
+        """Put back the weights of the best epoch, and make sure they are numbers."""
+        if self.best_weights is not None:
+            self.model.set_weights(self.best_weights)
+        if not all(np.isfinite(w).all() for w in self.model.get_weights()):
+            raise DataError("Training ended in weights that are not numbers: lower the learning rate.")
+
+    def _variables(self) -> list[keras.Variable]:
+        return [*self.model.variables, *self.model.optimizer.variables]
+
+    def _save(self) -> None:
+        arrays = {f"variable/{i}": np.asarray(v) for i, v in enumerate(self._variables())}
+        arrays |= {f"best/{i}": w for i, w in enumerate(self.best_weights or [])}
+        state = json.dumps({"fingerprint": self.fingerprint, **asdict(self.progress)})
+        write_atomically(self.checkpoint, npz_bytes({**arrays, "state": np.array(state)}))
+
+    def load(self, path: Path) -> None:
+        """Go on from a checkpoint.
+
+        Parameters
+        ----------
+        path : Path
+            A file that a run with the same data, labels, weights and settings wrote.
+
+        Raises
+        ------
+        DataError
+            If the file is damaged, or comes from another run.
+        """
+        arrays = read_npz(path)
+        state = json.loads(str(arrays["state"]))
+        if state.pop("fingerprint") != self.fingerprint:
+            raise DataError(
+                f"{path} belongs to a run with other data, labels, weights or settings: "
+                "delete it to start anew, or give what that run was given."
+            )
+        for i, variable in enumerate(self._variables()):
+            variable.assign(arrays[f"variable/{i}"])
+        best = [arrays[f"best/{i}"] for i in range(sum(name.startswith("best/") for name in arrays))]
+        self.best_weights = best or None
+        self.progress = _Progress(**state)
+
+
+def train(
+    network: keras.Model,
+    loss: keras.losses.Loss,
+    batches: WindowBatches,
+    plan: TrainingPlan,
+    log: TrainingLog,
+    *,
+    score: Callable[[], Evaluation] | None = None,
+    checkpoint: Path | None = None,
+    fingerprint: str = "",
+) -> History:
+    """Train a network and leave it with the weights of its best epoch.
+
+    Parameters
+    ----------
+    network : keras.Model
+        What to train.
+    loss : keras.losses.Loss
+        What to minimise.
+    batches : WindowBatches
+        The training windows.
+    plan : TrainingPlan
+        Epochs, learning rate, monitor, patience.
+    log : TrainingLog
+        Where progress is shown.
+    score : callable, optional
+        Scores the held-out documents after each epoch.
+    checkpoint : Path, optional
+        Written after each epoch; where it exists, training goes on from it.
+    fingerprint : str, optional
+        Identifies the run in the checkpoint.
+
+    Returns
+    -------
+    dict of str to list of float
+        One value an epoch: ``loss``, and of the held-out documents ``val_f1/Label``, ``val_loss/Label``,
+        ``val_macro_f1`` and so on.
+
+    Raises
+    ------
+    DataError
+        If the loss or the weights stop being numbers, or the checkpoint is of another run.
+    """
+    updates = len(batches) * plan.epochs
+    if updates < FEW_UPDATES:
+        log.warn(f"Only {updates} updates in all: more epochs, smaller batches or more documents will help.")
+    schedule = keras.optimizers.schedules.CosineDecay(plan.learning_rate, updates, alpha=_FINAL_RATE)
+    optimizer = keras.optimizers.Adam(schedule, global_clipnorm=_CLIP)
+    # XLA would compile anew for every length of window and batch, and cannot compile cuDNN's LSTM.
+    network.compile(optimizer, loss, jit_compile=False)
+    optimizer.build(network.trainable_variables)
+    callback = EpochScores(plan, score, log, checkpoint, fingerprint)
+    callback.set_model(network)
+    if checkpoint and checkpoint.exists():
+        callback.load(checkpoint)
+        batches.start_epoch(callback.progress.epoch)
+        log.say(f"Going on after epoch {callback.progress.epoch} of {checkpoint}.")
+    if not callback.finished:
+        network.fit(
+            batches,
+            epochs=plan.epochs,
+            initial_epoch=callback.progress.epoch,
+            callbacks=[callback],
+            verbose=0,
+            shuffle=False,  # WindowBatches draws the order itself, so that a resumed run draws the same
+        )
+    callback.restore_best()
+    log.end(callback.progress.best_epoch)
+    return callback.progress.history

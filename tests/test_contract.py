@@ -1,0 +1,139 @@
+"""What scikit-learn's users expect of an estimator."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import pickle
+import re
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_predict
+from toy import LABELS, SMALL, as_documents, toy_table
+
+from skol_rnn.commands.train import MODEL_OPTIONS, OTHER_SETTINGS
+from skol_rnn.errors import NotTrainedError
+from skol_rnn.model import RNNSkolModel
+
+PARAMETERS = inspect.signature(RNNSkolModel).parameters
+
+
+def model(**changes):
+    return RNNSkolModel(**{**SMALL, "epochs": 1, **changes})
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_the_constructor_stores_each_argument_unchanged(name):
+    value = {"class_weights": {"a": 2.0}, "focal_labels": None}.get(name, object())
+    made = RNNSkolModel(**{name: value})
+    assert getattr(made, name) is value
+    assert made.get_params()[name] is value
+
+
+def test_clone_and_set_params():
+    made = model(class_weights={"a": 2.0})
+    again = clone(made)
+    assert again is not made and again.get_params() == made.get_params()
+    assert made.set_params(hidden_size=3).hidden_size == 3
+    with pytest.raises(ValueError, match="Invalid parameter"):
+        made.set_params(hiden_size=3)
+
+
+def test_fit_returns_self_and_a_second_fit_forgets_the_first():
+    made = model()
+    assert made.fit(toy_table(2), labels=LABELS) is made
+    made.fit(toy_table(2).replace({"label": {"Misc": "Rest"}}))
+    assert made.labels_ == sorted(["Nomenclature", "Description", "Rest"])
+    assert list(made.classes_) == made.labels_
+
+
+def test_the_parameters_of_a_fitted_model_are_those_it_was_given():
+    made = model()
+    before = copy.deepcopy(made.get_params())
+    made.fit(toy_table(2))
+    assert made.get_params() == before
+
+
+def test_not_trained_is_what_scikit_learn_calls_not_fitted():
+    with pytest.raises(NotTrainedError) as caught:
+        model().predict(toy_table(1))
+    assert isinstance(caught.value, ValueError) and isinstance(caught.value, AttributeError)
+    assert issubclass(NotFittedError, (ValueError, AttributeError))
+
+
+def test_pickle_and_deepcopy_before_and_after_fit():
+    assert pickle.loads(pickle.dumps(model())).get_params() == model().get_params()
+    table = toy_table(2)
+    fitted = model().fit(table)
+    for again in (pickle.loads(pickle.dumps(fitted)), copy.deepcopy(fitted)):
+        np.testing.assert_array_equal(again.predict_proba(table), fitted.predict_proba(table))
+
+
+def test_grid_search_over_documents_in_groups():
+    documents, labels = as_documents(toy_table(6))
+    search = GridSearchCV(
+        model(epochs=2, validation_fraction=0), {"window_size": [5, 15]}, cv=GroupKFold(3), error_score="raise"
+    )
+    search.fit(documents, labels, groups=[0, 0, 1, 1, 2, 2])
+    assert search.best_params_["window_size"] in (5, 15)
+    assert 0 <= search.best_score_ <= 1
+    assert len(search.predict(documents)) == 6
+
+
+def test_cross_val_predict_over_a_table_in_groups():
+    table = toy_table(6)
+    estimator = model(epochs=6, learning_rate=0.02, validation_fraction=0)
+    found = cross_val_predict(
+        estimator, table, table["label"], groups=table["doc_id"], cv=GroupKFold(3), method="predict_proba"
+    )
+    assert found.shape == (len(table), 3)
+    order = sorted(LABELS)
+    assert np.mean([order[i] for i in found.argmax(1)] == table["label"]) > 0.7
+
+
+def test_cross_val_predict_over_documents_in_groups():
+    documents, labels = as_documents(toy_table(4))
+    found = cross_val_predict(
+        model(validation_fraction=0), documents, labels, groups=[0, 0, 1, 1], cv=GroupKFold(2)
+    )
+    assert [len(d) for d in found] == [len(d) for d in documents]
+    assert set(np.concatenate(found)) <= set(LABELS)
+
+
+def test_a_label_that_a_fold_lacks_is_no_error():
+    table = toy_table(2)
+    made = model(validation_fraction=0).fit(table[table["label"] != "Nomenclature"], labels=LABELS)
+    assert made.predict_proba(table).shape == (80, 3)
+
+
+def test_every_parameter_is_documented_with_its_default():
+    text = inspect.getdoc(RNNSkolModel)
+    for name, parameter in PARAMETERS.items():
+        entry = re.search(rf"^{name} : (.*)$", text, re.MULTILINE)
+        assert entry, name
+        if parameter.default is None:
+            assert "optional" in entry[1], name
+        else:
+            stated = f'"{parameter.default}"' if isinstance(parameter.default, str) else str(parameter.default)
+            assert f"default {stated}" in entry[1], name
+
+
+def test_every_parameter_can_be_set_on_the_command_line_or_in_a_file():
+    left_out = {"num_classes", "use_gpu_in_udf"}  # the first follows from the labels, the second does nothing
+    assert set(MODEL_OPTIONS) | set(OTHER_SETTINGS) - {"labels", "other"} == set(PARAMETERS) - left_out
+
+
+def test_the_help_tells_the_defaults_of_the_model():
+    from skol_rnn.commands import train
+
+    source = inspect.getsource(train)
+    for name in MODEL_OPTIONS:
+        default = PARAMETERS[name].default
+        line = next(text for text in source.splitlines() if text.strip().startswith(f"{name}: Annotated"))
+        if isinstance(default, str):
+            assert f"{default} (the default)" in line or f"(default: {default})" in line, name
+        elif default is not None:
+            assert f"(default: {default})" in line, name
