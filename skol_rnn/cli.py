@@ -7,6 +7,7 @@ import traceback
 
 import typer
 
+from skol_rnn import __version__
 from skol_rnn.errors import SkolError
 
 OK, FAILED, USAGE, BAD_DATA, INTERRUPTED = 0, 1, 2, 3, 130
@@ -25,8 +26,8 @@ def _version(wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version
 
-        names = ("skol_rnn", "tensorflow", "keras", "numpy")
-        typer.echo("  ".join(f"{name} {version(name)}" for name in names))
+        libraries = [f"{name} {version(name)}" for name in ("tensorflow", "keras", "numpy")]
+        typer.echo("  ".join([f"skol_rnn {__version__}", *libraries]))
         raise typer.Exit
 
 
@@ -68,8 +69,9 @@ def run(arguments: list[str] | None = None) -> None:
 
 def _status(words: list[str], debug: bool) -> int:
     try:
-        status = app(args=words, standalone_mode=False)
-        return status if isinstance(status, int) else OK
+        status = app(args=words, standalone_mode=False, prog_name="skol-rnn")
+        # Typer turns Ctrl-C into this status without a word.
+        return _fail("Interrupted.", INTERRUPTED) if status == INTERRUPTED else status or OK
     except typer.Exit as stop:
         return stop.exit_code
     except typer.TyperException as error:

@@ -255,6 +255,7 @@ class RNNSkolModel(BaseEstimator):
         log = TrainingLog(self.verbosity)
         table = self._with_labels(data, y)
         self.labels_, self.other_ = _choose_labels(table["label"], labels, other)
+        self._check_against_labels(LabelSet(tuple(self.labels_)))
         table["label"] = self._collapsed(table["label"], "the training data")
         train_part, held_out = self._split(table, validation)
         self._fit_table(train_part, held_out, log, Path(checkpoint) if checkpoint else None)
@@ -266,7 +267,7 @@ class RNNSkolModel(BaseEstimator):
         labels = LabelSet(tuple(self.labels_))
         true = labels.encode(table["label"])
         if (true == NO_LABEL).all():
-            raise DataError("No training line has a label: give annotated documents, or other='Misc'.")
+            raise DataError("No training line has a label: give more annotated documents, or validation_fraction=0.")
         self.counts_ = np.bincount(true[true != NO_LABEL], minlength=len(labels))
         self.weights_ = self._resolve_weights(labels, log)
         family = make_features(
@@ -274,7 +275,7 @@ class RNNSkolModel(BaseEstimator):
         )
         features = family.fit_transform(table)
         spec = self._network_spec(len(labels), getattr(family, "vocabulary_size", 0), *features)
-        network = build_network(spec, np.log((self.counts_ + 1) / (self.counts_ + 1).sum()))
+        network = build_network(spec, self._starting_bias())
         self._labeller = Labeller(labels, family, spec, network)
         windows = cut_windows(lengths_of(table), self.window_size, self._stride(self.stride))
         batches = WindowBatches(
@@ -309,10 +310,8 @@ class RNNSkolModel(BaseEstimator):
             table = table.assign(label=_flat_labels(y, len(table)))
         elif self.label_col in table:
             table = table.assign(label=table[self.label_col])
-        else:
-            raise DataError(
-                f"The data have no labels: give a column {self.label_col!r}, y=[...], or annotated files."
-            )
+        if "label" not in table or (len(table) and table["label"].isna().all()):
+            raise DataError(f"The data have no labels: give a column {self.label_col!r}, y=[...], or annotated files.")
         return table
 
     def _collapsed(self, column: pd.Series, what: str) -> list[str | None]:
@@ -366,6 +365,11 @@ class RNNSkolModel(BaseEstimator):
             raise ValueError("class_weights and focal_labels are mutually exclusive: give one of them.")
         return weights, self.focal_labels
 
+    def _starting_bias(self) -> np.ndarray:
+        """Log of what the network should say of a line it knows nothing about: share times weight, see decoding."""
+        tilted = (self.counts_ + 1) * np.maximum(self.weights_, 1e-3)
+        return np.log(tilted / tilted.sum())
+
     def _loss(self, labels: LabelSet) -> Any:
         if self.focal_labels is not None:
             return FocalLabelF1([labels.index(label) for label in self.focal_labels])
@@ -408,6 +412,19 @@ class RNNSkolModel(BaseEstimator):
                 raise ValueError(f"{name} must be one of {', '.join(allowed)}, but is {value!r}.{near}")
         if self.use_gpu_in_udf:
             warnings.warn("use_gpu_in_udf changes nothing: TensorFlow chooses the device.", FutureWarning, 2)
+
+    def _check_against_labels(self, labels: LabelSet) -> None:
+        """Check what names labels before any time is spent on features and training."""
+        if self.num_classes not in (None, len(labels)):
+            raise ValueError(f"There are {len(labels)} labels ({', '.join(labels)}), but num_classes={self.num_classes}.")
+        for name in (*(self.important or ()), *(self.focal_labels or ())):
+            labels.index(name)
+        monitors = ["important_f1", "macro_f1", "accuracy", *(f"f1/{name}" for name in labels)]
+        if self.monitor not in monitors:
+            near = suggestion(str(self.monitor), monitors)
+            raise ValueError(f"monitor must be one of {', '.join(monitors)}, but is {self.monitor!r}.{near}")
+        if isinstance(weights := self._class_weights_or_focal()[0], Mapping):
+            resolve_class_weights(weights, labels, np.ones(len(labels)))
 
     def _fingerprint(self, table: pd.DataFrame, held_out: pd.DataFrame) -> str:
         """Hash what a resumed run must share with the run that it resumes."""
@@ -478,7 +495,7 @@ class RNNSkolModel(BaseEstimator):
             return table, lambda results: results[back]
         if _is_line_lists(data):
             # A document without lines has no row, but it has its place in the result.
-            lengths = [sum(bool(line.strip()) for line in document) for document in data]
+            lengths = [len(document) for document in data]
             return table, lambda results: np.split(results, np.cumsum(lengths)[:-1]) if lengths else []
         return table, lambda results: results
 
@@ -792,6 +809,8 @@ def _is_line_lists(data: Any) -> bool:
 
 def _flat_labels(y: Any, n_lines: int) -> list[Any]:
     flat = [label for part in y for label in (part if isinstance(part, (list, tuple, np.ndarray)) else [part])]
+    # scikit-learn numbers the labels before some of its calls; a number is as good a name as any.
+    flat = [str(label) if isinstance(label, (int, np.integer)) else label for label in flat]
     if len(flat) != n_lines:
         raise DataError(f"There are {len(flat)} labels for {n_lines} non-blank lines; give one label a line.")
     return flat

@@ -114,16 +114,16 @@ class NetworkSpec:
         return asdict(self)
 
 
-def build_network(spec: NetworkSpec, log_priors: Sequence[float] | None = None) -> keras.Model:
+def build_network(spec: NetworkSpec, bias: Sequence[float] | np.ndarray | None = None) -> keras.Model:
     """Build the network that labels windows of lines.
 
     Parameters
     ----------
     spec : NetworkSpec
         Its sizes.
-    log_priors : sequence of float, optional
-        Log share of each label in training: the output bias starts there, so that the first epochs are
-        not spent on learning that most lines are Misc.
+    bias : sequence of float, optional
+        Where the output's bias starts, say the log share of each label: then the first epochs are not spent on
+        learning that most lines are Misc.
 
     Returns
     -------
@@ -144,9 +144,9 @@ def build_network(spec: NetworkSpec, log_priors: Sequence[float] | None = None) 
         lines = layers.Dense(spec.line_size, activation="relu", kernel_initializer=initial, name="dense")(lines)
         lines = layers.Dropout(spec.dropout, seed=spec.seed + 2, name="dense_dropout")(lines)
     hidden = _bilstm_stack(lines, mask, spec.hidden_size, spec.num_layers, spec.dropout, spec.seed + 10)
-    bias = keras.initializers.Constant(np.asarray(log_priors)) if log_priors is not None else "zeros"
+    start = "zeros" if bias is None else keras.initializers.Constant(np.asarray(bias))
     initial = keras.initializers.GlorotUniform(seed=spec.seed + 3)
-    logits = layers.Dense(spec.n_labels, kernel_initializer=initial, bias_initializer=bias, name="logits")(hidden)
+    logits = layers.Dense(spec.n_labels, kernel_initializer=initial, bias_initializer=start, name="logits")(hidden)
     return keras.Model([ids, numbers, mask], logits, name="skol_rnn")
 
 

@@ -148,7 +148,7 @@ def to_markdown(evaluation: Evaluation) -> str:
     >>> from skol_rnn.evaluation import evaluate_labels
     >>> from skol_rnn.labels import LabelSet
     >>> print(to_markdown(evaluate_labels([0, 1], [0, 1], LabelSet(("a", "b")))).splitlines()[2])
-    | b \* | 1.000 | 1.000 | 1.000 | - | 1 | 1 |
+    | b \* | 1.0000 | 1.0000 | 1.0000 | - | 1 | 1 |
     """
     rows = [cells(row) for row in class_rows(evaluation) + average_rows(evaluation)]
     found = "".join(f"- {_inline(sentence)}\n" for sentence in evaluation.warnings())
@@ -257,7 +257,7 @@ def comparison_markdown(rows: Sequence[tuple[str, Evaluation]], important: Seque
     >>> print(comparison_markdown([("model", evaluate_labels([0, 1], [0, 1], LabelSet(("a", "b"))))]))
     | Model | b \* | a | Important F1 | Macro F1 |
     | --- | ---: | ---: | ---: | ---: |
-    | model | 1.000 | 1.000 | 1.000 | 1.000 |
+    | model | 1.0000 | 1.0000 | 1.0000 | 1.0000 |
     <BLANKLINE>
     """
     return _markdown(*comparison_rows(rows, important))

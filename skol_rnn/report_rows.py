@@ -149,7 +149,7 @@ def cells(row: Row) -> list[str]:
     Examples
     --------
     >>> cells(Row("Nomenclature", 0.5, 1.0, 2 / 3, None, 1200, 2400, True))
-    ['Nomenclature *', '0.500', '1.000', '0.667', '-', '1,200', '2,400']
+    ['Nomenclature *', '0.5000', '1.0000', '0.6667', '-', '1,200', '2,400']
     """
     name = f"{row.name} *" if row.important else row.name
     scores = [score(value) for value in (row.precision, row.recall, row.f1, row.loss)]
@@ -169,7 +169,7 @@ def score(value: float | None) -> str:
     str
         Its text.
     """
-    return DASH if value is None or math.isnan(value) else f"{value:.3f}"
+    return DASH if value is None or math.isnan(value) else f"{value:.4f}"
 
 
 def confusion_rows(evaluation: Evaluation) -> list[tuple[str, list[int]]]:

@@ -36,7 +36,8 @@ def corpus(tmp_path_factory):
 @pytest.fixture(scope="module")
 def trained(corpus, tmp_path_factory):
     path = tmp_path_factory.mktemp("models") / "model"
-    words = ["train", corpus, "--out", path, *LABELS, *FAST, "--epochs", "12", "--learning-rate", "0.01"]
+    more = ["--epochs", "12", "--learning-rate", "0.01", "--batch-size", "4"]
+    words = ["train", corpus, "--out", path, *LABELS, *FAST, *more]
     assert skol(*words) == 0
     return path
 
@@ -212,7 +213,7 @@ BAD = [
     (["train", "{corpus}", "--out", "{tmp}/m", "--weights", "inverted"], 2, "Did you mean 'inverse'"),
     (["train", "{corpus}", "--out", "{tmp}/m", "--stride", "0"], 2, "stride must be between 1"),
     (["train", "{corpus}", "--out", "{tmp}/m", "--prediction-stride", "16"], 2, "prediction_stride must be"),
-    (["train", "{corpus}", "--out", "{tmp}/m", "--window-size", "x"], 2, "x"),
+    (["train", "{corpus}", "--out", "{tmp}/m", "--window-size", "x"], 2, "--window-size"),
     (["train", "{corpus}"], 2, "--out"),
     (["train", "{binary}", "--out", "{tmp}/m"], 3, "is not text"),
     (["predict", "{tmp}/no-model", "{corpus}", "--out", "{tmp}/o"], 3, "There is no model"),

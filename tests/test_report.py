@@ -100,7 +100,7 @@ def test_text_has_classes_first_important_ones_leading_and_accuracy_last(evaluat
     assert places == sorted(places)
     figures = next(line for line in first.splitlines() if "<b>|Nomen*" in line).split()
     expected = [
-        f"{column[2]:.3f}" for column in (evaluation.precision, evaluation.recall, evaluation.f1, evaluation.loss)
+        f"{column[2]:.4f}" for column in (evaluation.precision, evaluation.recall, evaluation.f1, evaluation.loss)
     ]
     assert figures[-6:] == [*expected, str(evaluation.support[2]), str(evaluation.predicted[2])]
 
@@ -134,7 +134,7 @@ def test_text_lists_the_largest_confusions_where_the_matrix_would_not_fit() -> N
 def test_a_loss_that_does_not_exist_is_a_dash() -> None:
     text = report.to_text(evaluate_labels([0, 0], [0, 0], LABELS))
     row = next(line for line in text.splitlines() if line.startswith("  Description"))
-    assert row.split()[1:] == ["1.000", "1.000", "1.000", "-", "2", "2"]
+    assert row.split()[1:] == ["1.0000", "1.0000", "1.0000", "-", "2", "2"]
 
 
 def test_rich_renders_the_object_itself(evaluation: Evaluation) -> None:
@@ -177,13 +177,13 @@ def test_html_is_one_well_formed_page_with_every_figure(evaluation: Evaluation) 
     scores, characters, confusion, documents = page.tables
     names = [row[0].removesuffix(" *") for row in scores[1:]]
     assert names == ORDER + AVERAGES
-    assert scores[1][3] == f"{evaluation.f1[2]:.3f}"
+    assert scores[1][3] == f"{evaluation.f1[2]:.4f}"
     assert characters[0][5] == "Characters"
     assert [row[1:] for row in confusion[1:]] == [
         [f"{n:,}" for n in [*evaluation.confusion[i][[2, 0, 1]], evaluation.missing[i]]] for i in (2, 0, 1)
     ]
     assert [row[0] for row in documents[1:]] == ["vol0/<i>a&b", "vol1/<i>a&b"]
-    assert documents[1][1:4] == ["200", "2", f"{evaluation.per_document[0][1].accuracy:.3f}"]
+    assert documents[1][1:4] == ["200", "2", f"{evaluation.per_document[0][1].accuracy:.4f}"]
     assert text.count("<li>") == len(evaluation.warnings())
 
 
@@ -198,7 +198,7 @@ def test_html_shows_a_dash_for_a_label_that_a_document_neither_has_nor_was_given
         [0, 1, 2], [0, 1, 2], LabelSet(("a", "b", "c")), documents=["x", "x", "y"], important=["a", "c"]
     )
     documents = _parse(report.to_html(e)).tables[-1]
-    assert [row[-2:] for row in documents] == [["a", "c"], ["1.000", "-"], ["-", "1.000"]]
+    assert [row[-2:] for row in documents] == [["a", "c"], ["1.0000", "-"], ["-", "1.0000"]]
 
 
 def test_html_without_documents_characters_or_warnings_leaves_those_parts_out() -> None:
@@ -235,17 +235,17 @@ def test_comparison_has_one_row_each_and_columns_in_the_shared_order(evaluation:
         lines[0] == r"| Model | \<b\>\|Nomen\* \* | Description \* | Misc \[red\]x\[/red\] | Important F1 | Macro F1 |"
     )
     expected = [*evaluation.f1[[2, 0, 1]], evaluation.important_f1, evaluation.macro_f1]
-    assert lines[2] == rf"| model \[1\] | {' | '.join(f'{f1:.3f}' for f1 in expected)} |"
-    assert lines[3] == "| majority | 0.000 | 0.000 | 0.800 | 0.000 | 0.267 |"
+    assert lines[2] == rf"| model \[1\] | {' | '.join(f'{f1:.4f}' for f1 in expected)} |"
+    assert lines[3] == "| majority | 0.0000 | 0.0000 | 0.8000 | 0.0000 | 0.2667 |"
 
 
 def test_comparison_measures_every_row_by_the_same_important_labels(evaluation: Evaluation) -> None:
     other = evaluate_labels([0, 1, 1], [0, 1, 1], LABELS, important=["Description"])
     by_first = report.comparison_markdown([("m", evaluation), ("o", other)]).splitlines()[3]
     given = report.comparison_markdown([("m", evaluation), ("o", other)], ["Description"]).splitlines()
-    assert by_first.split(" | ")[-2] == "0.500"
-    assert given[3].split(" | ")[-2] == "1.000"
-    assert given[2].split(" | ")[-2] == f"{evaluation.f1[0]:.3f}"
+    assert by_first.split(" | ")[-2] == "0.5000"
+    assert given[3].split(" | ")[-2] == "1.0000"
+    assert given[2].split(" | ")[-2] == f"{evaluation.f1[0]:.4f}"
 
 
 def test_comparison_refuses_what_cannot_be_compared(evaluation: Evaluation) -> None:

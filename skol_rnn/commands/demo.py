@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 IMPORTANT = ("Nomenclature", "Description")
 SEED_WEIGHTS = {"Nomenclature": 100.0, "Description": 10.0, "Misc": 0.1}
-WEIGHTINGS = (("no weights", None), ("100 / 10 / 0.1", SEED_WEIGHTS), ("smoothed", "smoothed"))
+WEIGHTINGS = (("none", None), ("100/10/0.1", SEED_WEIGHTS), ("smoothed", "smoothed"))
 DECISIONS = ("argmax", "corrected", "tuned")
 
 
@@ -29,7 +29,7 @@ def register(app: typer.Typer) -> None:
 
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for the sample, the model and the labelled files.")] = Path("demo-output"),
-    epochs: Annotated[int, typer.Option(help="Epochs of each of the three trainings.")] = 6,
+    epochs: Annotated[int, typer.Option(help="Epochs of each of the three trainings.")] = 8,
 ) -> None:
     """Train on the sample under three weightings, score on documents not trained on, and label those."""
     from skol_rnn.datasets import sample_corpus
@@ -49,7 +49,7 @@ def demo(
     for name, weights in WEIGHTINGS:
         console.rule(f"weights: {name}")
         model = _trained(training, weights, epochs)
-        rows += ((f"{name}, {decision}", scores) for decision, scores in _by_decision(model, test))
+        rows += ((f"{name} {decision}", scores) for decision, scores in _by_decision(model, test))
     console.rule("documents not trained on")
     console.print(comparison_table(rows, IMPORTANT))
     console.print("The last of these by class:", rows[-1][1])
@@ -63,7 +63,9 @@ def demo(
 def _trained(training: Corpus, weights: Any, epochs: int) -> RNNSkolModel:
     from skol_rnn.model import RNNSkolModel
 
-    model = RNNSkolModel(class_weights=weights, epochs=epochs, important=IMPORTANT, validation_fraction=0.2)
+    model = RNNSkolModel(
+        class_weights=weights, epochs=epochs, batch_size=16, important=IMPORTANT, validation_fraction=0.2
+    )
     return model.fit(training, labels=IMPORTANT, other="Misc")
 
 

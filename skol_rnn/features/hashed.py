@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from array import array
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 from zlib import crc32
 
@@ -113,18 +114,37 @@ class HashedFeatures:
         HashedFeatures
             Self.
         """
+        self._fit(map(_buckets, table["value"]), layout_numbers(table))
+        return self
+
+    def fit_transform(self, table: pd.DataFrame) -> LineFeatures:
+        """Fit, and transform the same lines, each of which is hashed once.
+
+        Parameters
+        ----------
+        table : DataFrame
+            Training lines.
+
+        Returns
+        -------
+        LineFeatures
+            What ``fit(table).transform(table)`` returns.
+        """
+        buckets, numbers = [array("l", _buckets(value)) for value in table["value"]], layout_numbers(table)
+        self._fit(buckets, numbers)
+        return self._look_up(buckets, numbers)
+
+    def _fit(self, lines: Iterable[Iterable[int]], numbers: np.ndarray) -> None:
         counts: Counter[int] = Counter()
-        for value in table["value"]:
-            counts.update(_buckets(value))
+        for line in lines:
+            counts.update(line)
         kept = [b for b, n in counts.items() if n >= self.min_count]
         # Ties are broken by bucket so that the order of documents does not change the vocabulary.
         kept = sorted(kept, key=lambda b: (-counts[b], b))[: self.max_features]
         self.buckets_ = np.sort(np.asarray(kept, np.int64))
-        numbers = layout_numbers(table)
         self.mean_ = numbers.mean(axis=0) if len(numbers) else np.zeros(numbers.shape[1], np.float32)
         self.scale_ = np.maximum(numbers.std(axis=0), 1e-3) if len(numbers) else np.ones_like(self.mean_)
         self._index()
-        return self
 
     def _index(self) -> None:
         self._id_of = {int(bucket): i for i, bucket in enumerate(self.buckets_, start=1)}
@@ -147,13 +167,16 @@ class HashedFeatures:
         LineFeatures
             ``ids`` (lines, slots) and ``numbers`` (lines, layout).
         """
+        return self._look_up([_buckets(value) for value in table["value"]], layout_numbers(table))
+
+    def _look_up(self, lines: Sequence[Iterable[int]], numbers: np.ndarray) -> LineFeatures:
         get = self._id_of.get
-        ids = np.zeros((len(table), self.slots), np.int32)
-        for row, value in enumerate(table["value"]):
-            found = [i for i in map(get, _buckets(value)) if i][: self.slots]
+        ids = np.zeros((len(lines), self.slots), np.int32)
+        for row, line in enumerate(lines):
+            found = [i for i in map(get, line) if i][: self.slots]
             ids[row, : len(found)] = found
-        numbers = (layout_numbers(table) - self.mean_) / self.scale_
-        return LineFeatures(ids, np.clip(numbers, -6, 6).astype(np.float32))
+        scaled = (numbers - self.mean_) / self.scale_
+        return LineFeatures(ids, np.clip(scaled, -6, 6).astype(np.float32))
 
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Return what was fitted.

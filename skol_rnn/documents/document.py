@@ -1,0 +1,208 @@
+"""Documents as they were read: text, labels of the lines, and what was mended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+COLUMNS = ("doc_id", "line_number", "value", "start", "end", "blank_before", "page_break")
+
+
+@dataclass(frozen=True)
+class Repair:
+    """What was found wrong in a file and how it was read nevertheless.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+    line : int
+        Line of the file, from 1.
+    kind : str
+        Sort of damage, such as "unclosed block".
+    detail : str
+        What was made of it.
+    """
+
+    path: str
+    line: int
+    kind: str
+    detail: str
+
+
+class Line(NamedTuple):
+    """A non-blank line of a text: its place in characters and what stands before it."""
+
+    start: int
+    end: int
+    blank_before: int
+    page_break: bool
+
+
+def split_lines(text: str) -> list[Line]:
+    r"""Find the non-blank lines of a text; lines end at ``"\n"`` or ``"\r\n"`` and nowhere else.
+
+    Parameters
+    ----------
+    text : str
+        Plain text.
+
+    Returns
+    -------
+    list of Line
+        Start and end (exclusive, without the line end) in characters, the number of blank lines directly before,
+        and whether a form feed stands between the line before and the line's first visible character.
+
+    Examples
+    --------
+    >>> split_lines("one\r\n\n\f two\n")
+    [Line(start=0, end=3, blank_before=0, page_break=False), Line(start=6, end=11, blank_before=1, page_break=True)]
+    """
+    lines: list[Line] = []
+    position = seen = blank = 0  # seen: where the visible text of the line before ended
+    pieces = text.split("\n")
+    for number, piece in enumerate(pieces, 1):
+        value = piece[:-1] if number < len(pieces) and piece.endswith("\r") else piece
+        if visible := value.strip():
+            first = position + value.index(visible)
+            lines.append(Line(position, position + len(value), blank, "\f" in text[seen:first]))
+            seen, blank = first + len(visible), 0
+        else:
+            blank += 1
+        position += len(piece) + 1
+    return lines
+
+
+@dataclass(frozen=True)
+class Document:
+    r"""A document: its text without markup, and the labels of its lines.
+
+    Parameters
+    ----------
+    doc_id : str
+        Name, with "/" between folders.
+    text : str
+        Plain text, character for character as in the file, line ends included.
+    labels : tuple of (str or None), optional
+        One for each non-blank line, None for a line outside any block; None altogether if nothing is labelled.
+    repairs : tuple of Repair
+        What was mended while reading.
+    path : str, optional
+        The file it was read from.
+    spans : tuple of (int, int, str), optional
+        Labelled stretches of characters, end exclusive, from formats that carry them.
+    bom : bool, default False
+        Whether the file began with a byte order mark, which the writer puts back.
+
+    Raises
+    ------
+    ValueError
+        If the number of labels is not the number of non-blank lines.
+
+    Examples
+    --------
+    >>> document = Document("a", "Russula nova\n\nPileus red\n", ("Nomenclature", None))
+    >>> document.table()[["line_number", "value", "label", "blank_before"]].values.tolist()
+    [[0, 'Russula nova', 'Nomenclature', 0], [1, 'Pileus red', None, 1]]
+    """
+
+    doc_id: str
+    text: str
+    labels: tuple[str | None, ...] | None = None
+    repairs: tuple[Repair, ...] = ()
+    path: str | None = None
+    spans: tuple[tuple[int, int, str], ...] | None = None
+    bom: bool = False
+
+    def __post_init__(self) -> None:
+        """Check the number of labels."""
+        if self.labels is not None and len(self.labels) != len(self.lines):
+            raise ValueError(f"{self.doc_id}: {len(self.labels)} labels for {len(self.lines)} non-blank lines.")
+
+    @cached_property
+    def lines(self) -> list[Line]:
+        """The non-blank lines; see :func:`split_lines`."""
+        return split_lines(self.text)
+
+    def table(self) -> pd.DataFrame:
+        """Return the document as the table that everything shares.
+
+        Returns
+        -------
+        DataFrame
+            One row per non-blank line; a column ``label`` only if there are labels.
+        """
+        start, end, blank, page = zip(*self.lines, strict=True) if self.lines else ((), (), (), ())
+        values = [self.text[a:b] for a, b in zip(start, end, strict=True)]
+        columns: dict[str, Any] = {
+            "doc_id": pd.Series([self.doc_id] * len(values), dtype=object),
+            "line_number": np.arange(len(values), dtype=np.int64),
+            "value": pd.Series(values, dtype=object),
+        }
+        if self.labels is not None:
+            # pandas would turn None into NaN in a column of its own string type.
+            columns["label"] = pd.Series(self.labels, dtype=object)
+        for name, numbers in (("start", start), ("end", end), ("blank_before", blank)):
+            columns[name] = np.asarray(numbers, dtype=np.int64)
+        return pd.DataFrame(columns | {"page_break": np.asarray(page, dtype=bool)})
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Documents, and the files that were left out.
+
+    Parameters
+    ----------
+    documents : tuple of Document
+        The documents, in order.
+    skipped : tuple of (str, str)
+        Path and reason of each file that was found and not read.
+
+    Examples
+    --------
+    >>> corpus = Corpus((Document("a", "one"), Document("b", "two")))
+    >>> len(corpus), corpus.texts["b"], corpus.table["doc_id"].tolist()
+    (2, 'two', ['a', 'b'])
+    """
+
+    documents: tuple[Document, ...]
+    skipped: tuple[tuple[str, str], ...] = ()
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """The lines of all documents, one document after the other."""
+        if not self.documents:
+            return Document("", "").table()
+        table = pd.concat([document.table() for document in self.documents], ignore_index=True)
+        if "label" in table:
+            order = [*COLUMNS[:3], "label", *COLUMNS[3:]]
+            table = table[order].assign(label=nones(table["label"]))
+        return table
+
+    @property
+    def repairs(self) -> tuple[Repair, ...]:
+        """What was mended in all files."""
+        return tuple(repair for document in self.documents for repair in document.repairs)
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """The plain text of each document by its name."""
+        return {document.doc_id: document.text for document in self.documents}
+
+    def __iter__(self) -> Iterator[Document]:
+        """Go through the documents."""
+        return iter(self.documents)
+
+    def __len__(self) -> int:
+        """Count the documents."""
+        return len(self.documents)
+
+
+def nones(labels: pd.Series[Any]) -> pd.Series[Any]:
+    """Return labels with None where pandas has any of its marks for what is missing."""
+    return pd.Series([None if pd.isna(label) else label for label in labels], dtype=object, index=labels.index)

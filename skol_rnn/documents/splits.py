@@ -1,0 +1,134 @@
+"""Split by document, never by line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from skol_rnn.documents.table import require_column
+from skol_rnn.errors import DataError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_DRAWS = 50  # random splits to choose from: the nearest of 50 misses the fraction by little even for few documents
+
+
+def split_documents(
+    table: pd.DataFrame, fraction: float, seed: int | None, groups: str | Mapping[str, str] | None = None
+) -> tuple[list[str], list[str]]:
+    """Split by document, so that a fraction of the lines is held out and labels occur on both sides.
+
+    Of 50 random splits, the one is taken that leaves the fewest labels on one side only (of those found in two
+    documents or more), then the one nearest to the fraction of all lines and of each label's.
+
+    Parameters
+    ----------
+    table : DataFrame
+        The shared table; labels are used if there are any.
+    fraction : float
+        Share of lines to hold out, between 0 and 1.
+    seed : int or None
+        Seed; the split depends on it and the documents' names, sizes and labels, not on the order of rows.
+    groups : str or mapping, optional
+        Column, or group by ``doc_id``: documents of one group (a volume, say) stay together.
+
+    Returns
+    -------
+    train, held_out : list of str
+        Sorted names; neither is empty if there are two documents (or groups) or more.
+
+    Raises
+    ------
+    ValueError
+        If the fraction is not between 0 and 1.
+    DataError
+        If there is no such column, or a document is in no group or in two.
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"doc_id": list("aaabbbccd"), "value": "x"})
+    >>> train, held_out = split_documents(rows, fraction=1 / 3, seed=1)
+    >>> sorted(train + held_out), bool(train) and bool(held_out)
+    (['a', 'b', 'c', 'd'], True)
+    """
+    if not 0 < fraction < 1:
+        raise ValueError(f"fraction must be between 0 and 1, not {fraction!r}.")
+    units = _units(table, groups)
+    counts = _label_counts(table, units)
+    names = sorted(units.unique())
+    ids = {unit: sorted(units.index[units == unit]) for unit in names}
+    if len(names) < 2:
+        return sorted(units.index), []
+    rng = np.random.default_rng(seed)
+    draws = [_draw(counts, fraction, rng) for _ in range(max(5, min(_DRAWS, 50_000 // len(names))))]
+    best = min(draws, key=lambda taken: _misfit(counts, taken, fraction))
+    train, held_out = ([i for unit, t in zip(names, best, strict=True) if t == side for i in ids[unit]] for side in (0, 1))
+    return sorted(train), sorted(held_out)
+
+
+def _units(table: pd.DataFrame, groups: str | Mapping[str, str] | None) -> pd.Series[Any]:
+    """Return what stays together: the group (or the name itself) of each document, by its name."""
+    if groups is None:
+        named = table["doc_id"]
+    elif isinstance(groups, str):
+        require_column(table, groups)
+        named = table[groups]
+    else:
+        named = table["doc_id"].map(groups)
+    pairs = pd.DataFrame({"doc_id": table["doc_id"].to_numpy(), "unit": named.to_numpy()}).drop_duplicates()
+    for doc_id in pairs.loc[pairs["unit"].isna() | pairs["doc_id"].duplicated(), "doc_id"]:
+        raise DataError(f"Document {doc_id!r} is in no group or in more than one.")
+    return pairs.set_index("doc_id")["unit"].astype(str).sort_index()
+
+
+def _label_counts(table: pd.DataFrame, units: pd.Series[Any]) -> NDArray[np.float64]:
+    """Count lines: rows are sorted units, column 0 all lines, the others one label each."""
+    unit = table["doc_id"].map(units)
+    lines = unit.value_counts().sort_index()
+    counts = lines.to_numpy(dtype=np.float64)[:, None]
+    if "label" in table and table["label"].notna().any():
+        by_label = pd.crosstab(unit, table["label"].astype(object)).reindex(lines.index, fill_value=0)
+        counts = np.hstack([counts, by_label.to_numpy(dtype=np.float64)])
+    return counts
+
+
+def _draw(counts: NDArray[np.float64], fraction: float, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """Choose at random which units are held out: first one for each label, then up to the fraction of lines."""
+    present, order = counts > 0, rng.permutation(len(counts))
+    shared = present.sum(axis=0) > 1
+    taken = np.zeros(len(counts), dtype=bool)
+    left = present.sum(axis=0)
+    missing = fraction * counts[:, 0].sum()
+
+    def may_take(unit: int) -> bool:
+        # The last unit of a label stays in training, unless no other has it anyway.
+        return bool(not taken[unit] and np.all(left[present[unit] & shared] > 1))
+
+    def take(unit: int) -> float:
+        taken[unit] = True
+        left[present[unit]] -= 1
+        return float(missing - counts[unit, 0])
+
+    for label in np.argsort(left[1:], kind="stable") + 1:
+        if shared[label] and not present[taken, label].any():
+            for unit in [u for u in order if present[u, label] and may_take(u)][:1]:
+                missing = take(unit)
+    for unit in order:
+        if abs(missing - counts[unit, 0]) < abs(missing) and may_take(unit):
+            missing = take(unit)
+    if not taken.any():
+        possible = [u for u in order if may_take(u)] or list(order)
+        take(min(possible, key=lambda u: counts[u, 0]))
+    return taken
+
+
+def _misfit(counts: NDArray[np.float64], taken: NDArray[np.bool_], fraction: float) -> tuple[int, float]:
+    """Say how bad a split is: shared labels on one side only, then the distance from the fraction."""
+    shared = (counts > 0).sum(axis=0) > 1
+    one_sided = sum(int((part[:, shared].sum(axis=0) == 0).sum()) for part in (counts[taken], counts[~taken]))
+    shares = np.abs(counts[taken].sum(axis=0) / np.maximum(counts.sum(axis=0), 1) - fraction)
+    return one_sided, float(4 * shares[0] + shares.mean())

@@ -1,0 +1,197 @@
+"""The table that everything shares, one row per line: made from whatever holds documents, and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from skol_rnn.documents.document import Corpus, Document, nones
+from skol_rnn.errors import DataError
+from skol_rnn.labels import suggestion
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def check_table(table: pd.DataFrame, *, need_labels: bool = False, line_no_col: str = "line_number") -> pd.DataFrame:
+    """Check a caller's table and bring it into the shared form.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Columns ``value`` and ``doc_id`` (or ``filename``); optional are ``attachment_name``, which parts a
+        document's attachments, the line numbers, ``label``, ``blank_before`` and ``page_break``.
+    need_labels : bool, default False
+        Whether a column ``label`` must be there.
+    line_no_col : str, default "line_number"
+        Column that orders the lines of a document; without it they stand in the order of the rows.
+
+    Returns
+    -------
+    DataFrame
+        A copy, sorted by document in order of first appearance and by line; lines numbered from 0 in each
+        document; ``order`` is each row's position in the table given, so that results can be put back.
+
+    Raises
+    ------
+    DataError
+        If a column is missing, a text or document is null, a label is not text, or a number occurs twice in a
+        document.
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"doc_id": ["a", "b", "a"], "line_number": [7, 1, 3], "value": ["y", "z", "x"]})
+    >>> check_table(rows)[["doc_id", "line_number", "value", "order"]].values.tolist()
+    [['a', 0, 'x', 2], ['a', 1, 'y', 0], ['b', 0, 'z', 1]]
+    """
+    doc_ids = _doc_ids(table)
+    require_column(table, "value")
+    _check_text(table["value"], "value")
+    if need_labels:
+        require_column(table, "label")
+    codes, _ = pd.factorize(doc_ids)
+    numbers = table[line_no_col].to_numpy() if line_no_col in table else np.arange(len(table))
+    order = np.lexsort((_checked_numbers(numbers, doc_ids, line_no_col), codes))
+    result = table.assign(doc_id=doc_ids, value=table["value"].astype(object))
+    if "label" in table:
+        result["label"] = _checked_labels(table["label"])
+    result = result.iloc[order].drop(columns="attachment_name", errors="ignore").reset_index(drop=True)
+    result["line_number"] = result.groupby("doc_id", sort=False).cumcount().astype(np.int64)
+    for name, kind in (("blank_before", np.int64), ("page_break", np.bool_)):
+        result[name] = result[name].fillna(0).astype(kind) if name in result else np.zeros(len(result), kind)
+    return result.assign(order=order.astype(np.int64))
+
+
+def require_column(table: pd.DataFrame, name: str) -> None:
+    """Raise a DataError that names the nearest column if there is none of this name."""
+    if name not in table:
+        hint = suggestion(name, map(str, table.columns))
+        raise DataError(f"The table has no column {name!r}, only {', '.join(map(str, table.columns))}.{hint}")
+
+
+def _doc_ids(table: pd.DataFrame) -> pd.Series[Any]:
+    """Return the name of each row's document; attachments of one record are documents of their own."""
+    name = "filename" if "doc_id" not in table and "filename" in table else "doc_id"
+    require_column(table, name)
+    if table[name].isna().any():
+        raise DataError(f"Column {name!r} is empty in row {int(np.argmax(table[name].isna()))}: name each row's document.")
+    doc_ids = table[name].astype(str).astype(object)
+    if "attachment_name" in table:
+        doc_ids = doc_ids + "/" + table["attachment_name"].fillna("").astype(str)
+    return doc_ids.astype(object)
+
+
+def _check_text(column: pd.Series[Any], name: str) -> None:
+    wrong = [i for i, value in enumerate(column) if not isinstance(value, str)]
+    if wrong:
+        value = column.iloc[wrong[0]]
+        raise DataError(f"Row {wrong[0]} of column {name!r} holds {value!r}, not text ({len(wrong)} such rows).")
+
+
+def _checked_labels(labels: pd.Series[Any]) -> pd.Series[Any]:
+    labels = nones(labels)
+    _check_text(labels.dropna(), "label")
+    return labels
+
+
+def _checked_numbers(numbers: NDArray[Any], doc_ids: pd.Series[Any], name: str) -> NDArray[Any]:
+    parsed = pd.to_numeric(pd.Series(numbers), errors="coerce")
+    if parsed.isna().any():
+        row = int(np.argmax(parsed.isna()))
+        raise DataError(f"Row {row} of column {name!r} holds {numbers[row]!r}, not a line number.")
+    twice = pd.DataFrame({"doc_id": doc_ids.to_numpy(), "number": parsed}).duplicated().to_numpy()
+    if twice.any():
+        row = int(np.argmax(twice))
+        raise DataError(
+            f"Line number {numbers[row]} occurs twice in document {doc_ids.iloc[row]!r} (row {row}): number the lines "
+            f"through the whole document, or leave column {name!r} out where the rows are in order."
+        )
+    return parsed.to_numpy()
+
+
+def as_table(data: object, *, line_no_col: str = "line_number") -> pd.DataFrame:
+    """Turn whatever holds documents into the shared table.
+
+    Parameters
+    ----------
+    data : DataFrame, Corpus, path, or list
+        A table; a corpus; a file, folder or glob, or a list of these; a list of documents, each a list of lines
+        (str, each of which is a row, even a blank one) or a :class:`Document`.
+    line_no_col : str, default "line_number"
+        Column of line numbers in a table.
+
+    Returns
+    -------
+    DataFrame
+        As :func:`check_table` returns it.
+
+    Raises
+    ------
+    DataError
+        If the data cannot be used.
+    TypeError
+        If they are of another kind.
+
+    Examples
+    --------
+    >>> as_table([["first", "second"], ["third"]])[["doc_id", "line_number", "value"]].values.tolist()
+    [['0', 0, 'first'], ['0', 1, 'second'], ['1', 0, 'third']]
+    """
+    from skol_rnn.formats import read_documents  # formats build on this module
+
+    if isinstance(data, pd.DataFrame):
+        return check_table(data, line_no_col=line_no_col)
+    if isinstance(data, Corpus):
+        return check_table(data.table)
+    if isinstance(data, (str, Path)):
+        return check_table(read_documents(data).table)
+    if not isinstance(data, (list, tuple, np.ndarray)):
+        raise TypeError(f"Give a table, a corpus, path(s) or a list of documents, not {type(data).__name__}.")
+    if len(data) and all(isinstance(item, (str, Path)) for item in data):
+        return check_table(read_documents(list(data)).table)
+    tables = [_document_table(item, index) for index, item in enumerate(data)]
+    return check_table(pd.concat(tables or [Corpus(()).table], ignore_index=True))
+
+
+def _document_table(item: object, index: int) -> pd.DataFrame:
+    if isinstance(item, Document):
+        return item.table()
+    if not isinstance(item, (list, tuple, np.ndarray)):
+        raise TypeError(f"Document {index} is of type {type(item).__name__}; give each document as a list of lines.")
+    for number, line in enumerate(item):
+        if not isinstance(line, str) or "\n" in line:
+            raise DataError(f"Line {number} of document {index} is {line!r:.80}; a line is one str without line break.")
+    # Blank lines are rows here, unlike in a text: the caller's labels and our predictions stand one to a line.
+    return pd.DataFrame({"doc_id": str(index), "value": pd.Series(list(item), dtype=object)})
+
+
+def collapse_labels(labels: Sequence[str | None] | pd.Series[Any], keep: Sequence[str], other: str) -> list[str]:
+    """Keep some labels and take all else together.
+
+    Parameters
+    ----------
+    labels : sequence of (str or None)
+        Labels of n lines.
+    keep : sequence of str
+        Labels that stay.
+    other : str
+        Label of the rest, lines without label included.
+
+    Returns
+    -------
+    list of str
+        n labels.
+
+    Examples
+    --------
+    >>> collapse_labels(["Description", "Figure", None], keep=["Description"], other="Misc")
+    ['Description', 'Misc', 'Misc']
+    """
+    if isinstance(keep, str):
+        raise TypeError(f"keep must be a list of labels: keep=[{keep!r}].")
+    kept = frozenset(keep)
+    return [label if isinstance(label, str) and label in kept else other for label in labels]

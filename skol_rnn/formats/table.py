@@ -1,0 +1,277 @@
+"""CSV and Parquet files of the shared table."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from skol_rnn.documents import Document, check_table, split_lines
+from skol_rnn.errors import DataError
+from skol_rnn.formats._decoding import INVALID, decode, read_bytes, refuse_damage
+
+_NUMBERS = ("line_number", "start", "end", "blank_before")
+
+
+class _Row(NamedTuple):
+    value: str
+    label: str | None
+    start: int | None
+    blank: int
+    page: bool
+
+
+def read_csv(path: Path, doc_id: str, *, strict: bool = False) -> list[Document]:
+    """Read documents from a CSV file of the shared table.
+
+    Every field is taken as it stands ("NA" is text); an empty label is None.
+
+    Parameters
+    ----------
+    path : Path
+        The file; of its columns only ``value`` is needed.
+    doc_id : str
+        Name of the document if there is no column ``doc_id`` or ``filename``.
+    strict : bool, default False
+        Whether to refuse a file with invalid bytes.
+
+    Returns
+    -------
+    list of Document
+        In order of first appearance.
+
+    Raises
+    ------
+    DataError
+        If the file is no such table.
+    """
+    decoded = decode(read_bytes(path), str(path))
+    if strict:
+        refuse_damage(repair for repair in decoded.repairs if repair.kind == INVALID)
+    try:
+        table = pd.read_csv(io.StringIO(decoded.text), dtype=str, keep_default_na=False)
+    except pd.errors.EmptyDataError:
+        return []
+    except (pd.errors.ParserError, ValueError) as error:
+        raise DataError(f"{path} is no CSV table: {error}.") from error
+    for name in set(_NUMBERS) & set(table.columns):
+        table[name] = _whole_numbers(table[name], path)
+    if "page_break" in table:
+        table["page_break"] = table["page_break"].str.lower().isin(["true", "1"])
+    if "label" in table:
+        table["label"] = pd.Series([label or None for label in table["label"]], dtype=object)
+    return _documents(table, path, doc_id)
+
+
+def _whole_numbers(column: pd.Series[str], path: Path) -> pd.Series[Any]:
+    numbers = pd.to_numeric(column, errors="coerce")
+    wrong = ~np.isfinite(numbers) | (numbers % 1 != 0)
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise DataError(f"{path}: record {row + 1} has {column.iloc[row]!r} for {column.name!r}, not a whole number.")
+    return numbers.astype(np.int64)
+
+
+def read_parquet(path: Path, doc_id: str, *, strict: bool = False) -> list[Document]:
+    """Read documents from a Parquet file of the shared table.
+
+    Parameters
+    ----------
+    path : Path
+        The file; of its columns only ``value`` is needed.
+    doc_id : str
+        Name of the document if there is no column ``doc_id`` or ``filename``.
+    strict : bool, default False
+        Without effect: Parquet has no invalid text.
+
+    Returns
+    -------
+    list of Document
+        In order of first appearance.
+
+    Raises
+    ------
+    DataError
+        If the file is no such table.
+    ImportError
+        If pyarrow is not installed.
+    """
+    _require_pyarrow()
+    data = read_bytes(path)
+    try:
+        table = pd.read_parquet(io.BytesIO(data), engine="pyarrow")
+    except (OSError, ValueError) as error:  # pyarrow's own errors derive from these
+        raise DataError(f"{path} is no Parquet table: {error}.") from error
+    return _documents(table, path, doc_id)
+
+
+def _require_pyarrow() -> None:
+    try:
+        import pyarrow  # noqa: F401  # pandas' own message names no extra of this package
+    except ImportError as error:
+        raise ImportError("Parquet needs pyarrow: pip install 'skol_rnn[parquet]', or use CSV.") from error
+
+
+def _documents(table: pd.DataFrame, path: Path, doc_id: str) -> list[Document]:
+    if not {"doc_id", "filename"} & set(table.columns):
+        table = table.assign(doc_id=doc_id)
+    try:
+        table = check_table(table)
+        return [_document(str(name), rows, str(path)) for name, rows in table.groupby("doc_id", sort=False)]
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from error
+
+
+def _document(doc_id: str, table: pd.DataFrame, path: str) -> Document:
+    rows = _without_blank(table)
+    values = [row.value for row in rows]
+    starts = [row.start for row in rows if row.start is not None]
+    if len(starts) < len(rows):
+        starts = []
+    text = rebuild_text(values, [row.blank for row in rows], [row.page for row in rows], starts or None)
+    lines = split_lines(text)
+    found = [(text[line.start : line.end], line.start) for line in lines]
+    given = list(zip(values, starts or [line.start for line in lines], strict=False))
+    if found != given:
+        wrong = next((i for i, pair in enumerate(zip(found, given, strict=False)) if pair[0] != pair[1]), 0)
+        raise DataError(
+            f"document {doc_id!r}: line {wrong}, {values[wrong][:40]!r}, is not one line or does not fit its "
+            "offsets; give one line a row, and correct the columns start and end or leave them out."
+        )
+    labels = tuple(row.label for row in rows) if "label" in table else None
+    return Document(doc_id, text, labels, path=path)
+
+
+def _without_blank(table: pd.DataFrame) -> list[_Row]:
+    """Return the rows that hold text; blank ones become blank lines before the next."""
+    rows, blank, page = [], 0, False
+    labels = table["label"] if "label" in table else [None] * len(table)
+    starts = table["start"] if "start" in table else [None] * len(table)
+    columns = (table["value"], labels, starts, table["blank_before"], table["page_break"])
+    for value, label, start, before, breaks in zip(*columns, strict=True):
+        blank, page = blank + int(before), page or bool(breaks)
+        if value.strip():
+            rows.append(_Row(value, label, None if pd.isna(start) else int(start), blank, page))
+            blank, page = 0, False
+        else:
+            blank, page = blank + 1, page or "\f" in value
+    return rows
+
+
+def rebuild_text(
+    values: Sequence[str], blanks: Sequence[int], pages: Sequence[bool], starts: Sequence[int] | None = None
+) -> str:
+    r"""Make a text whose lines are those of a table.
+
+    What stood between the lines is not in a table: it becomes line ends, with white space added where the offsets
+    leave room for it.
+
+    Parameters
+    ----------
+    values : sequence of str
+        n lines.
+    blanks : sequence of int
+        Blank lines before each.
+    pages : sequence of bool
+        Whether a page begins at each.
+    starts : sequence of int, optional
+        Offset of each in the text.
+
+    Returns
+    -------
+    str
+        The text.
+
+    Examples
+    --------
+    >>> rebuild_text(["one", "two"], [0, 1], [False, False])
+    'one\n\ntwo'
+    >>> rebuild_text(["one", "two"], [0, 1], [False, False], starts=[0, 7])
+    'one\r\n\r\ntwo'
+    """
+    pieces: list[str] = []
+    length, before = 0, ""
+    for index, (value, blank, page) in enumerate(zip(values, blanks, pages, strict=True)):
+        ends = blank + (index > 0)
+        room = starts[index] - length - ends if starts and index < len(starts) else 0
+        visible = before[len(before.rstrip()) :] + value[: len(value) - len(value.lstrip())]
+        gap = _gap(ends, blank, max(room, 0), page and "\f" not in visible, before.endswith("\r"))
+        pieces += [gap, value]
+        length += len(gap) + len(value)
+        before = value
+    return "".join(pieces)
+
+
+def _gap(ends: int, blank: int, room: int, page: bool, after_return: bool) -> str:
+    r"""Fill the space between two lines: so many line ends, and ``room`` characters of white space among them."""
+    if room == ends and not page:
+        return "\r\n" * ends
+    if room > 1 and not blank:
+        return "\n" * (ends + room)  # a table that does not tell blank lines
+    first = ""
+    if ends > blank:
+        # A carriage return at a line's end would be taken for a part of the line end that follows it.
+        first = "\r\n" if after_return or (room and not blank) else "\n"
+        room = max(room - len(first) + 1, 0)
+    filler = ("\f" if page and blank else "") + " " * (room - 1 if page and blank else room)
+    return first + (filler if blank else "") + "\n" * blank
+
+
+def format_table(
+    document: Document,
+    labels: Sequence[str | None] | None = None,
+    probabilities: Sequence[Sequence[float]] | None = None,
+    *,
+    kind: str = "csv",
+) -> bytes:
+    """Turn a document into the bytes of a CSV or Parquet file.
+
+    Parameters
+    ----------
+    document : Document
+        The document.
+    labels : sequence of (str or None), optional
+        Labels of its lines; its own if not given.
+    probabilities : sequence of sequences of float, optional
+        Probabilities of each line: a further column, in CSV as JSON.
+    kind : {"csv", "parquet"}
+        Format.
+
+    Returns
+    -------
+    bytes
+        Content of the file.
+
+    Raises
+    ------
+    ImportError
+        If pyarrow is needed and not installed.
+
+    Examples
+    --------
+    >>> print(format_table(Document("a", "one", ("X",))).decode())
+    "doc_id","line_number","value","label","start","end","blank_before","page_break"
+    "a",0,"one","X",0,3,0,False
+    <BLANKLINE>
+    """
+    table = document.table()
+    if labels is not None:
+        column = pd.Series(list(labels), dtype=object)
+        table = table.assign(label=column) if "label" in table else table.copy()
+        if "label" not in table:
+            table.insert(3, "label", column)
+    if probabilities is not None:
+        vectors = [[float(p) for p in line] for line in probabilities]
+        table["probabilities"] = [json.dumps(v) for v in vectors] if kind == "csv" else vectors
+    if kind == "csv":
+        return table.to_csv(index=False, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n").encode("utf-8")
+    _require_pyarrow()
+    buffer = io.BytesIO()
+    table.to_parquet(buffer, engine="pyarrow", index=False)
+    return buffer.getvalue()
