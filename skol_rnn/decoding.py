@@ -152,7 +152,9 @@ def _metric_labels(
         return np.array([labels.index(n) for n in names])
     if metric.startswith("f1/"):
         return np.array([labels.index(metric.removeprefix("f1/"))])
-    raise ValueError(f"Unknown metric {metric!r}; known are {', '.join(METRICS)} and f1/Label.{suggestion(metric, METRICS)}")
+    raise ValueError(
+        f"Unknown metric {metric!r}; known are {', '.join(METRICS)} and f1/Label.{suggestion(metric, METRICS)}"
+    )
 
 
 def _score(scores: np.ndarray, true: np.ndarray, support: np.ndarray, chosen: np.ndarray | None) -> float:

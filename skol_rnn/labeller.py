@@ -21,6 +21,26 @@ _CHUNK = 20_000  # lines worked on at a time, in whole documents: it bounds memo
 
 
 @dataclass(frozen=True)
+class Sweep:
+    """How windows go over documents in prediction.
+
+    Attributes
+    ----------
+    window_size, stride : int
+        Lines in a window and from window to window.
+    merge : str
+        How the windows over a line are merged.
+    batch_size : int
+        Windows at a time.
+    """
+
+    window_size: int
+    stride: int
+    merge: str
+    batch_size: int
+
+
+@dataclass(frozen=True)
 class Labeller:
     """What prediction needs, and nothing that only training does.
 
@@ -41,21 +61,15 @@ class Labeller:
     spec: NetworkSpec
     network: keras.Model
 
-    def probabilities(
-        self, table: pd.DataFrame, window_size: int, stride: int, merge: str, batch_size: int
-    ) -> np.ndarray:
+    def probabilities(self, table: pd.DataFrame, sweep: Sweep) -> np.ndarray:
         """Compute each line's probabilities, any tilt of class weights still in them.
 
         Parameters
         ----------
         table : DataFrame
             Lines of whole documents in order.
-        window_size, stride : int
-            Lines in a window and from window to window.
-        merge : str
-            How the windows over a line are merged.
-        batch_size : int
-            Windows at a time.
+        sweep : Sweep
+            How windows go over them.
 
         Returns
         -------
@@ -64,16 +78,13 @@ class Labeller:
         """
         pieces = [np.zeros((0, len(self.labels)))]
         for part in _document_chunks(table):
-            features = self.features.transform(part)
-            pieces.append(self.of_features(features, lengths_of(part), window_size, stride, merge, batch_size))
+            pieces.append(self.of_features(self.features.transform(part), lengths_of(part), sweep))
         return np.concatenate(pieces)
 
-    def of_features(
-        self, features: LineFeatures, lengths: list[int], window_size: int, stride: int, merge: str, batch_size: int
-    ) -> np.ndarray:
+    def of_features(self, features: LineFeatures, lengths: list[int], sweep: Sweep) -> np.ndarray:
         """Compute the same from features that are at hand, ``lengths`` being the lines of each document."""
-        windows = cut_windows(lengths, window_size, stride)
-        return predict_lines(self.network, features, windows, merge, batch_size)
+        windows = cut_windows(lengths, sweep.window_size, sweep.stride)
+        return predict_lines(self.network, features, windows, sweep.merge, sweep.batch_size)
 
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray], dict[str, np.ndarray]]:
         """Return JSON values, arrays of the network and arrays of the features."""

@@ -134,7 +134,9 @@ class FocalLabelF1(_MaskedLoss):
         return {**super().get_config(), "focal": self.focal}
 
 
-def weighted_categorical_crossentropy(y_true: Any, y_pred: Any, weights: Sequence[float], from_logits: bool = True) -> Any:
+def weighted_categorical_crossentropy(
+    y_true: Any, y_pred: Any, weights: Sequence[float], from_logits: bool = True
+) -> Any:
     """Compute the weighted cross-entropy of one batch.
 
     Parameters

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,29 +13,27 @@ import pandas as pd
 from sklearn.base import BaseEstimator
 
 import skol_rnn
+from skol_rnn.annotations import choose_labels, fold_labels, is_label_list, is_line_lists, labelled_table
 from skol_rnn.batches import WindowBatches
 from skol_rnn.bundle import Bundle, load_bundle, save_bundle
-from skol_rnn.class_weights import (
-    class_weight_strategy,
-    describe_weights,
-    normalise_weights,
-    resolve_class_weights,
-)
-from skol_rnn.decoding import DECISIONS, correct_probabilities, decide, tune_offsets
-from skol_rnn.documents import as_table, collapse_labels, split_documents
+from skol_rnn.class_weights import class_weight_strategy, describe_weights, normalise_weights, resolve_class_weights
+from skol_rnn.decoding import correct_probabilities, decide
+from skol_rnn.documents import as_table, split_documents
 from skol_rnn.errors import DataError, NotTrainedError
-from skol_rnn.evaluation import evaluate_labels
 from skol_rnn.features import make_features
-from skol_rnn.labeller import Labeller, lengths_of
-from skol_rnn.labels import NO_LABEL, LabelSet, suggestion
+from skol_rnn.held_out import HeldOut, score_lines
+from skol_rnn.labeller import Labeller, Sweep, lengths_of
+from skol_rnn.labels import NO_LABEL, LabelSet
 from skol_rnn.losses import FocalLabelF1, WeightedCategoricalCrossentropy
 from skol_rnn.network import NetworkSpec, build_network
+from skol_rnn.parameters import check_against_labels, check_parameters, hop, weights_or_focal
 from skol_rnn.progress import TrainingLog
 from skol_rnn.scores import Evaluation
 from skol_rnn.training import TrainingPlan, train
-from skol_rnn.windows import MERGES, check_stride, cut_windows
+from skol_rnn.windows import cut_windows
 
 _BAG_SIZE = 64
+
 
 class RNNSkolModel(BaseEstimator):
     """Bidirectional LSTM that labels every line of a document.
@@ -205,7 +202,7 @@ class RNNSkolModel(BaseEstimator):
         self.use_gpu_in_udf = use_gpu_in_udf
         self.random_state = random_state
         # Users of the old class rely on this one being found at once; all else is checked by fit.
-        self._class_weights_or_focal()
+        weights_or_focal(class_weights, focal_labels)
 
     # -- training -----------------------------------------------------------------------------------
 
@@ -249,16 +246,16 @@ class RNNSkolModel(BaseEstimator):
         ValueError
             If a parameter is out of its range or a label unknown.
         """
-        if labels is None and y is not None and len(y) and _is_label_list(y, data):
-            labels, y = list(y), None  # the old class took the labels in second place
-        self._check_parameters()
-        log = TrainingLog(self.verbosity)
-        table = self._with_labels(data, y)
-        self.labels_, self.other_ = _choose_labels(table["label"], labels, other)
-        self._check_against_labels(LabelSet(tuple(self.labels_)))
-        table["label"] = self._collapsed(table["label"], "the training data")
-        train_part, held_out = self._split(table, validation)
-        self._fit_table(train_part, held_out, log, Path(checkpoint) if checkpoint else None)
+        if labels is None and y is not None and is_label_list(y, data):
+            labels, y = list(y), None
+        check_parameters(self.get_params())
+        table = labelled_table(data, y, self.label_col, self.line_no_col)
+        chosen = choose_labels(table["label"], labels, other)
+        check_against_labels(self.get_params(), chosen)
+        self.labels_, self.other_ = list(chosen), other
+        table["label"] = fold_labels(table["label"], chosen, other, "the training data")
+        training, held_out = self._split(table, validation)
+        self._fit_table(training, held_out, TrainingLog(self.verbosity), Path(checkpoint) if checkpoint else None)
         return self
 
     def _fit_table(
@@ -277,7 +274,7 @@ class RNNSkolModel(BaseEstimator):
         spec = self._network_spec(len(labels), getattr(family, "vocabulary_size", 0), *features)
         network = build_network(spec, self._starting_bias())
         self._labeller = Labeller(labels, family, spec, network)
-        windows = cut_windows(lengths_of(table), self.window_size, self._stride(self.stride))
+        windows = cut_windows(lengths_of(table), self.window_size, hop(self.window_size, self.stride))
         batches = WindowBatches(
             features, true, len(labels), windows, self.batch_size, self.random_state, self.num_workers
         )
@@ -285,54 +282,39 @@ class RNNSkolModel(BaseEstimator):
             f"[BiLSTM] {len(table):,} lines of {table['doc_id'].nunique()} documents in {len(windows):,} windows "
             f"of {self.window_size}, {len(batches)} batches an epoch, {network.count_params():,} parameters"
         )
-        scorer = _HeldOut(self, held_out) if len(held_out) else None
+        judge = self._judge(held_out) if len(held_out) else None
         self.validation_documents_ = list(dict.fromkeys(held_out["doc_id"]))
-        plan = TrainingPlan(self.epochs, self.learning_rate, self.monitor, self.patience)
         self.offsets_ = np.zeros(len(labels))
         self.history_ = train(
             network,
             self._loss(labels),
             batches,
-            plan,
+            TrainingPlan(self.epochs, self.learning_rate, self.monitor, self.patience),
             log,
-            score=scorer.evaluate if scorer else None,
+            score=(lambda: judge.evaluate(self.decision)) if judge else None,
             checkpoint=checkpoint,
             fingerprint=self._fingerprint(table, held_out) if checkpoint else "",
         )
-        if scorer:
-            self.offsets_ = scorer.tune()
-            log.say(scorer.compare())
+        if judge:
+            self.offsets_, comparison = judge.tune()
+            log.say(comparison)
 
-    def _with_labels(self, data: Any, y: Any) -> pd.DataFrame:
-        """Return the table with its labels in column ``label``, None where there is none."""
-        table = as_table(data, line_no_col=self.line_no_col)
-        if y is not None:
-            table = table.assign(label=_flat_labels(y, len(table)))
-        elif self.label_col in table:
-            table = table.assign(label=table[self.label_col])
-        if "label" not in table or (len(table) and table["label"].isna().all()):
-            raise DataError(f"The data have no labels: give a column {self.label_col!r}, y=[...], or annotated files.")
+    def _judge(self, held_out: pd.DataFrame) -> HeldOut:
+        return HeldOut(held_out, self._labeller, self._sweep(), self.weights_, self.monitor, self.important)
+
+    def _sweep(self) -> Sweep:
+        stride = hop(self.window_size, self.prediction_stride)
+        return Sweep(self.window_size, stride, self.merge, self.prediction_batch_size)
+
+    def _labelled(self, data: Any, y: Any, what: str) -> pd.DataFrame:
+        """Return the table of annotated documents, with the model's labels."""
+        table = labelled_table(data, y, self.label_col, self.line_no_col)
+        table["label"] = fold_labels(table["label"], LabelSet(tuple(self.labels_)), self.other_, what)
         return table
-
-    def _collapsed(self, column: pd.Series, what: str) -> list[str | None]:
-        """Map labels to the model's: the rest to ``other_``, or an error that names the first stranger."""
-        known = set(self.labels_)
-        if self.other_ is not None:
-            return list(collapse_labels(column, self.labels_, self.other_))
-        given: list[str | None] = [None if pd.isna(label) else str(label) for label in column]
-        for label in given:
-            if label is not None and label not in known:
-                raise DataError(
-                    f"Label {label!r} of {what} is not among {', '.join(self.labels_)}."
-                    f"{suggestion(label, known)} Give other='Misc' to take such lines together."
-                )
-        return given
 
     def _split(self, table: pd.DataFrame, validation: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
         if validation is not None:
-            held_out = self._with_labels(validation, None)
-            held_out["label"] = self._collapsed(held_out["label"], "the validation data")
-            return table, held_out
+            return table, self._labelled(validation, None, "the validation data")
         if not self.validation_fraction or table["doc_id"].nunique() < 2:
             return table, table.iloc[:0]
         _, chosen = split_documents(table, self.validation_fraction, self.random_state)
@@ -340,7 +322,7 @@ class RNNSkolModel(BaseEstimator):
         return table[~out].reset_index(drop=True), table[out].reset_index(drop=True)
 
     def _resolve_weights(self, labels: LabelSet, log: TrainingLog) -> np.ndarray:
-        weights, focal = self._class_weights_or_focal()
+        weights, focal = weights_or_focal(self.class_weights, self.focal_labels)
         if isinstance(weights, str):
             given = class_weight_strategy(weights, self.counts_, alpha=self.weight_alpha)
         else:
@@ -355,15 +337,6 @@ class RNNSkolModel(BaseEstimator):
         if weights is not None:
             log.say("Rescaled to a mean of 1 over the training lines: " + _named(scaled, labels))
         return scaled
-
-    def _class_weights_or_focal(self) -> tuple[Any, Sequence[str] | None]:
-        """Return class weights and focal labels with "auto" resolved; both at once are refused."""
-        weights = self.class_weights
-        if isinstance(weights, str) and weights == "auto":
-            weights = None if self.focal_labels is not None else "smoothed"
-        if weights is not None and self.focal_labels is not None:
-            raise ValueError("class_weights and focal_labels are mutually exclusive: give one of them.")
-        return weights, self.focal_labels
 
     def _starting_bias(self) -> np.ndarray:
         """Log of what the network should say of a line it knows nothing about: share times weight, see decoding."""
@@ -389,42 +362,6 @@ class RNNSkolModel(BaseEstimator):
             feature_dropout=self.feature_dropout,
             seed=self.random_state,
         )
-
-    def _stride(self, stride: int | None) -> int:
-        return max(self.window_size // 3, 1) if stride is None else stride
-
-    def _check_parameters(self) -> None:
-        self._class_weights_or_focal()
-        check_stride(self.window_size, self._stride(self.stride))
-        check_stride(self.window_size, self._stride(self.prediction_stride), "prediction_stride")
-        for name in ("hidden_size", "num_layers", "batch_size", "prediction_batch_size", "epochs", "patience"):
-            if not isinstance(getattr(self, name), (int, np.integer)) or getattr(self, name) < 1:
-                raise ValueError(f"{name} must be a whole number of at least 1, but is {getattr(self, name)!r}.")
-        for name in ("dropout", "feature_dropout", "validation_fraction"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 0 and below 1, but is {getattr(self, name)!r}.")
-        if not self.learning_rate > 0:
-            raise ValueError(f"learning_rate must be above 0, but is {self.learning_rate!r}.")
-        for name, allowed in (("decision", DECISIONS), ("merge", MERGES)):
-            value = getattr(self, name)
-            if value not in allowed:
-                near = suggestion(str(value), allowed)
-                raise ValueError(f"{name} must be one of {', '.join(allowed)}, but is {value!r}.{near}")
-        if self.use_gpu_in_udf:
-            warnings.warn("use_gpu_in_udf changes nothing: TensorFlow chooses the device.", FutureWarning, 2)
-
-    def _check_against_labels(self, labels: LabelSet) -> None:
-        """Check what names labels before any time is spent on features and training."""
-        if self.num_classes not in (None, len(labels)):
-            raise ValueError(f"There are {len(labels)} labels ({', '.join(labels)}), but num_classes={self.num_classes}.")
-        for name in (*(self.important or ()), *(self.focal_labels or ())):
-            labels.index(name)
-        monitors = ["important_f1", "macro_f1", "accuracy", *(f"f1/{name}" for name in labels)]
-        if self.monitor not in monitors:
-            near = suggestion(str(self.monitor), monitors)
-            raise ValueError(f"monitor must be one of {', '.join(monitors)}, but is {self.monitor!r}.{near}")
-        if isinstance(weights := self._class_weights_or_focal()[0], Mapping):
-            resolve_class_weights(weights, labels, np.ones(len(labels)))
 
     def _fingerprint(self, table: pd.DataFrame, held_out: pd.DataFrame) -> str:
         """Hash what a resumed run must share with the run that it resumes."""
@@ -473,11 +410,11 @@ class RNNSkolModel(BaseEstimator):
         raw = self._probabilities(table, raw=True)
         probabilities = self._untilted(raw)
         indices = self._decide(raw, probabilities)
-        if not isinstance(data, (pd.DataFrame, str, Path)) and _is_line_lists(data):
+        if not isinstance(data, (pd.DataFrame, str, Path)) and is_line_lists(data):
             documents = np.empty(len(data), dtype=object)
             documents[:] = [self._labeller.labels.decode(part) for part in restore(indices)]
             return documents
-        rows = data.copy() if isinstance(data, pd.DataFrame) else table
+        rows = data.copy() if isinstance(data, pd.DataFrame) else table.drop(columns="order")
         rows["prediction"] = restore(indices)
         rows["predicted_label"] = self._labeller.labels.decode(rows["prediction"])
         rows["probabilities"] = list(restore(probabilities))
@@ -485,25 +422,19 @@ class RNNSkolModel(BaseEstimator):
 
     predict_with_labels = predict
 
-    def _prediction_table(self, data: Any) -> tuple[pd.DataFrame, Any]:
+    def _prediction_table(self, data: Any) -> tuple[pd.DataFrame, Callable[[np.ndarray], Any]]:
         """Return the lines in document order, and a function that puts results back in the caller's order."""
         self._require_trained()
         table = as_table(data, line_no_col=self.line_no_col)
-        if isinstance(data, pd.DataFrame):
-            back = np.empty(len(table), np.int64)
-            back[table["order"].to_numpy()] = np.arange(len(table))
-            return table, lambda results: results[back]
-        if _is_line_lists(data):
+        if is_line_lists(data):
             # A document without lines has no row, but it has its place in the result.
-            lengths = [len(document) for document in data]
-            return table, lambda results: np.split(results, np.cumsum(lengths)[:-1]) if lengths else []
-        return table, lambda results: results
+            ends = np.cumsum([len(document) for document in data])
+            return table, lambda results: np.split(results, ends[:-1]) if len(ends) else []
+        back = np.argsort(table["order"].to_numpy(), kind="stable")
+        return table, lambda results: results[back]
 
     def _probabilities(self, table: pd.DataFrame, raw: bool) -> np.ndarray:
-        stride = self._stride(self.prediction_stride)
-        found = self._labeller.probabilities(
-            table, self.window_size, stride, self.merge, self.prediction_batch_size
-        )
+        found = self._labeller.probabilities(table, self._sweep())
         return found if raw else self._untilted(found)
 
     def _untilted(self, raw: np.ndarray) -> np.ndarray:
@@ -534,21 +465,11 @@ class RNNSkolModel(BaseEstimator):
             Scores by line and by character, pooled and by document.
         """
         self._require_trained()
-        table = self._with_labels(data, y)
+        table = self._labelled(data, y, "the data")
         raw = self._probabilities(table, raw=True)
-        return self._evaluation(table, self._decide(raw, self._untilted(raw)), self._untilted(raw))
-
-    def _evaluation(self, table: pd.DataFrame, predicted: np.ndarray, probabilities: np.ndarray | None) -> Evaluation:
-        labels = self._labeller.labels
-        return evaluate_labels(
-            labels.encode(self._collapsed(table["label"], "the data")),
-            predicted,
-            labels,
-            probabilities=probabilities,
-            documents=table["doc_id"].to_numpy(),
-            lengths=table["value"].str.len().to_numpy(),
-            important=self.important,
-        )
+        probabilities = self._untilted(raw)
+        predicted = self._decide(raw, probabilities)
+        return score_lines(table, predicted, probabilities, self._labeller.labels, self.important)
 
     def calculate_stats(self, predictions: pd.DataFrame, verbose: bool = True) -> dict[str, Any]:
         """Score a table that :meth:`predict` returned and that still holds the true labels.
@@ -575,10 +496,12 @@ class RNNSkolModel(BaseEstimator):
         missing = {self.label_col, "predicted_label"} - set(predictions.columns)
         if missing:
             raise DataError(f"The predictions have no column {sorted(missing)[0]!r}: give what predict returned.")
-        table = self._with_labels(predictions, None)
+        table = self._labelled(predictions, None, "the predictions")
         rows = predictions.iloc[table["order"].to_numpy()]
         probabilities = np.stack(rows["probabilities"].tolist()) if "probabilities" in rows and len(rows) else None
-        evaluation = self._evaluation(table, self._labeller.labels.encode(rows["predicted_label"]), probabilities)
+        labels = self._labeller.labels
+        predicted = labels.encode(rows["predicted_label"])
+        evaluation = score_lines(table, predicted, probabilities, labels, self.important)
         if verbose:
             TrainingLog(self.verbosity).console.print(evaluation)
         return evaluation.to_dict()
@@ -718,50 +641,6 @@ class RNNSkolModel(BaseEstimator):
         return self.keras_model.get_weights()
 
 
-class _HeldOut:
-    """Held-out documents whose features are computed once and scored after every epoch."""
-
-    def __init__(self, model: RNNSkolModel, table: pd.DataFrame) -> None:
-        self.model, self.table = model, table
-        self.features = model._labeller.features.transform(table)
-
-    def _raw(self) -> np.ndarray:
-        model = self.model
-        stride = model._stride(model.prediction_stride)
-        return model._labeller.of_features(
-            self.features, lengths_of(self.table), model.window_size, stride, model.merge, model.prediction_batch_size
-        )
-
-    def evaluate(self) -> Evaluation:
-        """Score the network as it is, by the decision that the model takes, untuned."""
-        raw = self._raw()
-        corrected = self.model._untilted(raw)
-        decided = decide(raw if self.model.decision == "argmax" else corrected)
-        return self.model._evaluation(self.table, decided, corrected)
-
-    def tune(self) -> np.ndarray:
-        """Find the offsets that serve the monitored score best."""
-        self.raw = self._raw()
-        labels = self.model._labeller.labels
-        true = labels.encode(self.table["label"])
-        return tune_offsets(self.model._untilted(self.raw), true, labels, self.model.monitor, self.model.important)
-
-    def compare(self) -> str:
-        """Say what each decision scores on these documents."""
-        corrected = self.model._untilted(self.raw)
-        decisions = {
-            "argmax": decide(self.raw),
-            "corrected": decide(corrected),
-            "tuned": decide(corrected, self.model.offsets_),
-        }
-        scores = {
-            name: self.model._evaluation(self.table, decided, corrected).important_f1
-            for name, decided in decisions.items()
-        }
-        told = ", ".join(f"{name} {score:.4f}" for name, score in scores.items())
-        return f"Important F1 on the held-out documents by decision: {told} (tuned on these very documents)."
-
-
 def load_model(path: str | Path) -> RNNSkolModel:
     """Load a saved model.
 
@@ -781,39 +660,6 @@ def load_model(path: str | Path) -> RNNSkolModel:
         If there is no model, or it is damaged, foreign or newer.
     """
     return RNNSkolModel().load(path)
-
-
-def _choose_labels(
-    column: pd.Series, labels: Sequence[str] | None, other: str | None
-) -> tuple[list[str], str | None]:
-    if labels is None:
-        found = LabelSet.from_data(None if pd.isna(label) else label for label in column)
-        if other is None or other in found:
-            return list(found), other
-        return [*found, other], other
-    names = LabelSet(tuple(labels))
-    if other is not None and other not in names:
-        names = LabelSet((*names, other))
-    return list(names), other
-
-
-def _is_label_list(y: Any, data: Any) -> bool:
-    """Tell a flat list of label names from the labels of a table's rows."""
-    flat = all(isinstance(label, str) for label in y)
-    return flat and not (isinstance(data, pd.DataFrame) and len(y) == len(data)) and len(set(y)) == len(y)
-
-
-def _is_line_lists(data: Any) -> bool:
-    return isinstance(data, (list, tuple, np.ndarray)) and all(isinstance(d, (list, tuple, np.ndarray)) for d in data)
-
-
-def _flat_labels(y: Any, n_lines: int) -> list[Any]:
-    flat = [label for part in y for label in (part if isinstance(part, (list, tuple, np.ndarray)) else [part])]
-    # scikit-learn numbers the labels before some of its calls; a number is as good a name as any.
-    flat = [str(label) if isinstance(label, (int, np.integer)) else label for label in flat]
-    if len(flat) != n_lines:
-        raise DataError(f"There are {len(flat)} labels for {n_lines} non-blank lines; give one label a line.")
-    return flat
 
 
 def _named(values: np.ndarray, labels: LabelSet) -> str:

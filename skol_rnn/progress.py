@@ -69,7 +69,9 @@ class TrainingLog:
         parts = [f"epoch {epoch}", f"loss {scores['loss']:.4f}"]
         if evaluation is not None:
             f1 = dict(zip(evaluation.labels, evaluation.f1, strict=True))
-            parts += [f"{name} F1 {f1[name]:.4f} loss {scores[f'val_loss/{name}']:.4f}" for name in evaluation.important]
+            parts += [
+                f"{name} F1 {f1[name]:.4f} loss {scores[f'val_loss/{name}']:.4f}" for name in evaluation.important
+            ]
             parts += [f"important F1 {evaluation.important_f1:.4f}", f"macro F1 {evaluation.macro_f1:.4f}"]
         self.say("  ".join([*parts, f"{time.monotonic() - self._started:.0f} s"]))
         if evaluation is not None and (self.verbosity > 1 or epoch == 1):

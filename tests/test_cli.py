@@ -171,8 +171,7 @@ def test_info_shows_the_model_without_tensorflow(trained, capsys):
 
 def test_the_resolved_configuration_is_saved_and_the_line_wins_over_the_file(corpus, tmp_path, capsys):
     (tmp_path / "c.toml").write_text(
-        'hidden_size = 5\nepochs = 1\nlabels = ["Nomenclature"]\nother = "Rest"\n'
-        '[class_weights]\nNomenclature = 4.0\n',
+        'hidden_size = 5\nepochs = 1\nlabels = ["Nomenclature"]\nother = "Rest"\n[class_weights]\nNomenclature = 4.0\n',
         encoding="utf-8",
     )
     words = ["train", corpus, "--out", tmp_path / "m", "--config", tmp_path / "c.toml", *FAST[4:], "--hidden-size", 4]
@@ -225,10 +224,17 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize(("words", "status", "message"), BAD, ids=lambda v: " ".join(v)[:60] if isinstance(v, list) else None)
+@pytest.mark.parametrize(
+    ("words", "status", "message"), BAD, ids=lambda v: " ".join(v)[:60] if isinstance(v, list) else None
+)
 def test_bad_input_gives_one_sentence_and_leaves_no_file(corpus, trained, tmp_path, capsys, words, status, message):
     places = {"corpus": corpus, "model": trained, "tmp": tmp_path / "made", "nothing": tmp_path / "nothing"}
-    for name, content in {"empty": None, "emptyfile": b"\n\n", "binary": bytes(range(256)) * 40, "plain": b"text\n"}.items():
+    for name, content in {
+        "empty": None,
+        "emptyfile": b"\n\n",
+        "binary": bytes(range(256)) * 40,
+        "plain": b"text\n",
+    }.items():
         places[name] = tmp_path / "in" / f"{name}{'' if content is None else '.txt'}"
         places[name].parent.mkdir(exist_ok=True)
         places[name].mkdir() if content is None else places[name].write_bytes(content)

@@ -96,9 +96,7 @@ def test_cross_val_predict_over_a_table_in_groups():
 
 def test_cross_val_predict_over_documents_in_groups():
     documents, labels = as_documents(toy_table(4))
-    found = cross_val_predict(
-        model(validation_fraction=0), documents, labels, groups=[0, 0, 1, 1], cv=GroupKFold(2)
-    )
+    found = cross_val_predict(model(validation_fraction=0), documents, labels, groups=[0, 0, 1, 1], cv=GroupKFold(2))
     assert [len(d) for d in found] == [len(d) for d in documents]
     assert set(np.concatenate(found)) <= set(LABELS)
 

@@ -219,14 +219,13 @@ def test_what_is_written_is_read_again(data, text, coalesce):
     assert oracle(raw) == [(text[a:b].strip(), y) for (a, b), y in zip(spans, labels, strict=True)]
 
 
-@given(st.lists(st.sampled_from(["[@", "#X*]", "#Y*]", "@X*]", "#X", "*]", "a", "\n", "\r\n", " ", "\f"]), max_size=30))
+@given(st.lists(st.sampled_from(["[@", "#X*]", "#Y*]", "@X*]", "#X", "*]", "é", "\n", "\r\n", " ", "\f"]), max_size=30))
 def test_any_markup_is_read_and_no_text_is_lost(tokens):
     raw = "".join(tokens)
     text, labels, repairs = parse_yedda(raw)
     assert len(labels) == len(split_lines(text))
-    assert text.count("a") == raw.count("a") and text.count("\n") == raw.count("\n")
-    damaged = {repair.kind for repair in repairs} - HARMLESS
-    if not damaged:
+    assert [c for c in text if c in "é\r\n\f"] == [c for c in raw if c in "é\r\n\f"]
+    if {repair.kind for repair in repairs} <= {"empty block", "text outside blocks"}:
         values = [text[a:b].strip() for a, b in as_lines(text)]
         assert oracle(raw) == list(zip(values, labels, strict=True))
 

@@ -28,7 +28,9 @@ def register(app: typer.Typer) -> None:
 
 
 def demo(
-    out: Annotated[Path, typer.Option(help="Folder for the sample, the model and the labelled files.")] = Path("demo-output"),
+    out: Annotated[Path, typer.Option(help="Folder for the sample, the model and the labelled files.")] = Path(
+        "demo-output"
+    ),
     epochs: Annotated[int, typer.Option(help="Epochs of each of the three trainings.")] = 8,
 ) -> None:
     """Train on the sample under three weightings, score on documents not trained on, and label those."""

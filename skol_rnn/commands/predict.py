@@ -25,7 +25,9 @@ def predict(
     paths: Paths,
     out: Annotated[Path, typer.Option(help="Folder for the labelled documents.")],
     output_format: Annotated[str, typer.Option("--format", help="yedda, jsonl, csv or parquet.")] = "yedda",
-    decision: Annotated[str | None, typer.Option(help="corrected, argmax or tuned; the model's own if not given.")] = None,
+    decision: Annotated[
+        str | None, typer.Option(help="corrected, argmax or tuned; the model's own if not given.")
+    ] = None,
     input_format: InputFormat = None,
     strict: Strict = False,
     json: Json = False,
@@ -41,9 +43,7 @@ def predict(
     by_document = dict(list(rows.groupby("doc_id", sort=False)))
     labels = {name: part["predicted_label"].tolist() for name, part in by_document.items()}
     probabilities = {name: part["probabilities"].tolist() for name, part in by_document.items()}
-    written = write_documents(
-        corpus, out, format=output_format, labels_by_doc=labels, probabilities=probabilities
-    )
+    written = write_documents(corpus, out, format=output_format, labels_by_doc=labels, probabilities=probabilities)
     counts = rows["predicted_label"].value_counts().to_dict()
     if json:
         print_json({"files": [str(path) for path in written], "lines": len(rows), "labels": counts})
@@ -55,8 +55,12 @@ def predict(
 def evaluate(
     model: ModelPath,
     paths: Paths,
-    json_file: Annotated[Path | None, typer.Option("--json", help="File for the scores as JSON; - for standard output.")] = None,
-    decision: Annotated[str | None, typer.Option(help="corrected, argmax or tuned; the model's own if not given.")] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="File for the scores as JSON; - for standard output.")
+    ] = None,
+    decision: Annotated[
+        str | None, typer.Option(help="corrected, argmax or tuned; the model's own if not given.")
+    ] = None,
     html: Annotated[Path | None, typer.Option(help="File for a report as one HTML page.")] = None,
     input_format: InputFormat = None,
     strict: Strict = False,

@@ -79,7 +79,9 @@ def train(
     num_layers: Annotated[Integer, _option("Stacked BiLSTM layers (default: 2).")] = None,
     dropout: Annotated[Number, _option("Share of activations left out in training (default: 0.3).")] = None,
     window_size: Annotated[Integer, _option("Lines in a window (default: 15).")] = None,
-    stride: Annotated[Integer, _option("Lines from window to window in training (default: a third of the window).")] = None,
+    stride: Annotated[
+        Integer, _option("Lines from window to window in training (default: a third of the window).")
+    ] = None,
     prediction_stride: Annotated[Integer, _option("The same in prediction (default: a third of the window).")] = None,
     prediction_batch_size: Annotated[Integer, _option("Windows predicted at a time (default: 256).")] = None,
     batch_size: Annotated[Integer, _option("Windows in a training batch (default: 64).")] = None,

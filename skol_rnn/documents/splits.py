@@ -66,8 +66,8 @@ def split_documents(
     rng = np.random.default_rng(seed)
     draws = [_draw(counts, fraction, rng) for _ in range(max(5, min(_DRAWS, 50_000 // len(names))))]
     best = min(draws, key=lambda taken: _misfit(counts, taken, fraction))
-    train, held_out = ([i for unit, t in zip(names, best, strict=True) if t == side for i in ids[unit]] for side in (0, 1))
-    return sorted(train), sorted(held_out)
+    held_out = sorted(doc_id for unit, out in zip(names, best, strict=True) if out for doc_id in ids[unit])
+    return sorted(set(units.index) - set(held_out)), held_out
 
 
 def _units(table: pd.DataFrame, groups: str | Mapping[str, str] | None) -> pd.Series[Any]:
@@ -93,7 +93,7 @@ def _label_counts(table: pd.DataFrame, units: pd.Series[Any]) -> NDArray[np.floa
     if "label" in table and table["label"].notna().any():
         by_label = pd.crosstab(unit, table["label"].astype(object)).reindex(lines.index, fill_value=0)
         counts = np.hstack([counts, by_label.to_numpy(dtype=np.float64)])
-    return counts
+    return np.asarray(counts, dtype=np.float64)
 
 
 def _draw(counts: NDArray[np.float64], fraction: float, rng: np.random.Generator) -> NDArray[np.bool_]:

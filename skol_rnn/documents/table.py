@@ -77,8 +77,9 @@ def _doc_ids(table: pd.DataFrame) -> pd.Series[Any]:
     """Return the name of each row's document; attachments of one record are documents of their own."""
     name = "filename" if "doc_id" not in table and "filename" in table else "doc_id"
     require_column(table, name)
-    if table[name].isna().any():
-        raise DataError(f"Column {name!r} is empty in row {int(np.argmax(table[name].isna()))}: name each row's document.")
+    empty = table[name].isna()
+    if empty.any():
+        raise DataError(f"Column {name!r} is empty in row {int(np.argmax(empty))}: name each row's document.")
     doc_ids = table[name].astype(str).astype(object)
     if "attachment_name" in table:
         doc_ids = doc_ids + "/" + table["attachment_name"].fillna("").astype(str)
@@ -166,7 +167,8 @@ def _document_table(item: object, index: int) -> pd.DataFrame:
         if not isinstance(line, str) or "\n" in line:
             raise DataError(f"Line {number} of document {index} is {line!r:.80}; a line is one str without line break.")
     # Blank lines are rows here, unlike in a text: the caller's labels and our predictions stand one to a line.
-    return pd.DataFrame({"doc_id": str(index), "value": pd.Series(list(item), dtype=object)})
+    values = pd.Series(list(item), dtype=object)
+    return pd.DataFrame({"doc_id": str(index), "line_number": np.arange(len(values)), "value": values})
 
 
 def collapse_labels(labels: Sequence[str | None] | pd.Series[Any], keep: Sequence[str], other: str) -> list[str]:

@@ -25,7 +25,9 @@ FAMILIES = {
 
 def _family(name: str) -> Any:
     if name not in FAMILIES:
-        raise ValueError(f"features must be one of {', '.join(FAMILIES)}, but is {name!r}.{suggestion(str(name), FAMILIES)}")
+        raise ValueError(
+            f"features must be one of {', '.join(FAMILIES)}, but is {name!r}.{suggestion(str(name), FAMILIES)}"
+        )
     module, cls = FAMILIES[name]
     return getattr(importlib.import_module(f"skol_rnn.features.{module}"), cls)
 

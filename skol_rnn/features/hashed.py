@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
+from functools import lru_cache
+from itertools import chain, pairwise
 from typing import Any
 from zlib import crc32
 
 import numpy as np
 import pandas as pd
 
-from skol_rnn.features.layout import layout_numbers
+from skol_rnn.features.layout import ScaledLayout
 from skol_rnn.features.lines import LineFeatures, normal_form
 
-_TOKEN = re.compile(r"[^\W\d_]+|\d+|[^\w\s]")
+_TOKEN = re.compile(r"[^\W\d_]+|\d+|[^\w\s\ud800-\udfff]")  # half a surrogate pair is no character
 _BUCKETS = 1 << 24  # wide enough that collisions among some 10^5 kept features are rare
 _LEADING = 3
 _MAX_TOKENS = 200  # bounds the work on a line that is a whole file
 
 
-def line_features(text: str) -> Iterator[str]:
+def line_features(text: str) -> list[str]:
     """Name the features of one line: words, word pairs, affixes, shapes, and the leading and last tokens.
 
     Parameters
@@ -29,35 +30,36 @@ def line_features(text: str) -> Iterator[str]:
     text : str
         A line in normal form.
 
-    Yields
-    ------
-    str
+    Returns
+    -------
+    list of str
         Feature names; one may come more than once.
 
     Examples
     --------
-    >>> sorted(line_features("Pileus 3"))[:5]
-    ['1=pileus', '1s=Xx', '2=0', '2s=0', 'b=pileus 0']
+    >>> sorted(line_features("Pileus 3"))[:6]
+    ['1=pileus', '1s=Xx', '2=0', '2s=0', 'E=leus', 'b=pileus 0']
     """
     tokens = _TOKEN.findall(text[: 20 * _MAX_TOKENS])[:_MAX_TOKENS]
-    words = [t.casefold() if not t.isdigit() else "0" * min(len(t), 5) for t in tokens]
-    shapes = [_shape(t) for t in tokens]
-    for word, shape in zip(words, shapes, strict=True):
-        yield "w=" + word
-        yield "s=" + shape
-        if len(word) > 4:
-            yield "p=" + word[:3]
-            yield "e=" + word[-3:]
-            yield "E=" + word[-4:]
-    for left, right in zip(words, words[1:], strict=False):
-        yield f"b={left} {right}"
+    if not tokens:
+        return ["h="]
+    words, shapes, of_tokens = zip(*map(_token_features, tokens), strict=True)
+    names = list(chain.from_iterable(of_tokens))
+    names += [f"b={left} {right}" for left, right in pairwise(words)]
     for i, (word, shape) in enumerate(zip(words[:_LEADING], shapes, strict=False), start=1):
-        yield f"{i}={word}"
-        yield f"{i}s={shape}"
-    yield "h=" + " ".join(shapes[:_LEADING])
-    if words:
-        yield "l=" + words[-1]
-        yield "t=" + " ".join(shapes[-2:])
+        names += (f"{i}={word}", f"{i}s={shape}")
+    names += ("h=" + " ".join(shapes[:_LEADING]), "l=" + words[-1], "t=" + " ".join(shapes[-2:]))
+    return names
+
+
+@lru_cache(maxsize=1 << 15)  # most tokens of a corpus are a few thousand words
+def _token_features(token: str) -> tuple[str, str, tuple[str, ...]]:
+    """Return a token's word, its shape, and the features it has wherever it stands."""
+    word = token.casefold() if not token.isdigit() else "0" * min(len(token), 5)
+    shape = _shape(token)
+    if len(word) <= 4:
+        return word, shape, ("w=" + word, "s=" + shape)
+    return word, shape, ("w=" + word, "s=" + shape, "p=" + word[:3], "e=" + word[-3:], "E=" + word[-4:])
 
 
 def _shape(token: str) -> str:
@@ -114,7 +116,8 @@ class HashedFeatures:
         HashedFeatures
             Self.
         """
-        self._fit(map(_buckets, table["value"]), layout_numbers(table))
+        self._layout = ScaledLayout().fit(table)
+        self._choose([_buckets(value) for value in table["value"]])
         return self
 
     def fit_transform(self, table: pd.DataFrame) -> LineFeatures:
@@ -130,24 +133,22 @@ class HashedFeatures:
         LineFeatures
             What ``fit(table).transform(table)`` returns.
         """
-        buckets, numbers = [array("l", _buckets(value)) for value in table["value"]], layout_numbers(table)
-        self._fit(buckets, numbers)
-        return self._look_up(buckets, numbers)
+        lines = [_buckets(value) for value in table["value"]]
+        self._layout = ScaledLayout()
+        numbers = self._layout.fit_transform(table)
+        self._choose(lines)
+        return LineFeatures(self._look_up(lines), numbers)
 
-    def _fit(self, lines: Iterable[Iterable[int]], numbers: np.ndarray) -> None:
-        counts: Counter[int] = Counter()
-        for line in lines:
-            counts.update(line)
-        kept = [b for b, n in counts.items() if n >= self.min_count]
+    def _choose(self, lines: Sequence[array[int]]) -> None:
+        buckets, counts = np.unique(np.fromiter(chain.from_iterable(lines), np.int64), return_counts=True)
+        buckets, counts = buckets[counts >= self.min_count], counts[counts >= self.min_count]
         # Ties are broken by bucket so that the order of documents does not change the vocabulary.
-        kept = sorted(kept, key=lambda b: (-counts[b], b))[: self.max_features]
-        self.buckets_ = np.sort(np.asarray(kept, np.int64))
-        self.mean_ = numbers.mean(axis=0) if len(numbers) else np.zeros(numbers.shape[1], np.float32)
-        self.scale_ = np.maximum(numbers.std(axis=0), 1e-3) if len(numbers) else np.ones_like(self.mean_)
+        most_frequent = np.lexsort((buckets, -counts))[: self.max_features]
+        self.buckets_ = np.sort(buckets[most_frequent])
         self._index()
 
     def _index(self) -> None:
-        self._id_of = {int(bucket): i for i, bucket in enumerate(self.buckets_, start=1)}
+        self._id_of = {bucket: i for i, bucket in enumerate(self.buckets_.tolist(), start=1)}
 
     @property
     def vocabulary_size(self) -> int:
@@ -167,16 +168,16 @@ class HashedFeatures:
         LineFeatures
             ``ids`` (lines, slots) and ``numbers`` (lines, layout).
         """
-        return self._look_up([_buckets(value) for value in table["value"]], layout_numbers(table))
+        ids = self._look_up([_buckets(value) for value in table["value"]])
+        return LineFeatures(ids, self._layout.transform(table))
 
-    def _look_up(self, lines: Sequence[Iterable[int]], numbers: np.ndarray) -> LineFeatures:
+    def _look_up(self, lines: Sequence[array[int]]) -> np.ndarray:
         get = self._id_of.get
         ids = np.zeros((len(lines), self.slots), np.int32)
         for row, line in enumerate(lines):
             found = [i for i in map(get, line) if i][: self.slots]
             ids[row, : len(found)] = found
-        scaled = (numbers - self.mean_) / self.scale_
-        return LineFeatures(ids, np.clip(scaled, -6, 6).astype(np.float32))
+        return ids
 
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Return what was fitted.
@@ -187,7 +188,7 @@ class HashedFeatures:
             JSON values and arrays, to be given to :meth:`from_state`.
         """
         settings = {"min_count": self.min_count, "max_features": self.max_features, "slots": self.slots}
-        return settings, {"buckets": self.buckets_, "mean": self.mean_, "scale": self.scale_}
+        return settings, {"buckets": self.buckets_, **self._layout.arrays()}
 
     @classmethod
     def from_state(cls, settings: dict[str, Any], arrays: dict[str, np.ndarray]) -> HashedFeatures:
@@ -204,11 +205,13 @@ class HashedFeatures:
             Features that transform as the saved ones did.
         """
         features = cls(**settings)
-        features.buckets_, features.mean_, features.scale_ = arrays["buckets"], arrays["mean"], arrays["scale"]
+        features.buckets_, features._layout = arrays["buckets"], ScaledLayout.from_arrays(arrays)
         features._index()
         return features
 
 
-def _buckets(value: str) -> list[int]:
+def _buckets(value: str) -> array[int]:
+    """Hash the features of a line: buckets in order, each once."""
+    hashes = [crc32(name.encode()) % _BUCKETS for name in line_features(normal_form(value))]
     # A dict keeps first occurrences in order; a set's order would change from run to run.
-    return list(dict.fromkeys(crc32(f.encode()) % _BUCKETS for f in line_features(normal_form(value))))
+    return array("i", dict.fromkeys(hashes))

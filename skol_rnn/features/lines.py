@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import pandas as pd
 
-_SOFT_HYPHEN = "­"
+_SOFT_HYPHEN = "\u00ad"
 
 
 class LineFeatures(NamedTuple):
@@ -43,7 +43,7 @@ class FeatureFamily(Protocol):
 
 
 def normal_form(text: str) -> str:
-    """Fold what scanning and typesetting vary: ligatures, non-breaking spaces, soft hyphens.
+    r"""Fold what scanning and typesetting vary: ligatures, non-breaking spaces, soft hyphens.
 
     Features see this form in training and in prediction alike; the text itself is never changed.
     The folding is Unicode's NFKC, with soft hyphens taken out.
@@ -60,7 +60,7 @@ def normal_form(text: str) -> str:
 
     Examples
     --------
-    >>> normal_form("ﬁne sca\\u00adles 20\\u00a0µm") == "fine scales 20 μm"
+    >>> normal_form("ﬁne sca\u00adles 20\u00a0µm") == "fine scales 20 μm"
     True
     """
     if text.isascii():

@@ -155,7 +155,8 @@ def write_documents(
     """
     check_format(format)
     documents = list(documents)
-    labels = _per_line(documents, labels_by_doc or {}, "labels")
+    given = _per_line(documents, labels_by_doc or {}, "labels")
+    labels = {name: [_label(item) for item in items] for name, items in given.items()}
     vectors = _per_line(documents, probabilities or {}, "probabilities")
     ready: dict[Path, bytes] = {}
     for document in documents:
@@ -176,7 +177,7 @@ def _per_line(documents: list[Document], given: Mapping[str, Any], what: str) ->
             raise ValueError(f"There are {what} of {name!r}, but no such document.{suggestion(name, lines)}")
         if len(items) != lines[name]:
             raise ValueError(f"{name}: {len(items)} {what} for {lines[name]} non-blank lines.")
-    return {name: [_label(item) for item in items] if what == "labels" else list(items) for name, items in given.items()}
+    return {name: list(items) for name, items in given.items()}
 
 
 def _label(item: object) -> str | None:

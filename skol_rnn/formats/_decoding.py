@@ -137,5 +137,6 @@ def refuse_damage(repairs: Iterable[Repair]) -> None:
     for repair in repairs:
         if repair.kind not in HARMLESS:
             raise DataError(
-                f"{repair.path}:{repair.line}: {repair.kind}: {repair.detail}. Mend the file, or read it without strict."
+                f"{repair.path}:{repair.line}: {repair.kind}: {repair.detail}. "
+                "Mend the file, or read it without strict."
             )

@@ -1,0 +1,181 @@
+"""From whatever a caller has to a table of lines with labels, and from the data's labels to the model's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from skol_rnn.documents import as_table, collapse_labels
+from skol_rnn.errors import DataError
+from skol_rnn.labels import LabelSet, suggestion
+
+_LISTS = (list, tuple, np.ndarray)
+
+
+def labelled_table(
+    data: Any, y: Any = None, label_col: str = "label", line_no_col: str = "line_number"
+) -> pd.DataFrame:
+    """Make the shared table with labels in column ``label``.
+
+    Parameters
+    ----------
+    data : DataFrame, Corpus, list of documents, or path(s)
+        See :func:`skol_rnn.documents.as_table`.
+    y : list of list of str, or sequence of str, optional
+        Labels of each document's lines, or of a table's rows in their order.
+    label_col, line_no_col : str
+        Columns of a table.
+
+    Returns
+    -------
+    DataFrame
+        Lines of each document together and in order; a label is None where a line has none.
+
+    Raises
+    ------
+    DataError
+        If there are no labels, or not one a line.
+
+    Examples
+    --------
+    >>> labelled_table([["Fusella minor", "Found in Finland"]], [["Nomenclature", "Misc"]])["label"].tolist()
+    ['Nomenclature', 'Misc']
+    """
+    table = as_table(data, line_no_col=line_no_col)
+    if y is not None:
+        # The table is in document order, y in the caller's.
+        table["label"] = np.array(_flat(y, len(table)), dtype=object)[table["order"]]
+    elif label_col in table:
+        table["label"] = table[label_col]
+    if "label" not in table or (len(table) and table["label"].isna().all()):
+        raise DataError(f"The data have no labels: give a column {label_col!r}, y=[...], or annotated files.")
+    return table
+
+
+def _flat(y: Any, n_lines: int) -> list[Any]:
+    flat = [label for part in y for label in (part if isinstance(part, _LISTS) else [part])]
+    # scikit-learn numbers the labels before some of its calls; a number is as good a name as any.
+    flat = [str(label) if isinstance(label, (int, np.integer)) else label for label in flat]
+    if len(flat) != n_lines:
+        raise DataError(f"There are {len(flat)} labels for {n_lines} lines; give one label a line.")
+    return flat
+
+
+def choose_labels(column: pd.Series, labels: Sequence[str] | None = None, other: str | None = None) -> LabelSet:
+    """Decide which labels a model learns, and in what order.
+
+    Parameters
+    ----------
+    column : Series
+        Labels of the training lines.
+    labels : sequence of str, optional
+        The labels asked for; those that occur, sorted, if not given.
+    other : str, optional
+        Label of all other lines; it comes last unless it is among ``labels``.
+
+    Returns
+    -------
+    LabelSet
+        The labels.
+
+    Examples
+    --------
+    >>> choose_labels(pd.Series(["b", "a", None]), other="rest").names
+    ('a', 'b', 'rest')
+    """
+    chosen = (
+        LabelSet.from_data(label for label in column if not pd.isna(label))
+        if labels is None
+        else LabelSet(tuple(labels))
+    )
+    return chosen if other is None or other in chosen else LabelSet((*chosen, other))
+
+
+def fold_labels(column: pd.Series, labels: LabelSet, other: str | None, what: str) -> list[str | None]:
+    """Map the data's labels to the model's.
+
+    Parameters
+    ----------
+    column : Series
+        Labels of the lines.
+    labels : LabelSet
+        The model's labels.
+    other : str or None
+        Label of the lines whose own is not among them, and of lines without one.
+    what : str
+        What messages call the data.
+
+    Returns
+    -------
+    list of str or None
+        A label of the model a line; None only where a line has none and there is no ``other``.
+
+    Raises
+    ------
+    DataError
+        If there is no ``other`` and a label is not the model's.
+
+    Examples
+    --------
+    >>> fold_labels(pd.Series(["Key", "Nomenclature"]), LabelSet(("Nomenclature", "Misc")), "Misc", "the data")
+    ['Misc', 'Nomenclature']
+    """
+    if other is not None:
+        return list(collapse_labels(column, list(labels), other))
+    given: list[str | None] = [None if pd.isna(label) else str(label) for label in column]
+    for label in given:
+        if label is not None and label not in labels:
+            raise DataError(
+                f"Label {label!r} of {what} is not among {', '.join(labels)}.{suggestion(label, labels)} "
+                "Give other='Misc' to take such lines together."
+            )
+    return given
+
+
+def is_label_list(y: Any, data: Any) -> bool:
+    """Tell a flat list of label names, which the old class took in second place, from the labels of rows.
+
+    Parameters
+    ----------
+    y : sequence
+        What was given.
+    data : DataFrame or list
+        The documents it was given with.
+
+    Returns
+    -------
+    bool
+        Whether it lists distinct names and is no column of the table.
+
+    Examples
+    --------
+    >>> is_label_list(["Nomenclature", "Misc"], pd.DataFrame(index=range(9))), is_label_list([["Misc"]], [["a line"]])
+    (True, False)
+    """
+    if not len(y) or not all(isinstance(label, str) for label in y):
+        return False
+    return len(set(y)) == len(y) and not (isinstance(data, pd.DataFrame) and len(y) == len(data))
+
+
+def is_line_lists(data: Any) -> bool:
+    """Tell a list of documents, each a list of lines, from other data.
+
+    Parameters
+    ----------
+    data : object
+        What was given.
+
+    Returns
+    -------
+    bool
+        Whether predictions should be lists too.
+
+    Examples
+    --------
+    >>> is_line_lists([["a line"], []]), is_line_lists(["a/path"])
+    (True, False)
+    """
+    return isinstance(data, _LISTS) and all(isinstance(document, _LISTS) for document in data)

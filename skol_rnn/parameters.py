@@ -1,0 +1,167 @@
+"""Check the parameters of a model before any time is spent on features and training."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from skol_rnn.class_weights import resolve_class_weights
+from skol_rnn.decoding import DECISIONS
+from skol_rnn.labels import LabelSet, suggestion
+from skol_rnn.windows import MERGES, check_stride
+
+_WHOLE = (
+    "hidden_size",
+    "num_layers",
+    "batch_size",
+    "prediction_batch_size",
+    "epochs",
+    "num_workers",
+    "patience",
+    "window_size",
+    "line_size",
+)
+_SHARES = ("dropout", "feature_dropout", "validation_fraction")
+
+ClassWeights = str | Mapping[str, float] | None
+
+
+def hop(window_size: int, stride: int | None) -> int:
+    """Return the hop between windows, a third of the window if none is given.
+
+    Parameters
+    ----------
+    window_size : int
+        Lines in a window.
+    stride : int or None
+        Lines from window to window.
+
+    Returns
+    -------
+    int
+        The stride.
+
+    Examples
+    --------
+    >>> hop(15, None), hop(2, None), hop(15, 15)
+    (5, 1, 15)
+    """
+    return max(window_size // 3, 1) if stride is None else stride
+
+
+def weights_or_focal(
+    class_weights: ClassWeights, focal_labels: Sequence[str] | None
+) -> tuple[ClassWeights, Sequence[str] | None]:
+    """Resolve "auto", and refuse class weights and focal labels together.
+
+    Parameters
+    ----------
+    class_weights : str, mapping or None
+        As the model takes them.
+    focal_labels : sequence of str or None
+        Likewise.
+
+    Returns
+    -------
+    tuple
+        Class weights and focal labels, one of them None.
+
+    Raises
+    ------
+    ValueError
+        If both are given.
+
+    Examples
+    --------
+    >>> weights_or_focal("auto", None), weights_or_focal("auto", ["Nomenclature"])
+    (('smoothed', None), (None, ['Nomenclature']))
+    """
+    if isinstance(class_weights, str) and class_weights == "auto":
+        class_weights = None if focal_labels is not None else "smoothed"
+    if class_weights is not None and focal_labels is not None:
+        raise ValueError("class_weights and focal_labels are mutually exclusive: give one of them.")
+    return class_weights, focal_labels
+
+
+def check_parameters(parameters: Mapping[str, Any]) -> None:
+    """Check what can be checked without data.
+
+    Parameters
+    ----------
+    parameters : mapping
+        What ``RNNSkolModel.get_params()`` returns.
+
+    Raises
+    ------
+    ValueError
+        Naming the parameter, its value, and what is allowed.
+
+    Examples
+    --------
+    >>> from skol_rnn.model import RNNSkolModel
+    >>> check_parameters(RNNSkolModel(merge="center").get_params())
+    Traceback (most recent call last):
+    ...
+    ValueError: merge must be one of centre, mean, most_context, but is 'center'. Did you mean 'centre'?
+    """
+    weights_or_focal(parameters["class_weights"], parameters["focal_labels"])
+    for name in _WHOLE:
+        value = parameters[name]
+        if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 1:
+            raise ValueError(f"{name} must be a whole number of at least 1, but is {value!r}.")
+    for name in ("stride", "prediction_stride"):
+        check_stride(parameters["window_size"], hop(parameters["window_size"], parameters[name]), name)
+    for name in _SHARES:
+        if not 0 <= parameters[name] < 1:
+            raise ValueError(f"{name} must be at least 0 and below 1, but is {parameters[name]!r}.")
+    if not parameters["learning_rate"] > 0:
+        raise ValueError(f"learning_rate must be above 0, but is {parameters['learning_rate']!r}.")
+    for name, allowed in (("decision", DECISIONS), ("merge", MERGES)):
+        _check_choice(name, parameters[name], allowed)
+    if parameters["use_gpu_in_udf"]:
+        warnings.warn("use_gpu_in_udf changes nothing: TensorFlow chooses the device.", FutureWarning, stacklevel=3)
+
+
+def check_against_labels(parameters: Mapping[str, Any], labels: LabelSet) -> None:
+    """Check the parameters that name or count labels.
+
+    Parameters
+    ----------
+    parameters : mapping
+        What ``RNNSkolModel.get_params()`` returns.
+    labels : LabelSet
+        The labels of the data.
+
+    Raises
+    ------
+    ValueError
+        If a label is unknown, a weight impossible, or their number another.
+
+    Examples
+    --------
+    >>> from skol_rnn.model import RNNSkolModel
+    >>> check_against_labels(RNNSkolModel(important=["Nomenclatur"]).get_params(), LabelSet(("Nomenclature", "Misc")))
+    Traceback (most recent call last):
+    ...
+    ValueError: Unknown label 'Nomenclatur'; known are Nomenclature, Misc. Did you mean 'Nomenclature'?
+    """
+    if parameters["num_classes"] not in (None, len(labels)):
+        names = ", ".join(labels)
+        raise ValueError(f"There are {len(labels)} labels ({names}), but num_classes={parameters['num_classes']}.")
+    for name in (*(parameters["important"] or ()), *(parameters["focal_labels"] or ())):
+        labels.index(name)
+    monitors = ["important_f1", "macro_f1", "accuracy", *(f"f1/{name}" for name in labels)]
+    _check_choice("monitor", parameters["monitor"], monitors)
+    weights, _ = weights_or_focal(parameters["class_weights"], parameters["focal_labels"])
+    if isinstance(weights, Mapping):
+        resolve_class_weights(weights, labels, np.ones(len(labels)))
+
+
+def _check_choice(name: str, value: Any, allowed: Sequence[str]) -> None:
+    if value not in allowed:
+        raise ValueError(
+            f"{name} must be one of {', '.join(allowed)}, but is {value!r}.{suggestion(str(value), allowed)}"
+        )
