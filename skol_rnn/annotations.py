@@ -51,7 +51,7 @@ def labelled_table(
     elif label_col in table:
         table["label"] = table[label_col]
     if "label" not in table or (len(table) and table["label"].isna().all()):
-        raise DataError(f"The data have no labels: give a column {label_col!r}, y=[...], or annotated files.")
+        raise DataError(f"The data have no labels: give annotated files, a column {label_col!r}, or y=[...].")
     return table
 
 

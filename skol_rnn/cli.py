@@ -75,8 +75,11 @@ def _status(words: list[str], debug: bool) -> int:
     except typer.Exit as stop:
         return stop.exit_code
     except typer.TyperException as error:
-        error.show()
-        return USAGE
+        # What the parser raises shows itself with the usage line; the base class has no more than its message.
+        if show := getattr(error, "show", None):
+            show()
+            return USAGE
+        return _fail(error.format_message(), USAGE)
     except (KeyboardInterrupt, typer.Abort):
         return _fail("Interrupted.", INTERRUPTED)
     except Exception as error:

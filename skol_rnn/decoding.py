@@ -126,7 +126,7 @@ def tune_offsets(
     for _ in range(_ROUNDS):
         before = best
         for k in np.flatnonzero(support >= _MIN_SUPPORT):
-            value, offset = _best_offset(scores + offsets, true, support, chosen, k)
+            value, offset = _best_offset(scores + offsets, true, support, chosen, int(k))
             if value > best + 1e-9 and abs(offsets[k] + offset) <= _LARGEST_OFFSET:
                 best = value
                 offsets[k] += offset

@@ -416,7 +416,7 @@ class RNNSkolModel(BaseEstimator):
             return documents
         rows = data.copy() if isinstance(data, pd.DataFrame) else table.drop(columns="order")
         rows["prediction"] = restore(indices)
-        rows["predicted_label"] = self._labeller.labels.decode(rows["prediction"])
+        rows["predicted_label"] = self._labeller.labels.decode(rows["prediction"].to_numpy())
         rows["probabilities"] = list(restore(probabilities))
         return rows
 

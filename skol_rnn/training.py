@@ -125,7 +125,7 @@ class EpochScores(keras.callbacks.Callback):
             self.best_weights = self.model.get_weights()
         self.log.end_epoch(epoch + 1, scores, evaluation)
         if self.checkpoint:
-            self._save()
+            self._save(self.checkpoint)
         if self.finished:
             self.model.stop_training = True
 
@@ -139,11 +139,11 @@ class EpochScores(keras.callbacks.Callback):
     def _variables(self) -> list[keras.Variable]:
         return [*self.model.variables, *self.model.optimizer.variables]
 
-    def _save(self) -> None:
+    def _save(self, path: Path) -> None:
         arrays = {f"variable/{i}": np.asarray(v) for i, v in enumerate(self._variables())}
         arrays |= {f"best/{i}": w for i, w in enumerate(self.best_weights or [])}
         state = json.dumps({"fingerprint": self.fingerprint, **asdict(self.progress)})
-        write_atomically(self.checkpoint, npz_bytes({**arrays, "state": np.array(state)}))
+        write_atomically(path, npz_bytes({**arrays, "state": np.array(state)}))
 
     def load(self, path: Path) -> None:
         """Go on from a checkpoint.

@@ -159,6 +159,12 @@ def test_validate_lists_repairs_and_files_left_out(tmp_path, capsys):
     assert "bad.txt.ann" in capsys.readouterr().err
 
 
+def test_validate_counts_plain_text(tmp_path, capsys):
+    (tmp_path / "a.txt").write_text("one\n\ntwo\n")
+    assert skol("validate", tmp_path) == 0
+    assert re.search(r"\(no label\)\s*│\s*2", capsys.readouterr().out)
+
+
 def test_info_shows_the_model_without_tensorflow(trained, capsys):
     assert skol("info", trained) == 0
     out = capsys.readouterr().out
@@ -219,7 +225,10 @@ BAD = [
     (["predict", "{corpus}", "{corpus}", "--out", "{tmp}/o"], 3, "is no saved model"),
     (["predict", "{model}", "{emptyfile}", "--out", "{tmp}/o"], 3, "empty"),
     (["predict", "{model}", "{corpus}", "--out", "{tmp}/o", "--format", "yeda"], 2, "Did you mean 'yedda'"),
-    (["evaluate", "{model}", "{plain}"], 3, "label"),
+    (["evaluate", "{model}", "{plain}"], 3, "The data have no labels"),
+    (["train", "{plain}", "--out", "{tmp}/m"], 3, "The data have no labels"),
+    (["train", "{plain}", "--out", "{tmp}/m", "--labels", "A", "--other", "B"], 3, "The data have no labels"),
+    (["weights", "{plain}"], 3, "The data have no labels"),
     (["frobnicate"], 2, "No such command"),
 ]
 

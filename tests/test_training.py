@@ -150,3 +150,8 @@ def test_few_updates_are_told(capsys):
 def test_silence_at_verbosity_0(capfd):
     model(epochs=1).fit(toy_table(3), labels=LABELS)
     assert capfd.readouterr().out == ""
+
+
+def test_gradients_are_clipped():
+    trained = model(epochs=1).fit(toy_table(2), labels=LABELS)
+    assert trained.keras_model.optimizer.global_clipnorm == 1.0

@@ -50,23 +50,21 @@ def weights(
 
 
 def _distribution(corpus: Corpus, keep: list[str] | None, other: str) -> pd.DataFrame:
-    from skol_rnn.documents import collapse_labels
+    from skol_rnn.annotations import labelled_table
     from skol_rnn.distribution import label_distribution
-    from skol_rnn.errors import DataError
+    from skol_rnn.documents import collapse_labels
 
-    table = corpus.table
+    table = labelled_table(corpus)
     column = collapse_labels(table["label"], keep, other) if keep else table["label"]
-    frame = label_distribution(column, table["doc_id"])
-    if frame.empty:
-        raise DataError("No line has a label: give annotated documents.")
-    return frame
+    return label_distribution(column, table["doc_id"])
 
 
 def validate(paths: Paths, input_format: InputFormat = None, strict: Strict = False, json: Json = False) -> None:
     """Read documents and print what was found: lines, labels, repairs, and files left out and why."""
     corpus = read(paths, input_format, strict)
     table = corpus.table
-    labels = Counter(label if isinstance(label, str) else None for label in table["label"])
+    column = table["label"] if "label" in table else [None] * len(table)
+    labels = Counter(label if isinstance(label, str) else None for label in column)
     if json:
         print_json(_findings(corpus, labels))
         return

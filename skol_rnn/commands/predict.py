@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json as json_module
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -12,12 +12,24 @@ from rich.table import Table
 
 from skol_rnn.commands.common import InputFormat, Json, ModelPath, Paths, Strict, _finite, load, print_json, read, say
 
+if TYPE_CHECKING:
+    from skol_rnn.model import RNNSkolModel
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command()(predict)
     app.command()(evaluate)
     app.command()(info)
+
+
+def _load(path: Path, decision: str | None) -> RNNSkolModel:
+    from skol_rnn.parameters import check_parameters
+
+    model = load(path)
+    if decision:
+        check_parameters(model.set_params(decision=decision).get_params())
+    return model
 
 
 def predict(
@@ -36,9 +48,7 @@ def predict(
     from skol_rnn.formats import write_documents
 
     corpus = read(paths, input_format, strict)
-    labeller = load(model)
-    if decision:
-        labeller.set_params(decision=decision)._check_parameters()
+    labeller = _load(model, decision)
     rows = labeller.predict(corpus)
     by_document = dict(list(rows.groupby("doc_id", sort=False)))
     labels = {name: part["predicted_label"].tolist() for name, part in by_document.items()}
@@ -69,9 +79,7 @@ def evaluate(
     from skol_rnn.documents import write_atomically
 
     corpus = read(paths, input_format, strict)
-    labeller = load(model)
-    if decision:
-        labeller.set_params(decision=decision)._check_parameters()
+    labeller = _load(model, decision)
     evaluation = labeller.evaluate(corpus)
     scores = evaluation.to_dict()
     per_document = {name: part.to_dict() for name, part in evaluation.per_document}

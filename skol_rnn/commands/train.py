@@ -136,8 +136,10 @@ def train(
 
 
 def _fit(corpus: Any, validation: Any, settings: dict[str, Any], checkpoint: Path | None) -> Any:
+    from skol_rnn.annotations import labelled_table
+
     labels, other = settings.pop("labels", None), settings.pop("other", None)
-    found = set(corpus.table["label"].dropna())
+    found = set(labelled_table(corpus)["label"].dropna())
     for label in labels or ():
         if label not in found and label != other:
             raise DataError(f"No document has the label {label!r} of --labels.{suggestion(label, found)}")

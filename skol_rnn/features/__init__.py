@@ -22,6 +22,8 @@ FAMILIES = {
 }
 """Module and class of each family; the module is imported when the family is first asked for."""
 
+_WORD_VECTOR_SIZE = 300
+
 
 def _family(name: str) -> Any:
     if name not in FAMILIES:
@@ -33,7 +35,35 @@ def _family(name: str) -> Any:
 
 
 def make_features(name: str, *, input_size: int | None, features_col: str, seed: int) -> FeatureFamily:
-    """Make an unfitted family."""
+    """Make a family that is not yet fitted.
+
+    Parameters
+    ----------
+    name : str
+        One of :data:`FAMILIES`.
+    input_size : int or None
+        Length of a line's vector: 300 for word vectors, the size that "vectors" must have, the size that "tfidf"
+        is reduced to; "hashed" leaves it to the network.
+    features_col : str
+        Column of the caller's vectors.
+    seed : int
+        Seed of word vectors.
+
+    Returns
+    -------
+    FeatureFamily
+        The family.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown.
+
+    Examples
+    --------
+    >>> make_features("hashed", input_size=None, features_col="features", seed=0).name
+    'hashed'
+    """
     family = _family(name)
     if name == "hashed":
         return family()
@@ -41,9 +71,27 @@ def make_features(name: str, *, input_size: int | None, features_col: str, seed:
         return family(input_size=input_size)
     if name == "vectors":
         return family(features_col=features_col, input_size=input_size)
-    return family(method=name, input_size=input_size or 300, seed=seed)
+    return family(method=name, input_size=input_size or _WORD_VECTOR_SIZE, seed=seed)
 
 
 def features_from_state(name: str, settings: dict[str, Any], arrays: dict[str, np.ndarray]) -> FeatureFamily:
-    """Rebuild a fitted family."""
+    """Rebuild a fitted family.
+
+    Parameters
+    ----------
+    name : str
+        One of :data:`FAMILIES`.
+    settings, arrays : dict
+        What the family's ``state`` returned.
+
+    Returns
+    -------
+    FeatureFamily
+        A family that transforms as the saved one did.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown.
+    """
     return _family(name).from_state(settings, arrays)

@@ -35,6 +35,9 @@ class FeatureFamily(Protocol):
     def fit(self, table: pd.DataFrame) -> FeatureFamily:
         """Learn vocabulary and scales from training lines."""
 
+    def fit_transform(self, table: pd.DataFrame) -> LineFeatures:
+        """Learn from lines and compute their features."""
+
     def transform(self, table: pd.DataFrame) -> LineFeatures:
         """Compute the features of lines in their order."""
 

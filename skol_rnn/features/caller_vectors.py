@@ -1,0 +1,179 @@
+"""Vectors that the caller brings, one per line, checked and passed on as they are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from skol_rnn.errors import DataError
+from skol_rnn.features.lines import LineFeatures
+from skol_rnn.labels import suggestion
+
+
+class CallerVectors:
+    """Ready vectors from a column of the table: nothing is learned, scaled or added.
+
+    Parameters
+    ----------
+    features_col : str, default "features"
+        Column whose cells are lists or arrays of numbers, all of one length.
+    input_size : int, optional
+        That length; the length of the first training line's vector if not given.
+
+    Examples
+    --------
+    >>> lines = pd.DataFrame({"doc_id": "a", "line_number": [0, 1], "features": [[1, 2], [3, 4]]})
+    >>> CallerVectors().fit(lines).transform(lines).numbers.tolist()
+    [[1.0, 2.0], [3.0, 4.0]]
+    >>> CallerVectors(input_size=3).fit(lines)
+    Traceback (most recent call last):
+    ...
+    skol_rnn.errors.DataError: Document 'a', line 0: its vector has 2 numbers, expected 3.
+    """
+
+    name = "vectors"
+
+    def __init__(self, features_col: str = "features", input_size: int | None = None) -> None:
+        self.features_col = features_col
+        self.input_size = input_size
+
+    def fit(self, table: pd.DataFrame) -> CallerVectors:
+        """Learn the length of the vectors, and check that all have it.
+
+        Parameters
+        ----------
+        table : DataFrame
+            Training lines.
+
+        Returns
+        -------
+        CallerVectors
+            Self.
+
+        Raises
+        ------
+        DataError
+            As for :meth:`transform`.
+        """
+        self.fit_transform(table)
+        return self
+
+    def fit_transform(self, table: pd.DataFrame) -> LineFeatures:
+        """Fit, and return the vectors of the same lines, each of which is checked once.
+
+        Parameters
+        ----------
+        table : DataFrame
+            Training lines.
+
+        Returns
+        -------
+        LineFeatures
+            What ``fit(table).transform(table)`` returns.
+
+        Raises
+        ------
+        DataError
+            As for :meth:`transform`.
+        """
+        vectors = self._vectors(table, self.input_size)
+        self.size_ = len(vectors[0]) if vectors else self.input_size or 0
+        return self._features(vectors)
+
+    def transform(self, table: pd.DataFrame) -> LineFeatures:
+        """Return the vectors of lines.
+
+        Parameters
+        ----------
+        table : DataFrame
+            Lines with the column of vectors.
+
+        Returns
+        -------
+        LineFeatures
+            ``ids`` (lines, 0) and ``numbers`` (lines, size).
+
+        Raises
+        ------
+        DataError
+            If there is no such column, or a vector is missing, of another length, or holds something that is
+            no finite number; the message names document and line.
+        """
+        return self._features(self._vectors(table, self.size_))
+
+    def _features(self, vectors: list[np.ndarray]) -> LineFeatures:
+        numbers = np.stack(vectors) if vectors else np.zeros((0, self.size_), np.float32)
+        return LineFeatures(np.zeros((len(vectors), 0), np.int32), numbers)
+
+    def _vectors(self, table: pd.DataFrame, size: int | None) -> list[np.ndarray]:
+        if self.features_col not in table:
+            columns = [str(column) for column in table.columns]
+            raise DataError(
+                f"The table has no column {self.features_col!r} of vectors.{suggestion(self.features_col, columns)} "
+                f"Name it with features_col; there are {', '.join(columns)}."
+            )
+        vectors: list[np.ndarray] = []
+        for row, cell in enumerate(table[self.features_col]):
+            try:
+                vectors.append(_vector(cell, size))
+            except ValueError as error:
+                raise DataError(f"{_place(table, row)}: its vector {error}.") from None
+            size = len(vectors[-1])
+        return vectors
+
+    def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """Return what was fitted.
+
+        Returns
+        -------
+        tuple of (dict, dict)
+            JSON values and arrays (none), to be given to :meth:`from_state`.
+        """
+        return {"features_col": self.features_col, "input_size": self.input_size, "size": self.size_}, {}
+
+    @classmethod
+    def from_state(cls, settings: dict[str, Any], arrays: dict[str, np.ndarray]) -> CallerVectors:
+        """Rebuild a fitted family.
+
+        Parameters
+        ----------
+        settings, arrays : dict
+            What :meth:`state` returned.
+
+        Returns
+        -------
+        CallerVectors
+            A family that checks as the saved one did.
+        """
+        features = cls(settings["features_col"], settings["input_size"])
+        features.size_ = settings["size"]
+        return features
+
+
+def _vector(cell: Any, size: int | None) -> np.ndarray:
+    """Return a cell as float32, or raise a ValueError whose text is the end of a sentence about the vector."""
+    try:
+        numbers = np.asarray(cell)
+    except ValueError:  # lists of unequal lengths
+        raise ValueError("is no flat list of numbers") from None
+    if numbers.ndim == 0 and pd.isna(cell):
+        raise ValueError("is missing")
+    if numbers.ndim != 1:
+        raise ValueError("is no flat list of numbers")
+    if len(numbers) == 0 or len(numbers) != (size or len(numbers)):
+        raise ValueError(f"has {len(numbers)} numbers, expected {size or 'at least 1'}")
+    if numbers.dtype.kind not in "biuf":
+        raise ValueError("holds what is no number")
+    with np.errstate(over="ignore"):  # too large for single precision becomes infinity, which is refused below
+        vector = numbers.astype(np.float32)
+    strange = np.flatnonzero(~np.isfinite(vector))
+    if len(strange):
+        raise ValueError(f"holds what is no finite number ({numbers[strange[0]]} at position {strange[0]})")
+    return vector
+
+
+def _place(table: pd.DataFrame, row: int) -> str:
+    line = table["line_number"].iloc[row] if "line_number" in table else row
+    return f"Document {str(table['doc_id'].iloc[row])!r}, line {line}"
