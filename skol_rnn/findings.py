@@ -69,8 +69,8 @@ def weight_findings(
     Examples
     --------
     >>> weight_findings([1.0, 500.0], [1000, 100], LabelSet(("Misc", "Nomenclature")))[0]
-    "'Nomenclature' weighs 500.0 times as much as 'Misc' but is only 10.0 times rarer, so it will be \
-predicted far too often; try a weight ratio of at most 10.0."
+    "'Nomenclature' weighs 500.0 times as much as 'Misc' but is only 10.0 times rarer, so plain argmax \
+predicts it far too often; try a weight ratio of at most 10.0."
     """
     weight, number = np.asarray(weights, dtype=np.float64), np.asarray(counts, dtype=np.float64)
     majority = int(np.argmax(number))
@@ -82,7 +82,7 @@ predicted far too often; try a weight ratio of at most 10.0."
         ratio = f"{weight[i] / weight[majority]:,.1f} times as much as" if weight[majority] else "infinitely more than"
         sentences.append(
             f"{labels.names[i]!r} weighs {ratio} {labels.names[majority]!r} but is only {rarer:,.1f} times rarer, "
-            f"so it will be predicted far too often; try a weight ratio of at most {rarer:,.1f}."
+            f"so plain argmax predicts it far too often; try a weight ratio of at most {rarer:,.1f}."
         )
     return sentences
 

@@ -21,6 +21,7 @@ from skol_rnn.decoding import correct_probabilities, decide
 from skol_rnn.documents import as_table, split_documents
 from skol_rnn.errors import DataError, NotTrainedError
 from skol_rnn.features import make_features
+from skol_rnn.findings import weight_findings
 from skol_rnn.held_out import HeldOut, score_lines
 from skol_rnn.labeller import Labeller, Sweep, lengths_of
 from skol_rnn.labels import NO_LABEL, LabelSet
@@ -332,6 +333,8 @@ class RNNSkolModel(BaseEstimator):
                 log.say(line)
         if focal is not None:
             log.say(f"[BiLSTM] Using soft F1 loss of: {', '.join(focal)}")
+        for sentence in weight_findings(given, self.counts_, labels):
+            log.warn(sentence)
         # Of mean 1 over the training lines: multiplying all weights by ten changes nothing.
         scaled = normalise_weights(given, self.counts_)
         if weights is not None:
@@ -503,7 +506,7 @@ class RNNSkolModel(BaseEstimator):
         predicted = labels.encode(rows["predicted_label"])
         evaluation = score_lines(table, predicted, probabilities, labels, self.important)
         if verbose:
-            TrainingLog(self.verbosity).console.print(evaluation)
+            TrainingLog(self.verbosity).say(str(evaluation))
         return evaluation.to_dict()
 
     def score(self, data: Any, y: Any = None) -> float:

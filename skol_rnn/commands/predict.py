@@ -77,6 +77,7 @@ def evaluate(
 ) -> None:
     """Predict annotated documents and print precision, recall, F1, loss and support of each class."""
     from skol_rnn.documents import write_atomically
+    from skol_rnn.report import to_text
 
     corpus = read(paths, input_format, strict)
     labeller = _load(model, decision)
@@ -94,7 +95,7 @@ def evaluate(
     if json_file:
         text = json_module.dumps(_finite(whole), indent=1, ensure_ascii=False, default=lambda v: v.tolist())
         write_atomically(json_file, f"{text}\n".encode())
-    Console().print(evaluation)
+    typer.echo(to_text(evaluation, Console().width))
 
 
 def info(model: ModelPath, json: Json = False) -> None:
