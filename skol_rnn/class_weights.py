@@ -236,7 +236,9 @@ def describe_weights(weights: Sequence[float] | np.ndarray, labels: LabelSet) ->
       Nomenclature: 100.0
     """
     pairs = sorted(zip(labels, weights, strict=True))
-    return ["[BiLSTM] Using weighted loss with class weights:", *(f"  {name}: {float(w)!r}" for name, w in pairs)]
+    # Six digits are enough to read; a weight that was given by hand has fewer and is shown as it was given.
+    shown = [f"  {name}: {float(f'{w:.6g}')!r}" for name, w in pairs]
+    return ["[BiLSTM] Using weighted loss with class weights:", *shown]
 
 
 def _checked_counts(counts: Sequence[int] | np.ndarray) -> np.ndarray:

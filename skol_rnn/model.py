@@ -631,6 +631,21 @@ class RNNSkolModel(BaseEstimator):
         return np.array(self.labels_)
 
     @property
+    def labels(self) -> list[str] | None:
+        """Labels in the order of the probabilities, None before ``fit``; the old class's name for ``labels_``."""
+        return getattr(self, "labels_", None)
+
+    def get_model(self) -> Any:
+        """Return the Keras network, as the old class did.
+
+        Returns
+        -------
+        keras.Model
+            Logits out.
+        """
+        return self.keras_model
+
+    @property
     def keras_model(self) -> Any:
         """The Keras network; logits out."""
         self._require_trained()

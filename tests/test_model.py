@@ -221,6 +221,14 @@ def test_the_guides_first_example(table):
     assert {"Nomenclature_f1", "Description_loss", "Misc_support", "important_f1", "macro_f1"} <= stats.keys()
 
 
+def test_the_names_of_the_old_class(trained, table):
+    assert RNNSkolModel().labels is None
+    assert trained.labels == trained.labels_ == LABELS
+    assert trained.get_model() is trained.keras_model is trained.classifier_model
+    assert len(trained.model_weights) == len(trained.keras_model.weights)
+    assert trained.predict_with_labels(table)["predicted_label"].isin(LABELS).all()
+
+
 @pytest.mark.parametrize("strategy", ["inverse", "balanced", "smoothed", None])
 def test_strategies_are_taken_by_name(table, strategy):
     trained = model(epochs=1, class_weights=strategy).fit(table, labels=LABELS)

@@ -14,7 +14,6 @@ _YEAR = re.compile(r"\b1[789]\d\d\b|\b20\d\d\b")
 _ABBREVIATION = re.compile(r"\b[A-Za-z]{1,5}\.")
 _MEASURE = re.compile(r"\d\s*(?:[x×*]|[-–]\s*\d)|\b(?:μm|um|mm|cm)\b")
 
-
 LAYOUT_NAMES = (
     "log length",
     "words",

@@ -27,7 +27,7 @@ _MAX_WORDS = 1000  # bounds the work on a line that is a whole file
 _SUBWORD_LENGTHS = (3, 6)  # characters of fastText's n-grams
 _SUBWORD_BUCKETS = 20_000
 _NEGATIVES = 5  # noise words for each word, as in training
-_NOISE_WORDS = 1 << 14
+_NOISE_WORDS = 100
 _INFERENCE_STEPS = 10
 _SHRINKAGE = np.float32(0.1)
 
@@ -198,16 +198,13 @@ class SubwordMeans(_Vocabulary):
 
     def of_line(self, words: Sequence[str]) -> np.ndarray:
         """Return the vector of a line, float32 of shape (size,)."""
-        if not words:
-            return np.zeros(self.vectors.shape[1], np.float32)
-        return np.stack([self.of_word(word) for word in words]).mean(axis=0)
+        vectors = [self.of_word(word) for word in words] or np.zeros((1, self.vectors.shape[1]), np.float32)
+        return np.mean(vectors, axis=0)
 
 
 @lru_cache(maxsize=1 << 15)
 def ngram_buckets(word: str, buckets: int) -> tuple[int, ...]:
-    """Hash the character n-grams of a word as fastText does: 32-bit FNV-1a over signed bytes.
-
-    Written out here so that a saved model needs no gensim; ``<`` and ``>`` mark the ends of the word.
+    """Hash the character n-grams of a word, ``<`` and ``>`` at its ends, by 32-bit FNV-1a over signed bytes as fastText.
 
     Parameters
     ----------
@@ -244,10 +241,10 @@ def ngram_buckets(word: str, buckets: int) -> tuple[int, ...]:
 class InferredVectors(_Vocabulary):
     """Vectors of lines as paragraphs: doc2vec's distributed bag of words (PV-DBOW, Le and Mikolov 2014).
 
-    A line's vector v is the one that tells its words w from noise words n, five for each: a few steps of gradient
-    ascent, from zeros, on ``sum log s(v.w) + sum log s(-v.n) - 0.05 v.v``, where s is the logistic function and the
-    last term keeps a line of one word from running off.  gensim infers from a start and from noise that change from
-    process to process, hence this form; vectors of training lines are inferred too, not taken from training.
+    A line's vector v is the one that tells its words w from noise words n: a few steps of gradient ascent, from zeros,
+    on ``sum log s(v.w) + 5 words mean log s(-v.n) - 0.05 v.v``; s is the logistic function, and the last term keeps a
+    line of one word from running off.  gensim's start and noise change from process to process; here all lines have
+    the same noise, so that they differ by their words alone.  Vectors of training lines are inferred too.
 
     Attributes
     ----------
@@ -256,7 +253,7 @@ class InferredVectors(_Vocabulary):
     weights : ndarray of float32, shape (words, size)
         Output weights of the words.
     noise : ndarray of int32, shape (draws,)
-        Words drawn by frequency ** 0.75; where a line's noise starts in it depends on the line's words alone.
+        Noise words, drawn by frequency ** 0.75 as in training.
     """
 
     weights: np.ndarray
@@ -277,22 +274,25 @@ class InferredVectors(_Vocabulary):
         noise = np.random.default_rng(training.seed).choice(len(often), _NOISE_WORDS, p=often / often.sum())
         return cls(vocabulary, model.syn1neg, noise.astype(np.int32))
 
+    @cached_property
+    def _noise_weights(self) -> np.ndarray:
+        return self.weights[self.noise]
+
     def of_line(self, words: Sequence[str]) -> np.ndarray:
         """Return the vector of a line, float32 of shape (size,); zeros if no word is known."""
         vector = np.zeros(self.weights.shape[1], np.float32)
-        own = self._rows(words)
-        if not own:
+        own, noise = self.weights[self._rows(words)], self._noise_weights
+        if not len(own):
             return vector
-        start = crc32(" ".join(words).encode())
-        noise = self.noise[(start + np.arange(_NEGATIVES * len(own))) % len(self.noise)]
-        weights = self.weights[[*own, *noise]]
-        is_own = np.arange(len(weights)) < len(own)
+        share = np.float32(_NEGATIVES * len(own) / len(noise))
         # The gradient's slope is at most a quarter of the squared weights and the shrinkage: no step overshoots.
-        step = np.float32(1) / (np.einsum("ij,ij->", weights, weights) / np.float32(4) + _SHRINKAGE)
+        squares = np.einsum("ij,ij->", own, own) + share * np.einsum("ij,ij->", noise, noise)
+        step = np.float32(1) / (squares / np.float32(4) + _SHRINKAGE)
         for _ in range(_INFERENCE_STEPS):
             # einsum, not matrix products: those may sum in another order with another number of threads.
-            error = is_own - _logistic(np.einsum("ij,j->i", weights, vector))
-            vector += step * (np.einsum("i,ij->j", error, weights) - _SHRINKAGE * vector)
+            pull = np.einsum("i,ij->j", _logistic(-np.einsum("ij,j->i", own, vector)), own)
+            push = np.einsum("i,ij->j", _logistic(np.einsum("ij,j->i", noise, vector)), noise)
+            vector += step * (pull - share * push - _SHRINKAGE * vector)
         return vector
 
 
