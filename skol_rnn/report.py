@@ -40,6 +40,8 @@ __all__ = [
 NOTE = "* important label"
 CONFUSION_LABELS = 12
 """More labels than this do not fit a terminal; the largest confusions are listed instead."""
+_WHOLE_NAME = 24
+_PADDING = (0, 1, 0, 0)  # narrow, so that a table fits the 80 columns of a terminal
 
 
 def report_table(evaluation: Evaluation) -> Table:
@@ -63,14 +65,22 @@ def report_table(evaluation: Evaluation) -> Table:
     6
     """
     title, caption = f"Scores by {evaluation.unit}", Text(NOTE)
-    table = Table(title=title, caption=caption, box=box.SIMPLE_HEAD, title_justify="left", caption_justify="left")
+    table = Table(
+        title=title,
+        caption=caption,
+        box=box.SIMPLE_HEAD,
+        padding=_PADDING,
+        show_edge=False,
+        title_justify="left",
+        caption_justify="left",
+    )
     _add_columns(table, headings(evaluation))
     rows = class_rows(evaluation)
     for n, row in enumerate(rows):
         _add_row(table, cells(row), last=n == len(rows) - 1, style="bold" if row.important else None)
     for row in average_rows(evaluation):
         _add_row(table, cells(row))
-    return table
+    return _keep_names_whole(table)
 
 
 def confusion_table(evaluation: Evaluation) -> Table:
@@ -86,12 +96,19 @@ def confusion_table(evaluation: Evaluation) -> Table:
     rich.table.Table
         One row per true label, one column per predicted label and one for no prediction.
     """
-    table = Table(title="Confusion (rows true, columns predicted)", box=box.SIMPLE_HEAD, title_justify="left")
+    table = Table(
+        title="Confusion (rows true, columns predicted)",
+        box=box.SIMPLE_HEAD,
+        padding=_PADDING,
+        show_edge=False,
+        show_edge=False,
+        title_justify="left",
+    )
     rows = confusion_rows(evaluation)
     _add_columns(table, ["True", *(str(n + 1) for n in range(len(rows))), "none"])
     for n, (name, counts) in enumerate(rows):
         _add_row(table, [f"{n + 1} {name}", *(f"{count:,}" for count in counts)])
-    return table
+    return _keep_names_whole(table)
 
 
 def to_text(evaluation: Evaluation, width: int = 100) -> str:
@@ -222,12 +239,19 @@ def comparison_table(rows: Sequence[tuple[str, Evaluation]], important: Sequence
     ValueError
         If there is no row, labels or units differ, or an important label is unknown.
     """
-    table = Table(title=f"F1 by {rows[0][1].unit}" if rows else None, box=box.SIMPLE_HEAD, title_justify="left")
+    table = Table(
+        title=f"F1 by {rows[0][1].unit}" if rows else None,
+        box=box.SIMPLE_HEAD,
+        padding=_PADDING,
+        show_edge=False,
+        show_edge=False,
+        title_justify="left",
+    )
     header, body = comparison_rows(rows, important)
     _add_columns(table, header)
     for line in body:
         _add_row(table, line)
-    return table
+    return _keep_names_whole(table)
 
 
 def comparison_markdown(rows: Sequence[tuple[str, Evaluation]], important: Sequence[str] | None = None) -> str:
@@ -267,6 +291,13 @@ def _add_columns(table: Table, header: Sequence[str]) -> None:
     table.add_column(Text(header[0]), overflow="fold")
     for heading in header[1:]:
         table.add_column(Text(heading), justify="right", overflow="fold")
+
+
+def _keep_names_whole(table: Table) -> Table:
+    """Let headings break before the names in the first column do, unless a name is very long."""
+    names = table.columns[0]
+    names.no_wrap = max((len(str(cell)) for cell in names.cells), default=0) <= _WHOLE_NAME
+    return table
 
 
 def _add_row(table: Table, row: Sequence[str], last: bool = False, style: str | None = None) -> None:

@@ -96,7 +96,7 @@ def _parse(text: str) -> _Page:
 def test_text_has_classes_first_important_ones_leading_and_accuracy_last(evaluation: Evaluation) -> None:
     text = report.to_text(evaluation)
     first = text.split("Scores by character")[0]
-    places = [first.index(f"\n  {name}") for name in ORDER + AVERAGES]
+    places = [first.index(f"\n{name}") for name in ORDER + AVERAGES]
     assert places == sorted(places)
     figures = next(line for line in first.splitlines() if "<b>|Nomen*" in line).split()
     expected = [
@@ -116,7 +116,7 @@ def test_text_is_plain_fits_its_width_and_holds_all_parts(evaluation: Evaluation
 
 def test_text_confusion_is_in_the_order_of_the_rows_with_missing_last(evaluation: Evaluation) -> None:
     lines = report.to_text(evaluation).splitlines()
-    row = next(line for line in lines if line.startswith("  2 Description")).split()
+    row = next(line for line in lines if line.startswith("2 Description")).split()
     expected = [*evaluation.confusion[0][[2, 0, 1]], evaluation.missing[0]]
     assert row[2:] == [str(count) for count in expected]
 
@@ -133,7 +133,7 @@ def test_text_lists_the_largest_confusions_where_the_matrix_would_not_fit() -> N
 
 def test_a_loss_that_does_not_exist_is_a_dash() -> None:
     text = report.to_text(evaluate_labels([0, 0], [0, 0], LABELS))
-    row = next(line for line in text.splitlines() if line.startswith("  Description"))
+    row = next(line for line in text.splitlines() if line.startswith("Description"))
     assert row.split()[1:] == ["1.0000", "1.0000", "1.0000", "-", "2", "2"]
 
 
