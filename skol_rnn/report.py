@@ -101,7 +101,6 @@ def confusion_table(evaluation: Evaluation) -> Table:
         box=box.SIMPLE_HEAD,
         padding=_PADDING,
         show_edge=False,
-        show_edge=False,
         title_justify="left",
     )
     rows = confusion_rows(evaluation)
@@ -243,7 +242,6 @@ def comparison_table(rows: Sequence[tuple[str, Evaluation]], important: Sequence
         title=f"F1 by {rows[0][1].unit}" if rows else None,
         box=box.SIMPLE_HEAD,
         padding=_PADDING,
-        show_edge=False,
         show_edge=False,
         title_justify="left",
     )
