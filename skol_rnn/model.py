@@ -20,7 +20,7 @@ from skol_rnn.class_weights import class_weight_strategy, describe_weights, norm
 from skol_rnn.decoding import correct_probabilities, decide
 from skol_rnn.documents import as_table, split_documents
 from skol_rnn.errors import DataError, NotTrainedError
-from skol_rnn.features import make_features
+from skol_rnn.features import LineFeatures, make_features
 from skol_rnn.findings import weight_findings
 from skol_rnn.held_out import HeldOut, score_lines
 from skol_rnn.labeller import Labeller, Sweep, lengths_of
@@ -250,6 +250,8 @@ class RNNSkolModel(BaseEstimator):
         if labels is None and y is not None and is_label_list(y, data):
             labels, y = list(y), None
         check_parameters(self.get_params())
+        # Whatever stops this run, half a model must not pass for a trained one.
+        self.__dict__.pop("_labeller", None)
         table = labelled_table(data, y, self.label_col, self.line_no_col)
         chosen = choose_labels(table["label"], labels, other)
         check_against_labels(self.get_params(), chosen)
@@ -274,7 +276,7 @@ class RNNSkolModel(BaseEstimator):
         features = family.fit_transform(table)
         spec = self._network_spec(len(labels), getattr(family, "vocabulary_size", 0), *features)
         network = build_network(spec, self._starting_bias())
-        self._labeller = Labeller(labels, family, spec, network)
+        labeller = Labeller(labels, family, spec, network)
         windows = cut_windows(lengths_of(table), self.window_size, hop(self.window_size, self.stride))
         batches = WindowBatches(
             features, true, len(labels), windows, self.batch_size, self.random_state, self.num_workers
@@ -283,7 +285,7 @@ class RNNSkolModel(BaseEstimator):
             f"[BiLSTM] {len(table):,} lines of {table['doc_id'].nunique()} documents in {len(windows):,} windows "
             f"of {self.window_size}, {len(batches)} batches an epoch, {network.count_params():,} parameters"
         )
-        judge = self._judge(held_out) if len(held_out) else None
+        judge = self._judge(held_out, labeller) if len(held_out) else None
         self.validation_documents_ = list(dict.fromkeys(held_out["doc_id"]))
         self.offsets_ = np.zeros(len(labels))
         self.history_ = train(
@@ -294,14 +296,15 @@ class RNNSkolModel(BaseEstimator):
             log,
             score=(lambda: judge.evaluate(self.decision)) if judge else None,
             checkpoint=checkpoint,
-            fingerprint=self._fingerprint(table, held_out) if checkpoint else "",
+            fingerprint=self._fingerprint(features, true, held_out) if checkpoint else "",
         )
         if judge:
             self.offsets_, comparison = judge.tune()
             log.say(comparison)
+        self._labeller = labeller
 
-    def _judge(self, held_out: pd.DataFrame) -> HeldOut:
-        return HeldOut(held_out, self._labeller, self._sweep(), self.weights_, self.monitor, self.important)
+    def _judge(self, held_out: pd.DataFrame, labeller: Labeller) -> HeldOut:
+        return HeldOut(held_out, labeller, self._sweep(), self.weights_, self.monitor, self.important)
 
     def _sweep(self) -> Sweep:
         stride = hop(self.window_size, self.prediction_stride)
@@ -366,13 +369,14 @@ class RNNSkolModel(BaseEstimator):
             seed=self.random_state,
         )
 
-    def _fingerprint(self, table: pd.DataFrame, held_out: pd.DataFrame) -> str:
+    def _fingerprint(self, features: LineFeatures, true: np.ndarray, held_out: pd.DataFrame) -> str:
         """Hash what a resumed run must share with the run that it resumes."""
         settings = {k: v for k, v in self.get_params().items() if k not in {"verbosity", "num_workers"}}
         digest = hashlib.sha256(json.dumps([settings, self.labels_, self.weights_.tolist()], default=str).encode())
-        for part in (table, held_out):
-            rows = part[["doc_id", "value", "label"]].fillna("").astype(str)
-            digest.update(pd.util.hash_pandas_object(rows, index=False).to_numpy().tobytes())
+        for array in (*features, true):
+            digest.update(np.ascontiguousarray(array).tobytes())
+        rows = held_out[["doc_id", "value", "label"]].fillna("").astype(str)
+        digest.update(pd.util.hash_pandas_object(rows, index=False).to_numpy().tobytes())
         return digest.hexdigest()
 
     # -- prediction ---------------------------------------------------------------------------------

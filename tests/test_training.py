@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from toy import LABELS, SMALL, toy_table
 
-from skol_rnn.errors import DataError
+from skol_rnn.errors import DataError, NotTrainedError
 from skol_rnn.model import RNNSkolModel
 from skol_rnn.training import EpochScores
 
@@ -120,7 +120,7 @@ def test_a_checkpoint_of_other_settings_is_refused(tmp_path, change):
 def test_a_checkpoint_of_other_data_and_a_damaged_one_are_refused(tmp_path):
     table = toy_table(3)
     model(epochs=1).fit(table, labels=LABELS, checkpoint=tmp_path / "run.npz")
-    table.loc[3, "value"] += " changed"
+    table.loc[3, "label"] = "Misc" if table["label"][3] != "Misc" else "Description"
     with pytest.raises(DataError, match="other data"):
         model(epochs=1).fit(table, labels=LABELS, checkpoint=tmp_path / "run.npz")
     (tmp_path / "run.npz").write_bytes((tmp_path / "run.npz").read_bytes()[:500])
@@ -128,9 +128,21 @@ def test_a_checkpoint_of_other_data_and_a_damaged_one_are_refused(tmp_path):
         model(epochs=1).fit(toy_table(3), labels=LABELS, checkpoint=tmp_path / "run.npz")
 
 
-def test_a_loss_that_is_no_number_stops_the_run():
+def test_a_loss_that_is_no_number_stops_the_run(tmp_path):
+    made = model(learning_rate=1e30, epochs=5)
     with pytest.raises(DataError, match="loss became.*Lower the learning rate"):
-        model(learning_rate=1e30, epochs=5).fit(toy_table(), labels=LABELS)
+        made.fit(toy_table(), labels=LABELS)
+    with pytest.raises(NotTrainedError, match="No model to save"):
+        made.save(tmp_path / "model")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_second_fit_that_fails_leaves_no_model_of_the_first():
+    made = model(epochs=1).fit(toy_table(2), labels=LABELS)
+    with pytest.raises(ValueError, match="Unknown label"):
+        made.set_params(important=["Nomenclatur"]).fit(toy_table(2), labels=LABELS)
+    with pytest.raises(ValueError, match="Model not trained"):
+        made.predict(toy_table(1))
 
 
 def test_multiplying_all_weights_changes_nothing():
