@@ -191,7 +191,7 @@ def test_labels_are_derived_sorted_or_given(table):
 
 def test_a_label_outside_the_given_ones_needs_other(table):
     with pytest.raises(DataError, match="'Description' of the training data is not among.*Give other='Misc'"):
-        model().fit(table, labels=["Nomenclature", "Misc"])
+        model(important=["Nomenclature"]).fit(table, labels=["Nomenclature", "Misc"])
 
 
 def test_the_weights_are_told_as_in_the_guide(capsys, table):
@@ -200,7 +200,10 @@ def test_the_weights_are_told_as_in_the_guide(capsys, table):
     lines = capsys.readouterr().out.splitlines()
     start = lines.index("[BiLSTM] Using weighted loss with class weights:")
     assert lines[start + 1 : start + 4] == ["  Description: 10.0", "  Misc: 0.1", "  Nomenclature: 100.0"]
-    assert lines[start + 4].startswith("Rescaled to a mean of 1")
+    assert lines[start + 4].startswith(
+        "'Nomenclature' weighs 1,000.0 times as much as 'Misc' but is only 4.0 times rarer"
+    )
+    assert "Rescaled to a mean of 1 over the training lines: " in "\n".join(lines[start + 4 :])
 
 
 def test_the_guides_first_example(table):
@@ -353,7 +356,7 @@ def test_the_callers_vectors(table, tmp_path):
         ({"stride": 0}, "stride must be between 1"),
         ({"stride": 16}, "stride must be between 1"),
         ({"prediction_stride": 99}, "prediction_stride must be between 1"),
-        ({"window_size": 0}, "window_size must be at least 1"),
+        ({"window_size": 0}, "window_size must be a whole number of at least 1, but is 0"),
         ({"decision": "corected"}, "Did you mean 'corrected'"),
         ({"merge": "max"}, "merge must be one of"),
         ({"features": "hashd"}, "Did you mean 'hashed'"),
