@@ -121,6 +121,7 @@ def save_bundle(bundle: Bundle, path: str | os.PathLike[str]) -> Path:
         If the place cannot be written, or holds something that is no model.
     """
     path = Path(path)
+    check_destination(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.suffix in SINGLE_FILE_ENDINGS:
@@ -132,9 +133,37 @@ def save_bundle(bundle: Bundle, path: str | os.PathLike[str]) -> Path:
     return path
 
 
+def check_destination(path: str | os.PathLike[str]) -> None:
+    """Check that a model may be saved at a path, before time is spent on training it.
+
+    Parameters
+    ----------
+    path : path-like
+        Where it will go.
+
+    Raises
+    ------
+    DataError
+        If something that is no model is there, or the place cannot be written to.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     check_destination(f"{folder}/model")
+    """
+    path = Path(path)
+    single = path.suffix in SINGLE_FILE_ENDINGS
+    if path.is_dir() and (single or (any(path.iterdir()) and not (path / _MANIFEST).is_file())):
+        raise DataError(f"{path} is a folder and no saved model; it was left as it is. Choose another name.")
+    if path.is_file() and not single:
+        raise DataError(f"{path} is a file and no saved model; it was left as it is. Choose another name.")
+    above = next((folder for folder in path.absolute().parents if folder.exists()), Path("/"))
+    if not above.is_dir() or not os.access(above, os.W_OK):
+        raise DataError(f"{path} cannot be written: {above} is no folder that may be written to.")
+
+
 def _save_folder(files: dict[str, bytes], path: Path) -> None:
-    if path.exists() and not (path / _MANIFEST).is_file() and (path.is_file() or any(path.iterdir())):
-        raise DataError(f"{path} exists and is no saved model; it was left as it is. Choose another name.")
     fresh = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
     try:
         for name, data in files.items():

@@ -230,14 +230,17 @@ def train(
         batches.start_epoch(callback.progress.epoch)
         log.say(f"Going on after epoch {callback.progress.epoch} of {checkpoint}.")
     if not callback.finished:
-        network.fit(
-            batches,
-            epochs=plan.epochs,
-            initial_epoch=callback.progress.epoch,
-            callbacks=[callback],
-            verbose=0,
-            shuffle=False,  # WindowBatches draws the order itself, so that a resumed run draws the same
-        )
+        try:
+            network.fit(
+                batches,
+                epochs=plan.epochs,
+                initial_epoch=callback.progress.epoch,
+                callbacks=[callback],
+                verbose=0,
+                shuffle=False,  # WindowBatches draws the order itself, so that a resumed run draws the same
+            )
+        finally:
+            log.close()  # an interrupt must not leave the terminal without a cursor
     callback.restore_best()
     log.end(callback.progress.best_epoch)
     return callback.progress.history

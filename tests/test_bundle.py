@@ -88,9 +88,13 @@ def test_a_full_disk_leaves_the_older_model_and_no_half_written_one(bundle, tmp_
 def test_a_folder_of_something_else_is_not_replaced(bundle, tmp_path):
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "chapter.txt").write_text("years of work")
-    with pytest.raises(DataError, match="is no saved model; it was left as it is"):
-        save_bundle(bundle, tmp_path / "thesis")
+    (tmp_path / "notes").write_text("more work")
+    (tmp_path / "folder.skol").mkdir()
+    for name in ("thesis", "notes", "folder.skol", "notes/model"):
+        with pytest.raises(DataError, match="no saved model; it was left as it is|cannot be written"):
+            save_bundle(bundle, tmp_path / name)
     assert (tmp_path / "thesis" / "chapter.txt").read_text() == "years of work"
+    assert (tmp_path / "notes").read_text() == "more work"
 
 
 @pytest.mark.parametrize("cut", [0, 1, 10, 200, -1])

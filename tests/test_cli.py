@@ -220,6 +220,7 @@ BAD = [
     (["train", "{corpus}", "--out", "{tmp}/m", "--prediction-stride", "16"], 2, "prediction_stride must be"),
     (["train", "{corpus}", "--out", "{tmp}/m", "--window-size", "x"], 2, "--window-size"),
     (["train", "{corpus}"], 2, "--out"),
+    (["train", "{corpus}", "--out", "{corpus}"], 3, "is a folder and no saved model"),
     (["train", "{binary}", "--out", "{tmp}/m"], 3, "is not text"),
     (["predict", "{tmp}/no-model", "{corpus}", "--out", "{tmp}/o"], 3, "There is no model"),
     (["predict", "{corpus}", "{corpus}", "--out", "{tmp}/o"], 3, "is no saved model"),

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from skol_rnn.errors import SkolError
+
 if TYPE_CHECKING:
     from skol_rnn.documents import Corpus
     from skol_rnn.model import RNNSkolModel
@@ -85,6 +87,8 @@ def quiet_tensorflow() -> Iterator[None]:
         try:
             _first_use()
             yield
+        except SkolError:
+            raise  # ours, and no fault of the libraries: their messages would only bury the sentence
         except BaseException:
             caught.seek(0)
             os.write(kept, caught.read())

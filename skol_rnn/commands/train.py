@@ -107,6 +107,9 @@ def train(
     json: Json = False,
 ) -> None:
     """Train a model on annotated documents and save it."""
+    from skol_rnn.bundle import check_destination
+
+    check_destination(out)
     if class_weights and weights:
         raise typer.BadParameter("give --class-weights or --weights, not both.")
     settings = _read_config(config)
