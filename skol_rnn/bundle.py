@@ -20,7 +20,7 @@ import numpy as np
 
 from skol_rnn.documents import write_atomically
 from skol_rnn.errors import BundleError, DataError
-from skol_rnn.npz import npz_bytes, read_npz
+from skol_rnn.npz import npz_bytes, read_npz, zip_bytes
 
 FORMAT = "skol_rnn model"
 FORMAT_VERSION = 1
@@ -33,7 +33,6 @@ _MANIFEST = "manifest.json"
 _STATE = "model.json"
 _ARRAYS = ("network", "features", "decision")
 _FILES = (_STATE, *(f"{part}.npz" for part in _ARRAYS))
-_EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 @dataclass(frozen=True)
@@ -63,11 +62,7 @@ class Bundle:
 
     def to_bytes(self) -> bytes:
         """Return the bundle as one blob, a zip of its files; equal bundles give equal bytes."""
-        buffer = io.BytesIO()
-        with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-            for name, data in self.files().items():
-                archive.writestr(zipfile.ZipInfo(name, _EPOCH), data)
-        return buffer.getvalue()
+        return zip_bytes(self.files())
 
     @classmethod
     def from_bytes(cls, blob: bytes, name: str = "the model") -> Bundle:

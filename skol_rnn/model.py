@@ -25,8 +25,7 @@ from skol_rnn.findings import weight_findings
 from skol_rnn.held_out import HeldOut, score_lines
 from skol_rnn.labeller import Labeller, Sweep, lengths_of
 from skol_rnn.labels import NO_LABEL, LabelSet
-from skol_rnn.losses import FocalLabelF1, WeightedCategoricalCrossentropy
-from skol_rnn.network import NetworkSpec, build_network
+from skol_rnn.network import NetworkSpec, build_network, sequence_loss
 from skol_rnn.parameters import check_against_labels, check_parameters, hop, weights_or_focal
 from skol_rnn.progress import TrainingLog
 from skol_rnn.scores import Evaluation
@@ -290,7 +289,12 @@ class RNNSkolModel(BaseEstimator):
         self.offsets_ = np.zeros(len(labels))
         self.history_ = train(
             network,
-            self._loss(labels),
+            sequence_loss(
+                len(labels),
+                None if self.focal_labels is not None else dict(zip(labels, self.weights_.tolist(), strict=True)),
+                list(labels),
+                self.focal_labels,
+            ),
             batches,
             TrainingPlan(self.epochs, self.learning_rate, self.monitor, self.patience),
             log,
@@ -348,11 +352,6 @@ class RNNSkolModel(BaseEstimator):
         """Log of what the network should say of a line it knows nothing about: share times weight, see decoding."""
         tilted = (self.counts_ + 1) * np.maximum(self.weights_, 1e-3)
         return np.log(tilted / tilted.sum())
-
-    def _loss(self, labels: LabelSet) -> Any:
-        if self.focal_labels is not None:
-            return FocalLabelF1([labels.index(label) for label in self.focal_labels])
-        return WeightedCategoricalCrossentropy(self.weights_.tolist())
 
     def _network_spec(self, n_labels: int, vocabulary: int, ids: np.ndarray, numbers: np.ndarray) -> NetworkSpec:
         return NetworkSpec(
@@ -414,9 +413,7 @@ class RNNSkolModel(BaseEstimator):
             ``probabilities``.  For a list of documents: one list of labels a document.
         """
         table, restore = self._prediction_table(data)
-        raw = self._probabilities(table, raw=True)
-        probabilities = self._untilted(raw)
-        indices = self._decide(raw, probabilities)
+        probabilities, indices = self._decided(table)
         if not isinstance(data, (pd.DataFrame, str, Path)) and is_line_lists(data):
             documents = np.empty(len(data), dtype=object)
             documents[:] = [self._labeller.labels.decode(part) for part in restore(indices)]
@@ -442,17 +439,17 @@ class RNNSkolModel(BaseEstimator):
 
     def _probabilities(self, table: pd.DataFrame, raw: bool) -> np.ndarray:
         found = self._labeller.probabilities(table, self._sweep())
-        return found if raw else self._untilted(found)
+        return found if raw else correct_probabilities(found, self.weights_)
 
-    def _untilted(self, raw: np.ndarray) -> np.ndarray:
-        return correct_probabilities(raw, self.weights_)
-
-    def _decide(self, raw: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-        if self.decision == "argmax":
-            return decide(raw)
+    def _decided(self, table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+        """Return corrected probabilities, and the labels' indices by the model's decision."""
         if self.decision == "tuned" and not self.validation_documents_:
             raise DataError('decision="tuned" needs held-out documents: fit with validation=... or more documents.')
-        return decide(probabilities, self.offsets_ if self.decision == "tuned" else None)
+        raw = self._probabilities(table, raw=True)
+        probabilities = correct_probabilities(raw, self.weights_)
+        if self.decision == "argmax":
+            return probabilities, decide(raw)
+        return probabilities, decide(probabilities, self.offsets_ if self.decision == "tuned" else None)
 
     # -- evaluation ---------------------------------------------------------------------------------
 
@@ -473,9 +470,7 @@ class RNNSkolModel(BaseEstimator):
         """
         self._require_trained()
         table = self._labelled(data, y, "the data")
-        raw = self._probabilities(table, raw=True)
-        probabilities = self._untilted(raw)
-        predicted = self._decide(raw, probabilities)
+        probabilities, predicted = self._decided(table)
         return score_lines(table, predicted, probabilities, self._labeller.labels, self.important)
 
     def calculate_stats(self, predictions: pd.DataFrame, verbose: bool = True) -> dict[str, Any]:

@@ -37,12 +37,36 @@ def npz_bytes(arrays: Mapping[str, np.ndarray]) -> bytes:
     >>> read_npz(npz_bytes({"a": np.arange(3)}))["a"].tolist()
     [0, 1, 2]
     """
+    files = {}
+    for name, array in arrays.items():
+        file = io.BytesIO()
+        np.lib.format.write_array(file, np.asarray(array), allow_pickle=False)
+        files[f"{name}.npy"] = file.getvalue()
+    return zip_bytes(files)
+
+
+def zip_bytes(files: Mapping[str, bytes]) -> bytes:
+    """Put files into an uncompressed zip; equal files give equal bytes.
+
+    Parameters
+    ----------
+    files : mapping of str to bytes
+        Names and contents.
+
+    Returns
+    -------
+    bytes
+        The zip.
+
+    Examples
+    --------
+    >>> zip_bytes({"a": b"1"}) == zip_bytes({"a": b"1"})
+    True
+    """
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-        for name, array in arrays.items():
-            inner = io.BytesIO()
-            np.lib.format.write_array(inner, np.asarray(array), allow_pickle=False)
-            archive.writestr(zipfile.ZipInfo(f"{name}.npy", _EPOCH), inner.getvalue())
+        for name, data in files.items():
+            archive.writestr(zipfile.ZipInfo(name, _EPOCH), data)
     return buffer.getvalue()
 
 

@@ -16,6 +16,8 @@ import typer
 from skol_rnn.errors import SkolError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from skol_rnn.documents import Corpus
     from skol_rnn.model import RNNSkolModel
 
@@ -29,8 +31,18 @@ InputFormat = Annotated[
 
 
 def print_json(value: Any) -> None:
-    """Print a value as JSON, with null for what JSON has no number for."""
-    typer.echo(json.dumps(_finite(value), indent=1, ensure_ascii=False, default=lambda v: v.tolist()))
+    """Print a value as JSON."""
+    typer.echo(json_text(value))
+
+
+def json_text(value: Any) -> str:
+    """Write a value as JSON, with null for what JSON has no number for."""
+    return json.dumps(_finite(value), indent=1, ensure_ascii=False, default=lambda v: v.tolist())
+
+
+def by_document(rows: pd.DataFrame, column: str) -> dict[str, list[Any]]:
+    """Collect a column of predictions for each document, as writers take it."""
+    return {str(name): part.tolist() for name, part in rows.groupby("doc_id", sort=False)[column]}
 
 
 def _finite(value: Any) -> Any:

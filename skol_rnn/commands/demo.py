@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from skol_rnn.commands.common import quiet_tensorflow
+from skol_rnn.commands.common import by_document, quiet_tensorflow
 
 if TYPE_CHECKING:
     from skol_rnn.documents import Corpus
@@ -57,8 +57,9 @@ def demo(
     console.print("The last of these by class:", rows[-1][1])
     model.save(out / "model")
     predictions = model.predict(test)
-    labels = {name: part["predicted_label"].tolist() for name, part in predictions.groupby("doc_id", sort=False)}
-    written = write_documents(test, out / "labelled", format="yedda", labels_by_doc=labels)
+    written = write_documents(
+        test, out / "labelled", format="yedda", labels_by_doc=by_document(predictions, "predicted_label")
+    )
     console.print(f"Model in {out / 'model'}, {len(written)} labelled documents in {out / 'labelled'}", soft_wrap=True)
 
 

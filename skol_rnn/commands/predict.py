@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +9,19 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from skol_rnn.commands.common import InputFormat, Json, ModelPath, Paths, Strict, _finite, load, print_json, read, say
+from skol_rnn.commands.common import (
+    InputFormat,
+    Json,
+    ModelPath,
+    Paths,
+    Strict,
+    by_document,
+    json_text,
+    load,
+    print_json,
+    read,
+    say,
+)
 
 if TYPE_CHECKING:
     from skol_rnn.model import RNNSkolModel
@@ -50,10 +61,13 @@ def predict(
     corpus = read(paths, input_format, strict)
     labeller = _load(model, decision)
     rows = labeller.predict(corpus)
-    by_document = dict(list(rows.groupby("doc_id", sort=False)))
-    labels = {name: part["predicted_label"].tolist() for name, part in by_document.items()}
-    probabilities = {name: part["probabilities"].tolist() for name, part in by_document.items()}
-    written = write_documents(corpus, out, format=output_format, labels_by_doc=labels, probabilities=probabilities)
+    written = write_documents(
+        corpus,
+        out,
+        format=output_format,
+        labels_by_doc=by_document(rows, "predicted_label"),
+        probabilities=by_document(rows, "probabilities"),
+    )
     counts = rows["predicted_label"].value_counts().to_dict()
     if json:
         print_json({"files": [str(path) for path in written], "lines": len(rows), "labels": counts})
@@ -93,8 +107,7 @@ def evaluate(
         print_json(whole)
         return
     if json_file:
-        text = json_module.dumps(_finite(whole), indent=1, ensure_ascii=False, default=lambda v: v.tolist())
-        write_atomically(json_file, f"{text}\n".encode())
+        write_atomically(json_file, f"{json_text(whole)}\n".encode())
     typer.echo(to_text(evaluation, Console().width))
 
 
