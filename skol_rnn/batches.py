@@ -9,6 +9,7 @@ import numpy as np
 
 from skol_rnn.features.lines import LineFeatures
 from skol_rnn.labels import NO_LABEL
+from skol_rnn.sampling import draw_windows
 from skol_rnn.windows import Windows, merge_windows
 
 Inputs = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -54,6 +55,9 @@ class WindowBatches(keras.utils.PyDataset):
         Seed of the order.
     workers : int, default 1
         Threads that gather batches ahead.
+    rates, corrections : ndarray, shape (windows,), optional
+        Draw windows at these relative rates instead of each once, and multiply their loss by the corrections:
+        see :func:`skol_rnn.sampling.window_draw_rates`.
     """
 
     def __init__(
@@ -65,8 +69,11 @@ class WindowBatches(keras.utils.PyDataset):
         batch_size: int,
         seed: int,
         workers: int = 1,
+        rates: np.ndarray | None = None,
+        corrections: np.ndarray | None = None,
     ) -> None:
         super().__init__(workers=workers)
+        self.rates, self.corrections = rates, corrections
         self.features, self.windows, self.batch_size, self.seed = features, windows, batch_size, seed
         # (lines + 1, labels): the last row, reached by -1, is the zero row of padding and unlabelled lines.
         one_hot = np.zeros((len(true) + 1, n_labels), np.float32)
@@ -79,7 +86,8 @@ class WindowBatches(keras.utils.PyDataset):
     def start_epoch(self, epoch: int) -> None:
         """Draw the order of an epoch; a resumed run draws the same one."""
         self.epoch = epoch
-        self.order = np.random.default_rng([self.seed, epoch]).permutation(len(self.windows))
+        rng = np.random.default_rng([self.seed, epoch])
+        self.order = rng.permutation(len(self.windows)) if self.rates is None else draw_windows(self.rates, rng)
 
     def on_epoch_end(self) -> None:
         """Go on to the next epoch's order."""
@@ -91,7 +99,10 @@ class WindowBatches(keras.utils.PyDataset):
     def __getitem__(self, index: int) -> tuple[Inputs, np.ndarray, np.ndarray]:
         chosen = self.order[index * self.batch_size : (index + 1) * self.batch_size]
         lines = self.windows.lines[chosen]
-        return window_inputs(self.features, lines), self.one_hot[lines], self.line_weights[lines]
+        weights = self.line_weights[lines]
+        if self.corrections is not None:
+            weights = weights * self.corrections[chosen][:, None].astype(np.float32)
+        return window_inputs(self.features, lines), self.one_hot[lines], weights
 
 
 def _line_weights(windows: Windows) -> np.ndarray:

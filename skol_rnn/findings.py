@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,7 +19,37 @@ SHARE_MIN_COUNT = 20
 """Counts, true or predicted, below which a share says nothing."""
 
 
-def findings(evaluation: Evaluation) -> list[str]:
+@dataclass(frozen=True)
+class Finding:
+    """Something that should not be overlooked.
+
+    Attributes
+    ----------
+    name : str
+        What kind of thing it is, say "never-predicted".
+    seen : str
+        The figures.
+    means : str
+        What they mean.
+    change : str
+        What to change, with the option's name.
+
+    Examples
+    --------
+    >>> print(Finding("too-few-updates", "There were 9 updates", "the network has hardly begun", "raise epochs"))
+    There were 9 updates; the network has hardly begun; raise epochs.
+    """
+
+    name: str
+    seen: str
+    means: str
+    change: str
+
+    def __str__(self) -> str:
+        return f"{self.seen}; {self.means}; {self.change}."
+
+
+def findings(evaluation: Evaluation) -> list[Finding]:
     """Find what should not be overlooked in an evaluation.
 
     Parameters
@@ -28,8 +59,8 @@ def findings(evaluation: Evaluation) -> list[str]:
 
     Returns
     -------
-    list of str
-        One sentence each: nothing counted; only one class predicted, or else each class never predicted though
+    list of Finding
+        Nothing counted; only one class predicted, or else each class never predicted though
         it has support; each class of at least ``SHARE_MIN_COUNT`` true or predicted lines whose predicted share
         is more than ``SHARE_FACTOR`` times off its true share; missing predictions and probabilities.
 
@@ -38,11 +69,12 @@ def findings(evaluation: Evaluation) -> list[str]:
     >>> from skol_rnn.evaluation import evaluate_labels
     >>> from skol_rnn.labels import LabelSet
     >>> print(evaluate_labels([0, 0, 1], [0, 0, 0], LabelSet(("Misc", "Nomenclature"))).warnings()[0])
-    Only one class is predicted: all 3 lines got 'Misc', and 'Nomenclature' (1 line) is never found; \
-train for more epochs, or set class_weights="smoothed".
+    Only one class is predicted: all 3 lines got 'Misc', and 'Nomenclature' (1 line) is never found; the network \
+has learnt no more than which class is frequent; train for more epochs, or set class_weights="smoothed".
     """
     if not evaluation.support.any():
-        return [f"Nothing was scored: no {evaluation.unit} has a true label; give data with a label column."]
+        seen = f"Nothing was scored: no {evaluation.unit} has a true label"
+        return [Finding("nothing-scored", seen, "no score says anything", "give data with a label column")]
     return _collapse(evaluation) + _shares(evaluation) + _missing(evaluation)
 
 
@@ -91,29 +123,45 @@ def _count(number: int, unit: str) -> str:
     return f"{number:,} {unit}" if number == 1 else f"{number:,} {unit}s"
 
 
-def _collapse(evaluation: Evaluation) -> list[str]:
+def _collapse(evaluation: Evaluation) -> list[Finding]:
     counts = list(zip(evaluation.labels, evaluation.support.tolist(), evaluation.predicted.tolist(), strict=True))
     given = [(name, predicted) for name, _, predicted in counts if predicted]
     lost = [
         (name, _count(support, evaluation.unit)) for name, support, predicted in counts if support and not predicted
     ]
     if len(given) == 1 and lost:
-        name, number = given[0]
-        never = ", ".join(f"{label!r} ({count})" for label, count in lost)
-        return [
-            f"Only one class is predicted: all {_count(number, evaluation.unit)} got {name!r}, and {never} "
-            f"{'is' if len(lost) == 1 else 'are'} never found; "
-            'train for more epochs, or set class_weights="smoothed".'
-        ]
+        return [_one_class(evaluation, *given[0], lost)]
     return [
-        f"{name!r} is never predicted though it has {count}; give it a larger class weight, oversample the "
-        'documents that hold it, or predict with decision="tuned".'
+        Finding(
+            "never-predicted",
+            f"{name!r} is never predicted though it has {count}",
+            "its F1 is 0",
+            'give it a larger class weight, oversample the documents that hold it (sampling="oversample"), '
+            'or predict with decision="tuned"',
+        )
         for name, count in lost
     ]
 
 
-def _shares(evaluation: Evaluation) -> list[str]:
-    sentences = []
+def _one_class(evaluation: Evaluation, name: str, number: int, lost: list[tuple[str, str]]) -> Finding:
+    never = ", ".join(f"{label!r} ({count})" for label, count in lost)
+    seen = (
+        f"Only one class is predicted: all {_count(number, evaluation.unit)} got {name!r}, and {never} "
+        f"{'is' if len(lost) == 1 else 'are'} never found"
+    )
+    if evaluation.support[evaluation.labels.index(name)] == evaluation.support.max():
+        means = "the network has learnt no more than which class is frequent"
+        return Finding("one-class", seen, means, 'train for more epochs, or set class_weights="smoothed"')
+    return Finding(
+        "one-class",
+        seen,
+        "the class weights are too steep for this way to decide",
+        'set class_weights="smoothed", or predict with decision="corrected"',
+    )
+
+
+def _shares(evaluation: Evaluation) -> list[Finding]:
+    found = []
     shares = zip(evaluation.true_share.tolist(), evaluation.predicted_share.tolist(), strict=True)
     for i, (true, predicted) in enumerate(shares):
         number = max(evaluation.support[i], evaluation.predicted[i])
@@ -121,30 +169,28 @@ def _shares(evaluation: Evaluation) -> list[str]:
         if predicted == 0 or number < SHARE_MIN_COUNT:
             continue
         if predicted > SHARE_FACTOR * true:
-            advice = 'lower its class weight, or predict with decision="corrected"'
+            means, change = "most of these are wrong", 'lower its class weight, or predict with decision="corrected"'
         elif true > SHARE_FACTOR * predicted:
-            advice = 'raise its class weight, or predict with decision="tuned"'
+            means, change = "most of these are missed", 'raise its class weight, or predict with decision="tuned"'
         else:
             continue
-        name = evaluation.labels.names[i]
-        sentences.append(
-            f"{name!r} is {predicted:.2%} of the predictions but {true:.2%} of the true {evaluation.unit}s "
-            f"({evaluation.predicted[i]:,} against {evaluation.support[i]:,}); {advice}."
+        seen = (
+            f"{evaluation.labels.names[i]!r} is {predicted:.2%} of the predictions but {true:.2%} of the true "
+            f"{evaluation.unit}s ({evaluation.predicted[i]:,} against {evaluation.support[i]:,})"
         )
-    return sentences
+        found.append(Finding("share-off", seen, means, change))
+    return found
 
 
-def _missing(evaluation: Evaluation) -> list[str]:
+def _missing(evaluation: Evaluation) -> list[Finding]:
     total = _count(int(evaluation.support.sum()), evaluation.unit)
-    sentences = []
+    found = []
     if gone := int(evaluation.missing.sum()):
-        sentences.append(
-            f"{gone:,} of {total} got no prediction and are counted as errors; "
-            "check that every document was passed to predict and that the rows are aligned."
-        )
+        change = "check that every document was passed to predict and that the rows are aligned"
+        seen = f"{gone:,} of {total} got no prediction"
+        found.append(Finding("missing-predictions", seen, "they are counted as errors", change))
     if gone := evaluation.missing_probabilities:
-        sentences.append(
-            f"{gone:,} of {total} got no probabilities and are charged the largest loss; "
-            "check that every document was passed to predict_proba."
-        )
-    return sentences
+        change = "check that every document was passed to predict_proba"
+        seen = f"{gone:,} of {total} got no probabilities"
+        found.append(Finding("missing-probabilities", seen, "they are charged the largest loss", change))
+    return found

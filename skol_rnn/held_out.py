@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
-from skol_rnn.decoding import correct_probabilities, decide, tune_offsets
+from skol_rnn.decoding import DECISIONS, Decoder, Scaling, cross_tuned_offsets, fit_scaling
 from skol_rnn.evaluation import evaluate_labels
 from skol_rnn.labeller import Labeller, Sweep, lengths_of
 from skol_rnn.labels import LabelSet
@@ -63,8 +64,8 @@ class HeldOut:
         The labeller in training; its features are fitted, its network changes.
     sweep : Sweep
         How windows go over documents in prediction.
-    weights : ndarray, shape (labels,)
-        Class weights, whose tilt is undone.
+    decoder : Decoder
+        How labels are decided.
     monitor : str
         Score that the offsets serve.
     important : sequence of str, optional
@@ -76,11 +77,11 @@ class HeldOut:
         table: pd.DataFrame,
         labeller: Labeller,
         sweep: Sweep,
-        weights: np.ndarray,
+        decoder: Decoder,
         monitor: str,
         important: Sequence[str] | None,
     ) -> None:
-        self.table, self.labeller, self.sweep, self.weights = table, labeller, sweep, weights
+        self.table, self.labeller, self.sweep, self.decoder = table, labeller, sweep, decoder
         self.monitor, self.important = monitor, important
         self.features = labeller.features.transform(table)
         self.lengths = lengths_of(table)
@@ -88,40 +89,95 @@ class HeldOut:
     def _raw(self) -> np.ndarray:
         return self.labeller.of_features(self.features, self.lengths, self.sweep)
 
-    def _score(self, decided: np.ndarray, corrected: np.ndarray) -> Evaluation:
-        return score_lines(self.table, decided, corrected, self.labeller.labels, self.important)
-
-    def evaluate(self, decision: str = "corrected") -> Evaluation:
+    def evaluate(self, decision: str = "corrected", raw: np.ndarray | None = None) -> Evaluation:
         """Score the network as it is now.
 
         Parameters
         ----------
         decision : str, default "corrected"
-            "argmax" for the network's own probabilities; all else decides by corrected ones, untuned.
+            One of ``DECISIONS``; "tuned" decides by the decoder's offsets.
+        raw : ndarray, shape (lines, labels), optional
+            The network's probabilities, if they are at hand.
 
         Returns
         -------
         Evaluation
             Scores.
         """
-        raw = self._raw()
-        corrected = correct_probabilities(raw, self.weights)
-        return self._score(decide(raw if decision == "argmax" else corrected), corrected)
+        raw = self._raw() if raw is None else raw
+        decided = self.decoder.decide(raw, self.lengths, decision)
+        posterior = self.decoder.posterior(raw)
+        return score_lines(self.table, decided, posterior, self.labeller.labels, self.important)
 
-    def tune(self) -> tuple[np.ndarray, str]:
-        """Find the offsets that serve the monitored score best.
+    def calibrate(self, how: str) -> Scaling:
+        """Give the decoder the scaling that makes the labels of these documents most probable.
+
+        Parameters
+        ----------
+        how : str
+            One of ``CALIBRATIONS``.
 
         Returns
         -------
-        offsets : ndarray, shape (labels,)
-            See :func:`skol_rnn.decoding.tune_offsets`.
-        comparison : str
+        Scaling
+            The scaling.
+        """
+        true = self.labeller.labels.encode(self.table["label"])
+        scaling = fit_scaling(self.decoder.correction.posterior(self._raw()), true, how)
+        self.decoder = replace(self.decoder, scaling=scaling)
+        return scaling
+
+    def tune(self) -> str:
+        """Give the decoder the offsets that serve the monitored score best.
+
+        Returns
+        -------
+        str
             What each decision scores on these documents, in one sentence.
         """
-        raw, labels = self._raw(), self.labeller.labels
-        corrected = correct_probabilities(raw, self.weights)
-        true = labels.encode(self.table["label"])
-        offsets = tune_offsets(corrected, true, labels, self.monitor, self.important)
-        decisions = {"argmax": decide(raw), "corrected": decide(corrected), "tuned": decide(corrected, offsets)}
-        told = ", ".join(f"{name} {self._score(d, corrected).important_f1:.4f}" for name, d in decisions.items())
-        return offsets, f"Important F1 on the held-out documents: {told} (tuned on these very documents)."
+        raw = self._raw()
+        self.decoder = tuned_decoder(
+            self.decoder,
+            self.decoder.posterior(raw),
+            self.table,
+            self.labeller.labels,
+            self.monitor,
+            self.important,
+        )
+        told = ", ".join(f"{decision} {self.evaluate(decision, raw).important_f1:.4f}" for decision in DECISIONS)
+        return f"Important F1 on the held-out documents: {told} (the offsets of tuned were found on these documents)."
+
+
+def tuned_decoder(
+    decoder: Decoder,
+    posterior: np.ndarray,
+    table: pd.DataFrame,
+    labels: LabelSet,
+    metric: str,
+    important: Sequence[str] | None,
+) -> Decoder:
+    """Find the offsets that serve a metric on documents that were not trained on.
+
+    Parameters
+    ----------
+    decoder : Decoder
+        To be given the offsets.
+    posterior : ndarray, shape (lines, labels)
+        Posteriors of the lines.
+    table : DataFrame
+        The lines, with ``doc_id`` and ``label``.
+    labels : LabelSet
+        Label names.
+    metric : str
+        As in :func:`skol_rnn.decoding.cross_tuned_offsets`.
+    important : sequence of str, optional
+        Labels of the important F1.
+
+    Returns
+    -------
+    Decoder
+        With these offsets.
+    """
+    true, documents = labels.encode(table["label"]), table["doc_id"].to_numpy()
+    offsets = cross_tuned_offsets(posterior, true, labels, documents, metric, important, decoder.tilt())
+    return replace(decoder, offsets=offsets)

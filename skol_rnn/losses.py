@@ -14,21 +14,59 @@ import keras
 import numpy as np
 from keras import ops
 
+from skol_rnn.class_weights import class_weight_strategy
+
 _EPSILON = 1e-7  # the seed's clip, for probabilities; logits need none
+_PACKAGE = "skol_rnn"
+DEFAULT_GAMMA = 2.0
+DEFAULT_TAU = 1.0
 
 
 class _MaskedLoss(keras.losses.Loss):
-    """Mean of a per-line loss over the real lines of a batch."""
+    """Mean of a per-line loss over the real lines of a batch, weighted by the true class.
 
-    def __init__(self, from_logits: bool = True, name: str | None = None, **kwargs: Any) -> None:
+    Parameters
+    ----------
+    weights : sequence of float or None
+        One weight a label, in label order; None weighs all alike.
+    from_logits : bool, default True
+        Whether predictions are logits; else they are probabilities, clipped at 1e-7.
+    label_smoothing : float, default 0
+        Share of the truth that is spread over all labels, 0 <= share < 1.
+    name : str, optional
+        Name in the log.
+    """
+
+    def __init__(
+        self,
+        weights: Sequence[float] | None = None,
+        from_logits: bool = True,
+        label_smoothing: float = 0.0,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(name=name, **kwargs)
-        self.from_logits = from_logits
+        if not 0 <= label_smoothing < 1:
+            raise ValueError(f"label_smoothing must be at least 0 and below 1, but is {label_smoothing!r}.")
+        self.weights = None if weights is None else [float(w) for w in weights]
+        self.from_logits, self.label_smoothing = from_logits, label_smoothing
 
     def log_probabilities(self, y_pred: Any) -> Any:
         """Return log p of each label, shape (batch, window, labels)."""
         if self.from_logits:
             return ops.log_softmax(y_pred, axis=-1)
         return ops.log(ops.clip(y_pred, _EPSILON, 1.0 - _EPSILON))
+
+    def targets(self, y_true: Any) -> Any:
+        """Return what the probabilities should be, smoothed and weighted, (batch, window, labels); 0 at padding."""
+        target = y_true
+        if self.label_smoothing:
+            real = ops.sum(y_true, axis=-1, keepdims=True)
+            target = (1.0 - self.label_smoothing) * y_true + self.label_smoothing * real / y_true.shape[-1]
+        if self.weights is None:
+            return target
+        weight = ops.sum(y_true * ops.convert_to_tensor(self.weights, y_true.dtype), axis=-1, keepdims=True)
+        return target * weight
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         y_pred = ops.convert_to_tensor(y_pred)
@@ -43,10 +81,11 @@ class _MaskedLoss(keras.losses.Loss):
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments, for Keras to rebuild the loss."""
-        return {"name": self.name, "from_logits": self.from_logits}
+        own = {"weights": self.weights, "from_logits": self.from_logits, "label_smoothing": self.label_smoothing}
+        return {"name": self.name, **own}
 
 
-@keras.saving.register_keras_serializable(package="skol_rnn")
+@keras.saving.register_keras_serializable(package=_PACKAGE)
 class WeightedCategoricalCrossentropy(_MaskedLoss):
     """Cross-entropy with a weight for each true class.
 
@@ -58,6 +97,8 @@ class WeightedCategoricalCrossentropy(_MaskedLoss):
         One weight a label, in label order; None weighs all alike.
     from_logits : bool, default True
         Whether predictions are logits; else they are probabilities, clipped at 1e-7.
+    label_smoothing : float, default 0
+        Share of the truth that is spread over all labels.
     name : str, optional
         Name in the log.
 
@@ -74,22 +115,155 @@ class WeightedCategoricalCrossentropy(_MaskedLoss):
         self,
         weights: Sequence[float] | None = None,
         from_logits: bool = True,
+        label_smoothing: float = 0.0,
         name: str = "weighted_categorical_crossentropy",
     ) -> None:
-        super().__init__(from_logits, name)
-        self.weights = None if weights is None else [float(w) for w in weights]
+        super().__init__(weights, from_logits, label_smoothing, name)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Return the loss of each line, shape (batch, window)."""
-        weighted = y_true if self.weights is None else y_true * ops.convert_to_tensor(self.weights, y_true.dtype)
-        return -ops.sum(weighted * self.log_probabilities(y_pred), axis=-1)
+        return -ops.sum(self.targets(y_true) * self.log_probabilities(y_pred), axis=-1)
+
+
+@keras.saving.register_keras_serializable(package=_PACKAGE)
+class FocalLoss(_MaskedLoss):
+    """Cross-entropy that counts less where the true class is already probable.
+
+    Over the real lines, the mean of ``weight[true class] * (1 - p)**gamma * -log p`` with p the probability of
+    the true class (Lin et al. 2017, "Focal loss for dense object detection"; weight is their alpha).  Its minimum
+    is not at the true probabilities; ``skol_rnn.decoding.Correction`` finds them again.
+
+    Parameters
+    ----------
+    weights : sequence of float or None
+        One weight a label, in label order; None weighs all alike.
+    gamma : float, default 2
+        How much easy lines are discounted; 0 is cross-entropy.
+    from_logits : bool, default True
+        Whether predictions are logits.
+    label_smoothing : float, default 0
+        Share of the truth that is spread over all labels.
+    name : str, optional
+        Name in the log.
+
+    Examples
+    --------
+    >>> y_true, y_pred = np.array([[[1.0, 0.0]]]), np.array([[[0.5, 0.5]]])
+    >>> round(float(FocalLoss(gamma=2, from_logits=False)(y_true, y_pred)), 4)  # ln 2 / 4
+    0.1733
+    """
+
+    def __init__(
+        self,
+        weights: Sequence[float] | None = None,
+        gamma: float = DEFAULT_GAMMA,
+        from_logits: bool = True,
+        label_smoothing: float = 0.0,
+        name: str = "focal",
+    ) -> None:
+        super().__init__(weights, from_logits, label_smoothing, name)
+        if not (gamma >= 0 and np.isfinite(gamma)):
+            raise ValueError(f"gamma must be finite and at least 0, but is {gamma!r}.")
+        self.gamma = float(gamma)
+
+    @classmethod
+    def class_balanced(
+        cls, counts: Sequence[int], beta: float = 0.999, gamma: float = DEFAULT_GAMMA, **kwargs: Any
+    ) -> FocalLoss:
+        """Weigh by the effective number of examples (Cui et al. 2019).
+
+        Parameters
+        ----------
+        counts : sequence of int, shape (labels,)
+            Training lines of each label.
+        beta : float, default 0.999
+            0 weighs all labels alike, near 1 by inverse frequency.
+        gamma : float, default 2
+            As above.
+        **kwargs : Any
+            Further arguments of the loss.
+
+        Returns
+        -------
+        FocalLoss
+            The class-balanced focal loss.
+
+        Examples
+        --------
+        >>> [round(w, 3) for w in FocalLoss.class_balanced([1000, 10], beta=0.9).weights]
+        [0.789, 1.211]
+        """
+        return cls(class_weight_strategy("effective", counts, beta=beta).tolist(), gamma, **kwargs)
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Return the loss of each line, shape (batch, window)."""
+        log_p = self.log_probabilities(y_pred)
+        # The tiny number keeps the gradient of the power finite where p is 1 to the last bit.
+        discount = ops.power(ops.maximum(1.0 - ops.exp(log_p), _EPSILON), self.gamma)
+        return -ops.sum(self.targets(y_true) * discount * log_p, axis=-1)
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
-        return {**super().get_config(), "weights": self.weights}
+        return {**super().get_config(), "gamma": self.gamma}
 
 
-@keras.saving.register_keras_serializable(package="skol_rnn")
+@keras.saving.register_keras_serializable(package=_PACKAGE)
+class LogitAdjustedLoss(_MaskedLoss):
+    """Cross-entropy of the logits with tau times the log prior added.
+
+    The network itself then learns what the classes look like whatever their frequency, and its argmax minimises
+    the balanced error for tau = 1 (Menon et al. 2021, "Long-tail learning via logit adjustment").
+
+    Parameters
+    ----------
+    priors : sequence of float
+        Share of each label in the training lines, above 0.
+    tau : float, default 1
+        How much of the prior is added; 0 is cross-entropy.
+    weights : sequence of float or None
+        One weight a label besides.
+    from_logits : bool, default True
+        Whether predictions are logits.
+    label_smoothing : float, default 0
+        Share of the truth that is spread over all labels.
+    name : str, optional
+        Name in the log.
+
+    Examples
+    --------
+    >>> y_true, logits = np.array([[[1.0, 0.0]]]), np.array([[[0.0, 0.0]]])
+    >>> round(float(LogitAdjustedLoss([0.25, 0.75])(y_true, logits)), 4)  # -ln 0.25
+    1.3863
+    """
+
+    def __init__(
+        self,
+        priors: Sequence[float],
+        tau: float = DEFAULT_TAU,
+        weights: Sequence[float] | None = None,
+        from_logits: bool = True,
+        label_smoothing: float = 0.0,
+        name: str = "logit_adjusted",
+    ) -> None:
+        super().__init__(weights, from_logits, label_smoothing, name)
+        if not (tau >= 0 and np.isfinite(tau)):
+            raise ValueError(f"tau must be finite and at least 0, but is {tau!r}.")
+        if not all(np.isfinite(p) and p > 0 for p in priors):
+            raise ValueError(f"priors must be above 0, but are {list(priors)!r}.")
+        self.priors, self.tau = [float(p) for p in priors], float(tau)
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Return the loss of each line, shape (batch, window)."""
+        margins = ops.convert_to_tensor(self.tau * np.log(self.priors), y_true.dtype)
+        log_p = ops.log_softmax(self.log_probabilities(y_pred) + margins, axis=-1)
+        return -ops.sum(self.targets(y_true) * log_p, axis=-1)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return {**super().get_config(), "priors": self.priors, "tau": self.tau}
+
+
+@keras.saving.register_keras_serializable(package=_PACKAGE)
 class FocalLabelF1(_MaskedLoss):
     """Cross-entropy plus one minus the mean soft F1 of chosen labels.
 
@@ -102,8 +276,12 @@ class FocalLabelF1(_MaskedLoss):
     ----------
     focal : sequence of int
         Indices of the chosen labels.
+    weights : sequence of float or None
+        One weight a label, for the cross-entropy.
     from_logits : bool, default True
         Whether predictions are logits.
+    label_smoothing : float, default 0
+        Share of the truth that is spread over all labels, for the cross-entropy.
     name : str, optional
         Name in the log.
 
@@ -114,8 +292,15 @@ class FocalLabelF1(_MaskedLoss):
     0.0
     """
 
-    def __init__(self, focal: Sequence[int], from_logits: bool = True, name: str = "focal_label_f1") -> None:
-        super().__init__(from_logits, name)
+    def __init__(
+        self,
+        focal: Sequence[int],
+        weights: Sequence[float] | None = None,
+        from_logits: bool = True,
+        label_smoothing: float = 0.0,
+        name: str = "focal_label_f1",
+    ) -> None:
+        super().__init__(weights, from_logits, label_smoothing, name)
         self.focal = [int(i) for i in focal]
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
@@ -127,7 +312,7 @@ class FocalLabelF1(_MaskedLoss):
         # 2 TP + FP + FN is the sum of what was predicted and what is true.
         both = ops.sum(p, axis=(0, 1)) + ops.sum(true, axis=(0, 1))
         f1 = ops.take((2.0 * true_positives + 1.0) / (both + 1.0), self.focal)
-        return -ops.sum(true * log_p, axis=-1) + (1.0 - ops.mean(f1))
+        return -ops.sum(self.targets(true) * log_p, axis=-1) + (1.0 - ops.mean(f1))
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""

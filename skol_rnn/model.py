@@ -5,34 +5,41 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 
 import skol_rnn
 from skol_rnn.annotations import choose_labels, fold_labels, is_label_list, is_line_lists, labelled_table
 from skol_rnn.batches import WindowBatches
 from skol_rnn.bundle import Bundle, load_bundle, save_bundle
-from skol_rnn.class_weights import class_weight_strategy, describe_weights, normalise_weights, resolve_class_weights
-from skol_rnn.decoding import correct_probabilities, decide
-from skol_rnn.documents import as_table, split_documents
+from skol_rnn.class_weights import ClassWeights, describe_weights, normalise_weights
+from skol_rnn.decoding import DECISIONS, Decoder, Scaling, learn_transitions
+from skol_rnn.diagnosis import Finding, diagnose
+from skol_rnn.documents import as_table, document_folds, split_documents
 from skol_rnn.errors import DataError, NotTrainedError
-from skol_rnn.features import LineFeatures, make_features
+from skol_rnn.features import make_features
 from skol_rnn.findings import weight_findings
-from skol_rnn.held_out import HeldOut, score_lines
+from skol_rnn.held_out import HeldOut, score_lines, tuned_decoder
 from skol_rnn.labeller import Labeller, Sweep, lengths_of
 from skol_rnn.labels import NO_LABEL, LabelSet
-from skol_rnn.network import NetworkSpec, build_network, sequence_loss
-from skol_rnn.parameters import check_against_labels, check_parameters, hop, weights_or_focal
+from skol_rnn.network import NetworkSpec, build_network
+from skol_rnn.objective import Objective, WeightsSpec, freeze_weights, is_frozen_file, rare_labels, refuse_both
+from skol_rnn.parameters import check_against_labels, check_parameters, hop
 from skol_rnn.progress import TrainingLog
+from skol_rnn.sampling import Sampling, sampling_shift
 from skol_rnn.scores import Evaluation
-from skol_rnn.training import TrainingPlan, train
+from skol_rnn.training import TrainingPlan, Watch, train
+from skol_rnn.training_lines import TrainingLines, count, draw_rates, sample_lines
 from skol_rnn.windows import cut_windows
 
 _BAG_SIZE = 64
+_SAID_BEFORE = {"weights-too-steep", "too-few-updates"}
+"""Findings that the log tells before training, when there is time to stop."""
 
 
 class RNNSkolModel(BaseEstimator):
@@ -78,16 +85,40 @@ class RNNSkolModel(BaseEstimator):
         0 prints nothing, 1 the weights, progress and scores, 2 every warning of every epoch.
     name : str, default "RNN_BiLSTM"
         Name of the model in what it prints and saves.
-    class_weights : str or dict of str to float, default "auto"
-        Weight of each label in the loss: a dict by name (a label left out weighs 1.0), "inverse", "balanced",
-        "smoothed", or None for no weights.  "auto" is "smoothed", or None with ``focal_labels``.
+    class_weights : str, dict of str to float, or ClassWeights, default "auto"
+        Weight of each label in the loss: a dict by name (a label left out weighs 1.0), a strategy ("inverse",
+        "balanced", "smoothed", "effective", "log", "aggressive"), frozen weights or the path of their file, or
+        None for no weights.  "auto" is "smoothed" where the loss takes weights, else None.
     focal_labels : list of str, optional
         Labels whose soft F1 the loss adds; not together with ``class_weights``.
     weight_alpha : float, default 0.5
         Exponent of "smoothed": weights are count ** -alpha.
-    decision : {"corrected", "argmax", "tuned"}, default "corrected"
-        Decide by probabilities with the weights undone, by the network's own, or with offsets tuned on
-        held-out documents for ``monitor``.
+    weight_beta : float, default 0.999
+        Of "effective" weights; nearer 1 is steeper.
+    max_weight_ratio : float, optional
+        Largest weight that a strategy gives, as a multiple of the smallest.
+    loss : str, default "auto"
+        "cross_entropy", "focal", "class_balanced_focal", "soft_f1" or "logit_adjusted".  "auto" is "soft_f1"
+        with ``focal_labels``, else "cross_entropy".
+    gamma : float, optional
+        Of the focal losses; 2 if not given.
+    tau : float, optional
+        Of the logit-adjusted loss; 1 if not given.
+    label_smoothing : float, default 0.0
+        Share of the truth that the loss spreads over all labels.
+    sampling : str or dict, optional
+        "oversample" copies documents that hold the rarest label, "stratify" leaves some of the others out,
+        "rare_windows" draws windows with it more often.  A dict gives the scheme's options besides its "name".
+    decision : {"corrected", "argmax", "tuned", "viterbi"}, default "corrected"
+        Decide by posteriors (weights, loss and sampling undone), by the network's own probabilities, by
+        posteriors with offsets tuned on held-out documents for ``monitor``, or by the most probable sequence
+        under transitions learned from the training documents.
+    calibration : {"bias", "temperature", "none"}, default "bias"
+        Whether a temperature and a bias for each label, or a temperature alone, is fitted to the posteriors of
+        the held-out documents.
+    tuning_folds : int, default 0
+        Folds of the training documents on which the offsets are tuned out of fold, at the price of training
+        once for each; 0 tunes them on the held-out documents.
     important : list of str, optional
         Labels whose mean F1 is the important F1; all but the most frequent if not given.
     monitor : str, default "important_f1"
@@ -113,12 +144,16 @@ class RNNSkolModel(BaseEstimator):
     ----------
     labels_ : list of str
         Labels in the order of the probabilities.
+    class_weights_ : ClassWeights
+        Weights as the strategy, the dict or the file gave them, with the counts.
     weights_ : ndarray, shape (labels,)
-        Class weights as used, of mean 1 over the training lines.
+        Class weights as used, of mean 1 over the lines trained on.
     counts_ : ndarray, shape (labels,)
-        Training lines of each label.
-    offsets_ : ndarray, shape (labels,)
-        Offsets of "tuned" decisions.
+        Training lines of each label, before sampling.
+    decoder_ : Decoder
+        Correction, temperature, offsets and transitions.
+    diagnosis_ : list of Finding
+        What went wrong or may have, said in words.
     history_ : dict of str to list of float
         One value an epoch: ``loss``, ``val_f1/Label``, ``val_loss/Label`` and so on.
     validation_documents_ : list of str
@@ -154,10 +189,19 @@ class RNNSkolModel(BaseEstimator):
         line_no_col: str = "line_number",
         verbosity: int = 1,
         name: str = "RNN_BiLSTM",
-        class_weights: str | Mapping[str, float] | None = "auto",
+        class_weights: WeightsSpec = "auto",
         focal_labels: Sequence[str] | None = None,
         weight_alpha: float = 0.5,
+        weight_beta: float = 0.999,
+        max_weight_ratio: float | None = None,
+        loss: str = "auto",
+        gamma: float | None = None,
+        tau: float | None = None,
+        label_smoothing: float = 0.0,
+        sampling: str | Mapping[str, Any] | None = None,
         decision: str = "corrected",
+        calibration: str = "bias",
+        tuning_folds: int = 0,
         important: Sequence[str] | None = None,
         monitor: str = "important_f1",
         patience: int = 2,
@@ -190,7 +234,16 @@ class RNNSkolModel(BaseEstimator):
         self.class_weights = class_weights
         self.focal_labels = focal_labels
         self.weight_alpha = weight_alpha
+        self.weight_beta = weight_beta
+        self.max_weight_ratio = max_weight_ratio
+        self.loss = loss
+        self.gamma = gamma
+        self.tau = tau
+        self.label_smoothing = label_smoothing
+        self.sampling = sampling
         self.decision = decision
+        self.calibration = calibration
+        self.tuning_folds = tuning_folds
         self.important = important
         self.monitor = monitor
         self.patience = patience
@@ -202,7 +255,7 @@ class RNNSkolModel(BaseEstimator):
         self.use_gpu_in_udf = use_gpu_in_udf
         self.random_state = random_state
         # Users of the old class rely on this one being found at once; all else is checked by fit.
-        weights_or_focal(class_weights, focal_labels)
+        refuse_both(class_weights, focal_labels)
 
     # -- training -----------------------------------------------------------------------------------
 
@@ -215,6 +268,8 @@ class RNNSkolModel(BaseEstimator):
         other: str | None = None,
         validation: Any = None,
         checkpoint: str | Path | None = None,
+        strict: bool = False,
+        watch: Watch | None = None,
     ) -> RNNSkolModel:
         """Train on annotated documents.
 
@@ -233,6 +288,11 @@ class RNNSkolModel(BaseEstimator):
         checkpoint : path, optional
             File written after each epoch.  Where it exists, training goes on from it, and ends in the same
             weights as a run that was not interrupted.
+        strict : bool, default False
+            Whether frozen class weights whose counts are no longer those of the data are refused.
+        watch : callable, optional
+            Called after each epoch with its number and the Evaluation of the held-out documents; what it
+            raises ends the training.
 
         Returns
         -------
@@ -257,58 +317,150 @@ class RNNSkolModel(BaseEstimator):
         self.labels_, self.other_ = list(chosen), other
         table["label"] = fold_labels(table["label"], chosen, other, "the training data")
         training, held_out = self._split(table, validation)
-        self._fit_table(training, held_out, TrainingLog(self.verbosity), Path(checkpoint) if checkpoint else None)
+        log = TrainingLog(self.verbosity)
+        self._fit_table(training, held_out, log, Path(checkpoint) if checkpoint else None, strict, watch)
         return self
 
     def _fit_table(
-        self, table: pd.DataFrame, held_out: pd.DataFrame, log: TrainingLog, checkpoint: Path | None
+        self,
+        table: pd.DataFrame,
+        held_out: pd.DataFrame,
+        log: TrainingLog,
+        checkpoint: Path | None,
+        strict: bool,
+        watch: Watch | None,
     ) -> None:
-        labels = LabelSet(tuple(self.labels_))
+        labels, objective = LabelSet(tuple(self.labels_)), Objective.of(self.get_params())
         true = labels.encode(table["label"])
         if (true == NO_LABEL).all():
             raise DataError("No training line has a label: give more annotated documents, or validation_fraction=0.")
-        self.counts_ = np.bincount(true[true != NO_LABEL], minlength=len(labels))
-        self.weights_ = self._resolve_weights(labels, log)
+        self.counts_ = count(true, len(labels))
+        self.class_weights_ = freeze_weights(objective.class_weights, labels, self.counts_, self.get_params())
+        self._check_drift(labels, strict, log)
         family = make_features(
             self.features, input_size=self.input_size, features_col=self.features_col, seed=self.random_state
         )
-        features = family.fit_transform(table)
-        spec = self._network_spec(len(labels), getattr(family, "vocabulary_size", 0), *features)
-        network = build_network(spec, self._starting_bias())
-        labeller = Labeller(labels, family, spec, network)
-        windows = cut_windows(lengths_of(table), self.window_size, hop(self.window_size, self.stride))
-        batches = WindowBatches(
-            features, true, len(labels), windows, self.batch_size, self.random_state, self.num_workers
+        lines = sample_lines(
+            TrainingLines(family.fit_transform(table), true, lengths_of(table)), table, Sampling.parse(self.sampling)
         )
+        counts = count(lines.true, len(labels))
+        self.weights_ = self._scaled_weights(objective, labels, counts, log)
+        decoder = Decoder(
+            objective.correction(self.weights_, self.counts_, sampling_shift(self.counts_, counts)),
+            np.zeros(len(labels)),
+            learn_transitions(true, lengths_of(table), len(labels)),
+            Scaling(1.0, np.zeros(len(labels))),
+        )
+        spec = self._network_spec(len(labels), getattr(family, "vocabulary_size", 0), *lines.features)
+        network = build_network(spec, objective.starting_bias(self.weights_, self.counts_, counts))
+        labeller = Labeller(labels, family, spec, network)
+        batches = self._batches(lines, labels)
         log.say(
-            f"[BiLSTM] {len(table):,} lines of {table['doc_id'].nunique()} documents in {len(windows):,} windows "
+            f"[BiLSTM] {len(lines.true):,} lines of {len(lines.lengths)} documents in {len(batches.windows):,} windows "
             f"of {self.window_size}, {len(batches)} batches an epoch, {network.count_params():,} parameters"
         )
-        judge = self._judge(held_out, labeller) if len(held_out) else None
+        judge = self._judge(held_out, labeller, decoder) if len(held_out) else None
         self.validation_documents_ = list(dict.fromkeys(held_out["doc_id"]))
-        self.offsets_ = np.zeros(len(labels))
+        during = "corrected" if self.decision == "tuned" else self.decision  # offsets are found when all is learnt
         self.history_ = train(
             network,
-            sequence_loss(
-                len(labels),
-                None if self.focal_labels is not None else dict(zip(labels, self.weights_.tolist(), strict=True)),
-                list(labels),
-                self.focal_labels,
-            ),
+            objective.build(self.weights_, self.counts_, labels, self.important or rare_labels(self.counts_, labels)),
             batches,
             TrainingPlan(self.epochs, self.learning_rate, self.monitor, self.patience),
             log,
-            score=(lambda: judge.evaluate(self.decision)) if judge else None,
+            score=(lambda: judge.evaluate(during)) if judge else None,
             checkpoint=checkpoint,
-            fingerprint=self._fingerprint(features, true, held_out) if checkpoint else "",
+            fingerprint=self._fingerprint(lines, held_out) if checkpoint else "",
+            watch=watch,
         )
+        self.decoder_ = self._tuned(decoder, judge, table, log)
         if judge:
-            self.offsets_, comparison = judge.tune()
-            log.say(comparison)
+            judge.decoder = self.decoder_
         self._labeller = labeller
+        self.diagnosis_ = self._diagnose(batches, judge)
+        for finding in self.diagnosis_:
+            if finding.name not in _SAID_BEFORE:
+                log.warn(str(finding))
 
-    def _judge(self, held_out: pd.DataFrame, labeller: Labeller) -> HeldOut:
-        return HeldOut(held_out, labeller, self._sweep(), self.weights_, self.monitor, self.important)
+    def _check_drift(self, labels: LabelSet, strict: bool, log: TrainingLog) -> None:
+        drift = self.class_weights_.drift(self.counts_, labels)
+        if drift and strict:
+            raise DataError(
+                f"The frozen class weights do not fit these data: {'; '.join(drift)}. "
+                "Freeze them anew, or train without strict."
+            )
+        for sentence in drift:
+            log.warn(sentence)
+
+    def _batches(self, lines: TrainingLines, labels: LabelSet) -> WindowBatches:
+        windows = cut_windows(lines.lengths, self.window_size, hop(self.window_size, self.stride))
+        rates, corrections = draw_rates(windows, lines.true, labels, Sampling.parse(self.sampling))
+        return WindowBatches(
+            lines.features,
+            lines.true,
+            len(labels),
+            windows,
+            self.batch_size,
+            self.random_state,
+            self.num_workers,
+            rates,
+            corrections,
+        )
+
+    def _judge(self, held_out: pd.DataFrame, labeller: Labeller, decoder: Decoder) -> HeldOut:
+        return HeldOut(held_out, labeller, self._sweep(), decoder, self.monitor, self.important)
+
+    def _tuned(self, decoder: Decoder, judge: HeldOut | None, table: pd.DataFrame, log: TrainingLog) -> Decoder:
+        """Find scaling and offsets on documents that the network has not trained on."""
+        if judge and self.calibration != "none":
+            scaling = judge.calibrate(self.calibration)
+            told = f"bias {_named(scaling.bias, judge.labeller.labels)}" if scaling.bias.any() else "no bias"
+            log.say(f"Calibrated on the held-out documents: temperature {scaling.temperature:.3f}, {told}")
+            decoder = judge.decoder
+        if self.tuning_folds:
+            posterior = decoder.scaling.apply(self._out_of_fold(table))
+            labels = LabelSet(tuple(self.labels_))
+            return tuned_decoder(decoder, posterior, table, labels, self.monitor, self.important)
+        if judge:
+            log.say(judge.tune())
+            return judge.decoder
+        return decoder
+
+    def _out_of_fold(self, table: pd.DataFrame) -> np.ndarray:
+        """Posteriors of the training documents, each from a network that was trained on the others."""
+        posterior = np.zeros((len(table), len(self.labels_)))
+        epochs = max(len(self.history_["loss"]) - 1 - self._epochs_after_best(), 0) + 1
+        for kept, held in document_folds(table, self.tuning_folds):
+            part = clone(self).set_params(
+                tuning_folds=0,
+                calibration="none",
+                validation_fraction=0,
+                epochs=epochs,
+                verbosity=0,
+                label_col="label",
+                line_no_col="line_number",
+            )
+            part.fit(table.iloc[kept].drop(columns="order"), labels=self.labels_, other=self.other_)
+            posterior[held] = part.predict_proba(table.iloc[held].drop(columns="order"))
+        return posterior
+
+    def _epochs_after_best(self) -> int:
+        scores = self.history_.get(f"val_{self.monitor}")
+        return len(scores) - 1 - int(np.argmax(scores)) if scores else 0
+
+    def _diagnose(self, batches: WindowBatches, judge: HeldOut | None) -> list[Finding]:
+        given = self.class_weights
+        return diagnose(
+            labels=LabelSet(tuple(self.labels_)),
+            evaluation=judge.evaluate(self.decision) if judge else None,
+            weights=np.array(self.class_weights_.weights),
+            counts=self.counts_,
+            given=given if isinstance(given, Mapping) else None,
+            history=self.history_,
+            padding_share=float(1.0 - batches.windows.mask.mean()) if len(batches.windows) else None,
+            updates=len(batches) * len(self.history_["loss"]),
+            decision=self.decision,
+        )
 
     def _sweep(self) -> Sweep:
         stride = hop(self.window_size, self.prediction_stride)
@@ -329,29 +481,22 @@ class RNNSkolModel(BaseEstimator):
         out = table["doc_id"].isin(chosen)
         return table[~out].reset_index(drop=True), table[out].reset_index(drop=True)
 
-    def _resolve_weights(self, labels: LabelSet, log: TrainingLog) -> np.ndarray:
-        weights, focal = weights_or_focal(self.class_weights, self.focal_labels)
-        if isinstance(weights, str):
-            given = class_weight_strategy(weights, self.counts_, alpha=self.weight_alpha)
-        else:
-            given = resolve_class_weights(weights, labels, self.counts_)
-        if weights is not None:
+    def _scaled_weights(
+        self, objective: Objective, labels: LabelSet, counts: np.ndarray, log: TrainingLog
+    ) -> np.ndarray:
+        given = self.class_weights_.vector(labels)
+        if objective.class_weights is not None:
             for line in describe_weights(given, labels):
                 log.say(line)
-        if focal is not None:
-            log.say(f"[BiLSTM] Using soft F1 loss of: {', '.join(focal)}")
-        for sentence in weight_findings(given, self.counts_, labels):
+        if objective.loss != "cross_entropy":
+            log.say(f"[BiLSTM] Using loss: {objective.describe()}")
+        for sentence in weight_findings(given, counts, labels):
             log.warn(sentence)
         # Of mean 1 over the training lines: multiplying all weights by ten changes nothing.
-        scaled = normalise_weights(given, self.counts_)
-        if weights is not None:
+        scaled = normalise_weights(given, counts)
+        if objective.class_weights is not None:
             log.say("Rescaled to a mean of 1 over the training lines: " + _named(scaled, labels))
         return scaled
-
-    def _starting_bias(self) -> np.ndarray:
-        """Log of what the network should say of a line it knows nothing about: share times weight, see decoding."""
-        tilted = (self.counts_ + 1) * np.maximum(self.weights_, 1e-3)
-        return np.log(tilted / tilted.sum())
 
     def _network_spec(self, n_labels: int, vocabulary: int, ids: np.ndarray, numbers: np.ndarray) -> NetworkSpec:
         return NetworkSpec(
@@ -368,11 +513,12 @@ class RNNSkolModel(BaseEstimator):
             seed=self.random_state,
         )
 
-    def _fingerprint(self, features: LineFeatures, true: np.ndarray, held_out: pd.DataFrame) -> str:
+    def _fingerprint(self, lines: TrainingLines, held_out: pd.DataFrame) -> str:
         """Hash what a resumed run must share with the run that it resumes."""
         settings = {k: v for k, v in self.get_params().items() if k not in {"verbosity", "num_workers"}}
+        settings["class_weights"] = self.class_weights_.to_dict()
         digest = hashlib.sha256(json.dumps([settings, self.labels_, self.weights_.tolist()], default=str).encode())
-        for array in (*features, true):
+        for array in (*lines.features, lines.true):
             digest.update(np.ascontiguousarray(array).tobytes())
         rows = held_out[["doc_id", "value", "label"]].fillna("").astype(str)
         digest.update(pd.util.hash_pandas_object(rows, index=False).to_numpy().tobytes())
@@ -388,7 +534,7 @@ class RNNSkolModel(BaseEstimator):
         data : DataFrame, list of documents, or path(s)
             Documents.
         raw : bool, default False
-            Whether the tilt that class weights give the network is left in.
+            Whether the tilt that class weights, loss and sampling give the network is left in.
 
         Returns
         -------
@@ -396,7 +542,8 @@ class RNNSkolModel(BaseEstimator):
             One row a line, in the order of the data; for a list of documents, one array a document.
         """
         table, restore = self._prediction_table(data)
-        return restore(self._probabilities(table, raw))
+        found = self._raw(table)
+        return restore(found if raw else self.decoder_.posterior(found))
 
     def predict(self, data: Any) -> Any:
         """Label each line.
@@ -437,19 +584,18 @@ class RNNSkolModel(BaseEstimator):
         back = np.argsort(table["order"].to_numpy(), kind="stable")
         return table, lambda results: results[back]
 
-    def _probabilities(self, table: pd.DataFrame, raw: bool) -> np.ndarray:
-        found = self._labeller.probabilities(table, self._sweep())
-        return found if raw else correct_probabilities(found, self.weights_)
+    def _raw(self, table: pd.DataFrame) -> np.ndarray:
+        return self._labeller.probabilities(table, self._sweep())
 
     def _decided(self, table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-        """Return corrected probabilities, and the labels' indices by the model's decision."""
-        if self.decision == "tuned" and not self.validation_documents_:
+        """Return posteriors, and the labels' indices by the model's decision."""
+        if self.decision == "tuned" and not self._has_offsets():
             raise DataError('decision="tuned" needs held-out documents: fit with validation=... or more documents.')
-        raw = self._probabilities(table, raw=True)
-        probabilities = correct_probabilities(raw, self.weights_)
-        if self.decision == "argmax":
-            return probabilities, decide(raw)
-        return probabilities, decide(probabilities, self.offsets_ if self.decision == "tuned" else None)
+        raw = self._raw(table)
+        return self.decoder_.posterior(raw), self.decoder_.decide(raw, lengths_of(table), self.decision)
+
+    def _has_offsets(self) -> bool:
+        return bool(self.validation_documents_ or self.tuning_folds)
 
     # -- evaluation ---------------------------------------------------------------------------------
 
@@ -472,6 +618,57 @@ class RNNSkolModel(BaseEstimator):
         table = self._labelled(data, y, "the data")
         probabilities, predicted = self._decided(table)
         return score_lines(table, predicted, probabilities, self._labeller.labels, self.important)
+
+    def compare_decisions(self, data: Any, y: Any = None) -> dict[str, Evaluation]:
+        """Score every decision on the same probabilities, so that each is seen beside plain argmax.
+
+        Parameters
+        ----------
+        data : DataFrame, list of documents, or path(s)
+            Documents.
+        y : list of list of str, optional
+            Their labels, where the data have none.
+
+        Returns
+        -------
+        dict of str to Evaluation
+            "argmax" first; "tuned" only if there were held-out documents to tune on.
+        """
+        self._require_trained()
+        table = self._labelled(data, y, "the data")
+        raw, labels = self._raw(table), self._labeller.labels
+        posterior, lengths = self.decoder_.posterior(raw), lengths_of(table)
+        return {
+            how: score_lines(table, self.decoder_.decide(raw, lengths, how), posterior, labels, self.important)
+            for how in DECISIONS
+            if how != "tuned" or self._has_offsets()
+        }
+
+    def diagnose(self, evaluation: Evaluation | None = None) -> list[Finding]:
+        """Say in words what may have gone wrong, with figures and with what to change.
+
+        Parameters
+        ----------
+        evaluation : Evaluation, optional
+            Of documents other than the held-out ones; the findings of the training if not given.
+
+        Returns
+        -------
+        list of Finding
+            The gravest first.
+        """
+        self._require_trained()
+        if evaluation is None:
+            return self.diagnosis_
+        given = self.class_weights
+        return diagnose(
+            labels=self._labeller.labels,
+            evaluation=evaluation,
+            weights=np.array(self.class_weights_.weights),
+            counts=self.counts_,
+            given=given if isinstance(given, Mapping) else None,
+            decision=self.decision,
+        )
 
     def calculate_stats(self, predictions: pd.DataFrame, verbose: bool = True) -> dict[str, Any]:
         """Score a table that :meth:`predict` returned and that still holds the true labels.
@@ -541,14 +738,25 @@ class RNNSkolModel(BaseEstimator):
         state = {
             **values,
             "name": self.name,
-            "parameters": self.get_params(),
+            "parameters": self._saved_parameters(),
+            "class_weights": self.class_weights_.to_dict(),
+            "diagnosis": [asdict(finding) for finding in self.diagnosis_],
             "other": self.other_,
             "history": self.history_,
             "validation_documents": self.validation_documents_,
             "skol_rnn_version": skol_rnn.__version__,
         }
-        decision = {"weights": self.weights_, "counts": self.counts_, "offsets": self.offsets_}
+        decision = {"weights": self.weights_, "counts": self.counts_, **self.decoder_.arrays()}
         return Bundle(json.loads(json.dumps(state, default=_plain)), network, features, decision)
+
+    def _saved_parameters(self) -> dict[str, Any]:
+        """Parameters as JSON values; a file of frozen weights comes along as its content."""
+        parameters = self.get_params()
+        given = parameters["class_weights"]
+        if isinstance(given, ClassWeights) or is_frozen_file(given):
+            parameters["class_weights"] = None
+            parameters["frozen_weights"] = True
+        return parameters
 
     def save(self, path: str | Path) -> Path:
         """Save the trained model as a folder, or as one file if the path ends in ``.skol`` or ``.zip``.
@@ -595,11 +803,16 @@ class RNNSkolModel(BaseEstimator):
         """
         state = bundle.state
         labeller = Labeller.from_state(state, bundle.network, bundle.features)
-        self.set_params(**state["parameters"])
+        parameters = dict(state["parameters"])
+        self.class_weights_ = ClassWeights.from_dict(state["class_weights"])
+        if parameters.pop("frozen_weights", False):
+            parameters["class_weights"] = self.class_weights_
+        self.set_params(**parameters)
         self._labeller, self.labels_, self.other_ = labeller, state["labels"], state["other"]
         self.history_, self.validation_documents_ = state["history"], state["validation_documents"]
+        self.diagnosis_ = [Finding(**finding) for finding in state["diagnosis"]]
         self.weights_, self.counts_ = bundle.decision["weights"], bundle.decision["counts"]
-        self.offsets_ = bundle.decision["offsets"]
+        self.decoder_ = Decoder.from_arrays(bundle.decision)
         return self
 
     # -- what callers of scikit-learn and of the old class look for ----------------------------------
@@ -628,6 +841,12 @@ class RNNSkolModel(BaseEstimator):
         """Labels in the order of the probabilities, as scikit-learn names them."""
         self._require_trained()
         return np.array(self.labels_)
+
+    @property
+    def offsets_(self) -> np.ndarray:
+        """Offsets of "tuned" decisions, shape (labels,)."""
+        self._require_trained()
+        return self.decoder_.offsets
 
     @property
     def labels(self) -> list[str] | None:

@@ -282,6 +282,6 @@ def sequence_loss(
         raise ValueError(f"{given} needs labels=[...], the label names in class order.")
     names = LabelSet(tuple(labels))
     if focal_labels is not None:
-        return FocalLabelF1([names.index(label) for label in focal_labels], from_logits)
+        return FocalLabelF1([names.index(label) for label in focal_labels], from_logits=from_logits)
     weights = resolve_class_weights(class_weights, names, np.ones(len(names)))
     return WeightedCategoricalCrossentropy(weights.tolist(), from_logits)

@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 
 from skol_rnn.class_weights import resolve_class_weights
-from skol_rnn.decoding import DECISIONS
+from skol_rnn.decoding import CALIBRATIONS, DECISIONS
 from skol_rnn.labels import LabelSet, suggestion
+from skol_rnn.objective import Objective
+from skol_rnn.sampling import Sampling
 from skol_rnn.windows import MERGES, check_stride
 
 _WHOLE = (
@@ -25,8 +27,6 @@ _WHOLE = (
     "line_size",
 )
 _SHARES = ("dropout", "feature_dropout", "validation_fraction")
-
-ClassWeights = str | Mapping[str, float] | None
 
 
 def hop(window_size: int, stride: int | None) -> int:
@@ -52,40 +52,6 @@ def hop(window_size: int, stride: int | None) -> int:
     return max(window_size // 3, 1) if stride is None else stride
 
 
-def weights_or_focal(
-    class_weights: ClassWeights, focal_labels: Sequence[str] | None
-) -> tuple[ClassWeights, Sequence[str] | None]:
-    """Resolve "auto", and refuse class weights and focal labels together.
-
-    Parameters
-    ----------
-    class_weights : str, mapping or None
-        As the model takes them.
-    focal_labels : sequence of str or None
-        Likewise.
-
-    Returns
-    -------
-    tuple
-        Class weights and focal labels, one of them None.
-
-    Raises
-    ------
-    ValueError
-        If both are given.
-
-    Examples
-    --------
-    >>> weights_or_focal("auto", None), weights_or_focal("auto", ["Nomenclature"])
-    (('smoothed', None), (None, ['Nomenclature']))
-    """
-    if isinstance(class_weights, str) and class_weights == "auto":
-        class_weights = None if focal_labels is not None else "smoothed"
-    if class_weights is not None and focal_labels is not None:
-        raise ValueError("class_weights and focal_labels are mutually exclusive: give one of them.")
-    return class_weights, focal_labels
-
-
 def check_parameters(parameters: Mapping[str, Any]) -> None:
     """Check what can be checked without data.
 
@@ -107,19 +73,23 @@ def check_parameters(parameters: Mapping[str, Any]) -> None:
     ...
     ValueError: merge must be one of centre, mean, most_context, but is 'center'. Did you mean 'centre'?
     """
-    weights_or_focal(parameters["class_weights"], parameters["focal_labels"])
+    Objective.of(parameters)
+    Sampling.parse(parameters["sampling"])
     for name in _WHOLE:
         value = parameters[name]
         if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 1:
             raise ValueError(f"{name} must be a whole number of at least 1, but is {value!r}.")
     for name in ("stride", "prediction_stride"):
         check_stride(parameters["window_size"], hop(parameters["window_size"], parameters[name]), name)
+    folds = parameters["tuning_folds"]
+    if not isinstance(folds, (int, np.integer)) or isinstance(folds, bool) or folds < 0 or folds == 1:
+        raise ValueError(f"tuning_folds must be 0, or a whole number of at least 2, but is {folds!r}.")
     for name in _SHARES:
         if not 0 <= parameters[name] < 1:
             raise ValueError(f"{name} must be at least 0 and below 1, but is {parameters[name]!r}.")
     if not parameters["learning_rate"] > 0:
         raise ValueError(f"learning_rate must be above 0, but is {parameters['learning_rate']!r}.")
-    for name, allowed in (("decision", DECISIONS), ("merge", MERGES)):
+    for name, allowed in (("decision", DECISIONS), ("merge", MERGES), ("calibration", CALIBRATIONS)):
         _check_choice(name, parameters[name], allowed)
     if parameters["use_gpu_in_udf"]:
         warnings.warn("use_gpu_in_udf changes nothing: TensorFlow chooses the device.", FutureWarning, stacklevel=3)
@@ -155,7 +125,7 @@ def check_against_labels(parameters: Mapping[str, Any], labels: LabelSet) -> Non
         labels.index(name)
     monitors = ["important_f1", "macro_f1", "accuracy", *(f"f1/{name}" for name in labels)]
     _check_choice("monitor", parameters["monitor"], monitors)
-    weights, _ = weights_or_focal(parameters["class_weights"], parameters["focal_labels"])
+    weights = parameters["class_weights"]
     if isinstance(weights, Mapping):
         resolve_class_weights(weights, labels, np.ones(len(labels)))
 

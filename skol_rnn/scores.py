@@ -263,7 +263,7 @@ class Evaluation:
         list of str
             One sentence each, see `skol_rnn.findings.findings`.
         """
-        return findings(self)
+        return [str(finding) for finding in findings(self)]
 
     def __repr__(self) -> str:
         return (

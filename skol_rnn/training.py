@@ -13,18 +13,18 @@ import keras
 import numpy as np
 
 from skol_rnn.batches import WindowBatches
+from skol_rnn.diagnosis import FEW_UPDATES
 from skol_rnn.documents import write_atomically
 from skol_rnn.errors import DataError
 from skol_rnn.npz import npz_bytes, read_npz
 from skol_rnn.progress import TrainingLog
 from skol_rnn.scores import Evaluation
 
-FEW_UPDATES = 200
-"""Optimiser steps below which a run is told that it has hardly begun."""
 _FINAL_RATE = 0.02  # share of the learning rate that the cosine schedule ends at
 _CLIP = 1.0
 
 History = dict[str, list[float]]
+Watch = Callable[[int, Evaluation], None]
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,8 @@ class EpochScores(keras.callbacks.Callback):
         File to write after each epoch.
     fingerprint : str
         Hash of data, labels, weights and settings; a checkpoint of another one is refused.
+    watch : callable, optional
+        Called with the epoch's number, from 1, and its Evaluation; what it raises ends the training.
     """
 
     def __init__(
@@ -84,8 +86,10 @@ class EpochScores(keras.callbacks.Callback):
         log: TrainingLog,
         checkpoint: Path | None,
         fingerprint: str,
+        watch: Watch | None = None,
     ) -> None:
         super().__init__()
+        self.watch = watch
         self.plan, self.score, self.log, self.checkpoint, self.fingerprint = plan, score, log, checkpoint, fingerprint
         self.progress = _Progress()
         self.best_weights: list[np.ndarray] | None = None
@@ -126,6 +130,8 @@ class EpochScores(keras.callbacks.Callback):
         self.log.end_epoch(epoch + 1, scores, evaluation)
         if self.checkpoint:
             self._save(self.checkpoint)
+        if self.watch and evaluation is not None:
+            self.watch(epoch + 1, evaluation)
         if self.finished:
             self.model.stop_training = True
 
@@ -182,6 +188,7 @@ def train(
     score: Callable[[], Evaluation] | None = None,
     checkpoint: Path | None = None,
     fingerprint: str = "",
+    watch: Watch | None = None,
 ) -> History:
     """Train a network and leave it with the weights of its best epoch.
 
@@ -203,6 +210,8 @@ def train(
         Written after each epoch; where it exists, training goes on from it.
     fingerprint : str, optional
         Identifies the run in the checkpoint.
+    watch : callable, optional
+        Called after each epoch with its number and the Evaluation of the held-out documents.
 
     Returns
     -------
@@ -223,7 +232,7 @@ def train(
     # XLA would compile anew for every length of window and batch, and cannot compile cuDNN's LSTM.
     network.compile(optimizer, loss, jit_compile=False)
     optimizer.build(network.trainable_variables)
-    callback = EpochScores(plan, score, log, checkpoint, fingerprint)
+    callback = EpochScores(plan, score, log, checkpoint, fingerprint, watch)
     callback.set_model(network)
     if checkpoint and checkpoint.exists():
         callback.load(checkpoint)

@@ -1,28 +1,25 @@
-"""Class weights: strategies against published figures and scikit-learn, every refusal, and the label distribution."""
+"""Class weights: strategies against worked figures and scikit-learn, and every refusal."""
 
 from __future__ import annotations
 
-import io
 import json
 import logging
+import re
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rich.console import Console
-from rich.table import Table
 from sklearn.utils.class_weight import compute_class_weight
 
 from skol_rnn.class_weights import (
     STRATEGIES,
+    check_strategy,
     class_weight_strategy,
+    compare_strategies,
     describe_weights,
-    distribution_table,
-    label_counts,
-    label_distribution,
     normalise_weights,
     resolve_class_weights,
 )
@@ -62,6 +59,81 @@ def test_balanced_is_scikit_learns(counts: list[int]) -> None:
     np.testing.assert_allclose(class_weight_strategy("balanced", counts), expected)
 
 
+def test_log_is_that_of_enet() -> None:
+    # Shares of 0.9 and 0.1: 1 / ln(1.92) and 1 / ln(1.12).
+    np.testing.assert_allclose(class_weight_strategy("log", [900, 100]), [1.532978, 8.823891], rtol=1e-6)
+    assert class_weight_strategy("log", [10**12, 1])[1] == pytest.approx(1 / np.log(1.02))
+
+
+def test_aggressive_is_the_square_of_balanced_and_clipped() -> None:
+    # N / (K n) is 1000 / (2 * 800) = 0.625 and 1000 / (2 * 200) = 2.5.
+    np.testing.assert_allclose(class_weight_strategy("aggressive", [800, 200]), [0.390625, 6.25])
+    assert class_weight_strategy("aggressive", [97, 1, 1, 1]).tolist() == [0.1, 100, 100, 100]
+
+
+def test_aggressive_leaves_near_equal_counts_near_equal_and_never_lowers_a_rare_label() -> None:
+    np.testing.assert_allclose(class_weight_strategy("aggressive", [334, 333, 333]), 1, rtol=0.01)
+    balanced, aggressive = (class_weight_strategy(name, [200, 700, 7]) for name in ("balanced", "aggressive"))
+    assert aggressive[0] > balanced[0] > 1 and aggressive[2] > balanced[2] > 1
+
+
+@pytest.mark.parametrize(
+    ("beta", "counts"), [(0.9, [1, 10, 100]), (0.999, [7, 700, 70_000]), (0.5, [1, 2, 3]), (0.0, [1, 5, 9])]
+)
+def test_effective_is_the_published_formula_at_mean_one(beta: float, counts: list[int]) -> None:
+    # In rational numbers, where no digit is lost.
+    exact = [float((1 - Fraction(beta)) / (1 - Fraction(beta) ** n)) for n in counts if n < 1000]
+    exact += [1 - beta for n in counts if n >= 1000]
+    expected = np.array(exact) / np.mean(exact)
+    np.testing.assert_allclose(class_weight_strategy("effective", counts, beta=beta), expected, rtol=1e-12)
+
+
+def test_effective_near_one_is_inverse_and_at_zero_is_equal() -> None:
+    near = class_weight_strategy("effective", [10**8, 10**3, 7], beta=1 - 1e-15)
+    inverse = class_weight_strategy("inverse", [10**8, 10**3, 7])
+    np.testing.assert_allclose(near, inverse / inverse.mean(), rtol=1e-6)
+    assert class_weight_strategy("effective", [10**9, 1], beta=0).tolist() == [1, 1]
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 10**9), min_size=1, max_size=10).filter(any), st.floats(0, 1, exclude_max=True))
+def test_effective_is_finite_positive_and_of_mean_one(counts: list[int], beta: float) -> None:
+    weights = class_weight_strategy("effective", counts, beta=beta)
+    assert np.isfinite(weights).all() and weights.min() > 0
+    assert weights.mean() == pytest.approx(1)
+
+
+def test_a_large_alpha_leaves_the_rarest_label_alone() -> None:
+    weights = class_weight_strategy("smoothed", [10**8, 10**3, 10], alpha=500, max_ratio=4)
+    assert np.isfinite(weights).all() and weights.mean() == pytest.approx(1)
+    assert class_weight_strategy("smoothed", [10**8, 10**3, 10], alpha=500).round(6).tolist() == [0, 0, 3]
+
+
+def test_all_strategies_at_once_are_those_one_by_one(caplog: pytest.LogCaptureFixture) -> None:
+    options = {"alpha": 0.25, "beta": 0.99, "max_ratio": 7.0}
+    found = compare_strategies([200, 700, 0, 7], **options)
+    assert caplog.text == "", "it is said by whoever shows them"
+    assert list(found) == list(STRATEGIES)
+    for name, weights in found.items():
+        np.testing.assert_array_equal(weights, class_weight_strategy(name, [200, 700, 0, 7], **options))
+
+
+@pytest.mark.parametrize("name", sorted(STRATEGIES))
+def test_every_strategy_states_its_formula_and_source_and_stands_in_the_documentation(name: str) -> None:
+    strategy = check_strategy(name)
+    assert strategy.option in (None, "alpha", "beta")
+    assert re.search(r"\d{4}|balanced", strategy.source)
+    assert re.search(rf'^ *"{name}" +{re.escape(strategy.notation)}', class_weight_strategy.__doc__ or "", re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", sorted(STRATEGIES))
+@pytest.mark.parametrize("option", ["alpha", "beta"])
+def test_only_the_option_that_is_declared_changes_the_weights(name: str, option: str) -> None:
+    changed = class_weight_strategy(name, COUNTS, **{option: 0.3})
+    same = np.array_equal(changed, class_weight_strategy(name, COUNTS))
+    assert same == (STRATEGIES[name].option != option)
+
+
 def test_inverse_is_majority_over_count() -> None:
     np.testing.assert_allclose(class_weight_strategy("inverse", [334, 333, 333]), [1, 334 / 333, 334 / 333])
 
@@ -75,10 +147,15 @@ def test_rarer_labels_never_weigh_less(name: str, counts: list[int]) -> None:
 
 @settings(deadline=None)
 @given(
-    st.lists(st.integers(0, 1000), min_size=1, max_size=10).filter(any), st.floats(0, 2), st.none() | st.floats(1, 9)
+    st.sampled_from(["smoothed", "effective"]),
+    st.lists(st.integers(0, 1000), min_size=1, max_size=10).filter(any),
+    st.floats(0, 2),
+    st.none() | st.floats(1, 9),
 )
-def test_smoothed_has_mean_one_whatever_the_counts(counts: list[int], alpha: float, max_ratio: float | None) -> None:
-    assert class_weight_strategy("smoothed", counts, alpha, max_ratio).mean() == pytest.approx(1)
+def test_mean_is_one_whatever_the_counts_and_the_cap(
+    name: str, counts: list[int], alpha: float, max_ratio: float | None
+) -> None:
+    assert class_weight_strategy(name, counts, alpha, max_ratio).mean() == pytest.approx(1)
 
 
 @settings(deadline=None)
@@ -115,6 +192,13 @@ def test_labels_that_all_occur_warn_of_nothing(caplog: pytest.LogCaptureFixture)
         (("smoothed", COUNTS, float("inf")), "alpha"),
         (("smoothed", COUNTS, 0.5, 0.9), "max_ratio"),
         (("smoothed", COUNTS, 0.5, float("nan")), "max_ratio"),
+        (("smoothed", COUNTS, None), "alpha must be .* not None"),
+        (("smoothed", COUNTS, 0.5, float("inf")), "max_ratio"),
+        (("effective", COUNTS, 0.5, None, None, 1.0), "beta must be at least 0 and below 1, not 1.0"),
+        (("effective", COUNTS, 0.5, None, None, -0.1), "beta"),
+        (("effective", COUNTS, 0.5, None, None, float("nan")), "beta"),
+        (("effective", COUNTS, 0.5, None, None, "0.9"), "beta .* not '0.9'"),
+        (("inverse", COUNTS, -1), "alpha"),
     ],
 )
 def test_strategy_refuses(arguments: tuple, message: str) -> None:
@@ -162,6 +246,8 @@ def test_a_sequence_is_taken_in_the_labels_order(spec: object) -> None:
         ({"Nomenclature": float("inf")}, "'Nomenclature' .* not inf"),
         ({"Nomenclature": "10"}, "'Nomenclature' .* not '10'"),
         ({"Nomenclature": None}, "'Nomenclature' .* not None"),
+        ({"Nomenclature": True}, "'Nomenclature' .* not True"),
+        ({"Nomenclature": 10**400}, "'Nomenclature' .* not 1000"),
         ({"Nomenclature": 0, "Description": 0, "Misc-exposition": 0}, "All class weights are zero"),
         ([1.0, float("nan"), 1.0], "'Misc-exposition' .* nan"),
         ([1.0, 1.0], "2 weights, but there are 3 labels"),
@@ -206,55 +292,3 @@ def test_description_is_sorted_by_name_in_plain_floats() -> None:
         "  Misc: 0.1",
         "  Nomenclature: 100.0",
     ]
-
-
-@pytest.mark.parametrize("dtype", ["object", "str", "category"])
-@pytest.mark.parametrize("missing", [None, float("nan")])
-def test_counts_skip_lines_without_a_label(missing: object, dtype: str) -> None:
-    column = pd.Series(["Description", missing, "Nomenclature", "Description"], index=[7, 7, 1, 0], dtype=dtype)
-    assert label_counts(column, LABELS).tolist() == [2, 0, 1]
-
-
-def test_counts_refuse_an_unknown_label() -> None:
-    with pytest.raises(ValueError, match="Unknown label 'Misc'.*Misc-exposition"):
-        label_counts(["Misc"], LABELS)
-
-
-def test_distribution_is_most_frequent_first_with_ties_by_name() -> None:
-    frame = label_distribution(["c", "a", "b", "a", None, "b", "a", "a"], ["1", "1", "1", "2", "9", "2", "3", "3"])
-    assert frame["label"].tolist() == ["a", "b", "c"]
-    assert frame["count"].tolist() == [4, 2, 1]
-    assert frame["documents"].tolist() == [3, 2, 1]
-    assert frame["share"].sum() == pytest.approx(1)
-    assert frame["ratio"].tolist() == [1, 2, 4]
-    assert label_distribution(["z", "y"], ["1", "1"])["label"].tolist() == ["y", "z"]
-
-
-def test_distribution_pairs_by_position_and_refuses_other_lengths() -> None:
-    labels, documents = pd.Series(["a", "b"], index=[5, 6]), pd.Series(["1", "2"], index=[6, 5])
-    assert label_distribution(labels, documents)["documents"].tolist() == [1, 1]
-    with pytest.raises(ValueError, match="2 labels, but 1 document"):
-        label_distribution(["a", "b"], ["1"])
-
-
-def test_distribution_without_labels_is_an_empty_table() -> None:
-    frame = label_distribution([None], ["1"])
-    assert len(frame) == 0
-    assert list(frame.columns) == ["label", "count", "share", "ratio", "documents"]
-    assert "Lines" in _rendered(distribution_table(frame))
-
-
-def test_distribution_table_shows_weights_and_labels_in_brackets() -> None:
-    frame = label_distribution(["[red]", "b", "b"], ["1", "1", "2"])
-    text = _rendered(distribution_table(frame, {"inverse": {"[red]": 2.0}}, unit="token"))
-    assert "Tokens" in text
-    assert [line.split() for line in text.splitlines() if "[red]" in line] == [
-        ["[red]", "1", "33.33%", "2.0", "1", "2.0000"]
-    ]
-    assert [line.split()[-1] for line in text.splitlines() if line.split()[:1] == ["b"]] == ["-"]
-
-
-def _rendered(table: Table) -> str:
-    out = io.StringIO()
-    Console(file=out, width=100, color_system=None).print(table)
-    return out.getvalue()

@@ -1,4 +1,4 @@
-"""``skol-rnn weights``, ``validate`` and ``convert``: what is done with documents alone; no TensorFlow."""
+"""``skol-rnn validate`` and ``convert``: what is done with documents alone; no TensorFlow."""
 
 from __future__ import annotations
 
@@ -13,50 +13,13 @@ from rich.table import Table
 from skol_rnn.commands.common import InputFormat, Json, Paths, Strict, names, print_json, read, say
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from skol_rnn.documents import Corpus
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    app.command()(weights)
     app.command()(validate)
     app.command()(convert)
-
-
-def weights(
-    paths: Paths,
-    labels: Annotated[str | None, typer.Option(help="Labels to keep, A,B,C.", show_default=False)] = None,
-    other: Annotated[str, typer.Option(help="Label of the lines whose own is not kept.")] = "Misc",
-    alpha: Annotated[float, typer.Option(help="Exponent of smoothed weights.")] = 0.5,
-    input_format: InputFormat = None,
-    json: Json = False,
-) -> None:
-    """Count the labels and show the class weights that each strategy would give."""
-    from skol_rnn.class_weights import STRATEGIES, class_weight_strategy
-    from skol_rnn.distribution import distribution_table
-
-    frame = _distribution(read(paths, input_format), names(labels), other)
-    counts = frame["count"].to_numpy()
-    by_strategy = {
-        name: dict(zip(frame["label"], class_weight_strategy(name, counts, alpha=alpha).tolist(), strict=True))
-        for name in STRATEGIES
-    }
-    if json:
-        print_json({"labels": frame.to_dict("records"), "weights": by_strategy})
-        return
-    Console().print(distribution_table(frame, by_strategy))
-
-
-def _distribution(corpus: Corpus, keep: list[str] | None, other: str) -> pd.DataFrame:
-    from skol_rnn.annotations import labelled_table
-    from skol_rnn.distribution import label_distribution
-    from skol_rnn.documents import collapse_labels
-
-    table = labelled_table(corpus)
-    column = collapse_labels(table["label"], keep, other) if keep else table["label"]
-    return label_distribution(column, table["doc_id"])
 
 
 def validate(paths: Paths, input_format: InputFormat = None, strict: Strict = False, json: Json = False) -> None:

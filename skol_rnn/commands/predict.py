@@ -49,7 +49,7 @@ def predict(
     out: Annotated[Path, typer.Option(help="Folder for the labelled documents.")],
     output_format: Annotated[str, typer.Option("--format", help="yedda, jsonl, csv or parquet.")] = "yedda",
     decision: Annotated[
-        str | None, typer.Option(help="corrected, argmax or tuned; the model's own if not given.")
+        str | None, typer.Option(help="corrected, argmax, tuned or viterbi; the model's own if not given.")
     ] = None,
     input_format: InputFormat = None,
     strict: Strict = False,
@@ -83,22 +83,27 @@ def evaluate(
         Path | None, typer.Option("--json", help="File for the scores as JSON; - for standard output.")
     ] = None,
     decision: Annotated[
-        str | None, typer.Option(help="corrected, argmax or tuned; the model's own if not given.")
+        str | None, typer.Option(help="corrected, argmax, tuned or viterbi; the model's own if not given.")
     ] = None,
+    compare: Annotated[bool, typer.Option("--compare", help="Show every decision beside plain argmax, too.")] = False,
     html: Annotated[Path | None, typer.Option(help="File for a report as one HTML page.")] = None,
     input_format: InputFormat = None,
     strict: Strict = False,
 ) -> None:
     """Predict annotated documents and print precision, recall, F1, loss and support of each class."""
     from skol_rnn.documents import write_atomically
-    from skol_rnn.report import to_text
+    from skol_rnn.report import comparison_table, to_text
 
     corpus = read(paths, input_format, strict)
     labeller = _load(model, decision)
     evaluation = labeller.evaluate(corpus)
     scores = evaluation.to_dict()
     per_document = {name: part.to_dict() for name, part in evaluation.per_document}
-    whole = {**scores, "decision": labeller.decision, "documents": per_document}
+    findings = [str(finding) for finding in labeller.diagnose(evaluation)]
+    whole = {**scores, "decision": labeller.decision, "documents": per_document, "findings": findings}
+    decisions = labeller.compare_decisions(corpus) if compare else {}
+    if decisions:
+        whole["decisions"] = {name: scores.to_dict() for name, scores in decisions.items()}
     if html:
         from skol_rnn.report_html import to_html
 
@@ -109,6 +114,12 @@ def evaluate(
     if json_file:
         write_atomically(json_file, f"{json_text(whole)}\n".encode())
     typer.echo(to_text(evaluation, Console().width))
+    if decisions:
+        Console().print(comparison_table(list(decisions.items())))
+    told = set(evaluation.warnings())
+    for finding in findings:
+        if finding not in told:
+            typer.echo(finding)
 
 
 def info(model: ModelPath, json: Json = False) -> None:

@@ -37,7 +37,15 @@ MODEL_OPTIONS = (
     "verbosity",
     "name",
     "weight_alpha",
+    "weight_beta",
+    "max_weight_ratio",
+    "loss",
+    "gamma",
+    "tau",
+    "label_smoothing",
     "decision",
+    "calibration",
+    "tuning_folds",
     "monitor",
     "patience",
     "validation_fraction",
@@ -47,7 +55,7 @@ MODEL_OPTIONS = (
     "merge",
 )
 """Parameters of ``RNNSkolModel`` that are options as they are; the rest have a form of their own."""
-OTHER_SETTINGS = ("class_weights", "focal_labels", "important", "labels", "other", "random_state")
+OTHER_SETTINGS = ("class_weights", "focal_labels", "important", "labels", "other", "random_state", "sampling")
 """What a configuration file may hold beside :data:`MODEL_OPTIONS`."""
 
 
@@ -69,7 +77,12 @@ def train(
     dev: Annotated[list[str] | None, _option("Documents that choose the best epoch; repeatable.")] = None,
     important: Annotated[Text, _option("Labels that count, A,B; all but the most frequent if not given.")] = None,
     class_weights: Annotated[Text, _option("Weights by label, A=10,B=5.")] = None,
-    weights: Annotated[Text, _option("Weights by strategy: smoothed (the default), inverse, balanced or none.")] = None,
+    weights: Annotated[
+        Text,
+        _option(
+            "Weights by strategy: smoothed (the default), inverse, balanced, effective, log, aggressive, none; or a file that skol-rnn weights --save wrote."
+        ),
+    ] = None,
     focal_labels: Annotated[Text, _option("Labels whose soft F1 the loss adds, A,B; not with weights.")] = None,
     config: Annotated[Path | None, _option("TOML file of these settings; options on the line win.")] = None,
     seed: Annotated[Integer, _option("Seed of everything random (default: 0).")] = None,
@@ -94,7 +107,20 @@ def train(
     verbosity: Annotated[Integer, _option("0 silent, 1 an epoch a line, 2 every warning (default: 1).")] = None,
     name: Annotated[Text, _option("Name of the model (default: RNN_BiLSTM).")] = None,
     weight_alpha: Annotated[Number, _option("Exponent of smoothed weights (default: 0.5).")] = None,
-    decision: Annotated[Text, _option("corrected (the default), argmax or tuned.")] = None,
+    weight_beta: Annotated[Number, _option("Of effective weights, nearer 1 is steeper (default: 0.999).")] = None,
+    max_weight_ratio: Annotated[Number, _option("Largest weight of a strategy, in multiples of its smallest.")] = None,
+    loss: Annotated[
+        Text, _option("auto (the default), cross_entropy, focal, class_balanced_focal, soft_f1 or logit_adjusted.")
+    ] = None,
+    gamma: Annotated[Number, _option("Of the focal losses (2 if not given).")] = None,
+    tau: Annotated[Number, _option("Of the logit-adjusted loss (1 if not given).")] = None,
+    label_smoothing: Annotated[
+        Number, _option("Share of the truth that the loss spreads over all labels (default: 0.0).")
+    ] = None,
+    sampling: Annotated[Text, _option("oversample, stratify or rare_windows; options of each in --config.")] = None,
+    decision: Annotated[Text, _option("corrected (the default), argmax, tuned or viterbi.")] = None,
+    calibration: Annotated[Text, _option("bias (the default), temperature or none.")] = None,
+    tuning_folds: Annotated[Integer, _option("Folds on which offsets are tuned (default: 0).")] = None,
     monitor: Annotated[Text, _option("Score that chooses the epoch (default: important_f1).")] = None,
     patience: Annotated[Integer, _option("Epochs without a better score before training stops (default: 2).")] = None,
     validation_fraction: Annotated[Number, _option("Share of lines held out without --dev (default: 0.1).")] = None,
@@ -121,6 +147,7 @@ def train(
         "focal_labels": names(focal_labels),
         "class_weights": parse_weights(class_weights) if class_weights else weights,
         "random_state": seed,
+        "sampling": sampling,
     }
     settings |= {key: value for key, value in given.items() if value is not None}
     if settings.get("class_weights") == "none":
@@ -128,7 +155,7 @@ def train(
     corpus = read(paths, input_format, strict)
     validation = read(dev, input_format, strict) if dev else None
     with contextlib.redirect_stdout(sys.stderr) if json else contextlib.nullcontext():
-        model = _fit(corpus, validation, settings, checkpoint)
+        model = _fit(corpus, validation, settings, checkpoint, strict)
         model.save(out)
         if not dev and model.validation_documents_:
             typer.echo("Held out to choose the best epoch: " + ", ".join(model.validation_documents_))
@@ -138,7 +165,7 @@ def train(
         print_json({"model": str(out), "labels": model.labels_, "parameters": model.get_params(), **held_out})
 
 
-def _fit(corpus: Any, validation: Any, settings: dict[str, Any], checkpoint: Path | None) -> Any:
+def _fit(corpus: Any, validation: Any, settings: dict[str, Any], checkpoint: Path | None, strict: bool) -> Any:
     from skol_rnn.annotations import labelled_table
 
     labels, other = settings.pop("labels", None), settings.pop("other", None)
@@ -149,7 +176,7 @@ def _fit(corpus: Any, validation: Any, settings: dict[str, Any], checkpoint: Pat
     with quiet_tensorflow():
         from skol_rnn.model import RNNSkolModel
     model = RNNSkolModel(**settings)
-    return model.fit(corpus, labels=labels, other=other, validation=validation, checkpoint=checkpoint)
+    return model.fit(corpus, labels=labels, other=other, validation=validation, checkpoint=checkpoint, strict=strict)
 
 
 def _read_config(path: Path | None) -> dict[str, Any]:

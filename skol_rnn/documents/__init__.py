@@ -2,7 +2,7 @@
 
 from skol_rnn.documents.document import Corpus, Document, Line, Repair, split_lines
 from skol_rnn.documents.files import write_atomically
-from skol_rnn.documents.splits import split_documents
+from skol_rnn.documents.splits import document_folds, split_documents
 from skol_rnn.documents.table import as_table, check_table, collapse_labels
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "as_table",
     "check_table",
     "collapse_labels",
+    "document_folds",
     "split_documents",
     "split_lines",
     "write_atomically",

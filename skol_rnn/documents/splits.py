@@ -70,6 +70,39 @@ def split_documents(
     return sorted(set(units.index) - set(held_out)), held_out
 
 
+def document_folds(table: pd.DataFrame, folds: int) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Cut the lines into folds of whole documents, alike in lines.
+
+    Parameters
+    ----------
+    table : DataFrame
+        The shared table.
+    folds : int
+        Number of folds, at least 2.
+
+    Returns
+    -------
+    list of (kept, held), each an ndarray of row positions
+        One pair a fold; every row is held once.
+
+    Raises
+    ------
+    DataError
+        If there are fewer documents than folds.
+
+    Examples
+    --------
+    >>> [held.tolist() for _, held in document_folds(pd.DataFrame({"doc_id": list("aaab")}), 2)]
+    [[0, 1, 2], [3]]
+    """
+    documents = table["doc_id"].nunique()
+    if documents < folds:
+        raise DataError(f"There are {documents} documents for {folds} folds; give more documents, or fewer folds.")
+    from sklearn.model_selection import GroupKFold
+
+    return list(GroupKFold(folds).split(table, groups=table["doc_id"]))
+
+
 def _units(table: pd.DataFrame, groups: str | Mapping[str, str] | None) -> pd.Series[Any]:
     """Return what stays together: the group (or the name itself) of each document, by its name."""
     if groups is None:

@@ -1,4 +1,4 @@
-"""From probabilities to one label a line: undo the tilt of weighted training, tune offsets, decide."""
+"""Decide for one label a line, with offsets that serve a metric."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import numpy as np
 
 from skol_rnn.labels import NO_LABEL, LabelSet, suggestion
 
-DECISIONS = ("argmax", "corrected", "tuned")
-"""How a model decides: by the network's own probabilities, by those with the weights undone, or with tuned offsets."""
+DECISIONS = ("argmax", "corrected", "tuned", "viterbi")
+"""How a model decides: by the network's own probabilities, by the posterior, by the posterior with tuned offsets, or by
+the most probable sequence of labels under transitions learned from the training documents."""
 
 METRICS = ("important_f1", "macro_f1", "accuracy")
 """What offsets can be tuned for; ``f1/Label`` names the F1 of one label."""
@@ -18,34 +19,6 @@ _MIN_SUPPORT = 10  # held-out lines below which a label's offset stays neutral: 
 _ROUNDS = 4
 _LARGEST_OFFSET = 6.0
 _TINY = 1e-12
-
-
-def correct_probabilities(probabilities: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Undo the tilt that a weighted loss gives to probabilities.
-
-    The minimum of ``weight[true] * -log p(true)`` is at ``p(k) ~ weight[k] * P(k)``, so the posterior is
-    found again by dividing by the weight and renormalising.
-
-    Parameters
-    ----------
-    probabilities : ndarray, shape (lines, labels)
-        What the weighted network gives out.
-    weights : ndarray, shape (labels,)
-        Its weights; a label of weight 0 was not trained and keeps its probability as it is.
-
-    Returns
-    -------
-    ndarray of float64, shape (lines, labels)
-        Rows sum to one.
-
-    Examples
-    --------
-    >>> correct_probabilities(np.array([[0.5, 0.5]]), np.array([4.0, 1.0])).tolist()
-    [[0.2, 0.8]]
-    """
-    divisor = np.where(weights > 0, weights, 1.0)
-    posterior = np.asarray(probabilities, np.float64) / divisor
-    return posterior / posterior.sum(axis=1, keepdims=True)
 
 
 def decide(probabilities: np.ndarray, offsets: np.ndarray | None = None) -> np.ndarray:
@@ -135,6 +108,43 @@ def tune_offsets(
     return offsets
 
 
+def metric_value(
+    true: np.ndarray,
+    predicted: np.ndarray,
+    labels: LabelSet,
+    metric: str = "important_f1",
+    important: Sequence[str] | None = None,
+) -> float:
+    """Compute the metric that offsets are tuned for.
+
+    Parameters
+    ----------
+    true, predicted : ndarray of int, shape (lines,)
+        Label indices; lines whose true label is ``NO_LABEL`` are left out.
+    labels : LabelSet
+        Label names.
+    metric : str, default "important_f1"
+        As in :func:`tune_offsets`.
+    important : sequence of str, optional
+        The labels of "important_f1"; all but the most frequent one by default.
+
+    Returns
+    -------
+    float
+        The value.
+
+    Examples
+    --------
+    >>> metric_value(np.array([0, 1, 1]), np.array([0, 1, 0]), LabelSet(("rare", "rest")), "f1/rare")
+    0.6666666666666666
+    """
+    known = true != NO_LABEL
+    true, predicted = true[known], predicted[known]
+    support = np.bincount(true, minlength=len(labels))
+    chosen = _metric_labels(metric, labels, support, important)
+    return _of_decisions(predicted, true, support, chosen)
+
+
 def _log(probabilities: np.ndarray) -> np.ndarray:
     return np.log(np.maximum(np.asarray(probabilities, np.float64), _TINY))
 
@@ -158,7 +168,10 @@ def _metric_labels(
 
 
 def _score(scores: np.ndarray, true: np.ndarray, support: np.ndarray, chosen: np.ndarray | None) -> float:
-    decided = np.argmax(scores, axis=1)
+    return _of_decisions(np.argmax(scores, axis=1), true, support, chosen)
+
+
+def _of_decisions(decided: np.ndarray, true: np.ndarray, support: np.ndarray, chosen: np.ndarray | None) -> float:
     hits = np.bincount(true[decided == true], minlength=len(support))
     predicted = np.bincount(decided, minlength=len(support))
     return float(_values(hits[None], predicted[None], support, chosen)[0])

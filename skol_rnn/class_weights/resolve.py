@@ -1,125 +1,19 @@
-"""Loss weights from how rare each label is: strategies, checks and scaling in numpy, usable without a model."""
+"""What a user gives as ``class_weights``, checked and turned into one weight per label; scaling and description."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from numbers import Real
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from skol_rnn.distribution import distribution_table, label_counts, label_distribution
+from skol_rnn.class_weights.checks import check_weights, checked_counts
+from skol_rnn.class_weights.strategies import class_weight_strategy
 from skol_rnn.labels import LabelSet, suggestion
-
-__all__ = [
-    "DEFAULT_ALPHA",
-    "STRATEGIES",
-    "Strategy",
-    "class_weight_strategy",
-    "describe_weights",
-    "distribution_table",
-    "label_counts",
-    "label_distribution",
-    "normalise_weights",
-    "resolve_class_weights",
-]
 
 logger = logging.getLogger(__name__)
 
-DEFAULT_ALPHA = 0.5
 BIO_PREFIXES = ("B-", "I-")
-
-
-class Strategy(NamedTuple):
-    """How a named strategy turns counts into weights.
-
-    Parameters
-    ----------
-    formula : callable
-        Takes the counts of the labels that occur and alpha, returns their weights.
-    mean_one : bool
-        Whether the weights are then scaled to mean 1 over the labels.
-    """
-
-    formula: Callable[[np.ndarray, float], np.ndarray]
-    mean_one: bool = False
-
-
-STRATEGIES: Mapping[str, Strategy] = {
-    "inverse": Strategy(lambda n, alpha: n.max() / n),
-    "balanced": Strategy(lambda n, alpha: n.sum() / (n.size * n)),
-    "smoothed": Strategy(lambda n, alpha: n**-alpha, mean_one=True),
-}
-"""The named strategies; every formula must give rarer labels weights that are no smaller."""
-
-
-def class_weight_strategy(
-    name: str,
-    counts: Sequence[int] | np.ndarray,
-    alpha: float = DEFAULT_ALPHA,
-    max_ratio: float | None = None,
-    labels: LabelSet | None = None,
-) -> np.ndarray:
-    """Derive class weights from the counts of the labels in the training documents.
-
-    With n the count of a label, N their sum and K the number of labels that occur: "inverse" is the largest
-    count / n, "balanced" N / (K n) as scikit-learn has it, "smoothed" n**-alpha scaled to mean 1 over all labels.
-    A label that does not occur gets the largest weight of those that do.
-
-    Parameters
-    ----------
-    name : str
-        One of ``STRATEGIES``.
-    counts : sequence of int, shape (K,)
-        Lines of each label.
-    alpha : float
-        Exponent of "smoothed": 0 gives equal weights, 1 is proportional to "inverse". Others do without.
-    max_ratio : float, optional
-        Largest weight allowed, as a multiple of the smallest.
-    labels : LabelSet, optional
-        Names for the warning about labels that do not occur.
-
-    Returns
-    -------
-    ndarray of float64, shape (K,)
-        The weights.
-
-    Raises
-    ------
-    ValueError
-        If the name is unknown, no label occurs, or a count, alpha or max_ratio is not allowed.
-
-    Examples
-    --------
-    >>> class_weight_strategy("inverse", [1000, 100, 10]).tolist()
-    [1.0, 10.0, 100.0]
-    >>> class_weight_strategy("inverse", [1000, 100, 10], max_ratio=20).tolist()
-    [1.0, 10.0, 20.0]
-    >>> class_weight_strategy("smoothed", [100, 25, 25]).round(6).tolist()
-    [0.6, 1.2, 1.2]
-    """
-    if name not in STRATEGIES:
-        allowed = ", ".join(STRATEGIES)
-        raise ValueError(
-            f"Unknown class weight strategy {name!r}; allowed are {allowed}.{suggestion(name, STRATEGIES)}"
-        )
-    if not (np.isfinite(alpha) and alpha >= 0):
-        raise ValueError(f"alpha must be finite and at least 0, not {alpha}.")
-    if max_ratio is not None and not max_ratio >= 1:
-        raise ValueError(f"max_ratio must be at least 1, not {max_ratio}.")
-    number = _checked_counts(counts)
-    seen = number > 0
-    if not seen.any():
-        raise ValueError(f"Class weights {name!r} need counts, but no label occurs; give data with a label column.")
-    strategy = STRATEGIES[name]
-    found = strategy.formula(number[seen], alpha)
-    weights = np.full(number.shape, found.max())
-    weights[seen] = found
-    _warn_unseen(seen, labels)
-    if max_ratio is not None:
-        weights = np.minimum(weights, max_ratio * weights.min())
-    return weights / weights.mean() if strategy.mean_one else weights
 
 
 def resolve_class_weights(
@@ -167,11 +61,11 @@ Did you mean 'Nomenclature'?
     if isinstance(spec, str):
         return class_weight_strategy(spec, counts, labels=labels)
     if isinstance(spec, Mapping):
-        return _checked_weights(_by_label(spec, labels), labels)
+        return _in_order(_by_label(spec, labels), labels)
     if isinstance(spec, Sequence | np.ndarray):
         if len(spec) != len(labels):
             raise ValueError(f"class_weights has {len(spec)} weights, but there are {len(labels)} labels.")
-        return _checked_weights(dict(zip(labels, spec, strict=True)), labels)
+        return _in_order(dict(zip(labels, spec, strict=True)), labels)
     raise TypeError(f"class_weights must be None, a strategy's name, a dict or an array, not {type(spec).__name__}.")
 
 
@@ -203,7 +97,7 @@ def normalise_weights(weights: Sequence[float] | np.ndarray, counts: Sequence[in
     >>> normalise_weights([1.0, 3.0], [50, 50]).tolist()
     [0.5, 1.5]
     """
-    array, number = np.asarray(weights, dtype=np.float64), _checked_counts(counts)
+    array, number = np.asarray(weights, dtype=np.float64), checked_counts(counts)
     if array.shape != number.shape:
         raise ValueError(f"There are weights of shape {array.shape} for counts of shape {number.shape}.")
     mean = float(array @ (number / number.sum())) if number.any() else 0.0
@@ -241,22 +135,6 @@ def describe_weights(weights: Sequence[float] | np.ndarray, labels: LabelSet) ->
     return ["[BiLSTM] Using weighted loss with class weights:", *shown]
 
 
-def _checked_counts(counts: Sequence[int] | np.ndarray) -> np.ndarray:
-    number = np.asarray(counts, dtype=np.float64)
-    wrong = number[~np.isfinite(number) | (number < 0)]
-    if number.ndim != 1 or wrong.size:
-        culprit = f"{wrong[0]:g}" if wrong.size else f"an array of shape {number.shape}"
-        raise ValueError(f"counts must be one number of at least 0 per label, not {culprit}.")
-    return number
-
-
-def _warn_unseen(seen: np.ndarray, labels: LabelSet | None) -> None:
-    unseen = np.flatnonzero(~seen)
-    if unseen.size:
-        names = ", ".join(repr(labels.names[i]) if labels else f"number {i}" for i in unseen)
-        logger.warning("No training line has the label %s; it gets the largest weight of the others.", names)
-
-
 def _by_label(spec: Mapping[str, float], labels: LabelSet) -> dict[str, object]:
     """Spread the weights over the labels; a tag without its BIO prefix stands for both."""
     weights: dict[str, object] = {}
@@ -272,10 +150,8 @@ def _by_label(spec: Mapping[str, float], labels: LabelSet) -> dict[str, object]:
     return weights
 
 
-def _checked_weights(weights: Mapping[str, object], labels: LabelSet) -> np.ndarray:
-    for name, weight in weights.items():
-        if not isinstance(weight, Real) or not np.isfinite(float(weight)) or weight < 0:
-            raise ValueError(f"The class weight of {name!r} must be a finite number of at least 0, not {weight!r}.")
+def _in_order(weights: Mapping[str, object], labels: LabelSet) -> np.ndarray:
+    check_weights(weights)
     array = np.array([weights.get(name, 1.0) for name in labels], dtype=np.float64)
     if not array.any():
         raise ValueError("All class weights are zero: nothing would be learnt; give at least one above zero.")

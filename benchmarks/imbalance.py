@@ -1,0 +1,231 @@
+"""Which weighting, loss or sampling serves rare labels, under which decision?
+
+One network, trained once for each row and seed on the same documents; every decision is scored on the same
+probabilities.  Offsets of "tuned" come from training documents held out, never from the documents scored.  Each
+finished training is added to the JSON file at once, so that a run that was stopped goes on where it stopped.
+
+    python benchmarks/imbalance.py --train TRAIN --dev DEV --json docs/imbalance.json --markdown docs/imbalance.md
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+import skol_rnn
+
+IMPORTANT = ("Nomenclature", "Description")
+LABELS = (*IMPORTANT, "Misc")
+SEED_WEIGHTS = {"Nomenclature": 100.0, "Description": 10.0, "Misc": 0.1}
+NETWORK = {
+    "window_size": 15,
+    "stride": 8,
+    "hidden_size": 64,
+    "epochs": 4,
+    "patience": 4,
+    "validation_fraction": 0.15,
+    "important": IMPORTANT,
+    "verbosity": 0,
+}
+ROWS = {
+    "no weights": {"class_weights": None},
+    # Proportional, so that rescaling to a mean of 1 makes one of them.
+    "inverse = balanced": {"class_weights": "inverse"},
+    "smoothed 0.25": {"class_weights": "smoothed", "weight_alpha": 0.25},
+    "smoothed 0.5": {"class_weights": "smoothed", "weight_alpha": 0.5},
+    "smoothed 0.75": {"class_weights": "smoothed", "weight_alpha": 0.75},
+    "effective": {"class_weights": "effective", "weight_beta": 0.9999},
+    "100 / 10 / 0.1": {"class_weights": SEED_WEIGHTS},
+    "focal": {"loss": "focal", "class_weights": None},
+    "soft F1": {"loss": "soft_f1", "focal_labels": IMPORTANT},
+    "logit-adjusted": {"loss": "logit_adjusted"},
+    # Every training volume holds the label, so the copies go to those that are rich in it.
+    "oversampling": {
+        "class_weights": None,
+        "sampling": {"name": "oversample", "rare_label": "Nomenclature", "min_count": 1000, "replication_factor": 2},
+    },
+    "rare windows": {"class_weights": None, "sampling": {"name": "rare_windows", "rare_label": "Nomenclature"}},
+}
+DECISIONS = ("argmax", "corrected", "tuned")
+
+
+def train_and_score(row, seed, train, dev, threads):
+    """Train one row with one seed; return all that the table needs."""
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    os.environ["TF_NUM_INTRAOP_THREADS"] = os.environ["TF_NUM_INTEROP_THREADS"] = str(threads)
+    from skol_rnn import RNNSkolModel, read_documents
+    from skol_rnn.decoding import calibration_error, mean_shares
+
+    documents = read_documents(dev)
+    started = time.monotonic()
+    model = RNNSkolModel(**NETWORK, **ROWS[row], random_state=seed)
+    model.fit(read_documents(train), labels=LABELS, other="Misc")
+    seconds = time.monotonic() - started
+    true = np.array([LABELS.index(label) if label in LABELS else 2 for label in documents.table["label"]])
+    probabilities = {"raw": model.predict_proba(documents, raw=True), "posterior": model.predict_proba(documents)}
+    return {
+        "row": row,
+        "seed": seed,
+        "train_seconds": seconds,
+        "epoch_scores": model.history_["val_important_f1"],
+        "held_out": model.validation_documents_,
+        "weights": dict(zip(model.labels_, model.weights_.tolist(), strict=True)),
+        "offsets": dict(zip(model.labels_, model.offsets_.tolist(), strict=True)),
+        "decisions": {name: scored(e) for name, e in model.compare_decisions(documents).items() if name in DECISIONS},
+        "mean_probability": {
+            name: dict(zip(model.labels_, mean_shares(p, true)[0].tolist(), strict=True))
+            for name, p in probabilities.items()
+        },
+        "true_share": dict(zip(model.labels_, mean_shares(probabilities["raw"], true)[1].tolist(), strict=True)),
+        "calibration_error": {name: calibration_error(p, true) for name, p in probabilities.items()},
+    }
+
+
+def scored(evaluation):
+    """Keep the figures of an evaluation that the table needs."""
+    by_label = zip(evaluation.labels, evaluation.f1, evaluation.precision, evaluation.recall, strict=True)
+    return {
+        "f1": {name: float(f1) for name, f1, _, _ in by_label},
+        "precision": dict(zip(evaluation.labels, evaluation.precision.tolist(), strict=True)),
+        "recall": dict(zip(evaluation.labels, evaluation.recall.tolist(), strict=True)),
+        "predicted_to_true": dict(
+            zip(evaluation.labels, (evaluation.predicted / np.maximum(evaluation.support, 1)).tolist(), strict=True)
+        ),
+        "important_f1": evaluation.important_f1,
+        "macro_f1": evaluation.macro_f1,
+        "accuracy": evaluation.accuracy,
+    }
+
+
+def run(arguments):
+    """Train what is not in the JSON file yet."""
+    report = {"runs": []}
+    if arguments.json.exists():
+        report = json.loads(arguments.json.read_text(encoding="utf-8"))
+    settings = {"network": NETWORK, "rows": ROWS, "train": Path(arguments.train).name, "dev": Path(arguments.dev).name}
+    settings = json.loads(json.dumps(settings))
+    if report["runs"] and report["settings"] != settings:
+        sys.exit(f"{arguments.json} is of a run with other settings: give another file, or delete it.")
+    report["settings"] = settings
+    report["versions"] = {name: version(name) for name in ("tensorflow", "keras", "numpy")}
+    report["versions"]["skol_rnn"] = skol_rnn.__version__
+    done = {(r["row"], r["seed"]) for r in report["runs"]}
+    todo = [(row, seed) for seed in arguments.seeds for row in ROWS if (row, seed) not in done]
+    with ProcessPoolExecutor(arguments.jobs, max_tasks_per_child=1) as pool:
+        waiting = [
+            pool.submit(train_and_score, row, seed, arguments.train, arguments.dev, arguments.threads)
+            for row, seed in todo
+        ]
+        for number, future in enumerate(as_completed(waiting), 1):
+            result = future.result()
+            report["runs"].append(result)
+            fresh = arguments.json.with_suffix(".part")
+            fresh.write_text(json.dumps(report, indent=1), encoding="utf-8")
+            fresh.replace(arguments.json)
+            told = "  ".join(f"{name} {result['decisions'][name]['important_f1']:.4f}" for name in DECISIONS)
+            print(f"{number}/{len(todo)} {result['row']} seed {result['seed']}: {told}", flush=True)
+    return report
+
+
+def mean_spread(values):
+    """Write a mean and half the range of the seeds."""
+    values = np.array(values)
+    return f"{values.mean():.3f} ± {(values.max() - values.min()) / 2:.3f}"
+
+
+def table(report):
+    """Lay out the figures: rows by decision, then calibration."""
+    lines = [
+        "| Training | Decision | Nomenclature F1 | Description F1 | Misc F1 | important F1 | accuracy "
+        "| Nomenclature predicted : true |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    calibration = [
+        "| Training | Mean probability of Nomenclature / Description / Misc, raw | the same, corrected "
+        "| Largest distance from the true share, corrected | Calibration error, raw | corrected |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in report["settings"]["rows"]:
+        runs = [r for r in report["runs"] if r["row"] == row]
+        if not runs:
+            continue
+        for decision in DECISIONS:
+            found = [r["decisions"][decision] for r in runs]
+            f1 = " | ".join(mean_spread([f["f1"][label] for f in found]) for label in LABELS)
+            ratio = np.mean([f["predicted_to_true"]["Nomenclature"] for f in found])
+            important, accuracy = (mean_spread([f[key] for f in found]) for key in ("important_f1", "accuracy"))
+            lines.append(f"| {row} | {decision} | {f1} | **{important}** | {accuracy} | {ratio:.2f} |")
+        calibration.append(calibration_row(row, runs))
+    return lines, calibration
+
+
+def calibration_row(row, runs):
+    """Compare mean probabilities with true shares."""
+    shares = {}
+    for kind in ("raw", "posterior"):
+        means = [np.mean([r["mean_probability"][kind][label] for r in runs]) for label in LABELS]
+        shares[kind] = " / ".join(f"{mean:.1%}" for mean in means)
+    distance = max(abs(r["mean_probability"]["posterior"][x] - r["true_share"][x]) for r in runs for x in LABELS)
+    errors = [f"{np.mean([r['calibration_error'][kind] for r in runs]):.3f}" for kind in ("raw", "posterior")]
+    return f"| {row} | {shares['raw']} | {shares['posterior']} | {100 * distance:.1f} points | {' | '.join(errors)} |"
+
+
+def markdown(report, command):
+    """Write the page."""
+    lines, calibration = table(report)
+    seeds = sorted({r["seed"] for r in report["runs"]})
+    shares = report["runs"][0]["true_share"]
+    network = ", ".join(f"{k}={v!r}" for k, v in report["settings"]["network"].items() if k != "verbosity")
+    minutes = sum(r["train_seconds"] for r in report["runs"]) / 60
+    return "\n".join(
+        [
+            "# Weights, losses and sampling under three decisions",
+            "",
+            f"Made by `{command}`; the figures are in `imbalance.json` beside this page.",
+            f"Seeds {', '.join(map(str, seeds))}; mean and half the range. {len(report['runs'])} trainings, "
+            f"{minutes:.0f} minutes of training in all, one thread each.",
+            f"Network: {network}.",
+            "",
+            "Scored on documents that no training saw. True shares there: "
+            + ", ".join(f"{name} {share:.1%}" for name, share in shares.items())
+            + ". Offsets of tuned come from training documents held out for them and for the choice of the epoch.",
+            "",
+            *lines,
+            "",
+            "Mean probabilities and the expected calibration error (15 bins, of the most probable label), before and "
+            "after correction. The distance is that of the worst seed and label.",
+            "",
+            *calibration,
+            "",
+        ]
+    )
+
+
+def main():
+    """Run, and write the tables."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--train", required=True, help="folder of annotated documents to train on")
+    parser.add_argument("--dev", required=True, help="folder of annotated documents to score")
+    parser.add_argument("--json", type=Path, required=True)
+    parser.add_argument("--markdown", type=Path, required=True)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--jobs", type=int, default=2, help="trainings at a time")
+    parser.add_argument("--threads", type=int, default=1, help="threads of each")
+    arguments = parser.parse_args()
+    report = run(arguments)
+    command = (
+        "python benchmarks/imbalance.py --train TRAIN --dev DEV --json docs/imbalance.json --markdown docs/imbalance.md"
+    )
+    arguments.markdown.write_text(markdown(report, command), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,100 @@
+"""The last stage of prediction in one object: posterior, calibration, and a label for each line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from skol_rnn.decoding.correction import Correction
+from skol_rnn.decoding.offsets import decide
+from skol_rnn.decoding.scaling import Scaling
+from skol_rnn.decoding.transitions import Transitions, viterbi
+
+
+@dataclass(frozen=True)
+class Decoder:
+    """How a trained model gets from the network's probabilities to labels.
+
+    Attributes
+    ----------
+    correction : Correction
+        Undoes what training did to the probabilities.
+    offsets : ndarray, shape (labels,)
+        Of "tuned" decisions.
+    transitions : Transitions
+        Of "viterbi" decisions.
+    scaling : Scaling
+        Calibrates the posteriors.
+
+    Examples
+    --------
+    >>> from skol_rnn.decoding.transitions import learn_transitions
+    >>> transitions = learn_transitions(np.array([0, 0, 1, 1]), [4], 2)
+    >>> neutral = Scaling(1.0, np.zeros(2))
+    >>> decoder = Decoder(Correction(np.array([4.0, 1.0])), np.array([2.0, 0.0]), transitions, neutral)
+    >>> raw = np.array([[0.6, 0.4], [0.9, 0.1]])
+    >>> [decoder.decide(raw, [2], how).tolist() for how in ("argmax", "corrected", "tuned")]
+    [[0, 0], [1, 0], [0, 0]]
+    """
+
+    correction: Correction
+    offsets: np.ndarray
+    transitions: Transitions
+    scaling: Scaling
+
+    def posterior(self, raw: np.ndarray) -> np.ndarray:
+        """Compute posteriors from the network's probabilities, both of shape (lines, labels)."""
+        return self.scaling.apply(self.correction.posterior(raw))
+
+    def tilt(self) -> np.ndarray:
+        """Return the offsets of posteriors, shape (labels,), that decide as the network's own argmax does."""
+        # With a temperature T the posteriors' logarithms are 1 / T of what they were, and so is the tilt.
+        return self.correction.tilt() / self.scaling.temperature - self.scaling.bias
+
+    def decide(self, raw: np.ndarray, lengths: Sequence[int], how: str) -> np.ndarray:
+        """Choose a label for each line.
+
+        Parameters
+        ----------
+        raw : ndarray, shape (lines, labels)
+            The network's probabilities.
+        lengths : sequence of int
+            Lines of each document.
+        how : str
+            One of ``DECISIONS``.
+
+        Returns
+        -------
+        ndarray of int64, shape (lines,)
+            Label indices.
+        """
+        if how == "argmax":
+            return decide(raw)
+        posterior = self.posterior(raw)
+        if how == "viterbi":
+            return viterbi(posterior, list(lengths), self.transitions)
+        return decide(posterior, self.offsets if how == "tuned" else None)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return all of it as arrays, for the saved model."""
+        correction = self.correction
+        arrays = {
+            "tilt": correction.weights,
+            "focus_smoothing_temperature": np.array([correction.gamma, correction.smoothing, self.scaling.temperature]),
+            "bias": self.scaling.bias,
+            "offsets": self.offsets,
+            "start": self.transitions.start,
+            "step": self.transitions.step,
+            "prior": self.transitions.prior,
+        }
+        return arrays if correction.margins is None else {**arrays, "margins": correction.margins}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Decoder:
+        """Rebuild what :meth:`arrays` returned."""
+        gamma, smoothing, temperature = arrays["focus_smoothing_temperature"].tolist()
+        correction = Correction(arrays["tilt"], arrays.get("margins"), gamma, smoothing)
+        transitions = Transitions(arrays["start"], arrays["step"], arrays["prior"])
+        return cls(correction, arrays["offsets"], transitions, Scaling(temperature, arrays["bias"]))

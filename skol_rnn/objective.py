@@ -1,0 +1,343 @@
+"""What a network is trained to minimise, which options go with it, and how its tilt is undone afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from skol_rnn.class_weights import STRATEGIES, ClassWeights, resolve_class_weights
+from skol_rnn.decoding import Correction
+from skol_rnn.labels import LabelSet, suggestion
+from skol_rnn.losses import (
+    DEFAULT_GAMMA,
+    DEFAULT_TAU,
+    FocalLabelF1,
+    FocalLoss,
+    LogitAdjustedLoss,
+    WeightedCategoricalCrossentropy,
+)
+
+LOSSES: Mapping[str, frozenset[str]] = {
+    "cross_entropy": frozenset({"class_weights"}),
+    "focal": frozenset({"class_weights", "gamma"}),
+    "class_balanced_focal": frozenset({"gamma", "weight_beta"}),
+    "soft_f1": frozenset({"focal_labels"}),
+    "logit_adjusted": frozenset({"tau"}),
+}
+"""The losses, and which of the options below each one uses; label smoothing goes with all."""
+
+_OPTIONS = ("class_weights", "gamma", "tau", "focal_labels")
+FROZEN_ENDINGS = (".json", ".npz", ".pt")
+"""``class_weights`` that ends so is the path of a frozen file."""
+
+WeightsSpec = str | Mapping[str, float] | ClassWeights | None
+
+
+@dataclass(frozen=True)
+class Objective:
+    """A loss and its options, resolved: nothing is "auto" any more, and nothing contradicts.
+
+    Attributes
+    ----------
+    loss : str
+        One of ``LOSSES``.
+    class_weights : str, mapping, ClassWeights or None
+        What the weights come from.
+    focal_labels : tuple of str or None
+        Labels of the soft F1; None for the important ones.
+    gamma, tau, label_smoothing : float
+        Of the focal loss, the logit-adjusted loss, and all.
+    """
+
+    loss: str
+    class_weights: WeightsSpec
+    focal_labels: tuple[str, ...] | None
+    gamma: float
+    tau: float
+    label_smoothing: float
+
+    @classmethod
+    def of(cls, parameters: Mapping[str, Any]) -> Objective:
+        """Resolve a model's parameters.
+
+        Parameters
+        ----------
+        parameters : mapping
+            What ``RNNSkolModel.get_params()`` returns.
+
+        Returns
+        -------
+        Objective
+            The objective.
+
+        Raises
+        ------
+        ValueError
+            If an option is out of range, or would be without effect.
+
+        Examples
+        --------
+        >>> from skol_rnn.model import RNNSkolModel
+        >>> Objective.of(RNNSkolModel(loss="class_balanced_focal").get_params()).class_weights
+        'effective'
+        >>> Objective.of(RNNSkolModel(loss="logit_adjusted", class_weights="inverse").get_params())
+        Traceback (most recent call last):
+        ...
+        ValueError: class_weights does nothing with loss="logit_adjusted": leave it out, or choose \
+loss="cross_entropy" or "focal".
+        """
+        loss = _loss_name(parameters)
+        _refuse_unused(loss, parameters)
+        weights = _weights(loss, parameters)
+        _refuse_unused_of_weights(weights, parameters)
+        focal, gamma, tau = (parameters[name] for name in ("focal_labels", "gamma", "tau"))
+        for name, value in (("gamma", gamma), ("tau", tau)):
+            if value is not None and not (np.isfinite(value) and value >= 0):
+                raise ValueError(f"{name} must be finite and at least 0, but is {value!r}.")
+        if not 0 <= parameters["label_smoothing"] < 1:
+            given = parameters["label_smoothing"]
+            raise ValueError(f"label_smoothing must be at least 0 and below 1, but is {given!r}.")
+        return cls(
+            loss,
+            weights,
+            None if focal is None else tuple(focal),
+            DEFAULT_GAMMA if gamma is None else float(gamma),
+            DEFAULT_TAU if tau is None else float(tau),
+            float(parameters["label_smoothing"]),
+        )
+
+    def build(
+        self, weights: np.ndarray, counts: np.ndarray, labels: LabelSet, important: Sequence[str]
+    ) -> keras.losses.Loss:
+        """Build the loss.
+
+        Parameters
+        ----------
+        weights : ndarray, shape (labels,)
+            Class weights, of mean 1 over the training lines.
+        counts : ndarray, shape (labels,)
+            Training lines of each label.
+        labels : LabelSet
+            Label names.
+        important : sequence of str
+            Labels of the soft F1 where none are given.
+
+        Returns
+        -------
+        keras.losses.Loss
+            From logits.
+        """
+        vector = None if self.class_weights is None else weights.tolist()
+        smoothing = self.label_smoothing
+        if self.loss in ("focal", "class_balanced_focal"):
+            return FocalLoss(vector, self.gamma, label_smoothing=smoothing)
+        if self.loss == "soft_f1":
+            focal = [labels.index(name) for name in self.focal_labels or important]
+            return FocalLabelF1(focal, vector, label_smoothing=smoothing)
+        if self.loss == "logit_adjusted":
+            return LogitAdjustedLoss(_priors(counts).tolist(), self.tau, vector, label_smoothing=smoothing)
+        return WeightedCategoricalCrossentropy(vector, label_smoothing=smoothing)
+
+    def correction(self, weights: np.ndarray, counts: np.ndarray, shift: np.ndarray | float = 1.0) -> Correction:
+        """Say how the tilt is undone.
+
+        Parameters
+        ----------
+        weights, counts : ndarray, shape (labels,)
+            As for :meth:`build`.
+        shift : ndarray, shape (labels,)
+            How many times more frequent sampling made each label.
+
+        Returns
+        -------
+        Correction
+            From the network's probabilities to posteriors.  The soft F1 has no known inverse: its probabilities
+            stay as they are.
+        """
+        focused = self.loss in ("focal", "class_balanced_focal")
+        return Correction(
+            weights * shift,
+            self.tau * np.log(_priors(counts)) if self.loss == "logit_adjusted" else None,
+            self.gamma if focused else 0.0,
+            self.label_smoothing,
+        )
+
+    def starting_bias(self, weights: np.ndarray, counts: np.ndarray, sampled: np.ndarray) -> np.ndarray:
+        """Return where the output's bias should start.
+
+        Parameters
+        ----------
+        weights, counts : ndarray, shape (labels,)
+            As for :meth:`build`.
+        sampled : ndarray, shape (labels,)
+            Lines of each label after sampling.
+
+        Returns
+        -------
+        ndarray, shape (labels,)
+            Log of what the network should say of a line it knows nothing about: share times weight.
+        """
+        tilted = (sampled + 1) * np.maximum(weights, 1e-3)
+        bias = np.log(tilted / tilted.sum())
+        return bias - self.tau * np.log(_priors(counts)) if self.loss == "logit_adjusted" else bias
+
+    def describe(self) -> str:
+        """Name the loss and its options for the log."""
+        options = {"gamma": self.gamma, "tau": self.tau, "focal_labels": self.focal_labels}
+        used = {name: value for name, value in options.items() if name in LOSSES[self.loss] and value is not None}
+        if self.label_smoothing:
+            used["label_smoothing"] = self.label_smoothing
+        told = ", ".join(f"{k}={', '.join(v) if isinstance(v, tuple) else v}" for k, v in used.items())
+        return f"{self.loss}{f' ({told})' if told else ''}"
+
+
+def refuse_both(class_weights: WeightsSpec, focal_labels: Sequence[str] | None) -> None:
+    """Refuse class weights and focal labels together.
+
+    Parameters
+    ----------
+    class_weights, focal_labels : as the model takes them
+
+    Raises
+    ------
+    ValueError
+        If both are given.
+
+    Examples
+    --------
+    >>> refuse_both("auto", ["Nomenclature"])
+    """
+    if _given(class_weights) and focal_labels is not None:
+        raise ValueError("class_weights and focal_labels are mutually exclusive: give one of them.")
+
+
+def is_frozen_file(spec: Any) -> bool:
+    """Tell the path of frozen weights from the name of a strategy."""
+    return isinstance(spec, str) and spec.endswith(FROZEN_ENDINGS)
+
+
+def rare_labels(counts: np.ndarray, labels: LabelSet) -> list[str]:
+    """Return all labels but the most frequent, which are the important ones where nobody says otherwise.
+
+    Parameters
+    ----------
+    counts : ndarray, shape (labels,)
+        Lines of each label.
+    labels : LabelSet
+        Label names.
+
+    Returns
+    -------
+    list of str
+        Labels; the only one where there is one.
+
+    Examples
+    --------
+    >>> rare_labels(np.array([2, 9]), LabelSet(("Nomenclature", "Misc")))
+    ['Nomenclature']
+    """
+    return [name for i, name in enumerate(labels) if i != int(np.argmax(counts))] or list(labels)
+
+
+def freeze_weights(
+    spec: WeightsSpec, labels: LabelSet, counts: np.ndarray, parameters: Mapping[str, Any]
+) -> ClassWeights:
+    """Turn what class weights are given as into weights by label with the counts they belong to.
+
+    Parameters
+    ----------
+    spec : str, mapping, ClassWeights or None
+        An :class:`Objective`'s ``class_weights``.
+    labels : LabelSet
+        Label names.
+    counts : ndarray, shape (labels,)
+        Training lines of each label.
+    parameters : mapping
+        The model's, for ``weight_alpha``, ``weight_beta`` and ``max_weight_ratio``.
+
+    Returns
+    -------
+    ClassWeights
+        Frozen ones as they are; weights of 1 for None.
+
+    Raises
+    ------
+    DataError
+        If a file of frozen weights cannot be read.
+    ValueError
+        If a label is unknown or a weight impossible.
+    """
+    if isinstance(spec, ClassWeights):
+        return spec
+    if is_frozen_file(spec):
+        return ClassWeights.load(str(spec))
+    number = tuple(int(n) for n in counts)
+    if isinstance(spec, str):
+        return ClassWeights.from_counts(
+            spec,
+            labels.names,
+            number,
+            alpha=parameters["weight_alpha"],
+            beta=parameters["weight_beta"],
+            max_ratio=parameters["max_weight_ratio"],
+        )
+    vector = resolve_class_weights(spec, labels, counts)
+    return ClassWeights(labels.names, tuple(vector.tolist()), number, "none" if spec is None else "explicit")
+
+
+def _given(class_weights: WeightsSpec) -> bool:
+    return class_weights is not None and not (isinstance(class_weights, str) and class_weights == "auto")
+
+
+def _priors(counts: np.ndarray) -> np.ndarray:
+    """Shares of the labels, one line added to each: a label that does not occur has a logarithm, too."""
+    return (counts + 1) / (counts + 1).sum()
+
+
+def _loss_name(parameters: Mapping[str, Any]) -> str:
+    loss = parameters["loss"]
+    if loss == "auto":
+        return "cross_entropy" if parameters["focal_labels"] is None else "soft_f1"
+    if loss not in LOSSES:
+        allowed = ", ".join(("auto", *LOSSES))
+        raise ValueError(f"loss must be one of {allowed}, but is {loss!r}.{suggestion(str(loss), LOSSES)}")
+    return str(loss)
+
+
+def _refuse_unused(loss: str, parameters: Mapping[str, Any]) -> None:
+    refuse_both(parameters["class_weights"], parameters["focal_labels"])
+    for name in _OPTIONS:
+        given = _given(parameters[name]) if name == "class_weights" else parameters[name] is not None
+        if given and name not in LOSSES[loss]:
+            users = " or ".join(f'"{other}"' for other, used in LOSSES.items() if name in used)
+            raise ValueError(f'{name} does nothing with loss="{loss}": leave it out, or choose loss={users}.')
+
+
+def _weights(loss: str, parameters: Mapping[str, Any]) -> WeightsSpec:
+    if loss == "class_balanced_focal":
+        return "effective"
+    given = parameters["class_weights"]
+    if isinstance(given, str) and given == "auto":
+        return "smoothed" if "class_weights" in LOSSES[loss] else None
+    return given
+
+
+def _refuse_unused_of_weights(weights: WeightsSpec, parameters: Mapping[str, Any]) -> None:
+    if isinstance(weights, str) and weights not in STRATEGIES and not is_frozen_file(weights):
+        raise ValueError(
+            f"Unknown class weight strategy {weights!r}; allowed are auto, {', '.join(STRATEGIES)}, a dict of weights, "
+            f"or a file of frozen weights.{suggestion(weights, STRATEGIES)}"
+        )
+    strategy = weights if isinstance(weights, str) and weights in STRATEGIES else None
+    for name, default, users in (
+        ("weight_alpha", 0.5, ("smoothed",)),
+        ("weight_beta", 0.999, ("effective",)),
+        ("max_weight_ratio", None, tuple(STRATEGIES)),
+    ):
+        if parameters[name] != default and strategy not in users:
+            wanted = " or ".join(f'"{user}"' for user in users)
+            raise ValueError(f"{name} does nothing with these class weights: leave it out, or choose {wanted}.")

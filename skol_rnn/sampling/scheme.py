@@ -1,0 +1,162 @@
+"""How training data are drawn, as a model is told it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from skol_rnn.labels import suggestion
+from skol_rnn.sampling.draws import check_between, check_whole, draw_oversampled, draw_stratified
+from skol_rnn.sampling.rare import named_labels, rare_labels_among
+
+SCHEMES: Mapping[str, tuple[str, ...]] = {
+    "oversample": ("rare_label", "min_count", "replication_factor"),
+    "stratify": ("rare_label", "min_count", "fraction", "seed"),
+    "rare_windows": ("rare_label", "boost"),
+}
+"""The sampling schemes, and the options that each of them uses."""
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How training data are drawn.
+
+    Parameters
+    ----------
+    name : {"oversample", "stratify", "rare_windows"}
+        Copy the documents that hold a rare label, leave out some of those that do not, or draw windows that hold it
+        more often.
+    rare_label : str or list of str, optional
+        The label, or several that count together; the rarest one that occurs if not given.
+    min_count : int, default 1
+        Rare lines from which a document counts as holding the label.
+    replication_factor : int, default 5
+        Of "oversample": how often each such document appears in all.
+    fraction : float, default 0.5
+        Of "stratify": share of the other documents' lines that is kept.
+    boost : float, default 4
+        Of "rare_windows": how many times more often a window with a rare line is drawn.
+    seed : int, default 0
+        Of "stratify".
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown or an option is out of its range.
+
+    Examples
+    --------
+    >>> scheme = Sampling("oversample", "Nomenclature", replication_factor=2)
+    >>> scheme.draw(["a", "a", "b"], ["Nomenclature", "Misc", "Misc"])
+    [('a', 'a'), ('a#copy2', 'a'), ('b', 'b')]
+    """
+
+    name: str
+    rare_label: str | tuple[str, ...] | None = None
+    min_count: int = 1
+    replication_factor: int = 5
+    fraction: float = 0.5
+    boost: float = 4.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or self.name not in SCHEMES:
+            hint = suggestion(str(self.name), SCHEMES)
+            raise ValueError(f"sampling must be one of {', '.join(SCHEMES)}, but is {self.name!r}.{hint}")
+        if self.rare_label is not None:
+            named_labels(self.rare_label)
+        check_whole("min_count", self.min_count, 1)
+        check_whole("replication_factor", self.replication_factor, 1)
+        check_whole("seed", self.seed, 0)
+        check_between("fraction", self.fraction, 0.0, 1.0)
+        check_between("boost", self.boost, 1.0, 1e6)
+
+    @classmethod
+    def parse(cls, spec: str | Mapping[str, Any] | None) -> Sampling | None:
+        """Read what a model is given as ``sampling``.
+
+        Parameters
+        ----------
+        spec : str, mapping or None
+            A scheme's name; or a mapping with its ``name`` and the options that it uses; or None.
+
+        Returns
+        -------
+        Sampling or None
+            The scheme, if there is one.
+
+        Raises
+        ------
+        ValueError
+            If a name or option is unknown, of another scheme or out of its range.
+
+        Examples
+        --------
+        >>> Sampling.parse({"name": "stratify", "fraction": 0.25}).fraction
+        0.25
+        """
+        if spec is None:
+            return None
+        if isinstance(spec, str):
+            return cls(spec)
+        if not isinstance(spec, Mapping) or "name" not in spec:
+            raise ValueError(f"sampling must be {', '.join(SCHEMES)}, or a dict with such a 'name', but is {spec!r}.")
+        scheme = cls(spec["name"])
+        options = {key: value for key, value in spec.items() if key != "name"}
+        _check_options(scheme.name, options)
+        if isinstance(options.get("rare_label"), (list, tuple)):
+            options["rare_label"] = tuple(options["rare_label"])
+        return cls(scheme.name, **options)
+
+    def draw(self, doc_ids: Iterable[str], labels: Iterable[str | None]) -> list[tuple[str, str]]:
+        """Draw the documents to train on.
+
+        Parameters
+        ----------
+        doc_ids, labels : iterable of str
+            Document and label of each line.
+
+        Returns
+        -------
+        list of (str, str)
+            Name and source of each document drawn; "rare_windows" draws each once.
+        """
+        if self.name == "oversample":
+            return draw_oversampled(doc_ids, labels, self.rare_label, self.min_count, self.replication_factor)
+        if self.name == "stratify":
+            return draw_stratified(doc_ids, labels, self.rare_label, self.min_count, self.fraction, self.seed)
+        return [(doc_id, doc_id) for doc_id in dict.fromkeys(doc_ids)]
+
+    def labels_among(self, labels: Iterable[str | None]) -> list[str]:
+        """Return the names of the rare labels.
+
+        Parameters
+        ----------
+        labels : iterable of str or None
+            Labels of the lines.
+
+        Returns
+        -------
+        list of str
+            Their names.
+
+        Raises
+        ------
+        ValueError
+            If a rare label does not occur.
+        """
+        return rare_labels_among(labels, self.rare_label)
+
+
+def _check_options(scheme: str, options: Mapping[str, Any]) -> None:
+    for key in options:
+        if key in SCHEMES[scheme]:
+            continue
+        users = [name for name, used in SCHEMES.items() if key in used]
+        if users:
+            raise ValueError(f"{key!r} is an option of sampling {' and '.join(users)}; {scheme} would not use it.")
+        raise ValueError(
+            f"Unknown sampling option {key!r}; those of {scheme} are {', '.join(SCHEMES[scheme])}."
+            f"{suggestion(str(key), SCHEMES[scheme])}"
+        )

@@ -1,0 +1,119 @@
+"""Losses and their options: what goes together, what is refused, and where a network starts."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+
+from skol_rnn.class_weights import ClassWeights
+from skol_rnn.errors import DataError
+from skol_rnn.labels import LabelSet
+from skol_rnn.losses import FocalLabelF1, FocalLoss, LogitAdjustedLoss, WeightedCategoricalCrossentropy
+from skol_rnn.model import RNNSkolModel
+from skol_rnn.objective import LOSSES, Objective, freeze_weights, rare_labels
+
+LABELS = LabelSet(("Nomenclature", "Description", "Misc"))
+COUNTS = np.array([50, 170, 780])
+
+
+def objective(**parameters):
+    return Objective.of(RNNSkolModel(**parameters).get_params())
+
+
+def build(**parameters):
+    return objective(**parameters).build(np.array([3.0, 1.5, 0.8]), COUNTS, LABELS, ["Nomenclature"])
+
+
+@pytest.mark.parametrize(
+    ("parameters", "loss", "weights"),
+    [
+        ({}, "cross_entropy", "smoothed"),
+        ({"focal_labels": ["Nomenclature"]}, "soft_f1", None),
+        ({"loss": "focal"}, "focal", "smoothed"),
+        ({"loss": "focal", "class_weights": None}, "focal", None),
+        ({"loss": "class_balanced_focal"}, "class_balanced_focal", "effective"),
+        ({"loss": "logit_adjusted"}, "logit_adjusted", None),
+        ({"loss": "soft_f1"}, "soft_f1", None),
+    ],
+)
+def test_auto_is_resolved(parameters, loss, weights):
+    found = objective(**parameters)
+    assert (found.loss, found.class_weights) == (loss, weights)
+
+
+def test_the_loss_that_was_asked_for_is_built_with_its_options():
+    assert build().weights == [3.0, 1.5, 0.8] and isinstance(build(), WeightedCategoricalCrossentropy)
+    assert build(class_weights=None).weights is None
+    focal = build(loss="focal", gamma=1.0, label_smoothing=0.1)
+    assert isinstance(focal, FocalLoss) and (focal.gamma, focal.label_smoothing) == (1.0, 0.1)
+    adjusted = build(loss="logit_adjusted", tau=0.5)
+    assert isinstance(adjusted, LogitAdjustedLoss) and adjusted.tau == 0.5 and adjusted.weights is None
+    np.testing.assert_allclose(adjusted.priors, (COUNTS + 1) / 1003)
+    soft = build(loss="soft_f1", focal_labels=["Description", "Nomenclature"])
+    assert isinstance(soft, FocalLabelF1) and soft.focal == [1, 0]
+    assert build(loss="soft_f1").focal == [0]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"loss": "fokal"}, "loss must be one of auto, cross_entropy.*Did you mean 'focal'"),
+        ({"loss": "logit_adjusted", "class_weights": "inverse"}, 'class_weights does nothing with loss="logit_adj'),
+        ({"loss": "class_balanced_focal", "class_weights": {"Misc": 1}}, "class_weights does nothing"),
+        ({"gamma": 2.0}, 'gamma does nothing with loss="cross_entropy".*"focal"'),
+        ({"tau": 1.0}, "tau does nothing"),
+        ({"loss": "focal", "tau": 1.0}, "tau does nothing"),
+        ({"loss": "focal", "focal_labels": ["Misc"]}, 'focal_labels does nothing with loss="focal".*"soft_f1"'),
+        ({"loss": "focal", "gamma": -1}, "gamma must be finite"),
+        ({"loss": "logit_adjusted", "tau": float("nan")}, "tau must be finite"),
+        ({"label_smoothing": 1.0}, "label_smoothing must be"),
+        ({"class_weights": "smooth"}, "Unknown class weight strategy 'smooth'.*Did you mean 'smoothed'"),
+        ({"class_weights": "inverse", "weight_alpha": 0.25}, "weight_alpha does nothing.*smoothed"),
+        ({"weight_beta": 0.9}, "weight_beta does nothing.*effective"),
+        ({"class_weights": {"Misc": 1.0}, "max_weight_ratio": 5.0}, "max_weight_ratio does nothing"),
+    ],
+)
+def test_what_would_be_without_effect_or_is_out_of_range_is_refused(parameters, message):
+    with pytest.raises(ValueError, match=message):
+        objective(**parameters)
+
+
+@pytest.mark.parametrize("loss", [loss for loss in LOSSES if "focal" not in loss])  # which start as cross-entropy does
+def test_a_network_that_knows_nothing_starts_with_the_true_shares(loss):
+    found = objective(loss=loss)
+    weights = np.array([3.0, 1.5, 0.8]) if found.class_weights else np.ones(3)
+    bias = found.starting_bias(weights, COUNTS, COUNTS)
+    start = np.exp(bias) / np.exp(bias).sum()
+    posterior = found.correction(weights, COUNTS).posterior(start[None])[0]
+    np.testing.assert_allclose(posterior, COUNTS / COUNTS.sum(), atol=2e-3)
+
+
+def test_sampling_is_undone_with_the_weights():
+    correction = objective(class_weights=None).correction(np.ones(3), COUNTS, np.array([4.0, 1.0, 1.0]))
+    np.testing.assert_allclose(correction.posterior(np.array([[0.4, 0.3, 0.3]])), [[1 / 7, 3 / 7, 3 / 7]])
+
+
+def test_weights_are_frozen_with_their_counts(tmp_path):
+    parameters = RNNSkolModel().get_params()
+    by_name = freeze_weights("inverse", LABELS, COUNTS, parameters)
+    assert by_name.counts == (50, 170, 780) and by_name.weights[0] == pytest.approx(15.6)
+    assert freeze_weights(None, LABELS, COUNTS, parameters).weights == (1.0, 1.0, 1.0)
+    assert freeze_weights({"Misc": 0.1}, LABELS, COUNTS, parameters).weights == (1.0, 1.0, 0.1)
+    by_name.save(tmp_path / "weights.json")
+    assert freeze_weights(str(tmp_path / "weights.json"), LABELS, COUNTS, parameters) == by_name
+    assert freeze_weights(by_name, LABELS, COUNTS, parameters) is by_name
+    with pytest.raises(DataError, match="none.json"):
+        freeze_weights(str(tmp_path / "none.json"), LABELS, COUNTS, parameters)
+    assert isinstance(by_name, ClassWeights)
+
+
+def test_the_rare_labels_are_all_but_the_most_frequent():
+    assert rare_labels(COUNTS, LABELS) == ["Nomenclature", "Description"]
+    assert rare_labels(np.array([3]), LabelSet(("only",))) == ["only"]
+
+
+def test_every_loss_has_a_place_in_the_registry_of_keras():
+    for loss in LOSSES:
+        name = f"skol_rnn>{type(build(loss=loss)).__name__}"
+        assert keras.saving.get_registered_object(name) is type(build(loss=loss))
