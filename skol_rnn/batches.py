@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -135,14 +138,33 @@ def predict_lines(
     ndarray of float64, shape (lines, labels)
         The network's own probabilities, any tilt of weights still in them.
     """
-    outputs = [
-        _softmax(network.predict_on_batch(window_inputs(features, windows.lines[i : i + batch_size])))
-        for i in range(0, len(windows), batch_size)
-    ]
+    with _without_retracing_warnings():
+        outputs = [
+            _softmax(network.predict_on_batch(window_inputs(features, windows.lines[i : i + batch_size])))
+            for i in range(0, len(windows), batch_size)
+        ]
     n_labels = network.output_shape[-1]
     # (windows, window, labels)
     values = np.concatenate(outputs) if outputs else np.zeros((*windows.lines.shape, n_labels))
     return merge_windows(values, windows, merge)
+
+
+@contextlib.contextmanager
+def _without_retracing_warnings() -> Iterator[None]:
+    """Drop the warning that Keras traces too often.
+
+    It counts over all networks of the process, of which folds and searches make many, each with its own last batch.
+    """
+    logger = logging.getLogger("tensorflow")
+
+    def keep(record: logging.LogRecord) -> bool:
+        return "retracing" not in record.getMessage()
+
+    logger.addFilter(keep)
+    try:
+        yield
+    finally:
+        logger.removeFilter(keep)
 
 
 def _softmax(logits: Any) -> np.ndarray:

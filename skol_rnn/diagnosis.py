@@ -113,7 +113,8 @@ def diagnose(
 
 
 def _of_evaluation(run: _Run) -> list[Finding]:
-    return findings(run.evaluation) if run.evaluation is not None else []
+    heavy = {name for name, weight, rarer in run.ratios() if weight > rarer}
+    return findings(run.evaluation, heavy) if run.evaluation is not None else []
 
 
 def _not_applied(run: _Run) -> list[Finding]:
@@ -130,23 +131,25 @@ def _not_applied(run: _Run) -> list[Finding]:
     if run.given and len(occurring) > 1 and np.ptp(occurring) == 0:
         seen = f"All labels that occur weigh {occurring[0]:g}"
         change = 'give the rare label a larger weight than the others, or class_weights="smoothed"'
-        found.append(Finding("weights-not-applied", seen, "the loss is that without weights", change))
+        return [*found, Finding("weights-not-applied", seen, "the loss is that without weights", change)]
     return found + _left_out(run)
 
 
 def _left_out(run: _Run) -> list[Finding]:
-    """Labels without a weight of their own, where 1.0 is far from what the others got."""
-    if not run.given or run.weights is None:
+    """Labels without a weight of their own that a weight of 1 puts behind a label more frequent than they are."""
+    if not run.given or run.weights is None or run.counts is None:
         return []
-    named = set(run.given)
-    left_out = [tag for tag in run.labels if tag not in named and tag[2:] not in named]
-    others = [value for name, value in run.given.items() if value > 0]
-    if not left_out or not others or min(others) <= 1.0 <= max(others):
-        return []
-    told = ", ".join(repr(name) for name in left_out)
-    seen = f"No weight was given for {told}, which counts 1.0; the others range from {min(others):g} to {max(others):g}"
-    means = "that label weighs less, or more, than was probably meant"
-    return [Finding("weights-not-applied", seen, means, "give every label a weight in class_weights")]
+    named = [i for i, tag in enumerate(run.labels) if tag in run.given or tag[2:] in run.given]
+    found = []
+    for i, tag in enumerate(run.labels):
+        ahead = [j for j in named if run.counts[j] > run.counts[i] > 0 and run.weights[j] > run.weights[i]]
+        if i not in named and ahead:
+            other = run.labels.names[ahead[0]]
+            seen = f"No weight was given for {tag!r}, so the weight is 1, but {run.weights[ahead[0]]:g} for {other!r}"
+            means = f"the rarer of the two ({run.counts[i]:,} {run.unit}s against {run.counts[ahead[0]]:,}) weighs less"
+            change = f"give {tag!r} a weight in class_weights, too"
+            found.append(Finding("weights-not-applied", seen, means, change))
+    return found
 
 
 def _too_steep(run: _Run) -> list[Finding]:
@@ -197,7 +200,8 @@ def _high_loss(run: _Run) -> list[Finding]:
     uniform = float(np.log(len(run.labels)))
     if not losses or run.weights is None:
         return []
-    weighted = run.weights.max() > _MUCH_HIGHER * max(run.weights.min(), np.finfo(float).tiny)
+    weights = run.weights if run.counts is None else run.weights[run.counts > 0]
+    weighted = np.ptp(weights) > 0
     reference = run.evaluation.mean_loss if run.evaluation is not None else uniform
     if weighted and losses[-1] > _MUCH_HIGHER * reference:
         told = "of the held-out documents" if run.evaluation is not None else "of guessing"

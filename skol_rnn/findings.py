@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -49,13 +49,15 @@ class Finding:
         return f"{self.seen}; {self.means}; {self.change}."
 
 
-def findings(evaluation: Evaluation) -> list[Finding]:
+def findings(evaluation: Evaluation, heavy: Collection[str] = ()) -> list[Finding]:
     """Find what should not be overlooked in an evaluation.
 
     Parameters
     ----------
     evaluation : Evaluation
         Counts and scores.
+    heavy : collection of str
+        Labels that weighed more in training than they are rare: no larger weight is advised for them.
 
     Returns
     -------
@@ -75,7 +77,7 @@ has learnt no more than which class is frequent; train for more epochs, or set c
     if not evaluation.support.any():
         seen = f"Nothing was scored: no {evaluation.unit} has a true label"
         return [Finding("nothing-scored", seen, "no score says anything", "give data with a label column")]
-    return _collapse(evaluation) + _shares(evaluation) + _missing(evaluation)
+    return _collapse(evaluation, heavy) + _shares(evaluation) + _missing(evaluation)
 
 
 def weight_findings(
@@ -123,7 +125,7 @@ def _count(number: int, unit: str) -> str:
     return f"{number:,} {unit}" if number == 1 else f"{number:,} {unit}s"
 
 
-def _collapse(evaluation: Evaluation) -> list[Finding]:
+def _collapse(evaluation: Evaluation, heavy: Collection[str]) -> list[Finding]:
     counts = list(zip(evaluation.labels, evaluation.support.tolist(), evaluation.predicted.tolist(), strict=True))
     given = [(name, predicted) for name, _, predicted in counts if predicted]
     lost = [
@@ -136,8 +138,8 @@ def _collapse(evaluation: Evaluation) -> list[Finding]:
             "never-predicted",
             f"{name!r} is never predicted though it has {count}",
             "its F1 is 0",
-            'give it a larger class weight, oversample the documents that hold it (sampling="oversample"), '
-            'or predict with decision="tuned"',
+            f"{'' if name in heavy else 'give it a larger class weight, '}oversample the documents that hold it "
+            '(sampling="oversample"), or predict with decision="tuned"',
         )
         for name, count in lost
     ]

@@ -31,7 +31,7 @@ from skol_rnn.network import NetworkSpec, build_network
 from skol_rnn.objective import Objective, WeightsSpec, freeze_weights, is_frozen_file, rare_labels, refuse_both
 from skol_rnn.parameters import check_against_labels, check_parameters, hop
 from skol_rnn.progress import TrainingLog
-from skol_rnn.sampling import Sampling, sampling_shift
+from skol_rnn.sampling import Sampling, copies_with_originals, sampling_shift
 from skol_rnn.scores import Evaluation
 from skol_rnn.training import TrainingPlan, Watch, train
 from skol_rnn.training_lines import TrainingLines, count, draw_rates, sample_lines
@@ -430,7 +430,8 @@ class RNNSkolModel(BaseEstimator):
         """Posteriors of the training documents, each from a network that was trained on the others."""
         posterior = np.zeros((len(table), len(self.labels_)))
         epochs = max(len(self.history_["loss"]) - 1 - self._epochs_after_best(), 0) + 1
-        for kept, held in document_folds(table, self.tuning_folds):
+        groups = copies_with_originals(table)
+        for kept, held in document_folds(table, self.tuning_folds, self.random_state, groups):
             part = clone(self).set_params(
                 tuning_folds=0,
                 calibration="none",
@@ -477,7 +478,7 @@ class RNNSkolModel(BaseEstimator):
             return table, self._labelled(validation, None, "the validation data")
         if not self.validation_fraction or table["doc_id"].nunique() < 2:
             return table, table.iloc[:0]
-        _, chosen = split_documents(table, self.validation_fraction, self.random_state)
+        _, chosen = split_documents(table, self.validation_fraction, self.random_state, copies_with_originals(table))
         out = table["doc_id"].isin(chosen)
         return table[~out].reset_index(drop=True), table[out].reset_index(drop=True)
 

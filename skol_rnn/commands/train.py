@@ -6,13 +6,16 @@ import contextlib
 import sys
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from skol_rnn.commands.common import InputFormat, Json, Paths, Strict, names, print_json, quiet_tensorflow, read
 from skol_rnn.errors import DataError
 from skol_rnn.labels import suggestion
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Integer = int | None
 Number = float | None
@@ -138,7 +141,7 @@ def train(
     check_destination(out)
     if class_weights and weights:
         raise typer.BadParameter("give --class-weights or --weights, not both.")
-    settings = _read_config(config)
+    settings = read_config(config)
     settings |= {key: context.params[key] for key in MODEL_OPTIONS if context.params[key] is not None}
     given = {
         "labels": names(labels),
@@ -169,17 +172,54 @@ def _fit(corpus: Any, validation: Any, settings: dict[str, Any], checkpoint: Pat
     from skol_rnn.annotations import labelled_table
 
     labels, other = settings.pop("labels", None), settings.pop("other", None)
-    found = set(labelled_table(corpus)["label"].dropna())
-    for label in labels or ():
-        if label not in found and label != other:
-            raise DataError(f"No document has the label {label!r} of --labels.{suggestion(label, found)}")
+    check_labels(labelled_table(corpus)["label"], labels, other)
     with quiet_tensorflow():
         from skol_rnn.model import RNNSkolModel
     model = RNNSkolModel(**settings)
     return model.fit(corpus, labels=labels, other=other, validation=validation, checkpoint=checkpoint, strict=strict)
 
 
-def _read_config(path: Path | None) -> dict[str, Any]:
+def check_labels(column: pd.Series[Any], labels: list[str] | None, other: str | None) -> None:
+    """Refuse a label that was asked for and that no document has.
+
+    Parameters
+    ----------
+    column : Series
+        Labels of the lines.
+    labels : list of str, optional
+        Labels asked for.
+    other : str, optional
+        Label of all other lines, which need not occur.
+
+    Raises
+    ------
+    DataError
+        If there is one.
+    """
+    found = set(column.dropna())
+    for label in labels or ():
+        if label not in found and label != other:
+            raise DataError(f"No document has the label {label!r} of --labels.{suggestion(label, found)}")
+
+
+def read_config(path: Path | None) -> dict[str, Any]:
+    """Read a file of settings.
+
+    Parameters
+    ----------
+    path : Path or None
+        A TOML file of :data:`MODEL_OPTIONS` and :data:`OTHER_SETTINGS`.
+
+    Returns
+    -------
+    dict
+        The settings; none for None.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read, or a setting is unknown.
+    """
     if path is None:
         return {}
     try:

@@ -101,7 +101,7 @@ def _tell_files(what: str, save: Path | None, chart_file: Path | None) -> None:
 
 def _check_files(save: Path | None, chart_file: Path | None) -> None:
     from skol_rnn.class_weights import check_ending
-    from skol_rnn.distribution import check_picture
+    from skol_rnn.pictures import check_picture
 
     if save:
         check_ending(save)

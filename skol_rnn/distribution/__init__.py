@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from skol_rnn.distribution.chart import check_picture, distribution_chart, save_distribution_chart
+from skol_rnn.distribution.chart import distribution_chart, save_distribution_chart
 from skol_rnn.distribution.counts import (
     Imbalance,
     by_type,
@@ -18,7 +18,6 @@ from skol_rnn.distribution.tables import distribution_table, table_width, type_t
 __all__ = [
     "Imbalance",
     "by_type",
-    "check_picture",
     "distribution_chart",
     "distribution_json",
     "distribution_table",

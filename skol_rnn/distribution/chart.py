@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,15 +11,13 @@ from rich.cells import cell_len, set_cell_size
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from skol_rnn.documents import write_atomically
-from skol_rnn.labels import suggestion
+from skol_rnn.pictures import check_picture, new_figure, save_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 AXIS_START = 0.5
 """A log axis has no 0. All begin here, so that charts compare and one line still has a bar."""
-PICTURE_ENDINGS = (".png", ".svg")
 
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 _FULL = "█"
@@ -121,46 +118,11 @@ def save_distribution_chart(frame: pd.DataFrame, path: str | Path, unit: str = "
     ImportError
         If matplotlib is not installed.
     """
-    path = Path(path)
     check_picture(path)
     _require_counts(frame)
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ImportError('Pictures need matplotlib: pip install "skol_rnn[report]"') from error
-    # The object interface: no state that a notebook's own figures share.
-    figure = Figure(figsize=(8, 1.2 + 0.28 * len(frame)), layout="constrained")
+    figure = new_figure(8, 1.2 + 0.28 * len(frame))
     _draw(figure.add_subplot(), frame, unit)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format=path.suffix.lower()[1:], dpi=150)
-    write_atomically(path, buffer.getvalue())
-    return path
-
-
-def check_picture(path: str | Path) -> None:
-    """Refuse a path that no picture is written to.
-
-    Parameters
-    ----------
-    path : str or Path
-        Where the picture is to go.
-
-    Raises
-    ------
-    ValueError
-        If the ending is not one of ``PICTURE_ENDINGS``.
-
-    Examples
-    --------
-    >>> check_picture("chart.jpg")
-    Traceback (most recent call last):
-    ...
-    ValueError: A chart is a file that ends in .png or .svg, not '.jpg'. Did you mean '.png'?
-    """
-    ending = Path(path).suffix.lower()
-    if ending not in PICTURE_ENDINGS:
-        hint = suggestion(ending, PICTURE_ENDINGS)
-        raise ValueError(f"A chart is a file that ends in {' or '.join(PICTURE_ENDINGS)}, not {ending!r}.{hint}")
+    return save_figure(figure, path)
 
 
 def _draw(axes: Axes, frame: pd.DataFrame, unit: str) -> None:

@@ -2,7 +2,7 @@
 
 from skol_rnn.documents.document import Corpus, Document, Line, Repair, split_lines
 from skol_rnn.documents.files import write_atomically
-from skol_rnn.documents.splits import document_folds, split_documents
+from skol_rnn.documents.splits import document_folds, document_groups, split_documents
 from skol_rnn.documents.table import as_table, check_table, collapse_labels
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "check_table",
     "collapse_labels",
     "document_folds",
+    "document_groups",
     "split_documents",
     "split_lines",
     "write_atomically",

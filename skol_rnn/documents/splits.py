@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -57,7 +58,7 @@ def split_documents(
     """
     if not 0 < fraction < 1:
         raise ValueError(f"fraction must be between 0 and 1, not {fraction!r}.")
-    units = _units(table, groups)
+    units = document_groups(table, groups)
     counts = _label_counts(table, units)
     names = sorted(units.unique())
     ids = {unit: sorted(units.index[units == unit]) for unit in names}
@@ -70,15 +71,21 @@ def split_documents(
     return sorted(set(units.index) - set(held_out)), held_out
 
 
-def document_folds(table: pd.DataFrame, folds: int) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Cut the lines into folds of whole documents, alike in lines.
+def document_folds(
+    table: pd.DataFrame, folds: int, seed: int = 0, groups: str | Mapping[str, str] | None = None
+) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Cut the lines into folds of whole documents that are alike in labels.
 
     Parameters
     ----------
     table : DataFrame
-        The shared table.
+        The shared table; labels are spread over the folds if there are any.
     folds : int
         Number of folds, at least 2.
+    seed : int, default 0
+        Seed; the folds depend on it and the documents, not on the order of rows.
+    groups : str or mapping, optional
+        Column, or group by ``doc_id``: documents of one group (a volume, say) stay together.
 
     Returns
     -------
@@ -88,23 +95,54 @@ def document_folds(table: pd.DataFrame, folds: int) -> list[tuple[NDArray[np.int
     Raises
     ------
     DataError
-        If there are fewer documents than folds.
+        If there are fewer documents (or groups) than folds.
 
     Examples
     --------
-    >>> [held.tolist() for _, held in document_folds(pd.DataFrame({"doc_id": list("aaab")}), 2)]
+    >>> folds = document_folds(pd.DataFrame({"doc_id": list("aaab")}), 2)
+    >>> sorted(held.tolist() for _, held in folds)
     [[0, 1, 2], [3]]
     """
-    documents = table["doc_id"].nunique()
-    if documents < folds:
-        raise DataError(f"There are {documents} documents for {folds} folds; give more documents, or fewer folds.")
-    from sklearn.model_selection import GroupKFold
+    units = document_groups(table, groups)
+    what = "documents" if groups is None else "groups of documents"
+    if (number := units.nunique()) < folds:
+        raise DataError(f"There are {number} {what} for {folds} folds; give more of them, or fewer folds.")
+    from sklearn.model_selection import StratifiedGroupKFold
 
-    return list(GroupKFold(folds).split(table, groups=table["doc_id"]))
+    labels = table["label"].fillna("").astype(str) if "label" in table else np.zeros(len(table))
+    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+    with warnings.catch_warnings():
+        # A label with fewer lines than folds is no reason to warn: it is in as many folds as it can be.
+        warnings.simplefilter("ignore", UserWarning)
+        return list(splitter.split(table, labels, table["doc_id"].map(units)))
 
 
-def _units(table: pd.DataFrame, groups: str | Mapping[str, str] | None) -> pd.Series[Any]:
-    """Return what stays together: the group (or the name itself) of each document, by its name."""
+def document_groups(table: pd.DataFrame, groups: str | Mapping[str, str] | None = None) -> pd.Series[Any]:
+    """Say which documents stay together in a split.
+
+    Parameters
+    ----------
+    table : DataFrame
+        The shared table.
+    groups : str or mapping, optional
+        Column, or group by ``doc_id``; each document is its own group if not given.
+
+    Returns
+    -------
+    Series of str
+        Group of each document, by its name in sorted order.
+
+    Raises
+    ------
+    DataError
+        If a document is in no group or in two.
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"doc_id": ["v1/a", "v1/b"]})
+    >>> document_groups(rows, {"v1/a": "v1", "v1/b": "v1"}).to_dict()
+    {'v1/a': 'v1', 'v1/b': 'v1'}
+    """
     if groups is None:
         named = table["doc_id"]
     elif isinstance(groups, str):

@@ -121,6 +121,26 @@ def stratified_document_sample(
     return _drawn(table, draw_stratified(table["doc_id"], table["label"], rare_label, min_count, fraction, seed))
 
 
+def copies_with_originals(table: pd.DataFrame) -> str | None:
+    """Return the column by which a split must group documents, so that a copy is never away from its original.
+
+    Parameters
+    ----------
+    table : DataFrame
+        The shared table.
+
+    Returns
+    -------
+    str or None
+        ``source_doc_id`` if the table was sampled, else None.
+
+    Examples
+    --------
+    >>> copies_with_originals(pd.DataFrame({"doc_id": ["a"]}))
+    """
+    return SOURCE if SOURCE in table else None
+
+
 def _drawn(table: pd.DataFrame, pairs: list[tuple[str, str]]) -> pd.DataFrame:
     """Put the lines of the documents drawn one after the other."""
     rows = table.groupby("doc_id", sort=False).indices

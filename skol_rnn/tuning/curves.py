@@ -1,0 +1,96 @@
+"""The price of recall in precision, as a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from skol_rnn.labels import NO_LABEL, LabelSet
+from skol_rnn.pictures import check_picture, new_figure, save_figure
+
+_MARKERS = {"argmax": ("s", "#b2182b"), "corrected": ("o", "#2166ac"), "tuned": ("D", "#1b7837")}
+
+
+def draw_curves(
+    path: Path,
+    posterior: np.ndarray,
+    true: np.ndarray,
+    labels: LabelSet,
+    important: Sequence[str],
+    points: Sequence[dict[str, Any]],
+    best: int,
+) -> Path:
+    """Draw precision against recall of each important label, out of fold.
+
+    Parameters
+    ----------
+    path : Path
+        The picture, ``.png`` or ``.svg``.
+    posterior : ndarray, shape (lines, labels)
+        Posteriors of the best trial.
+    true : ndarray of int, shape (lines,)
+        Labels.
+    labels : LabelSet
+        Their names.
+    important : sequence of str
+        Labels to draw, one panel each.
+    points : sequence of dict
+        Where each trial's decisions stand: ``number``, ``decision``, ``precision`` and ``recall`` by label.
+    best : int
+        Number of the trial whose posteriors these are.
+
+    Returns
+    -------
+    Path
+        The path.
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is missing.
+    ValueError
+        If the ending is neither.
+    """
+    check_picture(path)
+    figure = new_figure(5.2 * len(important), 4.8)
+    panels = figure.subplots(1, len(important), squeeze=False)[0]
+    for panel, label in zip(panels, important, strict=True):
+        _draw_label(panel, posterior, true, labels, label, points, best)
+    return save_figure(figure, path)
+
+
+def _draw_label(
+    panel: Any,
+    posterior: np.ndarray,
+    true: np.ndarray,
+    labels: LabelSet,
+    label: str,
+    points: Sequence[dict[str, Any]],
+    best: int,
+) -> None:
+    from sklearn.metrics import precision_recall_curve
+
+    known, k = true != NO_LABEL, labels.index(label)
+    precision, recall, _ = precision_recall_curve(true[known] == k, posterior[known, k])
+    panel.plot(recall, precision, color="#555555", linewidth=1.5, label=f"trial {best}, by posterior")
+    for point in points:
+        marker, colour = _MARKERS[point["decision"]]
+        chosen = point["number"] == best
+        panel.scatter(
+            point["recall"][label],
+            point["precision"][label],
+            marker=marker,
+            color=colour,
+            s=60 if chosen else 16,
+            alpha=1.0 if chosen else 0.3,
+            zorder=3 if chosen else 2,
+            label=f"trial {best}, {point['decision']}" if chosen else None,
+        )
+    lines = int((true == k).sum())
+    panel.set(title=f"{label} ({lines:,} lines, out of fold)", xlabel="Recall", ylabel="Precision")
+    panel.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
+    panel.grid(alpha=0.3)
+    panel.legend(loc="lower left", title="small marks: other trials")

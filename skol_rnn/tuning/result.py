@@ -1,0 +1,147 @@
+"""The result of a search: its trials, the best settings as a file, and the curves of precision against recall."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from skol_rnn.documents import write_atomically
+from skol_rnn.labels import LabelSet
+from skol_rnn.tuning.curves import draw_curves
+
+
+@dataclass(frozen=True)
+class TrialReport:
+    """What is told after a trial.
+
+    Attributes
+    ----------
+    number : int
+        Its number.
+    finished : int
+        Trials that are finished, this one counted.
+    parameters : dict
+        What was drawn.
+    score : float or None
+        Its score out of fold; None if it was given up.
+    best : float
+        The best score so far.
+    """
+
+    number: int
+    finished: int
+    parameters: dict[str, Any]
+    score: float | None
+    best: float
+
+    def __str__(self) -> str:
+        """Return one line."""
+        drawn = ", ".join(f"{k} {v:.3g}" if isinstance(v, float) else str(v) for k, v in self.parameters.items())
+        score = "given up" if self.score is None else f"{self.score:.4f}"
+        return f"trial {self.number}: {score} (best {self.best:.4f})  {drawn}"
+
+
+@dataclass(frozen=True, repr=False)
+class TuningResult:
+    """What a search found.
+
+    Attributes
+    ----------
+    settings : dict
+        The best trial's parameters of ``RNNSkolModel``, its decision among them.
+    fit_settings : dict
+        ``labels`` and ``other`` for ``fit``.
+    score : float
+        Its score, out of fold, the best of all trials and for that a little too good.
+    metric : str
+        What was maximised.
+    trials : DataFrame
+        One row a trial: ``number``, ``state``, ``score``, the parameters drawn, and the score by decision.
+    labels : LabelSet
+        Labels in the order of the probabilities.
+    important : tuple of str
+        Labels of the important F1.
+    posterior : ndarray, shape (lines, labels)
+        Out-of-fold posteriors of the best trial.
+    true : ndarray of int, shape (lines,)
+        Labels of those lines.
+    points : list of dict
+        By finished trial and decision: ``number``, ``decision``, ``precision`` and ``recall`` by label.
+    """
+
+    settings: dict[str, Any]
+    fit_settings: dict[str, Any]
+    score: float
+    metric: str
+    trials: pd.DataFrame
+    labels: LabelSet
+    important: tuple[str, ...]
+    posterior: np.ndarray
+    true: np.ndarray
+    points: Sequence[dict[str, Any]]
+
+    def __repr__(self) -> str:
+        return f"TuningResult({self.metric}={self.score:.4f}, trials={len(self.trials)}, settings={self.settings})"
+
+    @property
+    def best_number(self) -> int:
+        """Number of the best trial."""
+        finished = self.trials.dropna(subset="score")
+        return int(finished["number"].to_numpy()[finished["score"].to_numpy().argmax()])
+
+    def config(self) -> str:
+        """Return the best settings as TOML, as ``skol-rnn train --config`` takes them."""
+        import tomli_w
+
+        values = {**self.fit_settings, **self.settings}
+        values["class_weights"] = "none" if values.get("class_weights") is None else values["class_weights"]
+        head = f"# {self.metric} {self.score:.4f} out of fold, the best of {len(self.trials)} trials\n"
+        return head + tomli_w.dumps({key: _plain(value) for key, value in values.items() if value is not None})
+
+    def save_config(self, path: str | Path) -> Path:
+        """Write :meth:`config` to a file.
+
+        Parameters
+        ----------
+        path : path
+            Where to.
+
+        Returns
+        -------
+        Path
+            The path.
+        """
+        write_atomically(Path(path), self.config().encode())
+        return Path(path)
+
+    def save_curves(self, path: str | Path) -> Path:
+        """Draw precision against recall of each important label.
+
+        Parameters
+        ----------
+        path : path
+            A picture, ``.png`` or ``.svg``.
+
+        Returns
+        -------
+        Path
+            The path.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is missing.
+        """
+        best = self.best_number
+        return draw_curves(Path(path), self.posterior, self.true, self.labels, self.important, self.points, best)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return list(value)
+    return value.item() if isinstance(value, np.generic) else value

@@ -1,0 +1,132 @@
+"""Where trials are kept, so that a search that was stopped, or killed, goes on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from skol_rnn.documents import write_atomically
+from skol_rnn.errors import DataError
+from skol_rnn.npz import npz_bytes, read_npz
+
+FINISHED = ("COMPLETE", "PRUNED")
+"""States of trials that count; one that failed is run again."""
+_STARTUP = 4  # trials that are never given up: there is no median to compare them with
+
+
+def open_study(storage: str | Path | None, name: str, seed: int, fingerprint: str, warmup: int = 0) -> Any:
+    """Open a search, or begin one.
+
+    Trials that a dead process left running are marked as failed, and queued to be run again.
+
+    Parameters
+    ----------
+    storage : path or None
+        SQLite file; None keeps the trials in memory.
+    name : str
+        Name of the search.
+    seed : int
+        Seed of the draws.
+    fingerprint : str
+        Hash of what trials must share.
+    warmup : int, default 0
+        Epochs before which no trial is given up.
+
+    Returns
+    -------
+    optuna.Study
+        The search.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be used, or is of a search on other data or settings.
+    ImportError
+        If optuna is missing.
+    """
+    try:
+        import optuna
+    except ImportError as error:
+        raise ImportError('The search needs optuna: pip install "skol_rnn[tune]"') from error
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    url = None
+    if storage is not None:
+        Path(storage).parent.mkdir(parents=True, exist_ok=True)
+        url = f"sqlite:///{Path(storage).absolute()}"
+    try:
+        study = optuna.create_study(
+            study_name=name,
+            storage=url,
+            direction="maximize",
+            load_if_exists=True,
+            pruner=optuna.pruners.MedianPruner(n_startup_trials=_STARTUP, n_warmup_steps=warmup),
+        )
+    except Exception as error:  # whatever a database says of a file that is none
+        raise DataError(f"{storage} cannot be used to keep trials ({str(error).splitlines()[0]}).") from error
+    known = study.user_attrs.get("fingerprint")
+    if known is None:
+        study.set_user_attr("fingerprint", fingerprint)
+    elif known != fingerprint:
+        raise DataError(
+            f"{storage} holds trials on other data, labels, folds or settings: give another file, or delete it."
+        )
+    # A search that goes on must not draw the points again that it drew at first.
+    study.sampler = optuna.samplers.TPESampler(seed=seed + len(study.trials), n_startup_trials=_STARTUP + 2)
+    for trial in study.get_trials(states=(optuna.trial.TrialState.RUNNING,)):
+        run_again(study, trial.number)
+    return study
+
+
+def run_again(study: Any, number: int) -> None:
+    """Mark a trial as failed and queue its parameters, also those that it had not come to draw."""
+    from optuna.trial import TrialState
+
+    trial = study.trials[number]
+    study.tell(number, state=TrialState.FAIL)
+    study.enqueue_trial({**trial.system_attrs.get("fixed_params", {}), **trial.params})
+
+
+def unfinished(study: Any, n_trials: int) -> bool:
+    """Tell whether there are trials to go."""
+    return sum(trial.state.name in FINISHED for trial in study.trials) < n_trials
+
+
+class BestProbabilities:
+    """Posteriors of the best trial so far, beside the trials' file or in memory.
+
+    Parameters
+    ----------
+    storage : path or None
+        The trials' file.
+    name : str
+        Name of the search.
+    """
+
+    def __init__(self, storage: str | Path | None, name: str) -> None:
+        self.path = None if storage is None else Path(f"{storage}.{name}.npz")
+        self.kept: dict[str, np.ndarray] = {}
+        if self.path and self.path.exists():
+            self.kept = read_npz(self.path)
+
+    def keep(self, number: int, score: float, posterior: np.ndarray) -> None:
+        """Keep a trial's posteriors if none scored better."""
+        if self.kept and float(self.kept["score"]) >= score:
+            return
+        self.kept = {"number": np.array(number), "score": np.array(score), "posterior": posterior}
+        if self.path:
+            write_atomically(self.path, npz_bytes(self.kept))
+
+    def load(self, number: int) -> np.ndarray:
+        """Return the posteriors of a trial.
+
+        Raises
+        ------
+        DataError
+            If they are not there.
+        """
+        # A killed trial's own may be here; run again it has the same settings and score, and another number.
+        if not self.kept:
+            raise DataError(f"The posteriors of trial {number} are not at {self.path}: were files moved apart?")
+        return self.kept["posterior"]

@@ -1,0 +1,184 @@
+"""What a search is about: the lines, their folds, the score, and the settings that all trials share."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from skol_rnn.annotations import choose_labels, fold_labels, labelled_table
+from skol_rnn.decoding import METRICS
+from skol_rnn.documents import document_folds, document_groups
+from skol_rnn.errors import DataError
+from skol_rnn.labels import NO_LABEL, LabelSet, suggestion
+from skol_rnn.model import RNNSkolModel
+from skol_rnn.objective import rare_labels
+from skol_rnn.parameters import check_parameters
+from skol_rnn.sampling import copies_with_originals
+from skol_rnn.tuning.space import SEARCHES, drawn_parameters
+
+_COLUMNS = ("label_col", "line_no_col")
+_ARGUMENTS = {"important": "important", "monitor": "metric", "random_state": "seed"}
+
+
+@dataclass(frozen=True)
+class Task:
+    """What stays the same over all trials.
+
+    Attributes
+    ----------
+    table : DataFrame
+        Lines with the labels of ``labels``, or None.
+    labels : LabelSet
+        Labels.
+    other : str or None
+        Label of all other lines.
+    true : ndarray of int, shape (lines,)
+        Label indices.
+    units : ndarray of str, shape (lines,)
+        Document, or group, of each line.
+    folds : list of (kept, held)
+        Row positions.
+    metric : str
+        The score to maximise.
+    important : tuple of str
+        Labels of the important F1.
+    settings : dict
+        Parameters of the model.
+    columns : dict
+        Parameters that say how the table was read, which is done.
+    search : tuple of str
+        What is drawn, of ``SEARCHES``.
+    seed : int
+        Seed.
+    """
+
+    table: pd.DataFrame
+    labels: LabelSet
+    other: str | None
+    true: np.ndarray
+    units: np.ndarray
+    folds: list[tuple[np.ndarray, np.ndarray]]
+    metric: str
+    important: tuple[str, ...]
+    settings: dict[str, Any]
+    columns: dict[str, Any]
+    search: tuple[str, ...]
+    seed: int
+
+    @classmethod
+    def of(
+        cls,
+        data: Any,
+        y: Any,
+        *,
+        labels: Sequence[str] | None,
+        other: str | None,
+        folds: int,
+        groups: str | Mapping[str, str] | None,
+        metric: str,
+        important: Sequence[str] | None,
+        seed: int,
+        settings: Mapping[str, Any],
+        search: Sequence[str],
+    ) -> Task:
+        """Check all that can be checked before any training.
+
+        Parameters
+        ----------
+        data, y, labels, other, folds, groups, metric, important, seed, settings, search
+            See :func:`skol_rnn.tuning.tune_class_weights`.
+
+        Returns
+        -------
+        Task
+            The task.
+
+        Raises
+        ------
+        DataError, ValueError
+            As there.
+        """
+        _check_search(search)
+        _check_settings(settings, search)
+        columns = {name: settings[name] for name in _COLUMNS if name in settings}
+        table = labelled_table(data, y, **columns)
+        chosen = choose_labels(table["label"], labels, other)
+        table["label"] = fold_labels(table["label"], chosen, other, "the data")
+        table = table.drop(columns="order")
+        true = chosen.encode(table["label"])
+        counts = np.bincount(true[true != NO_LABEL], minlength=len(chosen))
+        wanted = tuple(important) if important else tuple(rare_labels(counts, chosen))
+        _check_metric(metric, chosen, wanted)
+        groups = groups if groups is not None else copies_with_originals(table)
+        units = table["doc_id"].map(document_groups(table, groups)).to_numpy(dtype=object)
+        _check_holders(true, units, chosen, "documents" if groups is None else "groups of documents")
+        fixed = {name: value for name, value in settings.items() if name not in _COLUMNS}
+        fixed |= {"important": list(wanted), "monitor": metric, "random_state": seed}
+        check_parameters(RNNSkolModel(**fixed).get_params())
+        pairs = document_folds(table, folds, seed, groups)
+        return cls(
+            table, chosen, other, true, units, pairs, metric, wanted, fixed, columns, tuple(dict.fromkeys(search)), seed
+        )
+
+    @property
+    def rarity(self) -> dict[str, float]:
+        """How many times rarer than the most frequent label each label is, the most frequent one last."""
+        counts = np.maximum(np.bincount(self.true[self.true != NO_LABEL], minlength=len(self.labels)), 1)
+        order = np.argsort(counts, kind="stable")
+        names = list(self.labels)
+        return {names[i]: float(counts.max() / counts[i]) for i in order}
+
+    def fingerprint(self) -> str:
+        """Hash what trials must share to be compared."""
+        shared = [list(self.labels), self.metric, self.important, self.settings, self.search, self.seed]
+        digest = hashlib.sha256(json.dumps(shared, default=str, sort_keys=True).encode())
+        for _, held in self.folds:
+            rows = self.table.iloc[held][["doc_id", "value", "label"]].fillna("").astype(str)
+            digest.update(pd.util.hash_pandas_object(rows, index=False).to_numpy().tobytes())
+        return digest.hexdigest()
+
+
+def _check_search(search: Sequence[str]) -> None:
+    if isinstance(search, str) or not search:
+        raise ValueError(f"search must list some of {', '.join(SEARCHES)}, but is {search!r}.")
+    for name in search:
+        if name not in SEARCHES:
+            allowed = ", ".join(SEARCHES)
+            raise ValueError(f"search holds {name!r}, but allowed are {allowed}.{suggestion(str(name), SEARCHES)}")
+    if "alpha" in search and "weights" in search:
+        raise ValueError('search holds "alpha" and "weights": give one of them, both set the class weights.')
+
+
+def _check_settings(settings: Mapping[str, Any], search: Sequence[str]) -> None:
+    known = RNNSkolModel().get_params()
+    for name in settings:
+        if name not in known:
+            raise ValueError(f"Unknown setting {name!r}.{suggestion(name, known)}")
+        if name in drawn_parameters(search):
+            raise ValueError(f"The search itself chooses {name!r}: leave it out of the settings.")
+        if name in _ARGUMENTS:
+            raise ValueError(f"Give {name!r} as the argument {_ARGUMENTS[name]!r}, not among the settings.")
+
+
+def _check_metric(metric: str, labels: LabelSet, important: Sequence[str]) -> None:
+    for name in important:
+        labels.index(name)
+    allowed = [*METRICS, *(f"f1/{name}" for name in labels)]
+    if metric not in allowed:
+        raise ValueError(f"metric must be one of {', '.join(allowed)}, but is {metric!r}.{suggestion(metric, allowed)}")
+
+
+def _check_holders(true: np.ndarray, units: np.ndarray, labels: LabelSet, what: str) -> None:
+    for i, name in enumerate(labels):
+        holders = len(set(units[true == i]))
+        if holders < 2:
+            raise DataError(
+                f"Label {name!r} is in {holders} of the {what}, but two are needed, to train on and to score: "
+                "annotate more, or leave it out of labels."
+            )
