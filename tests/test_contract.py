@@ -6,6 +6,7 @@ import copy
 import inspect
 import pickle
 import re
+import typing
 
 import numpy as np
 import pytest
@@ -127,11 +128,11 @@ def test_every_parameter_can_be_set_on_the_command_line_or_in_a_file():
 def test_the_help_tells_the_defaults_of_the_model():
     from skol_rnn.commands import train
 
-    source = inspect.getsource(train)
+    annotations = typing.get_type_hints(train.train, include_extras=True)
     for name in MODEL_OPTIONS:
         default = PARAMETERS[name].default
-        line = next(text for text in source.splitlines() if text.strip().startswith(f"{name}: Annotated"))
+        (option,) = annotations[name].__metadata__
         if isinstance(default, str):
-            assert f"{default} (the default)" in line or f"(default: {default})" in line, name
+            assert f"{default} (the default)" in option.help or f"(default: {default})" in option.help, name
         elif default is not None:
-            assert f"(default: {default})" in line, name
+            assert f"(default: {default})" in option.help, name

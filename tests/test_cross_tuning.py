@@ -53,6 +53,17 @@ def test_where_plain_argmax_is_better_than_the_posterior_it_is_taken():
     np.testing.assert_array_equal(offsets, tilt)
 
 
+def test_argmax_that_is_better_in_one_document_by_chance_is_not_taken():
+    true, p, documents = lines(5, documents=4, length=400)
+    tilt = np.array([0.0, -3.0, 0.0])
+    odd = documents == "doc0"  # where the tilt is what the posterior lacks
+    p[odd] *= np.exp([-6.0, 6.0, 0.0])
+    p /= p.sum(1, keepdims=True)
+    of_argmax, of_posterior = (metric_value(true, decide(p, o), LABELS, "accuracy") for o in (tilt, None))
+    assert of_argmax > of_posterior
+    assert not cross_tuned_offsets(p, true, LABELS, documents, "accuracy", tilt=tilt).any()
+
+
 def test_they_are_the_mean_of_the_folds_offsets():
     true, p, documents = lines(3, bias=(2.0, 0.0, 0.0))
     folds = deal_folds(documents, true, 5)

@@ -25,11 +25,11 @@ def cross_tuned_offsets(
 ) -> np.ndarray:
     """Find offsets that also serve documents they were not tuned on.
 
-    The documents are dealt into folds.  Offsets are tuned on all folds but one and judged on that one, beside the
-    better of two plain decisions: no offsets, and those with which the network's own argmax decides.  The mean of
-    the folds' offsets is taken if their gain is above its own standard error (Breiman et al. 1984 choose so among
-    pruned trees), else the plain decision is: documents differ, and an offset that serves some of them by
-    chance costs more on the next than it promised.
+    The documents are dealt into folds.  Two rivals of the plain posterior are judged on each fold: the offsets tuned on
+    the other folds, and those with which the network's own argmax decides.  A rival is
+    believed if its mean gain is above the gain's standard error (Breiman et al. 1984 choose so among pruned trees),
+    the one that is further above it first; else the posterior decides: documents differ, and an offset that serves
+    some of them by chance costs more on the next than it promised.
 
     Parameters
     ----------
@@ -75,17 +75,21 @@ def cross_tuned_offsets(
     def value(rows: np.ndarray, offsets: np.ndarray) -> float:
         return metric_value(true[rows], decide(probabilities[rows], offsets), labels, metric, chosen)
 
-    plain = [zeros] if tilt is None else [zeros, tilt]
-    every = np.ones(len(true), dtype=bool)
-    best = plain[int(np.argmax([value(every, offsets) for offsets in plain]))]  # the posterior where they are equal
     folds = deal_folds(documents, true, FOLDS)
-    tuned, gains = [], []
+    tuned, gains = [], []  # gains: (folds, rivals)
     for fold in np.unique(folds):
         held = folds == fold
         tuned.append(tune_offsets(probabilities[~held], true[~held], labels, metric, chosen))
-        gains.append(value(held, tuned[-1]) - value(held, best))
-    error = np.std(gains, ddof=1) / np.sqrt(len(gains)) if len(gains) > 1 else np.inf
-    return np.mean(tuned, axis=0) if np.mean(gains) > error else best
+        rivals = [tuned[-1]] if tilt is None else [tuned[-1], tilt]
+        gains.append([value(held, offsets) - value(held, zeros) for offsets in rivals])
+    if len(gains) < 2:
+        return zeros
+    # (rivals,): what is left of the mean gain after one standard error.
+    sure = np.mean(gains, axis=0) - np.std(gains, axis=0, ddof=1) / np.sqrt(len(gains))
+    best = int(np.argmax(sure))
+    if sure[best] <= 0:
+        return zeros
+    return np.mean(tuned, axis=0) if best == 0 or tilt is None else tilt
 
 
 def deal_folds(documents: Sequence[str] | np.ndarray, true: np.ndarray, folds: int) -> np.ndarray:
