@@ -145,11 +145,11 @@ class RNNSkolModel(BaseEstimator):
     labels_ : list of str
         Labels in the order of the probabilities.
     class_weights_ : ClassWeights
-        Weights as the strategy, the dict or the file gave them, with the counts.
+        Weights as the strategy, the dict or the file gave them, with the counts of all lines given to ``fit``.
     weights_ : ndarray, shape (labels,)
         Class weights as used, of mean 1 over the lines trained on.
     counts_ : ndarray, shape (labels,)
-        Training lines of each label, before sampling.
+        Lines of each label that the network trained on: without held-out documents, before sampling.
     decoder_ : Decoder
         Correction, temperature, offsets and transitions.
     diagnosis_ : list of Finding
@@ -316,9 +316,10 @@ class RNNSkolModel(BaseEstimator):
         check_against_labels(self.get_params(), chosen)
         self.labels_, self.other_ = list(chosen), other
         table["label"] = fold_labels(table["label"], chosen, other, "the training data")
-        training, held_out = self._split(table, validation)
         log = TrainingLog(self.verbosity)
-        self._fit_table(training, held_out, log, Path(checkpoint) if checkpoint else None, strict, watch)
+        self._freeze_weights(table, strict, log)
+        training, held_out = self._split(table, validation)
+        self._fit_table(training, held_out, log, Path(checkpoint) if checkpoint else None, watch)
         return self
 
     def _fit_table(
@@ -327,16 +328,11 @@ class RNNSkolModel(BaseEstimator):
         held_out: pd.DataFrame,
         log: TrainingLog,
         checkpoint: Path | None,
-        strict: bool,
         watch: Watch | None,
     ) -> None:
         labels, objective = LabelSet(tuple(self.labels_)), Objective.of(self.get_params())
         true = labels.encode(table["label"])
-        if (true == NO_LABEL).all():
-            raise DataError("No training line has a label: give more annotated documents, or validation_fraction=0.")
-        self.counts_ = count(true, len(labels))
-        self.class_weights_ = freeze_weights(objective.class_weights, labels, self.counts_, self.get_params())
-        self._check_drift(labels, strict, log)
+        self.counts_ = _counts(true, labels)
         family = make_features(
             self.features, input_size=self.input_size, features_col=self.features_col, seed=self.random_state
         )
@@ -382,8 +378,13 @@ class RNNSkolModel(BaseEstimator):
             if finding.name not in _SAID_BEFORE:
                 log.warn(str(finding))
 
-    def _check_drift(self, labels: LabelSet, strict: bool, log: TrainingLog) -> None:
-        drift = self.class_weights_.drift(self.counts_, labels)
+    def _freeze_weights(self, table: pd.DataFrame, strict: bool, log: TrainingLog) -> None:
+        """Find the weights from the counts of all lines that were given, as ``skol-rnn weights`` counts them."""
+        labels = LabelSet(tuple(self.labels_))
+        counts = _counts(labels.encode(table["label"]), labels)
+        given = Objective.of(self.get_params()).class_weights
+        self.class_weights_ = freeze_weights(given, labels, counts, self.get_params())
+        drift = self.class_weights_.drift(counts, labels)
         if drift and strict:
             raise DataError(
                 f"The frozen class weights do not fit these data: {'; '.join(drift)}. "
@@ -908,3 +909,9 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return dict(value)
     return value.tolist() if hasattr(value, "tolist") else str(value)
+
+
+def _counts(true: np.ndarray, labels: LabelSet) -> np.ndarray:
+    if (true == NO_LABEL).all():
+        raise DataError("No training line has a label: give more annotated documents, or validation_fraction=0.")
+    return count(true, len(labels))

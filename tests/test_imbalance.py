@@ -169,6 +169,16 @@ def test_drift_is_told_and_refused_under_strict(tmp_path, capsys):
     assert "'Nomenclature' had 10" in capsys.readouterr().out
 
 
+def test_weights_frozen_from_the_documents_fit_those_documents_though_some_are_held_out():
+    table = toy_table(6)
+    counts = table["label"].value_counts()
+    frozen = ClassWeights.from_counts("smoothed", tuple(LABELS), [counts[name] for name in LABELS])
+    trained = model(class_weights=frozen, epochs=1, validation_fraction=0.3).fit(table, labels=LABELS, strict=True)
+    assert trained.validation_documents_ and trained.counts_.sum() < len(table)
+    by_name = model(class_weights="smoothed", epochs=1, validation_fraction=0.3).fit(table, labels=LABELS)
+    assert by_name.class_weights_ == frozen
+
+
 def test_frozen_weights_of_other_labels_are_refused():
     frozen = ClassWeights.from_counts("smoothed", ("Nomenclature", "Misc"), (10, 110))
     with pytest.raises(DataError, match="Description"):
