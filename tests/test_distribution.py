@@ -34,6 +34,7 @@ from skol_rnn.distribution import (
     weight_tables,
 )
 from skol_rnn.errors import DataError
+from skol_rnn.formats import read_documents
 from skol_rnn.labels import LabelSet
 
 COUNTS = json.loads((Path(__file__).parent / "data" / "label_counts_29.json").read_text(encoding="utf-8"))[
@@ -55,6 +56,11 @@ def rendered(*shown: object, width: int = 100) -> str:
 def test_counts_skip_lines_without_a_label(missing: object, dtype: str) -> None:
     column = pd.Series(["Description", missing, "Nomenclature", "Description"], index=[7, 7, 1, 0], dtype=dtype)
     assert label_counts(column, LABELS).tolist() == [2, 0, 1]
+
+
+def test_documents_are_counted_as_their_table_is() -> None:
+    corpus = read_documents(Path(__file__).parents[1] / "data" / "sample" / "test")
+    pd.testing.assert_frame_equal(label_distribution(corpus), label_distribution(corpus.table))
 
 
 def test_counts_refuse_an_unknown_label() -> None:

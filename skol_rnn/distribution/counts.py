@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from skol_rnn.documents import Corpus
 from skol_rnn.errors import DataError
 from skol_rnn.labels import LabelSet
 
@@ -69,14 +70,14 @@ def label_counts(column: Iterable[str | None], labels: LabelSet) -> np.ndarray:
 
 
 def label_distribution(
-    data: pd.DataFrame | Mapping[str, int] | Iterable[str | None], doc_ids: Iterable[str] | None = None
+    data: Corpus | pd.DataFrame | Mapping[str, int] | Iterable[str | None], doc_ids: Iterable[str] | None = None
 ) -> pd.DataFrame:
     """Tabulate how often each label occurs.
 
     Parameters
     ----------
-    data : DataFrame, mapping of str to int, or iterable of str or None
-        The shared table, of which columns ``label`` and ``doc_id`` are used; counts by label; or labels of n lines.
+    data : Corpus, DataFrame, mapping of str to int, or iterable of str or None
+        Documents as :func:`skol_rnn.read_documents` reads them, or their table, of which columns ``label`` and ``doc_id`` are used; counts by label; or labels of n lines.
         Lines without a label are left out.
     doc_ids : iterable of str, optional
         Document of each line, beside labels of lines; without it, as with counts, documents are unknown.
@@ -106,6 +107,8 @@ def label_distribution(
     0     b      3   0.75    1.0        NaN
     1     a      1   0.25    3.0        NaN
     """
+    if isinstance(data, Corpus):
+        data = data.table
     if isinstance(data, (pd.DataFrame, Mapping)) and doc_ids is not None:
         raise ValueError("doc_ids goes with labels of lines only; a table has its own column 'doc_id'.")
     if isinstance(data, Mapping):
