@@ -145,7 +145,7 @@ class RNNSkolModel(BaseEstimator):
     labels_ : list of str
         Labels in the order of the probabilities.
     class_weights_ : ClassWeights
-        Weights as the strategy, the dict or the file gave them, with the counts of all lines given to ``fit``.
+        Weights as the strategy, the dict or the file gave them, with their counts.
     weights_ : ndarray, shape (labels,)
         Class weights as used, of mean 1 over the lines trained on.
     counts_ : ndarray, shape (labels,)
@@ -317,8 +317,8 @@ class RNNSkolModel(BaseEstimator):
         self.labels_, self.other_ = list(chosen), other
         table["label"] = fold_labels(table["label"], chosen, other, "the training data")
         log = TrainingLog(self.verbosity)
-        self._freeze_weights(table, strict, log)
         training, held_out = self._split(table, validation)
+        self._freeze_weights(training, table, strict, log)
         self._fit_table(training, held_out, log, Path(checkpoint) if checkpoint else None, watch)
         return self
 
@@ -332,7 +332,6 @@ class RNNSkolModel(BaseEstimator):
     ) -> None:
         labels, objective = LabelSet(tuple(self.labels_)), Objective.of(self.get_params())
         true = labels.encode(table["label"])
-        self.counts_ = _counts(true, labels)
         family = make_features(
             self.features, input_size=self.input_size, features_col=self.features_col, seed=self.random_state
         )
@@ -378,13 +377,15 @@ class RNNSkolModel(BaseEstimator):
             if finding.name not in _SAID_BEFORE:
                 log.warn(str(finding))
 
-    def _freeze_weights(self, table: pd.DataFrame, strict: bool, log: TrainingLog) -> None:
-        """Find the weights from the counts of all lines that were given, as ``skol-rnn weights`` counts them."""
+    def _freeze_weights(self, training: pd.DataFrame, given: pd.DataFrame, strict: bool, log: TrainingLog) -> None:
+        """Find the weights from the training lines; frozen ones may be of these, or of all that were given to fit."""
         labels = LabelSet(tuple(self.labels_))
-        counts = _counts(labels.encode(table["label"]), labels)
-        given = Objective.of(self.get_params()).class_weights
-        self.class_weights_ = freeze_weights(given, labels, counts, self.get_params())
-        drift = self.class_weights_.drift(counts, labels)
+        self.counts_ = _counts(training, labels)
+        weights = Objective.of(self.get_params()).class_weights
+        self.class_weights_ = freeze_weights(weights, labels, self.counts_, self.get_params())
+        drift = self.class_weights_.drift(self.counts_, labels) and self.class_weights_.drift(
+            _counts(given, labels), labels
+        )
         if drift and strict:
             raise DataError(
                 f"The frozen class weights do not fit these data: {'; '.join(drift)}. "
@@ -911,7 +912,8 @@ def _plain(value: Any) -> Any:
     return value.tolist() if hasattr(value, "tolist") else str(value)
 
 
-def _counts(true: np.ndarray, labels: LabelSet) -> np.ndarray:
+def _counts(table: pd.DataFrame, labels: LabelSet) -> np.ndarray:
+    true = labels.encode(table["label"])
     if (true == NO_LABEL).all():
         raise DataError("No training line has a label: give more annotated documents, or validation_fraction=0.")
     return count(true, len(labels))
