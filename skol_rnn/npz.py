@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -70,6 +71,9 @@ def zip_bytes(files: Mapping[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
+_DAMAGE = (OSError, ValueError, TypeError, EOFError, KeyError, NotImplementedError, zipfile.BadZipFile, zlib.error)
+
+
 def read_npz(source: Path | bytes) -> dict[str, np.ndarray]:
     """Read the arrays of an ``.npz`` file.
 
@@ -90,7 +94,10 @@ def read_npz(source: Path | bytes) -> dict[str, np.ndarray]:
     """
     name = "the archive of arrays" if isinstance(source, bytes) else str(source)
     try:
-        with np.load(io.BytesIO(source) if isinstance(source, bytes) else source, allow_pickle=False) as archive:
+        file = io.BytesIO(source) if isinstance(source, bytes) else source
+        if not zipfile.is_zipfile(file):  # a single array, which np.load would read too
+            raise ValueError("no zip")
+        with np.load(file, allow_pickle=False) as archive:
             return {key: archive[key] for key in archive.files}
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+    except _DAMAGE as error:
         raise DataError(f"{name} is damaged or no archive of arrays ({error}).") from error

@@ -7,7 +7,6 @@ import io
 import json
 import pickle
 import zipfile
-import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -184,10 +183,7 @@ def _write_npz(values: Mapping[str, Any], arrays: Arrays) -> bytes:
 
 
 def _read_npz(path: Path, data: bytes) -> tuple[Any, Arrays]:
-    try:
-        found = read_npz(path) if zipfile.is_zipfile(io.BytesIO(data)) else {}
-    except zlib.error as error:
-        raise DataError(f"{path} is damaged ({error}).") from error
+    found = read_npz(path) if zipfile.is_zipfile(io.BytesIO(data)) else {}
     text = found.pop("json", None)
     # A member that is no array is given as bytes.
     if (
