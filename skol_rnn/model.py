@@ -1,8 +1,7 @@
-"""The estimator: the one file that joins the stages from documents to labels."""
+"""The estimator: documents in, labels and scores out."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -11,35 +10,26 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import BaseEstimator
 
 import skol_rnn
 from skol_rnn.annotations import choose_labels, fold_labels, is_label_list, is_line_lists, labelled_table
-from skol_rnn.batches import WindowBatches
 from skol_rnn.bundle import Bundle, load_bundle, save_bundle
-from skol_rnn.class_weights import ClassWeights, describe_weights, normalise_weights
-from skol_rnn.decoding import DECISIONS, Decoder, Scaling, learn_transitions
+from skol_rnn.class_weights import ClassWeights
+from skol_rnn.decoding import DECISIONS, Decoder
 from skol_rnn.diagnosis import Finding, diagnose
-from skol_rnn.documents import as_table, document_folds, split_documents
+from skol_rnn.documents import as_table, split_documents
 from skol_rnn.errors import DataError, NotTrainedError
-from skol_rnn.features import make_features
-from skol_rnn.findings import weight_findings
-from skol_rnn.held_out import HeldOut, score_lines, tuned_decoder
-from skol_rnn.labeller import Labeller, Sweep, lengths_of
-from skol_rnn.labels import NO_LABEL, LabelSet
-from skol_rnn.network import NetworkSpec, build_network
-from skol_rnn.objective import Objective, WeightsSpec, freeze_weights, is_frozen_file, rare_labels, refuse_both
-from skol_rnn.parameters import check_against_labels, check_parameters, hop
+from skol_rnn.fitting import Fitting, TrainingTables, sweep_of
+from skol_rnn.held_out import score_lines
+from skol_rnn.labeller import Labeller, lengths_of
+from skol_rnn.labels import LabelSet
+from skol_rnn.objective import WeightsSpec, is_frozen_file, refuse_both
+from skol_rnn.parameters import check_against_labels, check_parameters
 from skol_rnn.progress import TrainingLog
-from skol_rnn.sampling import Sampling, copies_with_originals, sampling_shift
+from skol_rnn.sampling import copies_with_originals
 from skol_rnn.scores import Evaluation
-from skol_rnn.training import TrainingPlan, Watch, train
-from skol_rnn.training_lines import TrainingLines, count, draw_rates, sample_lines
-from skol_rnn.windows import cut_windows
-
-_BAG_SIZE = 64
-_SAID_BEFORE = {"weights-too-steep", "too-few-updates"}
-"""Findings that the log tells before training, when there is time to stop."""
+from skol_rnn.training import Watch
 
 
 class RNNSkolModel(BaseEstimator):
@@ -316,158 +306,14 @@ class RNNSkolModel(BaseEstimator):
         check_against_labels(self.get_params(), chosen)
         self.labels_, self.other_ = list(chosen), other
         table["label"] = fold_labels(table["label"], chosen, other, "the training data")
-        log = TrainingLog(self.verbosity)
-        training, held_out = self._split(table, validation)
-        self._freeze_weights(training, table, strict, log)
-        self._fit_table(training, held_out, log, Path(checkpoint) if checkpoint else None, watch)
+        fitting = Fitting(self.get_params(), chosen)
+        tables = self._split(table, validation)
+        self.validation_documents_ = list(dict.fromkeys(tables.held_out["doc_id"]))
+        fitted = fitting.run(tables, Path(checkpoint) if checkpoint else None, strict, watch)
+        self.class_weights_, self.weights_, self.counts_ = fitted.class_weights, fitted.weights, fitted.counts
+        self.decoder_, self.history_, self.diagnosis_ = fitted.decoder, fitted.history, fitted.diagnosis
+        self._labeller = fitted.labeller
         return self
-
-    def _fit_table(
-        self,
-        table: pd.DataFrame,
-        held_out: pd.DataFrame,
-        log: TrainingLog,
-        checkpoint: Path | None,
-        watch: Watch | None,
-    ) -> None:
-        labels, objective = LabelSet(tuple(self.labels_)), Objective.of(self.get_params())
-        true = labels.encode(table["label"])
-        family = make_features(
-            self.features, input_size=self.input_size, features_col=self.features_col, seed=self.random_state
-        )
-        lines = sample_lines(
-            TrainingLines(family.fit_transform(table), true, lengths_of(table)), table, Sampling.parse(self.sampling)
-        )
-        counts = count(lines.true, len(labels))
-        self.weights_ = self._scaled_weights(objective, labels, counts, log)
-        decoder = Decoder(
-            objective.correction(self.weights_, self.counts_, sampling_shift(self.counts_, counts)),
-            np.zeros(len(labels)),
-            learn_transitions(true, lengths_of(table), len(labels)),
-            Scaling(1.0, np.zeros(len(labels))),
-        )
-        spec = self._network_spec(len(labels), getattr(family, "vocabulary_size", 0), *lines.features)
-        network = build_network(spec, objective.starting_bias(self.weights_, self.counts_, counts))
-        labeller = Labeller(labels, family, spec, network)
-        batches = self._batches(lines, labels)
-        log.say(
-            f"[BiLSTM] {len(lines.true):,} lines of {len(lines.lengths)} documents in {len(batches.windows):,} windows "
-            f"of {self.window_size}, {len(batches)} batches an epoch, {network.count_params():,} parameters"
-        )
-        judge = self._judge(held_out, labeller, decoder) if len(held_out) else None
-        self.validation_documents_ = list(dict.fromkeys(held_out["doc_id"]))
-        during = "corrected" if self.decision == "tuned" else self.decision  # offsets are found when all is learnt
-        self.history_ = train(
-            network,
-            objective.build(self.weights_, self.counts_, labels, self.important or rare_labels(self.counts_, labels)),
-            batches,
-            TrainingPlan(self.epochs, self.learning_rate, self.monitor, self.patience),
-            log,
-            score=(lambda: judge.evaluate(during)) if judge else None,
-            checkpoint=checkpoint,
-            fingerprint=self._fingerprint(lines, held_out) if checkpoint else "",
-            watch=watch,
-        )
-        self.decoder_ = self._tuned(decoder, judge, table, log)
-        if judge:
-            judge.decoder = self.decoder_
-        self._labeller = labeller
-        self.diagnosis_ = self._diagnose(batches, judge)
-        for finding in self.diagnosis_:
-            if finding.name not in _SAID_BEFORE:
-                log.warn(str(finding))
-
-    def _freeze_weights(self, training: pd.DataFrame, given: pd.DataFrame, strict: bool, log: TrainingLog) -> None:
-        """Find the weights from the training lines; frozen ones may be of these, or of all that were given to fit."""
-        labels = LabelSet(tuple(self.labels_))
-        self.counts_ = _counts(training, labels)
-        weights = Objective.of(self.get_params()).class_weights
-        self.class_weights_ = freeze_weights(weights, labels, self.counts_, self.get_params())
-        drift = self.class_weights_.drift(self.counts_, labels) and self.class_weights_.drift(
-            _counts(given, labels), labels
-        )
-        if drift and strict:
-            raise DataError(
-                f"The frozen class weights do not fit these data: {'; '.join(drift)}. "
-                "Freeze them anew, or train without strict."
-            )
-        for sentence in drift:
-            log.warn(sentence)
-
-    def _batches(self, lines: TrainingLines, labels: LabelSet) -> WindowBatches:
-        windows = cut_windows(lines.lengths, self.window_size, hop(self.window_size, self.stride))
-        rates, corrections = draw_rates(windows, lines.true, labels, Sampling.parse(self.sampling))
-        return WindowBatches(
-            lines.features,
-            lines.true,
-            len(labels),
-            windows,
-            self.batch_size,
-            self.random_state,
-            self.num_workers,
-            rates,
-            corrections,
-        )
-
-    def _judge(self, held_out: pd.DataFrame, labeller: Labeller, decoder: Decoder) -> HeldOut:
-        return HeldOut(held_out, labeller, self._sweep(), decoder, self.monitor, self.important)
-
-    def _tuned(self, decoder: Decoder, judge: HeldOut | None, table: pd.DataFrame, log: TrainingLog) -> Decoder:
-        """Find scaling and offsets on documents that the network has not trained on."""
-        if judge and self.calibration != "none":
-            scaling = judge.calibrate(self.calibration)
-            told = f"bias {_named(scaling.bias, judge.labeller.labels)}" if scaling.bias.any() else "no bias"
-            log.say(f"Calibrated on the held-out documents: temperature {scaling.temperature:.3f}, {told}")
-            decoder = judge.decoder
-        if self.tuning_folds:
-            posterior = decoder.scaling.apply(self._out_of_fold(table))
-            labels = LabelSet(tuple(self.labels_))
-            return tuned_decoder(decoder, posterior, table, labels, self.monitor, self.important)
-        if judge:
-            log.say(judge.tune())
-            return judge.decoder
-        return decoder
-
-    def _out_of_fold(self, table: pd.DataFrame) -> np.ndarray:
-        """Posteriors of the training documents, each from a network that was trained on the others."""
-        posterior = np.zeros((len(table), len(self.labels_)))
-        epochs = max(len(self.history_["loss"]) - 1 - self._epochs_after_best(), 0) + 1
-        groups = copies_with_originals(table)
-        for kept, held in document_folds(table, self.tuning_folds, self.random_state, groups):
-            part = clone(self).set_params(
-                tuning_folds=0,
-                calibration="none",
-                validation_fraction=0,
-                epochs=epochs,
-                verbosity=0,
-                label_col="label",
-                line_no_col="line_number",
-            )
-            part.fit(table.iloc[kept].drop(columns="order"), labels=self.labels_, other=self.other_)
-            posterior[held] = part.predict_proba(table.iloc[held].drop(columns="order"))
-        return posterior
-
-    def _epochs_after_best(self) -> int:
-        scores = self.history_.get(f"val_{self.monitor}")
-        return len(scores) - 1 - int(np.argmax(scores)) if scores else 0
-
-    def _diagnose(self, batches: WindowBatches, judge: HeldOut | None) -> list[Finding]:
-        given = self.class_weights
-        return diagnose(
-            labels=LabelSet(tuple(self.labels_)),
-            evaluation=judge.evaluate(self.decision) if judge else None,
-            weights=np.array(self.class_weights_.weights),
-            counts=self.counts_,
-            given=given if isinstance(given, Mapping) else None,
-            history=self.history_,
-            padding_share=float(1.0 - batches.windows.mask.mean()) if len(batches.windows) else None,
-            updates=len(batches) * len(self.history_["loss"]),
-            decision=self.decision,
-        )
-
-    def _sweep(self) -> Sweep:
-        stride = hop(self.window_size, self.prediction_stride)
-        return Sweep(self.window_size, stride, self.merge, self.prediction_batch_size)
 
     def _labelled(self, data: Any, y: Any, what: str) -> pd.DataFrame:
         """Return the table of annotated documents, with the model's labels."""
@@ -475,57 +321,14 @@ class RNNSkolModel(BaseEstimator):
         table["label"] = fold_labels(table["label"], LabelSet(tuple(self.labels_)), self.other_, what)
         return table
 
-    def _split(self, table: pd.DataFrame, validation: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
+    def _split(self, table: pd.DataFrame, validation: Any) -> TrainingTables:
         if validation is not None:
-            return table, self._labelled(validation, None, "the validation data")
+            return TrainingTables(table, self._labelled(validation, None, "the validation data"), table)
         if not self.validation_fraction or table["doc_id"].nunique() < 2:
-            return table, table.iloc[:0]
+            return TrainingTables(table, table.iloc[:0], table)
         _, chosen = split_documents(table, self.validation_fraction, self.random_state, copies_with_originals(table))
         out = table["doc_id"].isin(chosen)
-        return table[~out].reset_index(drop=True), table[out].reset_index(drop=True)
-
-    def _scaled_weights(
-        self, objective: Objective, labels: LabelSet, counts: np.ndarray, log: TrainingLog
-    ) -> np.ndarray:
-        given = self.class_weights_.vector(labels)
-        if objective.class_weights is not None:
-            for line in describe_weights(given, labels):
-                log.say(line)
-        if objective.loss != "cross_entropy":
-            log.say(f"[BiLSTM] Using loss: {objective.describe()}")
-        for sentence in weight_findings(given, counts, labels):
-            log.warn(sentence)
-        # Of mean 1 over the training lines: multiplying all weights by ten changes nothing.
-        scaled = normalise_weights(given, counts)
-        if objective.class_weights is not None:
-            log.say("Rescaled to a mean of 1 over the training lines: " + _named(scaled, labels))
-        return scaled
-
-    def _network_spec(self, n_labels: int, vocabulary: int, ids: np.ndarray, numbers: np.ndarray) -> NetworkSpec:
-        return NetworkSpec(
-            n_labels=n_labels,
-            numbers_size=numbers.shape[1],
-            vocabulary_size=vocabulary,
-            slots=ids.shape[1],
-            input_size=self.input_size or _BAG_SIZE,
-            line_size=self.line_size,
-            hidden_size=self.hidden_size,
-            num_layers=self.num_layers,
-            dropout=self.dropout,
-            feature_dropout=self.feature_dropout,
-            seed=self.random_state,
-        )
-
-    def _fingerprint(self, lines: TrainingLines, held_out: pd.DataFrame) -> str:
-        """Hash what a resumed run must share with the run that it resumes."""
-        settings = {k: v for k, v in self.get_params().items() if k not in {"verbosity", "num_workers"}}
-        settings["class_weights"] = self.class_weights_.to_dict()
-        digest = hashlib.sha256(json.dumps([settings, self.labels_, self.weights_.tolist()], default=str).encode())
-        for array in (*lines.features, lines.true):
-            digest.update(np.ascontiguousarray(array).tobytes())
-        rows = held_out[["doc_id", "value", "label"]].fillna("").astype(str)
-        digest.update(pd.util.hash_pandas_object(rows, index=False).to_numpy().tobytes())
-        return digest.hexdigest()
+        return TrainingTables(table[~out].reset_index(drop=True), table[out].reset_index(drop=True), table)
 
     # -- prediction ---------------------------------------------------------------------------------
 
@@ -588,7 +391,7 @@ class RNNSkolModel(BaseEstimator):
         return table, lambda results: results[back]
 
     def _raw(self, table: pd.DataFrame) -> np.ndarray:
-        return self._labeller.probabilities(table, self._sweep())
+        return self._labeller.probabilities(table, sweep_of(self.get_params()))
 
     def _decided(self, table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
         """Return posteriors, and the labels' indices by the model's decision."""
@@ -901,19 +704,8 @@ def load_model(path: str | Path) -> RNNSkolModel:
     return RNNSkolModel().load(path)
 
 
-def _named(values: np.ndarray, labels: LabelSet) -> str:
-    return ", ".join(f"{name} {value:.4g}" for name, value in sorted(zip(labels, values.tolist(), strict=True)))
-
-
 def _plain(value: Any) -> Any:
     """Turn what JSON does not know, NumPy's numbers and mappings, into what it does."""
     if isinstance(value, Mapping):
         return dict(value)
     return value.tolist() if hasattr(value, "tolist") else str(value)
-
-
-def _counts(table: pd.DataFrame, labels: LabelSet) -> np.ndarray:
-    true = labels.encode(table["label"])
-    if (true == NO_LABEL).all():
-        raise DataError("No training line has a label: give more annotated documents, or validation_fraction=0.")
-    return count(true, len(labels))

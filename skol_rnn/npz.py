@@ -97,6 +97,8 @@ def read_npz(source: Path | bytes) -> dict[str, np.ndarray]:
         file = io.BytesIO(source) if isinstance(source, bytes) else source
         if not zipfile.is_zipfile(file):  # a single array, which np.load would read too
             raise ValueError("no zip")
+        if isinstance(file, io.BytesIO):
+            file.seek(0)  # looking for the zip's end has moved it
         with np.load(file, allow_pickle=False) as archive:
             return {key: archive[key] for key in archive.files}
     except _DAMAGE as error:

@@ -23,6 +23,7 @@ LEVELS = [
     {"network", "batches", "training_lines", "parameters"},
     {"labeller", "training"},
     {"held_out"},
+    {"fitting"},
     {"model"},
     {"tuning"},
     {"commands"},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -28,6 +29,11 @@ def test_what_is_written_is_read() -> None:
     for name, array in ARRAYS.items():
         np.testing.assert_array_equal(read[name], array)
         assert read[name].dtype == array.dtype
+
+
+def test_no_arrays_are_an_archive_too(tmp_path: Path) -> None:
+    (tmp_path / "none.npz").write_bytes(npz_bytes({}))
+    assert read_npz(npz_bytes({})) == read_npz(tmp_path / "none.npz") == {}
 
 
 def test_equal_arrays_are_equal_bytes() -> None:

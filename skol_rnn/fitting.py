@@ -1,0 +1,360 @@
+"""One training, from annotated tables to a labeller: where the stages are joined."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from skol_rnn.batches import WindowBatches
+from skol_rnn.class_weights import ClassWeights, describe_weights, normalise_weights
+from skol_rnn.decoding import Decoder, Scaling, learn_transitions
+from skol_rnn.diagnosis import Finding, diagnose
+from skol_rnn.documents import document_folds
+from skol_rnn.errors import DataError
+from skol_rnn.features import make_features
+from skol_rnn.findings import weight_findings
+from skol_rnn.held_out import HeldOut, tuned_decoder
+from skol_rnn.labeller import Labeller, Sweep, lengths_of
+from skol_rnn.labels import NO_LABEL, LabelSet
+from skol_rnn.network import NetworkSpec, build_network
+from skol_rnn.objective import Objective, freeze_weights, rare_labels
+from skol_rnn.parameters import hop
+from skol_rnn.progress import TrainingLog
+from skol_rnn.sampling import Sampling, copies_with_originals, sampling_shift
+from skol_rnn.training import TrainingPlan, Watch, train
+from skol_rnn.training_lines import TrainingLines, count, draw_rates, sample_lines
+from skol_rnn.windows import cut_windows
+
+_BAG_SIZE = 64
+_SAID_BEFORE = {"weights-too-steep", "too-few-updates"}
+"""Findings that the log tells before training, when there is time to stop."""
+
+
+class TrainingTables(NamedTuple):
+    """Annotated lines, with the labels to learn.
+
+    Attributes
+    ----------
+    training : DataFrame
+        Lines to train on.
+    held_out : DataFrame
+        Lines that choose the epoch and the offsets; may be empty.
+    given : DataFrame
+        All lines that were given as training data, those held out of them included.
+    """
+
+    training: pd.DataFrame
+    held_out: pd.DataFrame
+    given: pd.DataFrame
+
+
+@dataclass
+class Fitted:
+    """What a training results in.
+
+    Attributes
+    ----------
+    labeller : Labeller
+        Features, windows and network.
+    decoder : Decoder
+        From the network's probabilities to labels.
+    class_weights : ClassWeights
+        Weights as the strategy, the dict or the file gave them, with their counts.
+    weights : ndarray, shape (labels,)
+        The same with a mean of 1 over the training lines.
+    counts : ndarray, shape (labels,)
+        Lines of each label that were trained on, before sampling.
+    history : dict of str to list of float
+        Loss and scores, epoch by epoch.
+    diagnosis : list of Finding
+        What may have gone wrong.
+    """
+
+    labeller: Labeller
+    decoder: Decoder
+    class_weights: ClassWeights
+    weights: np.ndarray
+    counts: np.ndarray
+    history: dict[str, list[float]]
+    diagnosis: list[Finding]
+
+
+def sweep_of(parameters: Mapping[str, Any]) -> Sweep:
+    """Choose how windows go over documents in prediction.
+
+    Parameters
+    ----------
+    parameters : mapping
+        Of ``RNNSkolModel``.
+
+    Returns
+    -------
+    Sweep
+        Window, hop, merging and batch.
+    """
+    window = parameters["window_size"]
+    stride = hop(window, parameters["prediction_stride"])
+    return Sweep(window, stride, parameters["merge"], parameters["prediction_batch_size"])
+
+
+class Fitting:
+    """One training.
+
+    Parameters
+    ----------
+    parameters : mapping
+        Of ``RNNSkolModel``, checked.
+    labels : LabelSet
+        Labels to learn.
+    """
+
+    def __init__(self, parameters: Mapping[str, Any], labels: LabelSet) -> None:
+        self.parameters, self.labels = dict(parameters), labels
+        self.of = SimpleNamespace(**parameters)
+        self.objective = Objective.of(parameters)
+        self.log = TrainingLog(self.of.verbosity)
+
+    def run(
+        self,
+        tables: TrainingTables,
+        checkpoint: Path | None = None,
+        strict: bool = False,
+        watch: Watch | None = None,
+    ) -> Fitted:
+        """Train.
+
+        Parameters
+        ----------
+        tables : TrainingTables
+            Lines to train on, and lines that judge.
+        checkpoint : Path, optional
+            File written after each epoch, from which training goes on.
+        strict : bool, default False
+            Whether frozen class weights of other counts are refused.
+        watch : callable, optional
+            Called after each epoch.
+
+        Returns
+        -------
+        Fitted
+            The result.
+
+        Raises
+        ------
+        DataError
+            If no line has a label, or frozen weights do not fit.
+        """
+        table, held_out, _ = tables
+        counts = _counts(table, self.labels)
+        class_weights = self._frozen(tables, counts, strict)
+        lines = self._lines(table)
+        drawn = count(lines.true, len(self.labels))
+        weights = self._scaled(class_weights, drawn)
+        labeller = self._untrained(lines, self.objective.starting_bias(weights, counts, drawn))
+        decoder = self._untuned(table, weights, counts, drawn)
+        batches = self._batches(lines)
+        self.log.say(
+            f"[BiLSTM] {len(lines.true):,} lines of {len(lines.lengths)} documents in {len(batches.windows):,} windows "
+            f"of {self.of.window_size}, {len(batches)} batches an epoch, {labeller.network.count_params():,} parameters"
+        )
+        judge = self._judge(held_out, labeller, decoder) if len(held_out) else None
+        during = "corrected" if self.of.decision == "tuned" else self.of.decision  # offsets are found in the end
+        history = train(
+            labeller.network,
+            self.objective.build(weights, counts, self.labels, self.of.important or rare_labels(counts, self.labels)),
+            batches,
+            TrainingPlan(self.of.epochs, self.of.learning_rate, self.of.monitor, self.of.patience),
+            self.log,
+            score=(lambda: judge.evaluate(during)) if judge else None,
+            checkpoint=checkpoint,
+            fingerprint=self._fingerprint(lines, held_out, class_weights, weights) if checkpoint else "",
+            watch=watch,
+        )
+        decoder = self._tuned(decoder, judge, table, history)
+        if judge:
+            judge.decoder = decoder
+        diagnosis = self._diagnose(class_weights, counts, batches, history, judge)
+        return Fitted(labeller, decoder, class_weights, weights, counts, history, diagnosis)
+
+    # -- before training ------------------------------------------------------------------------------
+
+    def _frozen(self, tables: TrainingTables, counts: np.ndarray, strict: bool) -> ClassWeights:
+        """Find the weights from the training lines; frozen ones may be of these, or of all that were given."""
+        weights = freeze_weights(self.objective.class_weights, self.labels, counts, self.parameters)
+        drift = weights.drift(counts, self.labels)
+        drift = drift and weights.drift(_counts(tables.given, self.labels), self.labels)
+        if drift and strict:
+            raise DataError(
+                f"The frozen class weights do not fit these data: {'; '.join(drift)}. "
+                "Freeze them anew, or train without strict."
+            )
+        for sentence in drift:
+            self.log.warn(sentence)
+        return weights
+
+    def _scaled(self, class_weights: ClassWeights, counts: np.ndarray) -> np.ndarray:
+        given = class_weights.vector(self.labels)
+        weighted = self.objective.class_weights is not None
+        if weighted:
+            for line in describe_weights(given, self.labels):
+                self.log.say(line)
+        if self.objective.loss != "cross_entropy":
+            self.log.say(f"[BiLSTM] Using loss: {self.objective.describe()}")
+        for sentence in weight_findings(given, counts, self.labels):
+            self.log.warn(sentence)
+        # Of mean 1 over the training lines: multiplying all weights by ten changes nothing.
+        scaled = normalise_weights(given, counts)
+        if weighted:
+            self.log.say("Rescaled to a mean of 1 over the training lines: " + _named(scaled, self.labels))
+        return scaled
+
+    def _lines(self, table: pd.DataFrame) -> TrainingLines:
+        """Compute the features of the training lines, and sample."""
+        self._features = make_features(
+            self.of.features,
+            input_size=self.of.input_size,
+            features_col=self.of.features_col,
+            seed=self.of.random_state,
+        )
+        true = self.labels.encode(table["label"])
+        lines = TrainingLines(self._features.fit_transform(table), true, lengths_of(table))
+        return sample_lines(lines, table, Sampling.parse(self.of.sampling))
+
+    def _untrained(self, lines: TrainingLines, bias: np.ndarray) -> Labeller:
+        ids, numbers = lines.features
+        spec = NetworkSpec(
+            n_labels=len(self.labels),
+            numbers_size=numbers.shape[1],
+            vocabulary_size=getattr(self._features, "vocabulary_size", 0),
+            slots=ids.shape[1],
+            input_size=self.of.input_size or _BAG_SIZE,
+            line_size=self.of.line_size,
+            hidden_size=self.of.hidden_size,
+            num_layers=self.of.num_layers,
+            dropout=self.of.dropout,
+            feature_dropout=self.of.feature_dropout,
+            seed=self.of.random_state,
+        )
+        return Labeller(self.labels, self._features, spec, build_network(spec, bias))
+
+    def _untuned(self, table: pd.DataFrame, weights: np.ndarray, counts: np.ndarray, drawn: np.ndarray) -> Decoder:
+        """Undo weights, loss and sampling; offsets and scaling are found after training."""
+        n_labels = len(self.labels)
+        return Decoder(
+            self.objective.correction(weights, counts, sampling_shift(counts, drawn)),
+            np.zeros(n_labels),
+            learn_transitions(self.labels.encode(table["label"]), lengths_of(table), n_labels),
+            Scaling(1.0, np.zeros(n_labels)),
+        )
+
+    def _batches(self, lines: TrainingLines) -> WindowBatches:
+        windows = cut_windows(lines.lengths, self.of.window_size, hop(self.of.window_size, self.of.stride))
+        rates, corrections = draw_rates(windows, lines.true, self.labels, Sampling.parse(self.of.sampling))
+        return WindowBatches(
+            lines.features,
+            lines.true,
+            len(self.labels),
+            windows,
+            self.of.batch_size,
+            self.of.random_state,
+            self.of.num_workers,
+            rates,
+            corrections,
+        )
+
+    def _judge(self, held_out: pd.DataFrame, labeller: Labeller, decoder: Decoder) -> HeldOut:
+        return HeldOut(held_out, labeller, sweep_of(self.parameters), decoder, self.of.monitor, self.of.important)
+
+    def _fingerprint(
+        self, lines: TrainingLines, held_out: pd.DataFrame, class_weights: ClassWeights, weights: np.ndarray
+    ) -> str:
+        """Hash what a resumed run must share with the run that it resumes."""
+        settings = {k: v for k, v in self.parameters.items() if k not in {"verbosity", "num_workers"}}
+        settings["class_weights"] = class_weights.to_dict()
+        digest = hashlib.sha256(json.dumps([settings, list(self.labels), weights.tolist()], default=str).encode())
+        for array in (*lines.features, lines.true):
+            digest.update(np.ascontiguousarray(array).tobytes())
+        rows = held_out[["doc_id", "value", "label"]].fillna("").astype(str)
+        digest.update(pd.util.hash_pandas_object(rows, index=False).to_numpy().tobytes())
+        return digest.hexdigest()
+
+    # -- after training -------------------------------------------------------------------------------
+
+    def _tuned(
+        self, decoder: Decoder, judge: HeldOut | None, table: pd.DataFrame, history: Mapping[str, list[float]]
+    ) -> Decoder:
+        """Find scaling and offsets on documents that the network has not trained on."""
+        if judge and self.of.calibration != "none":
+            scaling = judge.calibrate(self.of.calibration)
+            told = f"bias {_named(scaling.bias, self.labels)}" if scaling.bias.any() else "no bias"
+            self.log.say(f"Calibrated on the held-out documents: temperature {scaling.temperature:.3f}, {told}")
+            decoder = judge.decoder
+        if self.of.tuning_folds:
+            posterior = decoder.scaling.apply(self._out_of_fold(table, _best_epoch(history, self.of.monitor)))
+            return tuned_decoder(decoder, posterior, table, self.labels, self.of.monitor, self.of.important)
+        if judge:
+            self.log.say(judge.tune())
+            return judge.decoder
+        return decoder
+
+    def _out_of_fold(self, table: pd.DataFrame, epochs: int) -> np.ndarray:
+        """Posteriors of the training documents, each from a network that was trained on the others."""
+        posterior = np.zeros((len(table), len(self.labels)))
+        parameters = {**self.parameters, "tuning_folds": 0, "calibration": "none", "epochs": epochs, "verbosity": 0}
+        groups = copies_with_originals(table)
+        for kept, held in document_folds(table, self.of.tuning_folds, self.of.random_state, groups):
+            rest, part = (table.iloc[rows].reset_index(drop=True) for rows in (kept, held))
+            fitted = Fitting(parameters, self.labels).run(TrainingTables(rest, part.iloc[:0], rest))
+            raw = fitted.labeller.probabilities(part, sweep_of(parameters))
+            posterior[held] = fitted.decoder.posterior(raw)
+        return posterior
+
+    def _diagnose(
+        self,
+        class_weights: ClassWeights,
+        counts: np.ndarray,
+        batches: WindowBatches,
+        history: Mapping[str, list[float]],
+        judge: HeldOut | None,
+    ) -> list[Finding]:
+        given = self.of.class_weights
+        found = diagnose(
+            labels=self.labels,
+            evaluation=judge.evaluate(self.of.decision) if judge else None,
+            weights=np.array(class_weights.weights),
+            counts=counts,
+            given=given if isinstance(given, Mapping) else None,
+            history=history,
+            padding_share=float(1.0 - batches.windows.mask.mean()) if len(batches.windows) else None,
+            updates=len(batches) * len(history["loss"]),
+            decision=self.of.decision,
+        )
+        for finding in found:
+            if finding.name not in _SAID_BEFORE:
+                self.log.warn(str(finding))
+        return found
+
+
+def _best_epoch(history: Mapping[str, list[float]], monitor: str) -> int:
+    """Count the epochs up to the one whose weights were kept; all of them where nothing was scored."""
+    scores = history.get(f"val_{monitor}")
+    return int(np.argmax(scores)) + 1 if scores else len(history["loss"])
+
+
+def _counts(table: pd.DataFrame, labels: LabelSet) -> np.ndarray:
+    true = labels.encode(table["label"])
+    if (true == NO_LABEL).all():
+        raise DataError("No training line has a label: give more annotated documents, or validation_fraction=0.")
+    return count(true, len(labels))
+
+
+def _named(values: np.ndarray, labels: LabelSet) -> str:
+    return ", ".join(f"{name} {value:.4g}" for name, value in sorted(zip(labels, values.tolist(), strict=True)))
