@@ -61,7 +61,7 @@ ROWS = {
     },
     "rare windows": {"class_weights": None, "sampling": {"name": "rare_windows", "rare_label": "Nomenclature"}},
 }
-DECISIONS = ("argmax", "corrected", "tuned", "viterbi")
+DECISIONS = ("argmax", "corrected", "tuned")
 
 
 def train_and_score(row, seed, train, dev, threads):
@@ -251,7 +251,7 @@ def markdown(report, command):
     minutes = sum(r["train_seconds"] for r in report["runs"]) / 60
     return "\n".join(
         [
-            "# Weights, losses and sampling under four decisions",
+            "# Weights, losses and sampling under three decisions",
             "",
             f"Made by `{command}`; the figures are in `imbalance.json` beside this page.",
             f"Seeds {', '.join(map(str, seeds))}; mean and half the range. {len(report['runs'])} trainings, "

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from skol_rnn.decoding import DECISIONS, Decoder, Scaling, cross_tuned_offsets, fit_scaling
+from skol_rnn.decoding import DECISIONS, Decoder, Scaling, cross_tuned_offsets, fit_scaling, tuned_strength
 from skol_rnn.evaluation import evaluate_labels
 from skol_rnn.labeller import Labeller, Sweep, lengths_of
 from skol_rnn.labels import LabelSet
@@ -128,7 +128,7 @@ class HeldOut:
         return scaling
 
     def tune(self) -> str:
-        """Give the decoder the offsets that serve the monitored score best.
+        """Give the decoder the offsets and the strength of transitions that serve the monitored score best.
 
         Returns
         -------
@@ -145,7 +145,10 @@ class HeldOut:
             self.important,
         )
         told = ", ".join(f"{decision} {self.evaluate(decision, raw).important_f1:.4f}" for decision in DECISIONS)
-        return f"Important F1 on the held-out documents: {told} (the offsets of tuned were found on these documents)."
+        return (
+            f"Important F1 on the held-out documents: {told} (the offsets of tuned, and the strength of viterbi's "
+            f"transitions, {self.decoder.strength:g}, were found on these documents)."
+        )
 
 
 def tuned_decoder(
@@ -156,12 +159,12 @@ def tuned_decoder(
     metric: str,
     important: Sequence[str] | None,
 ) -> Decoder:
-    """Find the offsets that serve a metric on documents that were not trained on.
+    """Find the offsets, and the strength of transitions, that serve a metric on documents that were not trained on.
 
     Parameters
     ----------
     decoder : Decoder
-        To be given the offsets.
+        To be given them.
     posterior : ndarray, shape (lines, labels)
         Posteriors of the lines.
     table : DataFrame
@@ -176,8 +179,9 @@ def tuned_decoder(
     Returns
     -------
     Decoder
-        With these offsets.
+        With these offsets and this strength.
     """
     true, documents = labels.encode(table["label"]), table["doc_id"].to_numpy()
     offsets = cross_tuned_offsets(posterior, true, labels, documents, metric, important, decoder.tilt())
-    return replace(decoder, offsets=offsets)
+    strength = tuned_strength(posterior, true, labels, documents, decoder.transitions, metric, important)
+    return replace(decoder, offsets=offsets, strength=strength)

@@ -7,6 +7,7 @@ from skol_rnn.decoding.decoder import Decoder
 from skol_rnn.decoding.offsets import DECISIONS, METRICS, decide, metric_value, tune_offsets
 from skol_rnn.decoding.rules import DEFAULT_RULES, SequenceRule, apply_sequence_rules
 from skol_rnn.decoding.scaling import CALIBRATIONS, Scaling, fit_scaling
+from skol_rnn.decoding.strength import tuned_strength
 from skol_rnn.decoding.transitions import Transitions, declared_transitions, learn_transitions, viterbi
 
 __all__ = [
@@ -31,5 +32,6 @@ __all__ = [
     "mean_shares",
     "metric_value",
     "tune_offsets",
+    "tuned_strength",
     "viterbi",
 ]

@@ -70,7 +70,7 @@ def cross_tuned_offsets(
     if not (true != NO_LABEL).any():
         return zeros
     # One definition of "important" for all folds: that of all lines.
-    chosen = important or _all_but_majority(true, labels)
+    chosen = important or all_but_majority(true, labels)
 
     def value(rows: np.ndarray, offsets: np.ndarray) -> float:
         return metric_value(true[rows], decide(probabilities[rows], offsets), labels, metric, chosen)
@@ -134,6 +134,25 @@ def deal_folds(documents: Sequence[str] | np.ndarray, true: np.ndarray, folds: i
     return dealt[unit]
 
 
-def _all_but_majority(true: np.ndarray, labels: LabelSet) -> list[str]:
+def all_but_majority(true: np.ndarray, labels: LabelSet) -> list[str]:
+    """Name the labels that count where none are named: all but the most frequent one.
+
+    Parameters
+    ----------
+    true : ndarray of int, shape (lines,)
+        Labels; ``NO_LABEL`` lines are left out.
+    labels : LabelSet
+        Label names.
+
+    Returns
+    -------
+    list of str
+        Names; all if there is only one.
+
+    Examples
+    --------
+    >>> all_but_majority(np.array([0, 1, 1]), LabelSet(("rare", "rest")))
+    ['rare']
+    """
     majority = int(np.argmax(np.bincount(true[true != NO_LABEL], minlength=len(labels))))
     return [name for i, name in enumerate(labels) if i != majority] or list(labels)

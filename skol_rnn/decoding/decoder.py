@@ -27,6 +27,8 @@ class Decoder:
         Of "viterbi" decisions.
     scaling : Scaling
         Calibrates the posteriors.
+    strength : float, default 1
+        Of the transitions; 0 for none.
 
     Examples
     --------
@@ -43,6 +45,7 @@ class Decoder:
     offsets: np.ndarray
     transitions: Transitions
     scaling: Scaling
+    strength: float = 1.0
 
     def posterior(self, raw: np.ndarray) -> np.ndarray:
         """Compute posteriors from the network's probabilities, both of shape (lines, labels)."""
@@ -74,7 +77,7 @@ class Decoder:
             return decide(raw)
         posterior = self.posterior(raw)
         if how == "viterbi":
-            return viterbi(posterior, list(lengths), self.transitions)
+            return viterbi(posterior, list(lengths), self.transitions, self.strength)
         return decide(posterior, self.offsets if how == "tuned" else None)
 
     def arrays(self) -> dict[str, np.ndarray]:
@@ -88,6 +91,7 @@ class Decoder:
             "start": self.transitions.start,
             "step": self.transitions.step,
             "prior": self.transitions.prior,
+            "strength": np.array(self.strength),
         }
         return arrays if correction.margins is None else {**arrays, "margins": correction.margins}
 
@@ -97,4 +101,6 @@ class Decoder:
         gamma, smoothing, temperature = arrays["focus_smoothing_temperature"].tolist()
         correction = Correction(arrays["tilt"], arrays.get("margins"), gamma, smoothing)
         transitions = Transitions(arrays["start"], arrays["step"], arrays["prior"])
-        return cls(correction, arrays["offsets"], transitions, Scaling(temperature, arrays["bias"]))
+        return cls(
+            correction, arrays["offsets"], transitions, Scaling(temperature, arrays["bias"]), float(arrays["strength"])
+        )
