@@ -62,8 +62,8 @@ def folds(corpus, split):
     return ["dev"] if split == "dev" else sorted(read_task(corpus, TASKS[0])[0]["volume"].unique())
 
 
-def train_and_score(system, task, fold, seed, corpus, threads):
-    """Train one system on one fold; return the counts by document."""
+def train_and_score(system, task, fold, seed, corpus, threads, folder):
+    """Train one system on one fold; return the counts by document, and keep the predictions in a folder."""
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     os.environ["TF_NUM_INTRAOP_THREADS"] = os.environ["TF_NUM_INTEROP_THREADS"] = str(threads)
     table, labels = read_task(corpus, task)
@@ -77,6 +77,11 @@ def train_and_score(system, task, fold, seed, corpus, threads):
     trained = time.monotonic()
     predicted = model.predict(unseen.drop(columns="label"))
     done = time.monotonic()
+    if folder:
+        name = f"{system}-{task}-{fold}-{seed}.csv".replace(" ", "_").replace("'", "")
+        rows = unseen[["doc_id", "line_number", "value", "label"]].assign(predicted=labels.decode(predicted))
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        rows.to_csv(Path(folder) / name, index=False)
     return {
         "system": system,
         "task": task,
@@ -125,7 +130,9 @@ def run(arguments):
         if (seed == arguments.seeds[0] or system in SEEDED) and (system, task, fold, seed) not in done
     ]
     with ProcessPoolExecutor(arguments.jobs, max_tasks_per_child=1) as pool:
-        waiting = [pool.submit(train_and_score, *what, corpus, arguments.threads) for what in todo]
+        waiting = [
+            pool.submit(train_and_score, *what, corpus, arguments.threads, arguments.predictions) for what in todo
+        ]
         for number, future in enumerate(as_completed(waiting), 1):
             result = future.result()
             report["runs"].append(result)
@@ -172,6 +179,7 @@ def main():
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--jobs", type=int, default=1, help="trainings at a time; the seconds are fair with one")
     parser.add_argument("--threads", type=int, default=2, help="threads of each")
+    parser.add_argument("--predictions", type=Path, help="folder for a CSV of each training's predictions")
     arguments = parser.parse_args()
     report = run(arguments)
     if arguments.markdown:
