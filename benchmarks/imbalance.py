@@ -32,6 +32,7 @@ NETWORK = {
     "epochs": 4,
     "patience": 4,
     "validation_fraction": 0.15,
+    "calibration": "bias",
     "important": IMPORTANT,
     "verbosity": 0,
 }

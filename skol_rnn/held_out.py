@@ -122,8 +122,8 @@ class HeldOut:
         Scaling
             The scaling.
         """
-        true = self.labeller.labels.encode(self.table["label"])
-        scaling = fit_scaling(self.decoder.correction.posterior(self._raw()), true, how)
+        true, correction = self.labeller.labels.encode(self.table["label"]), self.decoder.correction
+        scaling = fit_scaling(correction.posterior(self._raw()), true, how, correction.tilt())
         self.decoder = replace(self.decoder, scaling=scaling)
         return scaling
 

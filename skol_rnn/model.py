@@ -103,9 +103,10 @@ class RNNSkolModel(BaseEstimator):
         Decide by posteriors (weights, loss and sampling undone), by the network's own probabilities, by
         posteriors with offsets tuned on held-out documents for ``monitor``, or by the most probable sequence
         under transitions learned from the training documents.
-    calibration : {"bias", "temperature", "none"}, default "bias"
+    calibration : {"cautious", "bias", "temperature", "none"}, default "cautious"
         Whether a temperature and a bias for each label, or a temperature alone, is fitted to the posteriors of
-        the held-out documents.
+        the held-out documents.  "cautious" believes a label's bias as far as training tilted that label:
+        other documents differ from these.
     tuning_folds : int, default 0
         Folds of the training documents on which the offsets are tuned out of fold, at the price of training
         once for each; 0 tunes them on the held-out documents.
@@ -190,7 +191,7 @@ class RNNSkolModel(BaseEstimator):
         label_smoothing: float = 0.0,
         sampling: str | Mapping[str, Any] | None = None,
         decision: str = "corrected",
-        calibration: str = "bias",
+        calibration: str = "cautious",
         tuning_folds: int = 0,
         important: Sequence[str] | None = None,
         monitor: str = "important_f1",

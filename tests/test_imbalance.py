@@ -65,7 +65,7 @@ def test_impossible_combinations_stop_before_anything_is_read(tmp_path):
         ({"sampling": "oversampel"}, "Did you mean 'oversample'"),
         ({"sampling": {"name": "stratify", "boost": 2}}, "boost"),
         ({"tuning_folds": 1}, "tuning_folds"),
-        ({"calibration": "platt"}, "calibration must be one of none, temperature, bias"),
+        ({"calibration": "platt"}, "calibration must be one of none, temperature, bias, cautious"),
         ({"max_weight_ratio": 0.5, "class_weights": "inverse"}, "max_ratio"),
         ({"weight_beta": 1.0, "class_weights": "effective"}, "beta"),
     ):

@@ -45,13 +45,36 @@ def test_a_known_bias_is_found_and_the_mean_is_the_true_share():
     np.testing.assert_allclose(calibrated.mean(0), np.bincount(true) / len(true), atol=2e-3)
 
 
+def test_caution_leaves_no_bias_where_training_tilted_nothing():
+    posterior, true = drawn(2)
+    biased = softmax(np.log(posterior) * 1.5 + [1.0, -0.5, 0.0], axis=1)
+    found = fit_scaling(biased, true, "cautious", np.zeros(3))
+    assert not found.bias.any()
+    assert found.temperature == fit_scaling(biased, true, "temperature").temperature != 1.0
+
+
+def test_caution_believes_a_bias_the_more_the_more_was_tilted():
+    posterior, true = drawn(2)
+    biased = softmax(np.log(posterior) + [1.0, -0.5, 0.0], axis=1)
+    full = fit_scaling(biased, true)
+    believed = []
+    for steepness in (0.5, 1.4, 6.9):
+        tilt = steepness * np.array([1.0, 0.5, 0.0])
+        found = fit_scaling(biased, true, "cautious", tilt + 3.0)  # only differences of a tilt matter
+        believed.append(found.bias / (full.bias - full.bias[2] + [0, 0, 1]))
+        sure = (tilt / 2) ** 2 / ((tilt / 2) ** 2 + 0.8**2)
+        np.testing.assert_allclose(believed[-1], sure, atol=1e-9)
+    assert (np.diff(np.array(believed)[:, :2], axis=0) > 0).all()
+    assert believed[-1][0] > 0.9
+
+
 @settings(deadline=None, max_examples=20)
 @given(st.integers(0, 1000))
 def test_the_true_labels_never_get_less_probable(seed):
     posterior, true = drawn(seed, n=300)
     wrong = softmax(np.log(posterior) * 1.7 + [0.5, 0.0, -0.5], axis=1)
     rows = np.arange(len(true))
-    for how in ("temperature", "bias"):
+    for how in ("temperature", "bias", "cautious"):
         after = fit_scaling(wrong, true, how).apply(wrong)
         assert -np.log(after[rows, true]).sum() <= -np.log(wrong[rows, true]).sum() + 1e-6
         np.testing.assert_allclose(after.sum(1), 1.0)

@@ -124,7 +124,12 @@ def command(corpus, config, out, trials):
 def started(words, log, trials):
     """Start a search and wait until so many of its trials are told."""
     process = subprocess.Popen(
-        words, stdout=log.open("w"), stderr=subprocess.STDOUT, env={**os.environ, "PYTHONUNBUFFERED": "1"}
+        words,
+        stdout=log.open("w"),
+        stderr=subprocess.STDOUT,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        # A shell lets what it runs in the background ignore interrupts, and children inherit it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     deadline = time.monotonic() + 240
     while log.read_text(encoding="utf-8").count("trial ") < trials:

@@ -198,7 +198,7 @@ def hand_made(lines=600, seed=0):
     true = (rng.random(lines) < 0.1).astype(np.int64)
     logits = np.stack([2.0 * (1 - true), 2.0 * true - 2.5], axis=1) + rng.normal(size=(lines, 2))
     posterior = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
-    return OutOfFold(posterior, posterior, np.zeros(2), np.repeat([0, 1, 2], lines // 3)), true
+    return OutOfFold(posterior, posterior, np.array([0.0, -2.5]), np.repeat([0, 1, 2], lines // 3)), true
 
 
 def test_calibration_and_offsets_of_a_fold_do_not_look_at_its_labels():

@@ -122,7 +122,7 @@ def train(
     ] = None,
     sampling: Annotated[Text, _option("oversample, stratify or rare_windows; options of each in --config.")] = None,
     decision: Annotated[Text, _option("corrected (the default), argmax, tuned or viterbi.")] = None,
-    calibration: Annotated[Text, _option("bias (the default), temperature or none.")] = None,
+    calibration: Annotated[Text, _option("cautious (the default), bias, temperature or none.")] = None,
     tuning_folds: Annotated[Integer, _option("Folds on which offsets are tuned (default: 0).")] = None,
     monitor: Annotated[Text, _option("Score that chooses the epoch (default: important_f1).")] = None,
     patience: Annotated[Integer, _option("Epochs without a better score before training stops (default: 2).")] = None,

@@ -112,7 +112,8 @@ def calibrated(found: OutOfFold, true: np.ndarray) -> np.ndarray:
     result = np.empty_like(found.posterior)
     for fold in np.unique(found.fold):
         held = found.fold == fold
-        result[held] = fit_scaling(found.posterior[~held], true[~held]).apply(found.posterior[held])
+        scaling = fit_scaling(found.posterior[~held], true[~held], "cautious", found.tilt)
+        result[held] = scaling.apply(found.posterior[held])
     return result
 
 
