@@ -35,10 +35,12 @@ SYSTEMS = {
     "CRF": peers.CRF,
     "old recipe": lambda: peers.OldRecipe(SEED_WEIGHTS),
     "old recipe without weights": peers.OldRecipe,
+    "skol_rnn fast": lambda: peers.Ours(preset="fast"),
     "skol_rnn": peers.Ours,
+    "skol_rnn best": lambda: peers.Ours(preset="best"),
 }
-SEEDED = ("old recipe", "old recipe without weights", "skol_rnn")
-OURS = ("skol_rnn",)
+OURS = ("skol_rnn fast", "skol_rnn", "skol_rnn best")
+SEEDED = ("old recipe", "old recipe without weights", *OURS)
 TASKS = ("three labels", "fine")
 
 
