@@ -134,6 +134,21 @@ def test_the_bag_is_a_sum_over_the_root_of_the_count():
     np.testing.assert_allclose(output[0, 1], 0.0)
 
 
+def test_the_bags_gradient_is_that_of_its_formula():
+    import tensorflow as tf
+
+    bag = EmbeddingBag(7, 3)
+    ids = np.array([[[1, 2, 2, 0], [6, 1, 0, 0], [0, 0, 0, 0]]])
+    with tf.GradientTape(persistent=True) as tape:
+        value = tf.reduce_sum(bag(ids) ** 3)
+        table = tf.Variable(np.asarray(bag.embeddings))
+        present = tf.cast(ids > 0, "float32")[..., None]
+        sums = tf.reduce_sum(tf.gather(table, ids) * present, -2)
+        plain = tf.reduce_sum((sums / tf.sqrt(tf.maximum(tf.reduce_sum(present, -2), 1.0))) ** 3)
+    slope, expected = tape.gradient(value, bag.embeddings.value), tf.convert_to_tensor(tape.gradient(plain, table))
+    np.testing.assert_allclose(slope, expected, atol=1e-6)
+
+
 def test_the_bag_leaves_features_out_in_training_only():
     bag = EmbeddingBag(50, 4, dropout=0.5)
     ids = np.arange(1, 41).reshape(1, 1, 40)
