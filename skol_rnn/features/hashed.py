@@ -7,14 +7,16 @@ from array import array
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import chain, pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 import numpy as np
-import pandas as pd
 
 from skol_rnn.features.layout import ScaledLayout
 from skol_rnn.features.lines import LineFeatures, normal_form
+
+if TYPE_CHECKING:
+    from skol_rnn.documents.columns import Lines
 
 _TOKEN = re.compile(r"[^\W\d_]+|\d+|[^\w\s\ud800-\udfff]")  # half a surrogate pair is no character
 _BUCKETS = 1 << 24  # wide enough that collisions among some 10^5 kept features are rare
@@ -89,6 +91,7 @@ class HashedFeatures:
 
     Examples
     --------
+    >>> import pandas as pd
     >>> lines = pd.DataFrame({"doc_id": "a", "value": ["Pileus red", "Pileus blue"],
     ...                       "blank_before": 0, "page_break": False})
     >>> ids, numbers = HashedFeatures().fit(lines).transform(lines)
@@ -103,7 +106,7 @@ class HashedFeatures:
         self.max_features = max_features
         self.slots = slots
 
-    def fit(self, table: pd.DataFrame) -> HashedFeatures:
+    def fit(self, table: Lines) -> HashedFeatures:
         """Choose the features to keep and the scale of the layout numbers.
 
         Parameters
@@ -120,7 +123,7 @@ class HashedFeatures:
         self._choose([_buckets(value) for value in table["value"]])
         return self
 
-    def fit_transform(self, table: pd.DataFrame) -> LineFeatures:
+    def fit_transform(self, table: Lines) -> LineFeatures:
         """Fit, and transform the same lines, each of which is hashed once.
 
         Parameters
@@ -155,7 +158,7 @@ class HashedFeatures:
         """Number of ids, the empty slot's 0 included."""
         return len(self.buckets_) + 1
 
-    def transform(self, table: pd.DataFrame) -> LineFeatures:
+    def transform(self, table: Lines) -> LineFeatures:
         """Look up the ids of each line and scale its layout numbers.
 
         Parameters

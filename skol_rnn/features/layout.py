@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
+from skol_rnn.documents.columns import lengths_of
 from skol_rnn.features.lines import normal_form
+
+if TYPE_CHECKING:
+    from skol_rnn.documents.columns import Lines
 
 _YEAR = re.compile(r"\b1[789]\d\d\b|\b20\d\d\b")
 _ABBREVIATION = re.compile(r"\b[A-Za-z]{1,5}\.")
@@ -44,7 +48,7 @@ LAYOUT_NAMES = (
 """Names of the columns of :func:`layout_numbers`, in order."""
 
 
-def layout_numbers(table: pd.DataFrame) -> np.ndarray:
+def layout_numbers(table: Lines) -> np.ndarray:
     """Describe how each line looks, whatever its words.
 
     Parameters
@@ -59,6 +63,7 @@ def layout_numbers(table: pd.DataFrame) -> np.ndarray:
 
     Examples
     --------
+    >>> import pandas as pd
     >>> lines = pd.DataFrame({"doc_id": "a", "value": ["MYCOTAXON", "12: 1-4. 1981."],
     ...                       "blank_before": [0, 2], "page_break": [True, False]})
     >>> numbers = layout_numbers(lines)
@@ -67,7 +72,7 @@ def layout_numbers(table: pd.DataFrame) -> np.ndarray:
     >>> (numbers[:, LAYOUT_NAMES.index("blank lines after")] > 0).tolist()
     [True, False]
     """
-    if table.empty:
+    if not len(table["value"]):
         return np.zeros((0, len(LAYOUT_NAMES)), np.float32)
     own = np.asarray([_own_numbers(normal_form(value)) for value in table["value"]], np.float64)
     own[:, :2] = np.log1p(own[:, :2])
@@ -127,27 +132,40 @@ def _own_numbers(line: str) -> tuple[float, ...]:
     )
 
 
-def _neighbourhood(table: pd.DataFrame, log_length: np.ndarray) -> np.ndarray:
-    by_document = table.groupby("doc_id", sort=False)
-    length = pd.Series(log_length, index=table.index)
-    document = table["doc_id"]
-    before = length.groupby(document, sort=False).shift(1).fillna(0.0)
-    after = length.groupby(document, sort=False).shift(-1).fillna(0.0)
-    typical = length.groupby(document, sort=False).transform("median")
-    breaks = table["page_break"].astype(bool)
-    page = breaks.groupby(document, sort=False).cumsum()
-    since_break = table.groupby([document, page], sort=False).cumcount()
+def _neighbourhood(table: Lines, length: np.ndarray) -> np.ndarray:
+    """Return the columns that other lines of the document are needed for; ``length`` is the logarithm of each's."""
+    lengths = lengths_of(table)
+    ends = np.cumsum(lengths)
+    starts = ends - lengths
+    blank = np.asarray(table["blank_before"]).clip(0, 9)
+    breaks = np.asarray(table["page_break"], bool)
+    typical = [np.median(length[a:b]) for a, b in zip(starts, ends, strict=True)]
     columns = [
-        length - typical,
-        length - before,
-        length - after,
-        np.log1p(table["blank_before"].clip(0, 9)),
-        np.log1p(by_document["blank_before"].shift(-1).fillna(0).clip(0, 9)),
-        breaks.astype(float),
-        by_document["page_break"].shift(-1).fillna(False).astype(float),
-        np.minimum(since_break, 60) / 60,
+        length - np.repeat(np.asarray(typical, np.float32), lengths),
+        length - _shifted(length, starts, 1),
+        length - _shifted(length, ends - 1, -1),
+        np.log1p(blank),
+        np.log1p(_shifted(blank, ends - 1, -1)),
+        breaks,
+        _shifted(breaks, ends - 1, -1),
+        np.minimum(_since_break(breaks, starts), 60) / 60,
     ]
     return np.stack([np.asarray(c, np.float32) for c in columns], axis=1)
+
+
+def _shifted(values: np.ndarray, outside: np.ndarray, step: int) -> np.ndarray:
+    """Move values on by a line; 0 at the lines whose neighbour is outside their document."""
+    moved = np.roll(values, step)
+    moved[outside] = 0
+    return moved
+
+
+def _since_break(breaks: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """Count the lines since the page, or the document, began."""
+    place = np.arange(len(breaks))
+    begins = breaks.copy()
+    begins[starts] = True
+    return place - np.maximum.accumulate(np.where(begins, place, 0))
 
 
 class ScaledLayout:
@@ -155,13 +173,14 @@ class ScaledLayout:
 
     Examples
     --------
+    >>> import pandas as pd
     >>> lines = pd.DataFrame({"doc_id": "a", "value": ["MYCOTAXON", "12: 1-4. 1981."],
     ...                       "blank_before": [0, 2], "page_break": [True, False]})
     >>> ScaledLayout().fit_transform(lines)[:, LAYOUT_NAMES.index("all capitals")].tolist()
     [1.0, -1.0]
     """
 
-    def fit(self, table: pd.DataFrame) -> ScaledLayout:
+    def fit(self, table: Lines) -> ScaledLayout:
         """Learn mean and deviation of each column.
 
         Parameters
@@ -177,7 +196,7 @@ class ScaledLayout:
         self._fit(layout_numbers(table))
         return self
 
-    def fit_transform(self, table: pd.DataFrame) -> np.ndarray:
+    def fit_transform(self, table: Lines) -> np.ndarray:
         """Fit, and scale the same lines, each of which is looked at once.
 
         Parameters
@@ -194,7 +213,7 @@ class ScaledLayout:
         self._fit(numbers)
         return self._scaled(numbers)
 
-    def transform(self, table: pd.DataFrame) -> np.ndarray:
+    def transform(self, table: Lines) -> np.ndarray:
         """Compute and scale the layout numbers of lines.
 
         Parameters
