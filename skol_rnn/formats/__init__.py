@@ -5,20 +5,20 @@ from __future__ import annotations
 import codecs
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
 from skol_rnn.documents import Corpus, Document, write_atomically
+from skol_rnn.documents.columns import is_missing
 from skol_rnn.errors import DataError
 from skol_rnn.formats._files import FORMATS, Found, Skipped, check_format, find_files, place_for, told, unique_names
 from skol_rnn.formats.jsonl import format_record, read_jsonl
-from skol_rnn.formats.table import format_table, read_csv, read_parquet
 from skol_rnn.formats.text import read_text
 from skol_rnn.formats.yedda import format_yedda, parse_yedda, read_yedda
 from skol_rnn.labels import suggestion
 
 if TYPE_CHECKING:
+    import pandas as pd
     from numpy.typing import NDArray
 
     Labels = Sequence[str | None] | NDArray[Any] | pd.Series[Any]
@@ -97,9 +97,20 @@ def _read(file: Found, strict: bool) -> list[Document]:
         case "jsonl":
             return read_jsonl(path, doc_id, strict=strict)
         case "csv":
-            return read_csv(path, doc_id, strict=strict)
+            return _tables().read_csv(path, doc_id, strict=strict)
         case _:
-            return read_parquet(path, doc_id, strict=strict)
+            return _tables().read_parquet(path, doc_id, strict=strict)
+
+
+def _tables() -> ModuleType:
+    """Return the module that reads and writes tables, the only one of these that needs pandas."""
+    try:
+        from skol_rnn.formats import table
+    except ImportError as error:
+        raise ImportError(
+            "CSV and Parquet need pandas: pip install pandas, or use YEDDA, text or JSON lines."
+        ) from error
+    return table
 
 
 def _refuse_empty_places(files: list[Found], read: list[tuple[Document, Found]], skipped: Skipped) -> None:
@@ -183,7 +194,7 @@ def _per_line(documents: list[Document], given: Mapping[str, Any], what: str) ->
 def _label(item: object) -> str | None:
     if item is None or isinstance(item, str):
         return item
-    if item is pd.NA or item != item:  # pandas' other marks for what is missing
+    if is_missing(item):
         return None
     raise ValueError(f"Label {item!r} is no text.")
 
@@ -191,7 +202,7 @@ def _label(item: object) -> str | None:
 def _formatted(document: Document, format: str, labels: list[str | None] | None, vectors: list[Any] | None) -> bytes:
     try:
         if format in ("csv", "parquet"):
-            return format_table(document, labels, vectors, kind=format)
+            return _tables().format_table(document, labels, vectors, kind=format)
         if format == "jsonl":
             return f"{format_record(document, labels, vectors)}\n".encode()
         text = document.text
