@@ -122,7 +122,7 @@ def test_the_order_of_training_documents_has_no_say(name):
 @pytest.mark.parametrize(
     ("name", "module", "function"),
     [
-        ("hashed", hashed, "line_features"),
+        ("hashed", hashed, "line_tokens"),
         ("tfidf", tfidf, "lower_words"),
         ("word2vec", word_vectors, "lower_words"),
         ("doc2vec", word_vectors, "lower_words"),

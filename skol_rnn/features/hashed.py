@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable
 from functools import lru_cache
-from itertools import chain, pairwise
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
@@ -22,6 +21,9 @@ _TOKEN = re.compile(r"[^\W\d_]+|\d+|[^\w\s\ud800-\udfff]")  # half a surrogate p
 _BUCKETS = 1 << 24  # wide enough that collisions among some 10^5 kept features are rare
 _LEADING = 3
 _MAX_TOKENS = 200  # bounds the work on a line that is a whole file
+_TOGETHER = 4_000  # lines whose features are named at a time: what they share is named once
+
+Encode = Callable[[list[str]], np.ndarray]
 
 
 def line_features(text: str) -> list[str]:
@@ -42,16 +44,108 @@ def line_features(text: str) -> list[str]:
     >>> sorted(line_features("Pileus 3"))[:6]
     ['1=pileus', '1s=Xx', '2=0', '2s=0', 'E=leus', 'b=pileus 0']
     """
-    tokens = _TOKEN.findall(text[: 20 * _MAX_TOKENS])[:_MAX_TOKENS]
-    if not tokens:
-        return ["h="]
-    words, shapes, of_tokens = zip(*map(_token_features, tokens), strict=True)
-    names = list(chain.from_iterable(of_tokens))
-    names += [f"b={left} {right}" for left, right in pairwise(words)]
-    for i, (word, shape) in enumerate(zip(words[:_LEADING], shapes, strict=False), start=1):
-        names += (f"{i}={word}", f"{i}s={shape}")
-    names += ("h=" + " ".join(shapes[:_LEADING]), "l=" + words[-1], "t=" + " ".join(shapes[-2:]))
-    return names
+    _, names = _features_of([line_tokens(text)], lambda names: np.array(names, dtype=object))
+    return names.tolist()
+
+
+def line_tokens(text: str) -> list[str]:
+    """Cut a line in normal form into words, numbers and other characters.
+
+    Parameters
+    ----------
+    text : str
+        The line.
+
+    Returns
+    -------
+    list of str
+        Its first 200 tokens.
+
+    Examples
+    --------
+    >>> line_tokens("Pileus 3-5 cm")
+    ['Pileus', '3', '-', '5', 'cm']
+    """
+    return _TOKEN.findall(text[: 20 * _MAX_TOKENS])[:_MAX_TOKENS]
+
+
+def _features_of(lines: list[list[str]], encode: Encode) -> tuple[np.ndarray, np.ndarray]:
+    """Return line and code of each feature of lines of tokens, those of a line in a fixed order.
+
+    The same few thousand words and shapes come again and again: each name is made and encoded once.
+    """
+    token, texts = _numbered(list(chain.from_iterable(lines)))
+    known = [_token_features(text) for text in texts]
+    word_of, words = _numbered([word for word, _, _ in known])
+    shape_of, shapes = _numbered([shape for _, shape, _ in known])
+    word, shape = word_of[token], shape_of[token]
+    count = np.array([len(line) for line in lines], np.int64)
+    line = np.repeat(np.arange(len(lines)), count)
+    first = np.cumsum(count) - count
+    some = np.flatnonzero(count)
+    parts: list[tuple[np.ndarray, np.ndarray]] = [_of_tokens(line, token, known, encode)]
+
+    def name(prefix: str, lines: np.ndarray, columns: list[np.ndarray], texts: list[str]) -> None:
+        parts.append((lines, _joined(prefix, columns, texts, encode)))
+
+    pairs = np.flatnonzero(line[1:] == line[:-1])
+    name("b=", line[pairs], [word[pairs], word[pairs + 1]], words)
+    for i in range(_LEADING):
+        there = np.flatnonzero(count > i)
+        name(f"{i + 1}=", there, [word[first[there] + i]], words)
+        name(f"{i + 1}s=", there, [shape[first[there] + i]], shapes)
+    leading = [_at(shape, first[some] + i, count[some] > i) for i in range(_LEADING)]
+    name("h=", some, leading, shapes)
+    last = first[some] + count[some] - 1
+    name("l=", some, [word[last]], words)
+    name("t=", some, [_at(shape, last - 1, count[some] > 1), shape[last]], shapes)
+    empty = np.flatnonzero(count == 0)
+    parts.append((empty, np.repeat(encode(["h="]), len(empty))))
+    return np.concatenate([lines for lines, _ in parts]), np.concatenate([codes for _, codes in parts])
+
+
+def _numbered(items: list[str]) -> tuple[np.ndarray, list[str]]:
+    """Return the number of each item among the distinct ones, and these."""
+    number: dict[str, int] = dict.fromkeys(items, 0)
+    for i, item in enumerate(number):
+        number[item] = i
+    return np.fromiter(map(number.__getitem__, items), np.int64, len(items)), list(number)
+
+
+def _at(codes: np.ndarray, places: np.ndarray, there: np.ndarray) -> np.ndarray:
+    """Return the codes at some places, -1 where a line has no such place."""
+    return np.where(there, codes[np.where(there, places, 0)], -1) if len(codes) else codes
+
+
+def _joined(prefix: str, columns: list[np.ndarray], texts: list[str], encode: Encode) -> np.ndarray:
+    """Encode, row by row, the prefix and the texts in the columns with spaces between them; -1 is no text."""
+    base = len(texts) + 1
+    key = columns[0] + 1
+    for column in columns[1:]:
+        key = key * base + column + 1
+    distinct, back = np.unique(key, return_inverse=True)
+    with_none = ["", *texts]
+    if len(columns) == 1:
+        return encode([prefix + with_none[k] for k in distinct.tolist()])[back]
+    digits = [distinct // base**power % base for power in range(len(columns) - 1, -1, -1)]
+    if len(columns) == 2 and (digits[0] > 0).all():
+        pairs = zip(digits[0].tolist(), digits[1].tolist(), strict=True)
+        return encode([f"{prefix}{with_none[a]} {with_none[b]}" for a, b in pairs])[back]
+    rows = zip(*(column.tolist() for column in digits), strict=True)
+    return encode([prefix + " ".join(with_none[k] for k in row if k) for row in rows])[back]
+
+
+def _of_tokens(
+    line: np.ndarray, token: np.ndarray, known: list[tuple[str, str, tuple[str, ...]]], encode: Encode
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return line and code of the features that tokens have wherever they stand."""
+    counts = np.array([len(names) for _, _, names in known], np.int64)
+    codes = encode([name for _, _, names in known for name in names])
+    own = counts[token]
+    # Features of a token follow one another in `codes`, from its first on.
+    begin = np.repeat((np.cumsum(counts) - counts)[token], own)
+    within = np.arange(own.sum()) - np.repeat(np.cumsum(own) - own, own)
+    return np.repeat(line, own), codes[begin + within]
 
 
 @lru_cache(maxsize=1 << 15)  # most tokens of a corpus are a few thousand words
@@ -120,7 +214,7 @@ class HashedFeatures:
             Self.
         """
         self._layout = ScaledLayout().fit(table)
-        self._choose([_buckets(value) for value in table["value"]])
+        self._choose(_codes(table["value"], _hash)[1])
         return self
 
     def fit_transform(self, table: Lines) -> LineFeatures:
@@ -136,22 +230,18 @@ class HashedFeatures:
         LineFeatures
             What ``fit(table).transform(table)`` returns.
         """
-        lines = [_buckets(value) for value in table["value"]]
+        rows, buckets = _codes(table["value"], _hash)
         self._layout = ScaledLayout()
         numbers = self._layout.fit_transform(table)
-        self._choose(lines)
-        return LineFeatures(self._look_up(lines), numbers)
+        self._choose(buckets)
+        return LineFeatures(self._slots(rows, self._places(buckets), len(numbers)), numbers)
 
-    def _choose(self, lines: Sequence[array[int]]) -> None:
-        buckets, counts = np.unique(np.fromiter(chain.from_iterable(lines), np.int64), return_counts=True)
+    def _choose(self, found: np.ndarray) -> None:
+        buckets, counts = np.unique(found, return_counts=True)
         buckets, counts = buckets[counts >= self.min_count], counts[counts >= self.min_count]
         # Ties are broken by bucket so that the order of documents does not change the vocabulary.
         most_frequent = np.lexsort((buckets, -counts))[: self.max_features]
         self.buckets_ = np.sort(buckets[most_frequent])
-        self._index()
-
-    def _index(self) -> None:
-        self._id_of = {bucket: i for i, bucket in enumerate(self.buckets_.tolist(), start=1)}
 
     @property
     def vocabulary_size(self) -> int:
@@ -171,16 +261,27 @@ class HashedFeatures:
         LineFeatures
             ``ids`` (lines, slots) and ``numbers`` (lines, layout).
         """
-        ids = self._look_up([_buckets(value) for value in table["value"]])
-        return LineFeatures(ids, self._layout.transform(table))
+        numbers = self._layout.transform(table)
+        # Few of the names have an id: all but these are left out before anything is sorted.
+        rows, places = _codes(table["value"], lambda names: self._places(_hash(names)))
+        return LineFeatures(self._slots(rows, places, len(numbers)), numbers)
 
-    def _look_up(self, lines: Sequence[array[int]]) -> np.ndarray:
-        get = self._id_of.get
-        ids = np.zeros((len(lines), self.slots), np.int32)
-        for row, line in enumerate(lines):
-            found = [i for i in map(get, line) if i][: self.slots]
-            ids[row, : len(found)] = found
-        return ids
+    def _places(self, buckets: np.ndarray) -> np.ndarray:
+        """Return the place of each bucket among those that are kept; -1 for one that is not."""
+        if not len(self.buckets_):
+            return np.full(len(buckets), -1)
+        place = np.minimum(np.searchsorted(self.buckets_, buckets), len(self.buckets_) - 1)
+        return np.where(self.buckets_[place] == buckets, place, -1)
+
+    def _slots(self, rows: np.ndarray, places: np.ndarray, n_lines: int) -> np.ndarray:
+        """Lay out the ids of each line from the left, as many as there are slots; 0 is the empty slot."""
+        rows, ids = rows[places >= 0], places[places >= 0] + 1
+        count = np.bincount(rows, minlength=n_lines)
+        column = np.arange(len(rows)) - np.repeat(np.cumsum(count) - count, count)
+        fits = column < self.slots
+        slots = np.zeros((n_lines, self.slots), np.int32)
+        slots[rows[fits], column[fits]] = ids[fits]
+        return slots
 
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Return what was fitted.
@@ -209,12 +310,29 @@ class HashedFeatures:
         """
         features = cls(**settings)
         features.buckets_, features._layout = arrays["buckets"], ScaledLayout.from_arrays(arrays)
-        features._index()
         return features
 
 
-def _buckets(value: str) -> array[int]:
-    """Hash the features of a line: buckets in order, each once."""
-    hashes = [crc32(name.encode()) % _BUCKETS for name in line_features(normal_form(value))]
-    # A dict keeps first occurrences in order; a set's order would change from run to run.
-    return array("i", dict.fromkeys(hashes))
+def _codes(values: Iterable[str], encode: Encode) -> tuple[np.ndarray, np.ndarray]:
+    """Return line and code of the features of lines, in order; without codes below 0, and none twice in a line."""
+    lines = [line_tokens(normal_form(value)) for value in values]
+    parts = [(np.zeros(0, np.int64), np.zeros(0, np.int64))]
+    for start in range(0, len(lines), _TOGETHER):
+        line, code = _features_of(lines[start : start + _TOGETHER], encode)
+        known = np.flatnonzero(code >= 0)
+        known = known[np.argsort(line[known], kind="stable")]
+        known = known[_first_of_each(line[known] * _BUCKETS + code[known])]
+        parts.append((line[known] + start, code[known]))
+    return np.concatenate([rows for rows, _ in parts]), np.concatenate([codes for _, codes in parts])
+
+
+def _hash(names: list[str]) -> np.ndarray:
+    if not names:
+        return np.zeros(0, np.int64)
+    # No name holds a line end: all are encoded in one go.
+    return np.fromiter(map(crc32, "\n".join(names).encode().split(b"\n")), np.int64, len(names)) % _BUCKETS
+
+
+def _first_of_each(keys: np.ndarray) -> np.ndarray:
+    """Return the places, in order, at which a key comes for the first time."""
+    return np.sort(np.unique(keys, return_index=True)[1])
