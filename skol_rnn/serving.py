@@ -13,7 +13,7 @@ from skol_rnn.bundle import Bundle, load_bundle
 from skol_rnn.decoding import DECISIONS, Decoder
 from skol_rnn.documents.columns import lengths_of, shared_columns
 from skol_rnn.errors import BundleError, DataError
-from skol_rnn.features import LineFeatures, features_from_state
+from skol_rnn.features import FeatureFamily, LineFeatures, features_from_state
 from skol_rnn.labels import suggestion
 from skol_rnn.prediction import CHUNK, LineNetwork, Sweep, line_probabilities, table_probabilities
 
@@ -143,7 +143,7 @@ class ServingModel:
         self._line_numbers: str = state["parameters"]["line_no_col"]
         self._sweep = Sweep.of(state["parameters"])
         self._decoder = Decoder.from_arrays(bundle.decision)
-        self.backend = _backend(bundle, backend)
+        self.backend = chosen_backend(bundle, backend)
         if self.backend == "onnx":
             assert bundle.graph is not None
             features = state["features"]
@@ -313,33 +313,51 @@ def load_serving(source: str | Path | bytes, backend: str = "auto", threads: int
     return ServingModel(bundle, backend, threads)
 
 
-def _backend(bundle: Bundle, backend: str) -> str:
+def chosen_backend(bundle: Bundle, backend: str = "auto") -> str:
+    """Choose what runs the network of a bundle.
+
+    Parameters
+    ----------
+    bundle : Bundle
+        The saved model.
+    backend : {"auto", "onnx", "keras"}, default "auto"
+        What is asked for.
+
+    Returns
+    -------
+    str
+        "onnx" or "keras".
+
+    Raises
+    ------
+    BundleError
+        If ONNX Runtime is asked for and the bundle has no graph.
+    ImportError
+        If neither is installed.
+    ValueError
+        If there is no such backend.
+    """
     if backend not in BACKENDS:
         raise ValueError(
             f"backend must be one of {', '.join(BACKENDS)}, but is {backend!r}.{suggestion(backend, BACKENDS)}"
         )
-    if backend != "auto":
-        if backend == "onnx" and bundle.graph is None:
-            raise BundleError("The model was saved without a graph for ONNX Runtime: use Keras, or save it anew.")
-        return backend
+    has_runtime = importlib.util.find_spec("onnxruntime") is not None
+    if backend == "onnx" and bundle.graph is None:
+        raise BundleError("The model was saved without a graph for ONNX Runtime: use Keras, or save it anew.")
+    if backend == "onnx" or (backend == "auto" and bundle.graph is not None and has_runtime):
+        return "onnx"
+    if importlib.util.find_spec("keras") is not None:
+        return "keras"
     if bundle.graph is None:
-        return "keras"
-    try:
-        _onnxruntime()
-    except ImportError:
-        if importlib.util.find_spec("keras") is None:
-            raise
-        return "keras"
-    return "onnx"
-
-
-def _keras_parts(bundle: Bundle) -> tuple[Any, LineNetwork]:
-    try:
-        from skol_rnn.batches import KerasNetwork
-        from skol_rnn.labeller import Labeller
-    except ImportError as error:
         raise ImportError(
-            f"This needs Keras and TensorFlow ({error}): pip install skol_rnn, or save the model with its graph."
-        ) from error
+            "The model was saved without a graph for ONNX Runtime, and needs Keras: pip install skol_rnn."
+        )
+    raise ImportError("Neither Keras nor ONNX Runtime is installed: pip install 'skol_rnn[serve]'.")
+
+
+def _keras_parts(bundle: Bundle) -> tuple[FeatureFamily, LineNetwork]:
+    from skol_rnn.batches import KerasNetwork
+    from skol_rnn.labeller import Labeller
+
     labeller = Labeller.from_state(bundle.state, bundle.network, bundle.features)
     return labeller.features, KerasNetwork(labeller.network)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -132,6 +132,10 @@ class Document:
     def lines(self) -> list[Line]:
         """The non-blank lines; see :func:`split_lines`."""
         return split_lines(self.text)
+
+    def named(self, doc_id: str) -> Document:
+        """Return the document under another name."""
+        return self if doc_id == self.doc_id else replace(self, doc_id=doc_id)
 
     def columns(self) -> dict[str, np.ndarray]:
         r"""Return the columns of the table that everything shares, for where there is no pandas.
