@@ -123,6 +123,12 @@ class ServingModel:
         Labels in the order of the probabilities.
     backend : str
         "onnx" or "keras".
+    features : FeatureFamily
+        Fitted features.
+    network : LineNetwork
+        What runs the network.
+    sweep : Sweep
+        How windows go over documents.
 
     Raises
     ------
@@ -141,16 +147,16 @@ class ServingModel:
         self.decision: str = state["parameters"]["decision"]
         self._has_offsets = bool(state["validation_documents"] or state["parameters"]["tuning_folds"])
         self._line_numbers: str = state["parameters"]["line_no_col"]
-        self._sweep = Sweep.of(state["parameters"])
+        self.sweep = Sweep.of(state["parameters"])
         self._decoder = Decoder.from_arrays(bundle.decision)
         self.backend = chosen_backend(bundle, backend)
         if self.backend == "onnx":
             assert bundle.graph is not None
             features = state["features"]
-            self._family = features_from_state(features["name"], features["settings"], bundle.features)
-            self._network: LineNetwork = OnnxNetwork(bundle.graph, bundle.network, threads)
+            self.features = features_from_state(features["name"], features["settings"], bundle.features)
+            self.network: LineNetwork = OnnxNetwork(bundle.graph, bundle.network, threads)
         else:
-            self._family, self._network = _keras_parts(bundle)
+            self.features, self.network = _keras_parts(bundle)
 
     def predict_proba(self, table: Lines, raw: bool = False) -> np.ndarray:
         """Compute the probability of each label for each line.
@@ -174,7 +180,7 @@ class ServingModel:
             If the table cannot be used.
         """
         lines, back = self._in_order(table)
-        found = table_probabilities(self._network, self._family, lines, self._sweep)
+        found = table_probabilities(self.network, self.features, lines, self.sweep)
         return (found if raw else self._decoder.posterior(found))[back]
 
     def predict(self, table: Lines, decision: str | None = None) -> np.ndarray:
@@ -240,12 +246,12 @@ class ServingModel:
         if not tables:
             return
         if len(tables) == 1:  # it may be large
-            raw = table_probabilities(self._network, self._family, tables[0].lines, self._sweep)
+            raw = table_probabilities(self.network, self.features, tables[0].lines, self.sweep)
         else:
-            parts = [self._family.transform(table.lines) for table in tables]
+            parts = [self.features.transform(table.lines) for table in tables]
             features = LineFeatures(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
             raw = line_probabilities(
-                self._network, features, [length for table in tables for length in table.lengths], self._sweep
+                self.network, features, [length for table in tables for length in table.lengths], self.sweep
             )
         start = 0
         for table in tables:
