@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -25,6 +26,8 @@ BACKENDS = ("auto", "onnx", "keras")
 
 SHARED_ARRAYS = "/embeddings"
 """Arrays whose name ends so are not in the graph but beside it, in the saved network."""
+
+_BATCH = 64  # windows at a time, at most: no slower than more, and what is between the layers stays in the cache
 
 
 class Labelled(NamedTuple):
@@ -155,6 +158,7 @@ class ServingModel:
             features = state["features"]
             self.features = features_from_state(features["name"], features["settings"], bundle.features)
             self.network: LineNetwork = OnnxNetwork(bundle.graph, bundle.network, threads)
+            self.sweep = replace(self.sweep, batch_size=min(self.sweep.batch_size, _BATCH))
         else:
             self.features, self.network = _keras_parts(bundle)
 

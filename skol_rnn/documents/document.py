@@ -69,12 +69,13 @@ def split_lines(text: str) -> list[Line]:
     """
     lines: list[Line] = []
     position = seen = blank = 0  # seen: where the visible text of the line before ended
+    feeds = "\f" in text
     pieces = text.split("\n")
     for number, piece in enumerate(pieces, 1):
         value = piece[:-1] if number < len(pieces) and piece.endswith("\r") else piece
         if visible := value.strip():
-            first = position + value.index(visible)
-            lines.append(Line(position, position + len(value), blank, "\f" in text[seen:first]))
+            first = position + (value.index(visible) if feeds else 0)
+            lines.append(Line(position, position + len(value), blank, feeds and "\f" in text[seen:first]))
             seen, blank = first + len(visible), 0
         else:
             blank += 1

@@ -131,6 +131,11 @@ def _own_numbers(lines: list[str]) -> np.ndarray:
     length = np.maximum(size, 1)
     first = kinds[starts]
     last = np.where(size > 0, codes[starts + length - 1], 0)
+    # What a pattern needs at least, looked for in all lines at once: most lines have no need of the pattern then.
+    before = np.roll(codes, 1)
+    letter = (before | 0x20) - ord("a") < 26  # unsigned: what is below "a" is large
+    abbreviations = (codes == ord(".")) & letter
+    units = (codes == ord("m")) & _one_of(before, "μumc")
     columns = [
         size,
         words,
@@ -145,12 +150,20 @@ def _own_numbers(lines: list[str]) -> np.ndarray:
         last == ord("."),
         last == ord("-"),
         (last == ord(",")) | (last == ord(";")),
-        _found(_YEAR, bodies, digits > 0, 3),
-        _found(_ABBREVIATION, bodies, count(codes == ord(".")) > 0, 6),
-        _found(_MEASURE, bodies, (digits > 0) | (count(codes == ord("m")) > 0), 6),
-        np.minimum(count((codes == ord("(")) | (codes == ord("["))), 4),
+        _found(_YEAR, bodies, digits > 3, 3),
+        _found(_ABBREVIATION, bodies, count(abbreviations) > 0, 6),
+        _found(_MEASURE, bodies, (count(units) > 0) | ((digits > 0) & (count(_one_of(codes, "x×*-–")) > 0)), 6),
+        np.minimum(count(_one_of(codes, "([")), 4),
     ]
     return np.stack([np.asarray(column, np.float64) for column in columns], axis=1)
+
+
+def _one_of(codes: np.ndarray, characters: str) -> np.ndarray:
+    """Tell which code points are among some characters."""
+    found = codes == ord(characters[0])
+    for character in characters[1:]:
+        found |= codes == ord(character)
+    return found
 
 
 def _found(pattern: re.Pattern[str], bodies: list[str], possible: np.ndarray, most: int) -> np.ndarray:
