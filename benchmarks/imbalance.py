@@ -30,6 +30,7 @@ NETWORK = {
     "stride": 8,
     "hidden_size": 64,
     "epochs": 4,
+    "members": 1,
     "patience": 4,
     "validation_fraction": 0.15,
     "calibration": "bias",

@@ -35,10 +35,12 @@ SYSTEMS = {
     "CRF": peers.CRF,
     "old recipe": lambda: peers.OldRecipe(SEED_WEIGHTS),
     "old recipe without weights": peers.OldRecipe,
+    "skol_rnn fast": lambda: peers.Ours(preset="fast"),
     "skol_rnn": peers.Ours,
+    "skol_rnn best": lambda: peers.Ours(preset="best"),
 }
-SEEDED = ("old recipe", "old recipe without weights", "skol_rnn")
-OURS = ("skol_rnn",)
+OURS = ("skol_rnn fast", "skol_rnn", "skol_rnn best")
+SEEDED = ("old recipe", "old recipe without weights", *OURS)
 TASKS = ("three labels", "fine")
 
 
@@ -112,7 +114,20 @@ def counts_by_document(table, predicted, labels):
     }
 
 
-def run(arguments):
+def todo_of(arguments, corpus):
+    """List the trainings of the tasks and splits that were asked for."""
+    return [
+        (system, task, fold, seed)
+        for task in arguments.tasks
+        for split in arguments.splits
+        for seed in arguments.seeds
+        for fold in folds(corpus, split)
+        for system in arguments.systems
+        if seed == arguments.seeds[0] or system in SEEDED
+    ]
+
+
+def run(arguments, todo, train_and_score=train_and_score):
     """Train what is not in the JSON file yet."""
     report = {"runs": []}
     if arguments.json.exists():
@@ -120,15 +135,7 @@ def run(arguments):
     corpus = {"train": arguments.train, "dev": arguments.dev}
     report["versions"] = {name: version(name) for name in ("tensorflow", "keras", "scikit-learn", "sklearn-crfsuite")}
     done = {(r["system"], r["task"], r["fold"], r["seed"]) for r in report["runs"]}
-    todo = [
-        (system, task, fold, seed)
-        for task in arguments.tasks
-        for split in arguments.splits
-        for seed in arguments.seeds
-        for fold in folds(corpus, split)
-        for system in arguments.systems
-        if (seed == arguments.seeds[0] or system in SEEDED) and (system, task, fold, seed) not in done
-    ]
+    todo = [what for what in todo if what not in done]
     with ProcessPoolExecutor(arguments.jobs, max_tasks_per_child=1) as pool:
         waiting = [
             pool.submit(train_and_score, *what, corpus, arguments.threads, arguments.predictions) for what in todo
@@ -181,7 +188,7 @@ def main():
     parser.add_argument("--threads", type=int, default=2, help="threads of each")
     parser.add_argument("--predictions", type=Path, help="folder for a CSV of each training's predictions")
     arguments = parser.parse_args()
-    report = run(arguments)
+    report = run(arguments, todo_of(arguments, {"train": arguments.train, "dev": arguments.dev}))
     if arguments.markdown:
         command = " ".join(["python", "benchmarks/quality.py", *sys.argv[1:]])
         quality_report.write(report, command, arguments.markdown)

@@ -60,6 +60,8 @@ class WindowBatches(keras.utils.PyDataset):
     rates, corrections : ndarray, shape (windows,), optional
         Draw windows at these relative rates instead of each once, and multiply their loss by the corrections:
         see :func:`skol_rnn.sampling.window_draw_rates`.
+    members : int, default 1
+        Networks side by side in the learner, each of which is told the truth.
     """
 
     def __init__(
@@ -73,9 +75,10 @@ class WindowBatches(keras.utils.PyDataset):
         workers: int = 1,
         rates: np.ndarray | None = None,
         corrections: np.ndarray | None = None,
+        members: int = 1,
     ) -> None:
         super().__init__(workers=workers)
-        self.rates, self.corrections = rates, corrections
+        self.rates, self.corrections, self.members = rates, corrections, members
         self.features, self.windows, self.batch_size, self.seed = features, windows, batch_size, seed
         # (lines + 1, labels): the last row, reached by -1, is the zero row of padding and unlabelled lines.
         one_hot = np.zeros((len(true) + 1, n_labels), np.float32)
@@ -104,7 +107,8 @@ class WindowBatches(keras.utils.PyDataset):
         weights = self.line_weights[lines]
         if self.corrections is not None:
             weights = weights * self.corrections[chosen][:, None].astype(np.float32)
-        return window_inputs(self.features, lines), self.one_hot[lines], weights
+        true = self.one_hot[lines]
+        return window_inputs(self.features, lines), np.tile(true, (1, self.members, 1)), np.tile(weights, self.members)
 
 
 def _line_weights(windows: Windows) -> np.ndarray:

@@ -24,7 +24,7 @@ from skol_rnn.findings import weight_findings
 from skol_rnn.held_out import HeldOut, tuned_decoder
 from skol_rnn.labeller import Labeller
 from skol_rnn.labels import NO_LABEL, LabelSet
-from skol_rnn.network import NetworkSpec, build_network
+from skol_rnn.network import NetworkSpec, build_network, learner
 from skol_rnn.objective import Objective, freeze_weights, rare_labels
 from skol_rnn.prediction import Sweep
 from skol_rnn.progress import TrainingLog
@@ -150,7 +150,7 @@ class Fitting:
         judge = self._judge(held_out, labeller, decoder) if len(held_out) else None
         during = "corrected" if self.of.decision == "tuned" else self.of.decision  # offsets are found in the end
         history = train(
-            labeller.network,
+            learner(labeller.network, labeller.spec),
             self.objective.build(weights, counts, self.labels, self.of.important or rare_labels(counts, self.labels)),
             batches,
             TrainingPlan(self.of.epochs, self.of.learning_rate, self.of.monitor, self.of.patience),
@@ -224,6 +224,7 @@ class Fitting:
             dropout=self.of.dropout,
             feature_dropout=self.of.feature_dropout,
             seed=self.of.random_state,
+            members=self.of.members,
         )
         return Labeller(self.labels, self._features, spec, build_network(spec, bias))
 
@@ -250,6 +251,7 @@ class Fitting:
             self.of.num_workers,
             rates,
             corrections,
+            self.of.members,
         )
 
     def _judge(self, held_out: pd.DataFrame, labeller: Labeller, decoder: Decoder) -> HeldOut:

@@ -28,6 +28,7 @@ from skol_rnn.labels import LabelSet
 from skol_rnn.objective import WeightsSpec, is_frozen_file, refuse_both
 from skol_rnn.parameters import check_against_labels, check_parameters
 from skol_rnn.prediction import Sweep
+from skol_rnn.presets import resolved
 from skol_rnn.progress import TrainingLog
 from skol_rnn.sampling import copies_with_originals
 from skol_rnn.scores import Evaluation
@@ -61,8 +62,8 @@ class RNNSkolModel(BaseEstimator):
         Windows predicted at a time.
     batch_size : int, default 64
         Windows in a training batch.
-    epochs : int, default 4
-        Passes over all training windows, at most.
+    epochs : int, optional
+        Passes over all training windows, at most; the preset's if not given.
     num_workers : int, default 1
         Threads that gather batches ahead of the network.
     features : str, default "hashed"
@@ -80,7 +81,8 @@ class RNNSkolModel(BaseEstimator):
     class_weights : str, dict of str to float, or ClassWeights, default "auto"
         Weight of each label in the loss: a dict by name (a label left out weighs 1.0), a strategy ("inverse",
         "balanced", "smoothed", "effective", "log", "aggressive"), frozen weights or the path of their file, or
-        None for no weights.  "auto" is "smoothed" where the loss takes weights, else None.
+        None for no weights.  "auto" is None too, unless the loss is one that has weights of its own:
+        no weighting scored better than none.
     focal_labels : list of str, optional
         Labels whose soft F1 the loss adds; not together with ``class_weights``.
     weight_alpha : float, default 0.5
@@ -132,6 +134,10 @@ class RNNSkolModel(BaseEstimator):
         Kept for callers of the old class; TensorFlow chooses the device and this changes nothing.
     random_state : int, default 0
         Seed of the split, initial weights, dropout and order.
+    preset : {"fast", "default", "best"}, default "default"
+        What ``epochs`` and ``members`` are where they are None: the trade of time for F1.
+    members : int, optional
+        Networks trained side by side, in one, whose logits are averaged; the preset's if not given.
 
     Attributes
     ----------
@@ -174,7 +180,7 @@ class RNNSkolModel(BaseEstimator):
         prediction_stride: int | None = None,
         prediction_batch_size: int = 256,
         batch_size: int = 64,
-        epochs: int = 4,
+        epochs: int | None = None,
         num_workers: int = 1,
         features: str = "hashed",
         features_col: str = "features",
@@ -205,6 +211,8 @@ class RNNSkolModel(BaseEstimator):
         merge: str = "centre",
         use_gpu_in_udf: bool = False,
         random_state: int = 0,
+        preset: str = "default",
+        members: int | None = None,
     ) -> None:
         self.input_size = input_size
         self.hidden_size = hidden_size
@@ -247,6 +255,8 @@ class RNNSkolModel(BaseEstimator):
         self.merge = merge
         self.use_gpu_in_udf = use_gpu_in_udf
         self.random_state = random_state
+        self.preset = preset
+        self.members = members
         # Users of the old class rely on this one being found at once; all else is checked by fit.
         refuse_both(class_weights, focal_labels)
 
@@ -301,15 +311,16 @@ class RNNSkolModel(BaseEstimator):
         """
         if labels is None and y is not None and is_label_list(y, data):
             labels, y = list(y), None
-        check_parameters(self.get_params())
+        parameters = resolved(self.get_params())
+        check_parameters(parameters)
         # Whatever stops this run, half a model must not pass for a trained one.
         self.__dict__.pop("_labeller", None)
         table = labelled_table(data, y, self.label_col, self.line_no_col)
         chosen = choose_labels(table["label"], labels, other)
-        check_against_labels(self.get_params(), chosen)
+        check_against_labels(parameters, chosen)
         self.labels_, self.other_ = list(chosen), other
         table["label"] = fold_labels(table["label"], chosen, other, "the training data")
-        fitting = Fitting(self.get_params(), chosen)
+        fitting = Fitting(parameters, chosen)
         tables = self._split(table, validation)
         self.validation_documents_ = list(dict.fromkeys(tables.held_out["doc_id"]))
         fitted = fitting.run(tables, Path(checkpoint) if checkpoint else None, strict, watch)

@@ -321,9 +321,8 @@ def _weights(loss: str, parameters: Mapping[str, Any]) -> WeightsSpec:
     if loss == "class_balanced_focal":
         return "effective"
     given = parameters["class_weights"]
-    if isinstance(given, str) and given == "auto":
-        return "smoothed" if "class_weights" in LOSSES[loss] else None
-    return given
+    # No weighting beat none by the scores of documents held out; docs/class_weights.md has the figures.
+    return None if isinstance(given, str) and given == "auto" else given
 
 
 def _refuse_unused_of_weights(weights: WeightsSpec, parameters: Mapping[str, Any]) -> None:

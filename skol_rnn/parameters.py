@@ -12,6 +12,7 @@ from skol_rnn.class_weights import resolve_class_weights
 from skol_rnn.decoding import CALIBRATIONS, DECISIONS
 from skol_rnn.labels import LabelSet, suggestion
 from skol_rnn.objective import Objective
+from skol_rnn.presets import resolved
 from skol_rnn.sampling import Sampling
 from skol_rnn.windows import MERGES, check_stride, hop
 
@@ -25,6 +26,7 @@ _WHOLE = (
     "patience",
     "window_size",
     "line_size",
+    "members",
 )
 _SHARES = ("dropout", "feature_dropout", "validation_fraction")
 
@@ -50,6 +52,7 @@ def check_parameters(parameters: Mapping[str, Any]) -> None:
     ...
     ValueError: merge must be one of centre, mean, most_context, but is 'center'. Did you mean 'centre'?
     """
+    parameters = resolved(parameters)
     Objective.of(parameters)
     Sampling.parse(parameters["sampling"])
     for name in _WHOLE:

@@ -16,7 +16,7 @@ PACKAGE = Path(skol_rnn.__file__).parent
 
 # Each module may import those above its own line, and those of its own line.
 LEVELS = [
-    {"errors", "labels"},
+    {"errors", "labels", "presets"},
     {"documents", "npz", "windows", "pictures", "class_weights", "distribution", "findings", "scores"},
     {"formats", "evaluation", "decoding", "losses", "bundle", "features", "datasets", "annotations", "diagnosis"},
     {"prediction"},

@@ -14,15 +14,17 @@ from toy import LABELS, SMALL, as_documents, toy_table
 from skol_rnn.errors import DataError
 from skol_rnn.features.hashed import HashedFeatures
 from skol_rnn.model import RNNSkolModel, load_model
+from skol_rnn.presets import PRESETS
 
 
 def model(**changes):
     return RNNSkolModel(**{**SMALL, "epochs": 3, "important": LABELS[:2], **changes})
 
 
-@pytest.fixture(scope="module")
-def trained():
-    return model(epochs=8, learning_rate=0.01).fit(toy_table(8), labels=LABELS)
+@pytest.fixture(scope="module", params=PRESETS)
+def trained(request):
+    made = model(preset=request.param, members=None, epochs=8, learning_rate=0.01)
+    return made.fit(toy_table(8), labels=LABELS)
 
 
 @pytest.fixture

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import inspect
+from dataclasses import replace
 
 import keras
 import numpy as np
 import pytest
 
-from skol_rnn.network import EmbeddingBag, NetworkSpec, build_bilstm_model, build_network
+from skol_rnn.network import EmbeddingBag, NetworkSpec, build_bilstm_model, build_network, learner
 
 SPEC = NetworkSpec(
     n_labels=3,
@@ -25,9 +26,9 @@ SPEC = NetworkSpec(
 )
 
 
-@pytest.fixture(scope="module")
-def network():
-    return build_network(SPEC)
+@pytest.fixture(scope="module", params=[1, 3])
+def network(request):
+    return build_network(replace(SPEC, members=request.param))
 
 
 def inputs(windows, length, seed=0):
@@ -86,8 +87,9 @@ def test_equal_seeds_build_equal_networks_and_other_seeds_others():
 
 def test_the_two_directions_start_from_different_weights(network):
     kernels = {w.path: np.asarray(w) for w in network.weights if w.path.endswith("lstm_cell/kernel")}
-    forward, backward = (v for k, v in kernels.items() if k.startswith("bilstm_1"))
-    assert (forward != backward).any()
+    for layer in {path.split("/")[0] for path in kernels}:
+        forward, backward = (v for k, v in kernels.items() if k.startswith(f"{layer}/"))
+        assert (forward != backward).any()
 
 
 def test_the_output_starts_at_the_log_priors():
@@ -96,12 +98,55 @@ def test_the_output_starts_at_the_log_priors():
     np.testing.assert_allclose(network.get_layer("logits").get_weights()[1], priors, atol=1e-6)
 
 
+def test_members_differ_and_the_networks_logits_are_their_mean():
+    spec = replace(SPEC, members=3)
+    network = build_network(spec)
+    batch = inputs(2, 5)
+    members = np.split(learner(network, spec).predict_on_batch(batch), 3, axis=1)
+    assert all(np.abs(one - members[0]).max() > 1e-3 for one in members[1:])
+    np.testing.assert_allclose(network.predict_on_batch(batch), np.mean(members, axis=0), atol=1e-6)
+
+
+def test_one_member_is_its_own_learner():
+    network = build_network(SPEC)
+    assert learner(network, SPEC) is network
+
+
+def test_members_do_not_learn_from_each_others_mistakes():
+    import tensorflow as tf
+
+    spec = replace(SPEC, members=2)
+    network = build_network(spec)
+    model = learner(network, spec)
+    with tf.GradientTape() as tape:
+        value = tf.reduce_sum(model(inputs(2, 5), training=False)[:, :5] ** 2)  # the first member's logits
+    slopes = [np.asarray(tf.convert_to_tensor(s)) for s in tape.gradient(value, model.trainable_weights)]
+    learning = {w.path for w, slope in zip(model.trainable_weights, slopes, strict=True) if slope.any()}
+    assert learning == {w.path for w in model.trainable_weights if "_of_1" in w.path}
+    assert any("_of_2" in w.path for w in model.trainable_weights)
+
+
 def test_the_bag_is_a_sum_over_the_root_of_the_count():
     bag = EmbeddingBag(5, 2)
     output = np.asarray(bag(np.array([[[1, 2, 0, 0], [0, 0, 0, 0]]])))
     table = np.asarray(bag.embeddings)
     np.testing.assert_allclose(output[0, 0], (table[1] + table[2]) / np.sqrt(2), rtol=1e-6)
     np.testing.assert_allclose(output[0, 1], 0.0)
+
+
+def test_the_bags_gradient_is_that_of_its_formula():
+    import tensorflow as tf
+
+    bag = EmbeddingBag(7, 3)
+    ids = np.array([[[1, 2, 2, 0], [6, 1, 0, 0], [0, 0, 0, 0]]])
+    with tf.GradientTape(persistent=True) as tape:
+        value = tf.reduce_sum(bag(ids) ** 3)
+        table = tf.Variable(np.asarray(bag.embeddings))
+        present = tf.cast(ids > 0, "float32")[..., None]
+        sums = tf.reduce_sum(tf.gather(table, ids) * present, -2)
+        plain = tf.reduce_sum((sums / tf.sqrt(tf.maximum(tf.reduce_sum(present, -2), 1.0))) ** 3)
+    slope, expected = tape.gradient(value, bag.embeddings.value), tf.convert_to_tensor(tape.gradient(plain, table))
+    np.testing.assert_allclose(slope, expected, atol=1e-6)
 
 
 def test_the_bag_leaves_features_out_in_training_only():

@@ -28,9 +28,10 @@ def build(**parameters):
 @pytest.mark.parametrize(
     ("parameters", "loss", "weights"),
     [
-        ({}, "cross_entropy", "smoothed"),
+        ({}, "cross_entropy", None),
         ({"focal_labels": ["Nomenclature"]}, "soft_f1", None),
-        ({"loss": "focal"}, "focal", "smoothed"),
+        ({"loss": "focal"}, "focal", None),
+        ({"class_weights": "smoothed"}, "cross_entropy", "smoothed"),
         ({"loss": "focal", "class_weights": None}, "focal", None),
         ({"loss": "class_balanced_focal"}, "class_balanced_focal", "effective"),
         ({"loss": "logit_adjusted"}, "logit_adjusted", None),

@@ -87,10 +87,11 @@ class Killed(BaseException):
     pass
 
 
-@pytest.mark.parametrize("killed_after", [1, 2])
-def test_a_killed_run_resumes_to_the_same_bits(tmp_path, monkeypatch, killed_after):
+@pytest.mark.parametrize(("killed_after", "members"), [(1, 1), (2, 1), (2, 3)])
+def test_a_killed_run_resumes_to_the_same_bits(tmp_path, monkeypatch, killed_after, members):
+    settings = {"epochs": 4, "patience": 4, "members": members}
     table = toy_table()
-    straight = model(epochs=4, patience=4).fit(table, labels=LABELS)
+    straight = model(**settings).fit(table, labels=LABELS)
     original = EpochScores.on_epoch_begin
 
     def kill(self, epoch, logs=None):
@@ -100,12 +101,12 @@ def test_a_killed_run_resumes_to_the_same_bits(tmp_path, monkeypatch, killed_aft
 
     monkeypatch.setattr(EpochScores, "on_epoch_begin", kill)
     with pytest.raises(Killed):
-        model(epochs=4, patience=4).fit(table, labels=LABELS, checkpoint=tmp_path / "run.npz")
+        model(**settings).fit(table, labels=LABELS, checkpoint=tmp_path / "run.npz")
     monkeypatch.undo()
-    resumed = model(epochs=4, patience=4).fit(table, labels=LABELS, checkpoint=tmp_path / "run.npz")
+    resumed = model(**settings).fit(table, labels=LABELS, checkpoint=tmp_path / "run.npz")
     assert same(straight, resumed)
     assert resumed.history_ == straight.history_
-    again = model(epochs=4, patience=4).fit(table, labels=LABELS, checkpoint=tmp_path / "run.npz")
+    again = model(**settings).fit(table, labels=LABELS, checkpoint=tmp_path / "run.npz")
     assert same(straight, again)
 
 

@@ -6,7 +6,15 @@ import numpy as np
 import pandas as pd
 
 LABELS = ["Nomenclature", "Description", "Misc"]
-SMALL = {"input_size": 8, "hidden_size": 6, "line_size": 8, "num_layers": 1, "batch_size": 8, "verbosity": 0}
+SMALL = {
+    "input_size": 8,
+    "hidden_size": 6,
+    "line_size": 8,
+    "num_layers": 1,
+    "members": 1,
+    "batch_size": 8,
+    "verbosity": 0,
+}
 
 
 def toy_table(documents=6, lines=40, seed=0):

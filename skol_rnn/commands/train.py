@@ -56,6 +56,8 @@ MODEL_OPTIONS = (
     "feature_dropout",
     "line_size",
     "merge",
+    "preset",
+    "members",
 )
 """Parameters of ``RNNSkolModel`` that are options as they are; the rest have a form of their own."""
 OTHER_SETTINGS = ("class_weights", "focal_labels", "important", "labels", "other", "random_state", "sampling")
@@ -83,7 +85,7 @@ def train(
     weights: Annotated[
         Text,
         _option(
-            "Weights by strategy: smoothed (the default), inverse, balanced, effective, log, aggressive, none; or a file that skol-rnn weights --save wrote."
+            "Weights by strategy: none (the default), smoothed, inverse, balanced, effective, log, aggressive; or a file that skol-rnn weights --save wrote."
         ),
     ] = None,
     focal_labels: Annotated[Text, _option("Labels whose soft F1 the loss adds, A,B; not with weights.")] = None,
@@ -101,7 +103,13 @@ def train(
     prediction_stride: Annotated[Integer, _option("The same in prediction (default: a third of the window).")] = None,
     prediction_batch_size: Annotated[Integer, _option("Windows predicted at a time (default: 256).")] = None,
     batch_size: Annotated[Integer, _option("Windows in a training batch (default: 64).")] = None,
-    epochs: Annotated[Integer, _option("Passes over the training windows, at most (default: 4).")] = None,
+    preset: Annotated[
+        Text, _option("fast, best: what --epochs and --members are where they are not given (default: default).")
+    ] = None,
+    epochs: Annotated[Integer, _option("Passes over the training windows, at most (default: the preset's).")] = None,
+    members: Annotated[
+        Integer, _option("Networks trained side by side, in one, and averaged (default: the preset's).")
+    ] = None,
     num_workers: Annotated[Integer, _option("Threads that gather batches (default: 1).")] = None,
     features: Annotated[Text, _option("hashed (the default), tfidf, word2vec, fasttext, doc2vec or vectors.")] = None,
     features_col: Annotated[Text, _option("Column of ready vectors (default: features).")] = None,

@@ -54,7 +54,7 @@ def tune(
         bool, typer.Option("--groups-from-folder", help="Keep the documents of a folder (a volume) in one fold.")
     ] = False,
     search: Annotated[str, typer.Option(help="What to vary: alpha or weights, and loss.")] = "alpha,loss",
-    epochs: Annotated[int | None, _option("Passes over the training windows, at most (default: 4).")] = None,
+    epochs: Annotated[int | None, _option("Passes over the training windows, at most (default: the preset's).")] = None,
     config: Annotated[Path | None, _option("TOML file of settings that all trials share.")] = None,
     storage: Annotated[
         Path | None, _option("SQLite file of the trials, from which a run goes on (default: beside --out).")
