@@ -16,7 +16,7 @@ from skol_rnn.batches import KerasNetwork
 from skol_rnn.errors import SkolError
 from skol_rnn.features import LineFeatures
 from skol_rnn.network import EmbeddingBag
-from skol_rnn.serving import SHARED_ARRAYS, OnnxNetwork
+from skol_rnn.onnx_network import SHARED_ARRAYS, OnnxNetwork
 from skol_rnn.windows import cut_windows
 
 _OPSET = 17

@@ -19,7 +19,7 @@ LEVELS = [
     {"errors", "labels", "presets"},
     {"documents", "npz", "windows", "pictures", "class_weights", "distribution", "findings", "scores"},
     {"formats", "evaluation", "decoding", "losses", "bundle", "features", "datasets", "annotations", "diagnosis"},
-    {"prediction"},
+    {"prediction", "onnx_network"},
     {"sampling", "objective", "report_rows", "report_html", "report", "progress"},
     {"network", "batches", "training_lines", "parameters"},
     {"labeller", "training"},

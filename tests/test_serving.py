@@ -28,7 +28,8 @@ from skol_rnn.errors import BundleError, DataError
 from skol_rnn.features import LineFeatures
 from skol_rnn.graph import ExportError, network_graph
 from skol_rnn.network import EmbeddingBag, NetworkSpec, build_network
-from skol_rnn.serving import OnnxNetwork, load_serving
+from skol_rnn.onnx_network import OnnxNetwork
+from skol_rnn.serving import load_serving
 from skol_rnn.windows import cut_windows
 
 BLOCKED = ("tensorflow", "keras", "pandas", "sklearn", "scipy", "gensim", "onnx")
@@ -380,6 +381,42 @@ def test_what_serving_alone_cannot_do_is_said_in_a_sentence(saved, table, tmp_pa
     assert done.returncode == 1
     assert reason in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_features_that_need_more_say_so(table, tmp_path):
+    path = RNNSkolModel(epochs=1, **{**SMALL, "input_size": None}, features="tfidf").fit(table).save(tmp_path / "model")
+    predict = "load_serving(sys.argv[1]).predict({'doc_id': ['a'], 'value': ['Genus']})"
+    done = python(BLOCK + f"from skol_rnn.serving import load_serving\n{predict}", path)
+    assert 'ImportError: features="tfidf" needs scikit-learn and SciPy' in done.stderr
+
+
+@pytest.mark.parametrize("features", ["word2vec", "fasttext", "doc2vec"])
+def test_word_vectors_are_served_without_gensim(table, tmp_path, features):
+    model = RNNSkolModel(epochs=1, **SMALL, features=features).fit(table)
+    path = model.save(tmp_path / "model")
+    predict = "load_serving(sys.argv[1]).predict({'doc_id': ['a'] * 2, 'value': ['Genus1', 'pileus 3 mm']})"
+    done = python(BLOCK + f"from skol_rnn.serving import load_serving\nprint(*{predict})", path)
+    expected = model.predict([["Genus1", "pileus 3 mm"]])[0]
+    assert done.stdout.split() == list(expected), done.stderr
+
+
+MEMORY = """
+import sys
+from skol_rnn.serving import load_serving
+def lines(documents):
+    for i in range(documents):
+        yield {"doc_id": ["a"] * 1000, "value": [f"pileus {i} {j} mm broad, spores smooth" for j in range(1000)]}
+model = load_serving(sys.argv[1], threads=1)
+assert sum(len(found.labels) for found in model.predict_documents(lines(int(sys.argv[2])))) == 1000 * int(sys.argv[2])
+print(open("/proc/self/status").read().split("VmHWM:")[1].split()[0])
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
+def test_memory_does_not_grow_with_the_corpus(saved):
+    few, many = (int(python(BLOCK + MEMORY, saved, documents).stdout) for documents in (10, 300))
+    assert many < 1.3 * few
 
 
 @pytest.mark.slow

@@ -143,8 +143,13 @@ class TfidfFeatures:
 
     def _terms(self, lines: list[list[str]]) -> Any:
         """Return the sparse matrix of both blocks, (lines, words + suffixes)."""
-        from scipy.sparse import hstack
-
+        try:
+            from scipy.sparse import hstack
+            from sklearn.feature_extraction.text import TfidfVectorizer  # noqa: F401
+        except ImportError as error:
+            raise ImportError(
+                'features="tfidf" needs scikit-learn and SciPy in prediction, too: pip install scikit-learn.'
+            ) from error
         blocks = [
             _tfidf(self.words_, self.word_idf_, lines),
             _tfidf(self.suffixes_, self.suffix_idf_, [word_suffixes(words) for words in lines]),

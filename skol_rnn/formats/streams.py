@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 
@@ -75,17 +76,19 @@ class DocumentStream:
 
     def _names(self) -> dict[tuple[int, int], str]:
         """Return the name of each document by its file and its place there; without reading what need not be read."""
-        counts = Counter(file.doc_id for file in self._files)
-        places: list[tuple[int, int]] = []
-        named: list[tuple[str, Found]] = []
+        found = [[file.doc_id] if file.format in ONE_DOCUMENT else self._ids(file) for file in self._files]
+        counts = Counter(chain.from_iterable(found))
         for index, file in enumerate(self._files):
-            found = [file.doc_id]
-            if file.format not in ONE_DOCUMENT or counts[file.doc_id] > 1:
-                unused: Skipped = []
-                found = [document.doc_id for document in filled_documents(file, self.strict, unused)]
-            places += [(index, place) for place in range(len(found))]
-            named += [(name, file) for name in found]
+            # Whether a file is empty matters only to those of its name.
+            if file.format in ONE_DOCUMENT and counts[file.doc_id] > 1:
+                found[index] = self._ids(file)
+        places = [(index, place) for index, names in enumerate(found) for place in range(len(names))]
+        named = [(name, file) for file, names in zip(self._files, found, strict=True) for name in names]
         return dict(zip(places, unique_names(named), strict=True))
+
+    def _ids(self, file: Found) -> list[str]:
+        unused: Skipped = []
+        return [document.doc_id for document in filled_documents(file, self.strict, unused)]
 
 
 class DocumentWriter:
