@@ -109,14 +109,17 @@ def _at(codes: np.ndarray, places: np.ndarray, there: np.ndarray) -> np.ndarray:
 
 def _joined(prefix: str, columns: list[np.ndarray], texts: list[str], encode: Encode) -> np.ndarray:
     """Encode, row by row, the prefix and the texts in the columns with spaces between them; -1 is no text."""
-    base = len(texts) + 1
+    with_none = ["", *texts]
+    if len(columns) == 1:
+        # Texts are numbered: what occurs is found without sorting.
+        occurs = np.bincount(columns[0] + 1, minlength=len(with_none)) > 0
+        names = [prefix + with_none[k] for k in np.flatnonzero(occurs).tolist()]
+        return encode(names)[(np.cumsum(occurs) - 1)[columns[0] + 1]]
+    base = len(with_none)
     key = columns[0] + 1
     for column in columns[1:]:
         key = key * base + column + 1
     distinct, back = np.unique(key, return_inverse=True)
-    with_none = ["", *texts]
-    if len(columns) == 1:
-        return encode([prefix + with_none[k] for k in distinct.tolist()])[back]
     digits = [distinct // base**power % base for power in range(len(columns) - 1, -1, -1)]
     if len(columns) == 2 and (digits[0] > 0).all():
         pairs = zip(digits[0].tolist(), digits[1].tolist(), strict=True)
