@@ -25,6 +25,7 @@ __version__ = "0.1.0"
 _HOME = {
     "RNNSkolModel": "model",
     "load_model": "model",
+    "load_serving": "serving",
     "build_bilstm_model": "network",
     "weighted_categorical_crossentropy": "losses",
     "read_documents": "formats",

@@ -1,11 +1,10 @@
-"""Batches of windows for training and prediction, gathered from line features that were computed once."""
+"""Batches of windows for Keras, in training and prediction, gathered from line features that were computed once."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
 from collections.abc import Iterator
-from typing import Any
 
 import keras
 import numpy as np
@@ -13,7 +12,7 @@ import numpy as np
 from skol_rnn.features.lines import LineFeatures
 from skol_rnn.labels import NO_LABEL
 from skol_rnn.sampling import draw_windows
-from skol_rnn.windows import Windows, merge_windows
+from skol_rnn.windows import Windows
 
 Inputs = tuple[np.ndarray, np.ndarray, np.ndarray]
 
@@ -119,38 +118,22 @@ def _line_weights(windows: Windows) -> np.ndarray:
     return np.append(weights, 0.0).astype(np.float32)
 
 
-def predict_lines(
-    network: keras.Model, features: LineFeatures, windows: Windows, merge: str = "centre", batch_size: int = 256
-) -> np.ndarray:
-    """Run the network over windows and put the probabilities back together, one row a line.
+class KerasNetwork:
+    """The network as Keras runs it, over windows whose inputs are gathered first.
 
     Parameters
     ----------
     network : keras.Model
         As :func:`skol_rnn.network.build_network` builds it.
-    features : LineFeatures
-        Features of the lines.
-    windows : Windows
-        Windows over them.
-    merge : str, default "centre"
-        See :func:`skol_rnn.windows.merge_windows`.
-    batch_size : int, default 256
-        Windows a batch; it changes speed and memory, not the result.
-
-    Returns
-    -------
-    ndarray of float64, shape (lines, labels)
-        The network's own probabilities, any tilt of weights still in them.
     """
-    with _without_retracing_warnings():
-        outputs = [
-            _softmax(network.predict_on_batch(window_inputs(features, windows.lines[i : i + batch_size])))
-            for i in range(0, len(windows), batch_size)
-        ]
-    n_labels = network.output_shape[-1]
-    # (windows, window, labels)
-    values = np.concatenate(outputs) if outputs else np.zeros((*windows.lines.shape, n_labels))
-    return merge_windows(values, windows, merge)
+
+    def __init__(self, network: keras.Model) -> None:
+        self.network, self.n_labels = network, int(network.output_shape[-1])
+
+    def logits(self, features: LineFeatures, lines: np.ndarray) -> np.ndarray:
+        """Compute logits (windows, window, labels) of windows of lines; -1 is padding."""
+        with _without_retracing_warnings():
+            return np.asarray(self.network.predict_on_batch(window_inputs(features, lines)))
 
 
 @contextlib.contextmanager
@@ -169,8 +152,3 @@ def _without_retracing_warnings() -> Iterator[None]:
         yield
     finally:
         logger.removeFilter(keep)
-
-
-def _softmax(logits: Any) -> np.ndarray:
-    exponents = np.exp(logits - np.max(logits, axis=-1, keepdims=True))
-    return exponents / exponents.sum(axis=-1, keepdims=True)

@@ -33,6 +33,8 @@ _MANIFEST = "manifest.json"
 _STATE = "model.json"
 _ARRAYS = ("network", "features", "decision")
 _FILES = (_STATE, *(f"{part}.npz" for part in _ARRAYS))
+_GRAPH = "network.onnx"
+"""The only file that a bundle may lack: older ones do, and those of networks that have no such form."""
 
 
 @dataclass(frozen=True)
@@ -45,17 +47,22 @@ class Bundle:
         JSON values: parameters, labels, network sizes, feature settings, history, versions.
     network, features, decision : dict of str to ndarray
         Weights of the network, fitted arrays of the features, and class weights, counts and offsets.
+    graph : bytes, optional
+        The network as an ONNX graph, for prediction without TensorFlow.
     """
 
     state: dict[str, Any]
     network: dict[str, np.ndarray] = field(default_factory=dict)
     features: dict[str, np.ndarray] = field(default_factory=dict)
     decision: dict[str, np.ndarray] = field(default_factory=dict)
+    graph: bytes | None = None
 
     def files(self) -> dict[str, bytes]:
         """Return the bundle's files by name, the manifest with their checksums first."""
         files = {_STATE: _json(self.state)}
         files |= {f"{part}.npz": npz_bytes(getattr(self, part)) for part in _ARRAYS}
+        if self.graph is not None:
+            files[_GRAPH] = self.graph
         sums = {name: {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)} for name, data in files.items()}
         manifest = {"format": FORMAT, "format_version": FORMAT_VERSION, "files": sums}
         return {_MANIFEST: _json(manifest), **files}
@@ -87,7 +94,7 @@ class Bundle:
         """
         try:
             with zipfile.ZipFile(io.BytesIO(blob)) as archive:
-                known = {i.filename: i for i in archive.infolist() if i.filename in (_MANIFEST, *_FILES)}
+                known = {i.filename: i for i in archive.infolist() if i.filename in (_MANIFEST, *_FILES, _GRAPH)}
                 _check_size(sum(i.file_size for i in known.values()), name)
                 files = {n: archive.read(n) for n in known}
         except (zipfile.BadZipFile, EOFError, OSError, ValueError, NotImplementedError) as error:
@@ -214,7 +221,7 @@ def load_bundle(path: str | os.PathLike[str]) -> Bundle:
         if path.is_file():
             _check_size(path.stat().st_size, str(path))
             return Bundle.from_bytes(path.read_bytes(), str(path))
-        present = [path / name for name in (_MANIFEST, *_FILES) if (path / name).is_file()]
+        present = [path / name for name in (_MANIFEST, *_FILES, _GRAPH) if (path / name).is_file()]
         _check_size(sum(file.stat().st_size for file in present), str(path))
         return _parse({file.name: file.read_bytes() for file in present}, str(path))
     except OSError as error:
@@ -236,13 +243,15 @@ def _parse(files: dict[str, bytes], name: str) -> Bundle:
     if not isinstance(version, int) or version > FORMAT_VERSION:
         raise BundleError(f"{name} was written in format {version}, newer than {FORMAT_VERSION}: upgrade skol_rnn.")
     sums = manifest.get("files")
-    for part in _FILES:
-        _verify(files.get(part), sums.get(part) if isinstance(sums, dict) else None, f"{name}: {part}")
+    sums = sums if isinstance(sums, dict) else {}
+    for part in (*_FILES, _GRAPH) if _GRAPH in sums else _FILES:
+        _verify(files.get(part), sums.get(part), f"{name}: {part}")
     try:
         arrays = {part: read_npz(files[f"{part}.npz"]) for part in _ARRAYS}
     except DataError as error:
         raise BundleError(f"{name}: {error}") from error
-    return Bundle(_json_object(files[_STATE], f"{name}: {_STATE}"), **arrays)
+    graph = files[_GRAPH] if _GRAPH in sums else None
+    return Bundle(_json_object(files[_STATE], f"{name}: {_STATE}"), **arrays, graph=graph)
 
 
 def _verify(data: bytes | None, expected: Any, name: str) -> None:

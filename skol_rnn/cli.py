@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import traceback
 
@@ -24,9 +25,12 @@ app = typer.Typer(
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version
+        from importlib.metadata import PackageNotFoundError, version
 
-        libraries = [f"{name} {version(name)}" for name in ("tensorflow", "keras", "numpy")]
+        libraries = []
+        for name in ("tensorflow", "keras", "onnxruntime", "numpy"):
+            with contextlib.suppress(PackageNotFoundError):  # where models are served there is no TensorFlow
+                libraries.append(f"{name} {version(name)}")
         typer.echo("  ".join([f"skol_rnn {__version__}", *libraries]))
         raise typer.Exit
 

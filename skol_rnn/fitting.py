@@ -17,21 +17,21 @@ from skol_rnn.batches import WindowBatches
 from skol_rnn.class_weights import ClassWeights, describe_weights, normalise_weights
 from skol_rnn.decoding import Decoder, Scaling, learn_transitions
 from skol_rnn.diagnosis import Finding, diagnose
-from skol_rnn.documents import document_folds
+from skol_rnn.documents import document_folds, lengths_of
 from skol_rnn.errors import DataError
 from skol_rnn.features import make_features
 from skol_rnn.findings import weight_findings
 from skol_rnn.held_out import HeldOut, tuned_decoder
-from skol_rnn.labeller import Labeller, Sweep, lengths_of
+from skol_rnn.labeller import Labeller
 from skol_rnn.labels import NO_LABEL, LabelSet
 from skol_rnn.network import NetworkSpec, build_network, learner
 from skol_rnn.objective import Objective, freeze_weights, rare_labels
-from skol_rnn.parameters import hop
+from skol_rnn.prediction import Sweep
 from skol_rnn.progress import TrainingLog
 from skol_rnn.sampling import Sampling, copies_with_originals, sampling_shift
 from skol_rnn.training import TrainingPlan, Watch, train
 from skol_rnn.training_lines import TrainingLines, count, draw_rates, sample_lines
-from skol_rnn.windows import cut_windows
+from skol_rnn.windows import cut_windows, hop
 
 _BAG_SIZE = 64
 _SAID_BEFORE = {"weights-too-steep", "too-few-updates"}
@@ -85,24 +85,6 @@ class Fitted:
     counts: np.ndarray
     history: dict[str, list[float]]
     diagnosis: list[Finding]
-
-
-def sweep_of(parameters: Mapping[str, Any]) -> Sweep:
-    """Choose how windows go over documents in prediction.
-
-    Parameters
-    ----------
-    parameters : mapping
-        Of ``RNNSkolModel``.
-
-    Returns
-    -------
-    Sweep
-        Window, hop, merging and batch.
-    """
-    window = parameters["window_size"]
-    stride = hop(window, parameters["prediction_stride"])
-    return Sweep(window, stride, parameters["merge"], parameters["prediction_batch_size"])
 
 
 class Fitting:
@@ -273,7 +255,7 @@ class Fitting:
         )
 
     def _judge(self, held_out: pd.DataFrame, labeller: Labeller, decoder: Decoder) -> HeldOut:
-        return HeldOut(held_out, labeller, sweep_of(self.parameters), decoder, self.of.monitor, self.of.important)
+        return HeldOut(held_out, labeller, Sweep.of(self.parameters), decoder, self.of.monitor, self.of.important)
 
     def _fingerprint(
         self, lines: TrainingLines, held_out: pd.DataFrame, class_weights: ClassWeights, weights: np.ndarray
@@ -315,7 +297,7 @@ class Fitting:
         for kept, held in document_folds(table, self.of.tuning_folds, self.of.random_state, groups):
             rest, part = (table.iloc[rows].reset_index(drop=True) for rows in (kept, held))
             fitted = Fitting(parameters, self.labels).run(TrainingTables(rest, part.iloc[:0], rest))
-            raw = fitted.labeller.probabilities(part, sweep_of(parameters))
+            raw = fitted.labeller.probabilities(part, Sweep.of(parameters))
             posterior[held] = fitted.decoder.posterior(raw)
         return posterior
 

@@ -9,9 +9,11 @@ import numpy as np
 import pandas as pd
 
 from skol_rnn.decoding import DECISIONS, Decoder, Scaling, cross_tuned_offsets, fit_scaling, tuned_strength
+from skol_rnn.documents import lengths_of
 from skol_rnn.evaluation import evaluate_labels
-from skol_rnn.labeller import Labeller, Sweep, lengths_of
+from skol_rnn.labeller import Labeller
 from skol_rnn.labels import LabelSet
+from skol_rnn.prediction import Sweep
 from skol_rnn.scores import Evaluation
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,34 +9,12 @@ import keras
 import numpy as np
 import pandas as pd
 
-from skol_rnn.batches import predict_lines
+from skol_rnn.batches import KerasNetwork
 from skol_rnn.errors import BundleError
 from skol_rnn.features import FeatureFamily, LineFeatures, features_from_state
 from skol_rnn.labels import LabelSet
 from skol_rnn.network import NetworkSpec, build_network
-from skol_rnn.windows import cut_windows
-
-_CHUNK = 20_000  # lines worked on at a time, in whole documents: it bounds memory and cuts no document
-
-
-@dataclass(frozen=True)
-class Sweep:
-    """How windows go over documents in prediction.
-
-    Attributes
-    ----------
-    window_size, stride : int
-        Lines in a window and from window to window.
-    merge : str
-        How the windows over a line are merged.
-    batch_size : int
-        Windows at a time.
-    """
-
-    window_size: int
-    stride: int
-    merge: str
-    batch_size: int
+from skol_rnn.prediction import Sweep, line_probabilities, table_probabilities
 
 
 @dataclass(frozen=True)
@@ -76,15 +53,11 @@ class Labeller:
         ndarray of float64, shape (lines, labels)
             Rows sum to one.
         """
-        pieces = [np.zeros((0, len(self.labels)))]
-        for part in _document_chunks(table):
-            pieces.append(self.of_features(self.features.transform(part), lengths_of(part), sweep))
-        return np.concatenate(pieces)
+        return table_probabilities(KerasNetwork(self.network), self.features, table, sweep)
 
     def of_features(self, features: LineFeatures, lengths: list[int], sweep: Sweep) -> np.ndarray:
         """Compute the same from features that are at hand, ``lengths`` being the lines of each document."""
-        windows = cut_windows(lengths, sweep.window_size, sweep.stride)
-        return predict_lines(self.network, features, windows, sweep.merge, sweep.batch_size)
+        return line_probabilities(KerasNetwork(self.network), features, lengths, sweep)
 
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray], dict[str, np.ndarray]]:
         """Return JSON values, arrays of the network and arrays of the features."""
@@ -116,36 +89,3 @@ class Labeller:
             weight.assign(array)
         family = features_from_state(values["features"]["name"], values["features"]["settings"], features)
         return cls(LabelSet(tuple(values["labels"])), family, spec, built)
-
-
-def lengths_of(table: pd.DataFrame) -> list[int]:
-    """Count the lines of each document, in the table's order.
-
-    Parameters
-    ----------
-    table : DataFrame
-        Lines with ``doc_id``, each document's together.
-
-    Returns
-    -------
-    list of int
-        Lines of each document.
-
-    Examples
-    --------
-    >>> lengths_of(pd.DataFrame({"doc_id": ["b", "b", "a"]}))
-    [2, 1]
-    """
-    return table.groupby("doc_id", sort=False).size().tolist()
-
-
-def _document_chunks(table: pd.DataFrame) -> Iterator[pd.DataFrame]:
-    """Cut the table between documents into parts of about ``_CHUNK`` lines."""
-    start = end = 0
-    for length in lengths_of(table):
-        end += length
-        if end - start >= _CHUNK:
-            yield table.iloc[start:end]
-            start = end
-    if end > start:
-        yield table.iloc[start:end]

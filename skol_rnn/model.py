@@ -18,14 +18,16 @@ from skol_rnn.bundle import Bundle, load_bundle, save_bundle
 from skol_rnn.class_weights import ClassWeights
 from skol_rnn.decoding import DECISIONS, Decoder
 from skol_rnn.diagnosis import Finding, diagnose
-from skol_rnn.documents import as_table, split_documents
+from skol_rnn.documents import as_table, lengths_of, split_documents
 from skol_rnn.errors import DataError, NotTrainedError
-from skol_rnn.fitting import Fitting, TrainingTables, sweep_of
+from skol_rnn.fitting import Fitting, TrainingTables
+from skol_rnn.graph import ExportError, network_graph
 from skol_rnn.held_out import score_lines
-from skol_rnn.labeller import Labeller, lengths_of
+from skol_rnn.labeller import Labeller
 from skol_rnn.labels import LabelSet
 from skol_rnn.objective import WeightsSpec, is_frozen_file, refuse_both
 from skol_rnn.parameters import check_against_labels, check_parameters
+from skol_rnn.prediction import Sweep
 from skol_rnn.presets import resolved
 from skol_rnn.progress import TrainingLog
 from skol_rnn.sampling import copies_with_originals
@@ -403,7 +405,7 @@ class RNNSkolModel(BaseEstimator):
         return table, lambda results: results[back]
 
     def _raw(self, table: pd.DataFrame) -> np.ndarray:
-        return self._labeller.probabilities(table, sweep_of(self.get_params()))
+        return self._labeller.probabilities(table, Sweep.of(self.get_params()))
 
     def _decided(self, table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
         """Return posteriors, and the labels' indices by the model's decision."""
@@ -565,7 +567,17 @@ class RNNSkolModel(BaseEstimator):
             "skol_rnn_version": skol_rnn.__version__,
         }
         decision = {"weights": self.weights_, "counts": self.counts_, **self.decoder_.arrays()}
-        return Bundle(json.loads(json.dumps(state, default=_plain)), network, features, decision)
+        return Bundle(json.loads(json.dumps(state, default=_plain)), network, features, decision, self._graph())
+
+    def _graph(self) -> bytes | None:
+        """Write the network as an ONNX graph; None, and a word about it, where that cannot be done."""
+        try:
+            return network_graph(self.keras_model, self.window_size)
+        except ExportError as reason:
+            TrainingLog(self.verbosity).warn(
+                f"The model is saved without a graph for ONNX Runtime and will predict with Keras only: {reason}."
+            )
+            return None
 
     def _saved_parameters(self) -> dict[str, Any]:
         """Parameters as JSON values; a file of frozen weights comes along as its content."""

@@ -14,7 +14,7 @@ from skol_rnn.labels import LabelSet, suggestion
 from skol_rnn.objective import Objective
 from skol_rnn.presets import resolved
 from skol_rnn.sampling import Sampling
-from skol_rnn.windows import MERGES, check_stride
+from skol_rnn.windows import MERGES, check_stride, hop
 
 _WHOLE = (
     "hidden_size",
@@ -29,29 +29,6 @@ _WHOLE = (
     "members",
 )
 _SHARES = ("dropout", "feature_dropout", "validation_fraction")
-
-
-def hop(window_size: int, stride: int | None) -> int:
-    """Return the hop between windows, a third of the window if none is given.
-
-    Parameters
-    ----------
-    window_size : int
-        Lines in a window.
-    stride : int or None
-        Lines from window to window.
-
-    Returns
-    -------
-    int
-        The stride.
-
-    Examples
-    --------
-    >>> hop(15, None), hop(2, None), hop(15, 15)
-    (5, 1, 15)
-    """
-    return max(window_size // 3, 1) if stride is None else stride
 
 
 def check_parameters(parameters: Mapping[str, Any]) -> None:

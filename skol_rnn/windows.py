@@ -48,6 +48,29 @@ def check_stride(window_size: int, stride: int, name: str = "stride") -> int:
     return stride
 
 
+def hop(window_size: int, stride: int | None) -> int:
+    """Return the hop between windows, a third of the window if none is given.
+
+    Parameters
+    ----------
+    window_size : int
+        Lines in a window.
+    stride : int or None
+        Lines from window to window.
+
+    Returns
+    -------
+    int
+        The stride.
+
+    Examples
+    --------
+    >>> hop(15, None), hop(2, None), hop(15, 15)
+    (5, 1, 15)
+    """
+    return max(window_size // 3, 1) if stride is None else stride
+
+
 def window_starts(length: int, window_size: int, stride: int) -> np.ndarray:
     """Place windows over one document.
 

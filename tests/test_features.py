@@ -20,8 +20,9 @@ from skol_rnn.documents import check_table
 from skol_rnn.errors import DataError
 from skol_rnn.features import FAMILIES, features_from_state, hashed, make_features, tfidf, word_vectors
 from skol_rnn.features.caller_vectors import CallerVectors
-from skol_rnn.features.hashed import HashedFeatures, line_features
+from skol_rnn.features.hashed import HashedFeatures
 from skol_rnn.features.layout import LAYOUT_NAMES, ScaledLayout, layout_numbers
+from skol_rnn.features.line_names import line_features
 from skol_rnn.features.line_vectors import lower_words
 from skol_rnn.features.lines import normal_form
 from skol_rnn.features.tfidf import TfidfFeatures
@@ -122,7 +123,7 @@ def test_the_order_of_training_documents_has_no_say(name):
 @pytest.mark.parametrize(
     ("name", "module", "function"),
     [
-        ("hashed", hashed, "line_features"),
+        ("hashed", hashed, "line_tokens"),
         ("tfidf", tfidf, "lower_words"),
         ("word2vec", word_vectors, "lower_words"),
         ("doc2vec", word_vectors, "lower_words"),

@@ -84,7 +84,7 @@ def test_a_document_gives_the_same_alone_and_among_others_in_any_order(trained, 
 
 def test_chunks_of_documents_change_nothing(trained, table, monkeypatch):
     expected = trained.predict_proba(table)
-    monkeypatch.setattr("skol_rnn.labeller._CHUNK", 1)
+    monkeypatch.setattr("skol_rnn.prediction.CHUNK", 1)
     np.testing.assert_allclose(trained.predict_proba(table), expected, atol=1e-5)
 
 
@@ -92,13 +92,13 @@ def test_the_features_of_a_line_are_computed_once(trained, table, monkeypatch):
     from skol_rnn.features import hashed
 
     seen = Counter()
-    original = hashed.line_features
+    original = hashed.line_tokens
 
     def spy(text):
         seen[text] += 1
         return original(text)
 
-    monkeypatch.setattr(hashed, "line_features", spy)
+    monkeypatch.setattr(hashed, "line_tokens", spy)
     unique = table.assign(value=[f"{v} {i}x" for i, v in enumerate(table["value"])])
     trained.predict(unique)
     assert len(seen) == len(unique)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,16 +18,20 @@ from skol_rnn.commands.common import (
     ModelPath,
     Paths,
     Strict,
-    by_document,
     json_text,
     load,
     print_json,
+    quiet_tensorflow,
     read,
     say,
 )
 
 if TYPE_CHECKING:
+    import numpy as np
+
+    from skol_rnn.documents import Document
     from skol_rnn.model import RNNSkolModel
+    from skol_rnn.serving import Labelled, ServingModel
 
 
 def register(app: typer.Typer) -> None:
@@ -51,29 +58,59 @@ def predict(
     decision: Annotated[
         str | None, typer.Option(help="corrected, argmax, tuned or viterbi; the model's own if not given.")
     ] = None,
+    backend: Annotated[
+        str, typer.Option(help="onnx (ONNX Runtime), keras, or auto: onnx where it is installed and the model allows.")
+    ] = "auto",
     input_format: InputFormat = None,
     strict: Strict = False,
     json: Json = False,
 ) -> None:
     """Label every line of plain or annotated documents; labels that they have are not looked at."""
-    from skol_rnn.formats import write_documents
+    from skol_rnn.formats import DocumentStream, DocumentWriter
 
-    corpus = read(paths, input_format, strict)
-    labeller = _load(model, decision)
-    rows = labeller.predict(corpus)
-    written = write_documents(
-        corpus,
-        out,
-        format=output_format,
-        labels_by_doc=by_document(rows, "predicted_label"),
-        probabilities=by_document(rows, "probabilities"),
-    )
-    counts = rows["predicted_label"].value_counts().to_dict()
+    stream = DocumentStream(paths, format=input_format, strict=strict)
+    writer = DocumentWriter(out, output_format)
+    labeller = _load_serving(model, backend)
+    counts: Counter[str] = Counter()
+    with writer:
+        for document, found in _labelled(labeller, stream, decision):
+            writer.add(document, found.labels, found.probabilities)
+            counts.update(found.labels.tolist())
+    for path, reason in stream.skipped:
+        say(f"left out {path}: {reason}")
+    lines, by_frequency = counts.total(), dict(counts.most_common())
     if json:
-        print_json({"files": [str(path) for path in written], "lines": len(rows), "labels": counts})
+        files = [str(path) for path in writer.written]
+        print_json({"files": files, "lines": lines, "labels": by_frequency, "backend": labeller.backend})
         return
-    told = ", ".join(f"{label} {count:,}" for label, count in counts.items())
-    say(f"{len(rows):,} lines of {len(written)} documents labelled in {out}: {told}")
+    told = ", ".join(f"{label} {count:,}" for label, count in by_frequency.items())
+    say(f"{lines:,} lines of {len(writer.written)} documents labelled in {out}: {told}")
+
+
+def _load_serving(path: Path, backend: str) -> ServingModel:
+    """Load a model for prediction, quietly where TensorFlow has to run it."""
+    from skol_rnn.bundle import load_bundle
+    from skol_rnn.serving import ServingModel, chosen_backend
+
+    bundle = load_bundle(path)
+    chosen = chosen_backend(bundle, backend)
+    with quiet_tensorflow() if chosen == "keras" else nullcontext():
+        return ServingModel(bundle, chosen)
+
+
+def _labelled(
+    labeller: ServingModel, documents: Iterable[Document], decision: str | None
+) -> Iterator[tuple[Document, Labelled]]:
+    """Label documents a few at a time, and go on with each beside its labels."""
+    waiting: deque[Document] = deque()
+
+    def tables() -> Iterator[dict[str, np.ndarray]]:
+        for document in documents:
+            waiting.append(document)
+            yield document.columns()
+
+    for found in labeller.predict_documents(tables(), decision):
+        yield waiting.popleft(), found
 
 
 def evaluate(

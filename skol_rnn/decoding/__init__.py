@@ -1,14 +1,24 @@
-"""From probabilities to one label a line: undo the tilt of training, calibrate, tune offsets, decide."""
+"""From probabilities to one label a line: undo the tilt of training, calibrate, tune offsets, decide.
+
+The rules over predictions, which are a DataFrame, are imported when they are first asked for: all else needs no pandas.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 from skol_rnn.decoding.calibration import calibration_error, class_calibration_errors, mean_shares
 from skol_rnn.decoding.correction import Correction, correct_probabilities
 from skol_rnn.decoding.cross_tuning import cross_tuned_offsets
 from skol_rnn.decoding.decoder import Decoder
 from skol_rnn.decoding.offsets import DECISIONS, METRICS, decide, metric_value, tune_offsets
-from skol_rnn.decoding.rules import DEFAULT_RULES, SequenceRule, apply_sequence_rules
 from skol_rnn.decoding.scaling import CALIBRATIONS, Scaling, fit_scaling
 from skol_rnn.decoding.strength import tuned_strength
 from skol_rnn.decoding.transitions import Transitions, declared_transitions, learn_transitions, viterbi
+
+if TYPE_CHECKING:
+    from skol_rnn.decoding.rules import DEFAULT_RULES, SequenceRule, apply_sequence_rules
 
 __all__ = [
     "CALIBRATIONS",
@@ -35,3 +45,11 @@ __all__ = [
     "tuned_strength",
     "viterbi",
 ]
+
+_RULES = ("DEFAULT_RULES", "SequenceRule", "apply_sequence_rules")
+
+
+def __getattr__(name: str) -> Any:
+    if name in _RULES:
+        return getattr(importlib.import_module("skol_rnn.decoding.rules"), name)
+    raise AttributeError(f"module 'skol_rnn.decoding' has no attribute {name!r}")

@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import minimize
-from scipy.special import log_softmax, softmax
 
 from skol_rnn.labels import NO_LABEL
 
@@ -45,7 +43,9 @@ class Scaling(NamedTuple):
         """Calibrate probabilities, shape (lines, labels)."""
         if self.temperature == 1.0 and not self.bias.any():
             return probabilities
-        return softmax(_log(probabilities) / self.temperature + self.bias, axis=1)
+        scores = _log(probabilities) / self.temperature + self.bias
+        exponents = np.exp(scores - scores.max(axis=1, keepdims=True, initial=-np.inf))
+        return exponents / exponents.sum(axis=1, keepdims=True)
 
 
 def fit_scaling(
@@ -111,6 +111,9 @@ def fit_scaling(
 
 def _most_probable(log_p: np.ndarray, true: np.ndarray, free: np.ndarray, bias: np.ndarray) -> Scaling:
     """Fit a temperature, and the bias of the labels that are free; that of the others is given."""
+    from scipy.optimize import minimize  # for training only
+    from scipy.special import log_softmax
+
     one_hot = np.zeros_like(log_p)
     one_hot[np.arange(len(true)), true] = 1.0
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import pandas as pd
+
+from skol_rnn.documents.columns import is_missing
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 COLUMNS = ("doc_id", "line_number", "value", "start", "end", "blank_before", "page_break")
 
@@ -65,12 +69,13 @@ def split_lines(text: str) -> list[Line]:
     """
     lines: list[Line] = []
     position = seen = blank = 0  # seen: where the visible text of the line before ended
+    feeds = "\f" in text
     pieces = text.split("\n")
     for number, piece in enumerate(pieces, 1):
         value = piece[:-1] if number < len(pieces) and piece.endswith("\r") else piece
         if visible := value.strip():
-            first = position + value.index(visible)
-            lines.append(Line(position, position + len(value), blank, "\f" in text[seen:first]))
+            first = position + (value.index(visible) if feeds else 0)
+            lines.append(Line(position, position + len(value), blank, feeds and "\f" in text[seen:first]))
             seen, blank = first + len(visible), 0
         else:
             blank += 1
@@ -129,6 +134,36 @@ class Document:
         """The non-blank lines; see :func:`split_lines`."""
         return split_lines(self.text)
 
+    def named(self, doc_id: str) -> Document:
+        """Return the document under another name."""
+        return self if doc_id == self.doc_id else replace(self, doc_id=doc_id)
+
+    def columns(self) -> dict[str, np.ndarray]:
+        r"""Return the columns of the table that everything shares, for where there is no pandas.
+
+        Returns
+        -------
+        dict of str to ndarray
+            One entry per non-blank line in each; a column ``label`` only if there are labels.
+
+        Examples
+        --------
+        >>> Document("a", "one\n\ntwo").columns()["blank_before"].tolist()
+        [0, 1]
+        """
+        values = _objects([self.text[line.start : line.end] for line in self.lines])
+        columns = {
+            "doc_id": _objects([self.doc_id] * len(values)),
+            "line_number": np.arange(len(values), dtype=np.int64),
+            "value": values,
+        }
+        if self.labels is not None:
+            columns["label"] = _objects(self.labels)
+        # (lines, 4): start, end, blank_before, page_break
+        numbers = np.asarray(self.lines, dtype=np.int64).reshape(-1, len(Line._fields))
+        columns |= dict(zip(Line._fields, numbers.T, strict=True))
+        return columns | {"page_break": columns["page_break"].astype(bool)}
+
     def table(self) -> pd.DataFrame:
         """Return the document as the table that everything shares.
 
@@ -137,19 +172,18 @@ class Document:
         DataFrame
             One row per non-blank line; a column ``label`` only if there are labels.
         """
-        start, end, blank, page = zip(*self.lines, strict=True) if self.lines else ((), (), (), ())
-        values = [self.text[a:b] for a, b in zip(start, end, strict=True)]
-        columns: dict[str, Any] = {
-            "doc_id": pd.Series([self.doc_id] * len(values), dtype=object),
-            "line_number": np.arange(len(values), dtype=np.int64),
-            "value": pd.Series(values, dtype=object),
-        }
-        if self.labels is not None:
-            # pandas would turn None into NaN in a column of its own string type.
-            columns["label"] = pd.Series(self.labels, dtype=object)
-        for name, numbers in (("start", start), ("end", end), ("blank_before", blank)):
-            columns[name] = np.asarray(numbers, dtype=np.int64)
-        return pd.DataFrame(columns | {"page_break": np.asarray(page, dtype=bool)})
+        import pandas as pd
+
+        # Without a dtype pandas would make columns of its own string type, and NaN of None in them.
+        columns = self.columns()
+        return pd.DataFrame({name: pd.Series(column, dtype=column.dtype) for name, column in columns.items()})
+
+
+def _objects(items: Sequence[object]) -> np.ndarray:
+    """Make an array of texts that stay Python's own."""
+    array = np.empty(len(items), dtype=object)
+    array[:] = items
+    return array
 
 
 @dataclass(frozen=True)
@@ -178,6 +212,8 @@ class Corpus:
         """The lines of all documents, one document after the other."""
         if not self.documents:
             return Document("", "").table()
+        import pandas as pd
+
         table = pd.concat([document.table() for document in self.documents], ignore_index=True)
         if "label" in table:
             order = [*COLUMNS[:3], "label", *COLUMNS[3:]]
@@ -205,4 +241,6 @@ class Corpus:
 
 def nones(labels: pd.Series[Any]) -> pd.Series[Any]:
     """Return labels with None where pandas has any of its marks for what is missing."""
-    return pd.Series([None if pd.isna(label) else label for label in labels], dtype=object, index=labels.index)
+    import pandas as pd
+
+    return pd.Series([None if is_missing(label) else label for label in labels], dtype=object, index=labels.index)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
+from skol_rnn.documents.columns import is_missing
 from skol_rnn.errors import DataError
 from skol_rnn.features.lines import LineFeatures
 from skol_rnn.labels import suggestion
+
+if TYPE_CHECKING:
+    from skol_rnn.documents.columns import Lines
 
 
 class CallerVectors:
@@ -24,6 +27,7 @@ class CallerVectors:
 
     Examples
     --------
+    >>> import pandas as pd
     >>> lines = pd.DataFrame({"doc_id": "a", "line_number": [0, 1], "features": [[1, 2], [3, 4]]})
     >>> CallerVectors().fit(lines).transform(lines).numbers.tolist()
     [[1.0, 2.0], [3.0, 4.0]]
@@ -39,7 +43,7 @@ class CallerVectors:
         self.features_col = features_col
         self.input_size = input_size
 
-    def fit(self, table: pd.DataFrame) -> CallerVectors:
+    def fit(self, table: Lines) -> CallerVectors:
         """Learn the length of the vectors, and check that all have it.
 
         Parameters
@@ -60,7 +64,7 @@ class CallerVectors:
         self.fit_transform(table)
         return self
 
-    def fit_transform(self, table: pd.DataFrame) -> LineFeatures:
+    def fit_transform(self, table: Lines) -> LineFeatures:
         """Fit, and return the vectors of the same lines, each of which is checked once.
 
         Parameters
@@ -82,7 +86,7 @@ class CallerVectors:
         self.size_ = len(vectors[0]) if vectors else self.input_size or 0
         return self._features(vectors)
 
-    def transform(self, table: pd.DataFrame) -> LineFeatures:
+    def transform(self, table: Lines) -> LineFeatures:
         """Return the vectors of lines.
 
         Parameters
@@ -107,9 +111,9 @@ class CallerVectors:
         numbers = np.stack(vectors) if vectors else np.zeros((0, self.size_), np.float32)
         return LineFeatures(np.zeros((len(vectors), 0), np.int32), numbers)
 
-    def _vectors(self, table: pd.DataFrame, size: int | None) -> list[np.ndarray]:
+    def _vectors(self, table: Lines, size: int | None) -> list[np.ndarray]:
         if self.features_col not in table:
-            columns = [str(column) for column in table.columns]
+            columns = [str(column) for column in table]
             raise DataError(
                 f"The table has no column {self.features_col!r} of vectors.{suggestion(self.features_col, columns)} "
                 f"Name it with features_col; there are {', '.join(columns)}."
@@ -158,7 +162,7 @@ def _vector(cell: Any, size: int | None) -> np.ndarray:
         numbers = np.asarray(cell)
     except ValueError:  # lists of unequal lengths
         raise ValueError("is no flat list of numbers") from None
-    if numbers.ndim == 0 and pd.isna(cell):
+    if numbers.ndim == 0 and is_missing(cell):
         raise ValueError("is missing")
     if numbers.ndim != 1:
         raise ValueError("is no flat list of numbers")
@@ -174,6 +178,6 @@ def _vector(cell: Any, size: int | None) -> np.ndarray:
     return vector
 
 
-def _place(table: pd.DataFrame, row: int) -> str:
-    line = table["line_number"].iloc[row] if "line_number" in table else row
-    return f"Document {str(table['doc_id'].iloc[row])!r}, line {line}"
+def _place(table: Lines, row: int) -> str:
+    line = np.asarray(table["line_number"])[row] if "line_number" in table else row
+    return f"Document {str(np.asarray(table['doc_id'])[row])!r}, line {line}"

@@ -2,74 +2,21 @@
 
 from __future__ import annotations
 
-import re
-from array import array
-from collections.abc import Sequence
-from functools import lru_cache
-from itertools import chain, pairwise
-from typing import Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 import numpy as np
-import pandas as pd
 
 from skol_rnn.features.layout import ScaledLayout
+from skol_rnn.features.line_names import Encode, features_of, line_tokens
 from skol_rnn.features.lines import LineFeatures, normal_form
 
-_TOKEN = re.compile(r"[^\W\d_]+|\d+|[^\w\s\ud800-\udfff]")  # half a surrogate pair is no character
+if TYPE_CHECKING:
+    from skol_rnn.documents.columns import Lines
+
 _BUCKETS = 1 << 24  # wide enough that collisions among some 10^5 kept features are rare
-_LEADING = 3
-_MAX_TOKENS = 200  # bounds the work on a line that is a whole file
-
-
-def line_features(text: str) -> list[str]:
-    """Name the features of one line: words, word pairs, affixes, shapes, and the leading and last tokens.
-
-    Parameters
-    ----------
-    text : str
-        A line in normal form.
-
-    Returns
-    -------
-    list of str
-        Feature names; one may come more than once.
-
-    Examples
-    --------
-    >>> sorted(line_features("Pileus 3"))[:6]
-    ['1=pileus', '1s=Xx', '2=0', '2s=0', 'E=leus', 'b=pileus 0']
-    """
-    tokens = _TOKEN.findall(text[: 20 * _MAX_TOKENS])[:_MAX_TOKENS]
-    if not tokens:
-        return ["h="]
-    words, shapes, of_tokens = zip(*map(_token_features, tokens), strict=True)
-    names = list(chain.from_iterable(of_tokens))
-    names += [f"b={left} {right}" for left, right in pairwise(words)]
-    for i, (word, shape) in enumerate(zip(words[:_LEADING], shapes, strict=False), start=1):
-        names += (f"{i}={word}", f"{i}s={shape}")
-    names += ("h=" + " ".join(shapes[:_LEADING]), "l=" + words[-1], "t=" + " ".join(shapes[-2:]))
-    return names
-
-
-@lru_cache(maxsize=1 << 15)  # most tokens of a corpus are a few thousand words
-def _token_features(token: str) -> tuple[str, str, tuple[str, ...]]:
-    """Return a token's word, its shape, and the features it has wherever it stands."""
-    word = token.casefold() if not token.isdigit() else "0" * min(len(token), 5)
-    shape = _shape(token)
-    if len(word) <= 4:
-        return word, shape, ("w=" + word, "s=" + shape)
-    return word, shape, ("w=" + word, "s=" + shape, "p=" + word[:3], "e=" + word[-3:], "E=" + word[-4:])
-
-
-def _shape(token: str) -> str:
-    if token.isdigit():
-        return "0" * min(len(token), 5)
-    if not token.isalpha():
-        return token
-    if token.isupper():
-        return "X" if len(token) == 1 else "XX"
-    return "Xx" if token[0].isupper() else "x"
+_TOGETHER = 8_000  # lines whose features are named at a time: what they share is named once; below 2 ** 16
 
 
 class HashedFeatures:
@@ -85,10 +32,11 @@ class HashedFeatures:
     max_features : int, default 60000
         The most frequent features that are kept.
     slots : int, default 96
-        Features kept per line, in the order of :func:`line_features`.
+        Features kept per line, in the order of :func:`skol_rnn.features.line_names.line_features`.
 
     Examples
     --------
+    >>> import pandas as pd
     >>> lines = pd.DataFrame({"doc_id": "a", "value": ["Pileus red", "Pileus blue"],
     ...                       "blank_before": 0, "page_break": False})
     >>> ids, numbers = HashedFeatures().fit(lines).transform(lines)
@@ -103,7 +51,7 @@ class HashedFeatures:
         self.max_features = max_features
         self.slots = slots
 
-    def fit(self, table: pd.DataFrame) -> HashedFeatures:
+    def fit(self, table: Lines) -> HashedFeatures:
         """Choose the features to keep and the scale of the layout numbers.
 
         Parameters
@@ -117,10 +65,10 @@ class HashedFeatures:
             Self.
         """
         self._layout = ScaledLayout().fit(table)
-        self._choose([_buckets(value) for value in table["value"]])
+        self._choose(_codes(table["value"], _hash)[1])
         return self
 
-    def fit_transform(self, table: pd.DataFrame) -> LineFeatures:
+    def fit_transform(self, table: Lines) -> LineFeatures:
         """Fit, and transform the same lines, each of which is hashed once.
 
         Parameters
@@ -133,29 +81,25 @@ class HashedFeatures:
         LineFeatures
             What ``fit(table).transform(table)`` returns.
         """
-        lines = [_buckets(value) for value in table["value"]]
+        rows, buckets = _codes(table["value"], _hash)
         self._layout = ScaledLayout()
         numbers = self._layout.fit_transform(table)
-        self._choose(lines)
-        return LineFeatures(self._look_up(lines), numbers)
+        self._choose(buckets)
+        return LineFeatures(self._slots(rows, self._places(buckets), len(numbers)), numbers)
 
-    def _choose(self, lines: Sequence[array[int]]) -> None:
-        buckets, counts = np.unique(np.fromiter(chain.from_iterable(lines), np.int64), return_counts=True)
+    def _choose(self, found: np.ndarray) -> None:
+        buckets, counts = np.unique(found, return_counts=True)
         buckets, counts = buckets[counts >= self.min_count], counts[counts >= self.min_count]
         # Ties are broken by bucket so that the order of documents does not change the vocabulary.
         most_frequent = np.lexsort((buckets, -counts))[: self.max_features]
         self.buckets_ = np.sort(buckets[most_frequent])
-        self._index()
-
-    def _index(self) -> None:
-        self._id_of = {bucket: i for i, bucket in enumerate(self.buckets_.tolist(), start=1)}
 
     @property
     def vocabulary_size(self) -> int:
         """Number of ids, the empty slot's 0 included."""
         return len(self.buckets_) + 1
 
-    def transform(self, table: pd.DataFrame) -> LineFeatures:
+    def transform(self, table: Lines) -> LineFeatures:
         """Look up the ids of each line and scale its layout numbers.
 
         Parameters
@@ -168,16 +112,27 @@ class HashedFeatures:
         LineFeatures
             ``ids`` (lines, slots) and ``numbers`` (lines, layout).
         """
-        ids = self._look_up([_buckets(value) for value in table["value"]])
-        return LineFeatures(ids, self._layout.transform(table))
+        numbers = self._layout.transform(table)
+        # Few of the names have an id: all but these are left out before anything is sorted.
+        rows, places = _codes(table["value"], lambda names: self._places(_hash(names)))
+        return LineFeatures(self._slots(rows, places, len(numbers)), numbers)
 
-    def _look_up(self, lines: Sequence[array[int]]) -> np.ndarray:
-        get = self._id_of.get
-        ids = np.zeros((len(lines), self.slots), np.int32)
-        for row, line in enumerate(lines):
-            found = [i for i in map(get, line) if i][: self.slots]
-            ids[row, : len(found)] = found
-        return ids
+    def _places(self, buckets: np.ndarray) -> np.ndarray:
+        """Return the place of each bucket among those that are kept; -1 for one that is not."""
+        if not len(self.buckets_):
+            return np.full(len(buckets), -1)
+        place = np.minimum(np.searchsorted(self.buckets_, buckets), len(self.buckets_) - 1)
+        return np.where(self.buckets_[place] == buckets, place, -1)
+
+    def _slots(self, rows: np.ndarray, places: np.ndarray, n_lines: int) -> np.ndarray:
+        """Lay out the ids of each line from the left, as many as there are slots; 0 is the empty slot."""
+        rows, ids = rows[places >= 0], places[places >= 0] + 1
+        count = np.bincount(rows, minlength=n_lines)
+        column = np.arange(len(rows)) - np.repeat(np.cumsum(count) - count, count)
+        fits = column < self.slots
+        slots = np.zeros((n_lines, self.slots), np.int32)
+        slots[rows[fits], column[fits]] = ids[fits]
+        return slots
 
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Return what was fitted.
@@ -206,12 +161,29 @@ class HashedFeatures:
         """
         features = cls(**settings)
         features.buckets_, features._layout = arrays["buckets"], ScaledLayout.from_arrays(arrays)
-        features._index()
         return features
 
 
-def _buckets(value: str) -> array[int]:
-    """Hash the features of a line: buckets in order, each once."""
-    hashes = [crc32(name.encode()) % _BUCKETS for name in line_features(normal_form(value))]
-    # A dict keeps first occurrences in order; a set's order would change from run to run.
-    return array("i", dict.fromkeys(hashes))
+def _codes(values: Iterable[str], encode: Encode) -> tuple[np.ndarray, np.ndarray]:
+    """Return line and code of the features of lines, in order; without codes below 0, and none twice in a line."""
+    lines = [line_tokens(normal_form(value)) for value in values]
+    parts = [(np.zeros(0, np.int64), np.zeros(0, np.int64))]
+    for start in range(0, len(lines), _TOGETHER):
+        line, code = features_of(lines[start : start + _TOGETHER], encode)
+        known = np.flatnonzero(code >= 0)
+        known = known[np.argsort(line[known].astype(np.uint16), kind="stable")]  # so few lines sort in linear time
+        known = known[_first_of_each(line[known] * _BUCKETS + code[known])]
+        parts.append((line[known] + start, code[known]))
+    return np.concatenate([rows for rows, _ in parts]), np.concatenate([codes for _, codes in parts])
+
+
+def _hash(names: list[str]) -> np.ndarray:
+    if not names:
+        return np.zeros(0, np.int64)
+    # No name holds a line end: all are encoded in one go.
+    return np.fromiter(map(crc32, "\n".join(names).encode().split(b"\n")), np.int64, len(names)) % _BUCKETS
+
+
+def _first_of_each(keys: np.ndarray) -> np.ndarray:
+    """Return the places, in order, at which a key comes for the first time."""
+    return np.sort(np.unique(keys, return_index=True)[1])

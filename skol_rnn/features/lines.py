@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import unicodedata
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
-import pandas as pd
+
+if TYPE_CHECKING:
+    from skol_rnn.documents.columns import Lines
 
 _SOFT_HYPHEN = "\u00ad"
 
@@ -32,13 +34,13 @@ class FeatureFamily(Protocol):
 
     name: str
 
-    def fit(self, table: pd.DataFrame) -> FeatureFamily:
+    def fit(self, table: Lines) -> FeatureFamily:
         """Learn vocabulary and scales from training lines."""
 
-    def fit_transform(self, table: pd.DataFrame) -> LineFeatures:
+    def fit_transform(self, table: Lines) -> LineFeatures:
         """Learn from lines and compute their features."""
 
-    def transform(self, table: pd.DataFrame) -> LineFeatures:
+    def transform(self, table: Lines) -> LineFeatures:
         """Compute the features of lines in their order."""
 
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from itertools import chain
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from skol_rnn.features.layout import ScaledLayout
 from skol_rnn.features.line_vectors import lower_words
 from skol_rnn.features.lines import LineFeatures
+
+if TYPE_CHECKING:
+    from skol_rnn.documents.columns import Lines
 
 _SEED = 0  # of the truncated SVD's random start
 
@@ -57,6 +59,7 @@ class TfidfFeatures:
 
     Examples
     --------
+    >>> import pandas as pd
     >>> lines = pd.DataFrame({"doc_id": "a", "value": ["Pileus red", "Pileus blue", "spores"],
     ...                       "blank_before": 0, "page_break": False})
     >>> numbers = TfidfFeatures().fit(lines).transform(lines).numbers
@@ -80,7 +83,7 @@ class TfidfFeatures:
         self.min_doc_freq = min_doc_freq
         self.input_size = input_size
 
-    def fit(self, table: pd.DataFrame) -> TfidfFeatures:
+    def fit(self, table: Lines) -> TfidfFeatures:
         """Choose the terms, and learn how rare each is and the scale of the layout numbers.
 
         Parameters
@@ -97,7 +100,7 @@ class TfidfFeatures:
         self._fit_terms([lower_words(value) for value in table["value"]])
         return self
 
-    def fit_transform(self, table: pd.DataFrame) -> LineFeatures:
+    def fit_transform(self, table: Lines) -> LineFeatures:
         """Fit, and transform the same lines, each of which is cut into words once.
 
         Parameters
@@ -116,7 +119,7 @@ class TfidfFeatures:
         self._fit_terms(lines)
         return self._features(lines, layout)
 
-    def transform(self, table: pd.DataFrame) -> LineFeatures:
+    def transform(self, table: Lines) -> LineFeatures:
         """Compute the features of lines.
 
         Parameters
@@ -140,8 +143,13 @@ class TfidfFeatures:
 
     def _terms(self, lines: list[list[str]]) -> Any:
         """Return the sparse matrix of both blocks, (lines, words + suffixes)."""
-        from scipy.sparse import hstack
-
+        try:
+            from scipy.sparse import hstack
+            from sklearn.feature_extraction.text import TfidfVectorizer  # noqa: F401
+        except ImportError as error:
+            raise ImportError(
+                'features="tfidf" needs scikit-learn and SciPy in prediction, too: pip install scikit-learn.'
+            ) from error
         blocks = [
             _tfidf(self.words_, self.word_idf_, lines),
             _tfidf(self.suffixes_, self.suffix_idf_, [word_suffixes(words) for words in lines]),

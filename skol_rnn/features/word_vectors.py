@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from skol_rnn.features.layout import ScaledLayout
 from skol_rnn.features.line_vectors import InferredVectors, SubwordMeans, Training, WordMeans, lower_words
 from skol_rnn.features.lines import LineFeatures
 from skol_rnn.labels import suggestion
+
+if TYPE_CHECKING:
+    from skol_rnn.documents.columns import Lines
 
 METHODS: dict[str, type[WordMeans] | type[SubwordMeans] | type[InferredVectors]] = {
     "word2vec": WordMeans,
@@ -46,6 +48,7 @@ class WordVectorFeatures:
 
     Examples
     --------
+    >>> import pandas as pd
     >>> lines = pd.DataFrame({"doc_id": "a", "value": ["Pileus red", "Pileus blue"],
     ...                       "blank_before": 0, "page_break": False})
     >>> WordVectorFeatures("word2vec", input_size=8).fit(lines).transform(lines).numbers.shape
@@ -64,7 +67,7 @@ class WordVectorFeatures:
         self.min_count = min_count
         self.seed = seed
 
-    def fit(self, table: pd.DataFrame) -> WordVectorFeatures:
+    def fit(self, table: Lines) -> WordVectorFeatures:
         """Train the word vectors and learn the scale of the layout numbers.
 
         Parameters
@@ -81,7 +84,7 @@ class WordVectorFeatures:
         self._train([lower_words(value) for value in table["value"]])
         return self
 
-    def fit_transform(self, table: pd.DataFrame) -> LineFeatures:
+    def fit_transform(self, table: Lines) -> LineFeatures:
         """Fit, and transform the same lines, each of which is cut into words once.
 
         Parameters
@@ -100,7 +103,7 @@ class WordVectorFeatures:
         self._train(lines)
         return self._features(lines, layout)
 
-    def transform(self, table: pd.DataFrame) -> LineFeatures:
+    def transform(self, table: Lines) -> LineFeatures:
         """Compute the features of lines.
 
         Parameters

@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
-import codecs
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
 from skol_rnn.documents import Corpus, Document, write_atomically
 from skol_rnn.errors import DataError
-from skol_rnn.formats._files import FORMATS, Found, Skipped, check_format, find_files, place_for, told, unique_names
-from skol_rnn.formats.jsonl import format_record, read_jsonl
-from skol_rnn.formats.table import format_table, read_csv, read_parquet
-from skol_rnn.formats.text import read_text
-from skol_rnn.formats.yedda import format_yedda, parse_yedda, read_yedda
+from skol_rnn.formats._files import FORMATS, check_format, find_files, place_for, unique_names
+from skol_rnn.formats._one_file import as_labels, filled_documents, formatted, refuse_empty_places
+from skol_rnn.formats.streams import DocumentStream, DocumentWriter
+from skol_rnn.formats.yedda import format_yedda, parse_yedda
 from skol_rnn.labels import suggestion
 
 if TYPE_CHECKING:
+    import pandas as pd
     from numpy.typing import NDArray
 
     Labels = Sequence[str | None] | NDArray[Any] | pd.Series[Any]
     Probabilities = Sequence[Sequence[float]] | NDArray[Any]
 
-__all__ = ["FORMATS", "format_yedda", "parse_yedda", "read_documents", "write_atomically", "write_documents"]
+__all__ = [
+    "FORMATS",
+    "DocumentStream",
+    "DocumentWriter",
+    "format_yedda",
+    "parse_yedda",
+    "read_documents",
+    "write_atomically",
+    "write_documents",
+]
 
 
 def read_documents(
@@ -75,38 +81,10 @@ def read_documents(
     if format is not None:
         check_format(format)
     files, skipped = find_files([paths] if isinstance(paths, (str, Path)) else list(paths), format)
-    read: list[tuple[Document, Found]] = []
-    for file in files:
-        filled = [document for document in _read(file, strict) if document.lines]
-        read += [(document, file) for document in filled]
-        if not filled:
-            if file.named:
-                raise DataError(f"{file.path} is empty: it has no line with text.")
-            skipped.append((str(file.path), "empty"))
-    _refuse_empty_places(files, read, skipped)
-    return Corpus(unique_names(read), tuple(skipped))
-
-
-def _read(file: Found, strict: bool) -> list[Document]:
-    path, doc_id = file.path, file.doc_id
-    match file.format:
-        case "yedda":
-            return [read_yedda(path, doc_id, strict=strict)]
-        case "text":
-            return [read_text(path, doc_id, strict=strict)]
-        case "jsonl":
-            return read_jsonl(path, doc_id, strict=strict)
-        case "csv":
-            return read_csv(path, doc_id, strict=strict)
-        case _:
-            return read_parquet(path, doc_id, strict=strict)
-
-
-def _refuse_empty_places(files: list[Found], read: list[tuple[Document, Found]], skipped: Skipped) -> None:
-    filled = {file.given for _, file in read}
-    for file in files:
-        if file.given not in filled:
-            raise DataError(f"There is no document in {file.given}{told(skipped)}.")
+    read = [(document, file) for file in files for document in filled_documents(file, strict, skipped)]
+    refuse_empty_places(files, [file for _, file in read], skipped)
+    names = unique_names([(document.doc_id, file) for document, file in read])
+    return Corpus(tuple(document.named(name) for name, (document, _) in zip(names, read, strict=True)), tuple(skipped))
 
 
 def write_documents(
@@ -156,14 +134,14 @@ def write_documents(
     check_format(format)
     documents = list(documents)
     given = _per_line(documents, labels_by_doc or {}, "labels")
-    labels = {name: [_label(item) for item in items] for name, items in given.items()}
+    labels = {name: as_labels(items) for name, items in given.items()}
     vectors = _per_line(documents, probabilities or {}, "probabilities")
     ready: dict[Path, bytes] = {}
     for document in documents:
         place = place_for(document, Path(folder), format)
         if place in ready:
             raise DataError(f"Two documents would be written to {place}: give them different names.")
-        ready[place] = _formatted(document, format, labels.get(document.doc_id), vectors.get(document.doc_id))
+        ready[place] = formatted(document, format, labels.get(document.doc_id), vectors.get(document.doc_id))
     for place, data in ready.items():
         write_atomically(place, data)
     return list(ready)
@@ -178,26 +156,3 @@ def _per_line(documents: list[Document], given: Mapping[str, Any], what: str) ->
         if len(items) != lines[name]:
             raise ValueError(f"{name}: {len(items)} {what} for {lines[name]} non-blank lines.")
     return {name: list(items) for name, items in given.items()}
-
-
-def _label(item: object) -> str | None:
-    if item is None or isinstance(item, str):
-        return item
-    if item is pd.NA or item != item:  # pandas' other marks for what is missing
-        return None
-    raise ValueError(f"Label {item!r} is no text.")
-
-
-def _formatted(document: Document, format: str, labels: list[str | None] | None, vectors: list[Any] | None) -> bytes:
-    try:
-        if format in ("csv", "parquet"):
-            return format_table(document, labels, vectors, kind=format)
-        if format == "jsonl":
-            return f"{format_record(document, labels, vectors)}\n".encode()
-        text = document.text
-        if format == "yedda":
-            chosen = labels or document.labels or [None] * len(document.lines)
-            text = format_yedda(text, [line[:2] for line in document.lines], chosen, name=document.doc_id)
-        return (codecs.BOM_UTF8 if document.bom else b"") + text.encode()
-    except UnicodeEncodeError as error:
-        raise DataError(f"{document.doc_id}: {error.object[error.start]!r} has no form in UTF-8.") from error

@@ -6,7 +6,7 @@ import glob
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from skol_rnn.documents import Document
@@ -22,6 +22,8 @@ ENDINGS = (
     (".parquet", "parquet"),
 )
 FORMATS = tuple(dict.fromkeys(name for _, name in ENDINGS))
+ONE_DOCUMENT = ("yedda", "text")
+"""Formats whose files are one document each, named after the file."""
 
 Skipped = list[tuple[str, str]]
 
@@ -140,30 +142,27 @@ def _annotated_win(found: list[Found], skipped: Skipped) -> list[Found]:
     return kept
 
 
-def unique_names(documents: Sequence[tuple[Document, Found]]) -> tuple[Document, ...]:
+def unique_names(given: Sequence[tuple[str, Found]]) -> list[str]:
     """Give documents of one name longer ones: the path below all files' common folder, then its ending too."""
-    if not documents:
-        return ()
-    common = os.path.commonpath([os.path.abspath(file.path.parent) for _, file in documents])
-    names = [document.doc_id for document, _ in documents]
+    if not given:
+        return []
+    common = os.path.commonpath([os.path.abspath(file.path.parent) for _, file in given])
+    names = [name for name, _ in given]
     for keep_ending in (False, True):
         counts = Counter(names)
-        for index, (document, file) in enumerate(documents):
+        for index, (name, file) in enumerate(given):
             if counts[names[index]] > 1:
-                names[index] = _longer(document, file, common, keep_ending)
+                names[index] = _longer(name, file, common, keep_ending)
     for name, count in Counter(names).items():
         if count > 1:
             raise DataError(f"{count} documents have the name {name!r}; give each file or record its own.")
-    return tuple(
-        document if document.doc_id == name else replace(document, doc_id=name)
-        for name, (document, _) in zip(names, documents, strict=True)
-    )
+    return names
 
 
-def _longer(document: Document, file: Found, common: str, keep_ending: bool) -> str:
+def _longer(name: str, file: Found, common: str, keep_ending: bool) -> str:
     path = Path(os.path.relpath(os.path.abspath(file.path), common)).as_posix()
     path = path if keep_ending else without_ending(path)
-    return path if file.format in ("yedda", "text") else f"{path}/{document.doc_id}"
+    return path if file.format in ONE_DOCUMENT else f"{path}/{name}"
 
 
 def place_for(document: Document, folder: Path, form: str) -> Path:

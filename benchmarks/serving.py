@@ -1,0 +1,338 @@
+"""How many lines a second, from text to labels, and in how much memory?
+
+Ours through ONNX Runtime and through Keras, a CRF (sklearn-crfsuite) and TF-IDF with a linear SVC label the same plain
+text, reading included, each in a process of its own on one core.  The network alone on ready arrays is the limit.
+Rates are lines per CPU second, so that what else the machine does has no say; wall-clock seconds stand beside them.
+
+    python benchmarks/serving.py --train TRAIN --model MODEL --json docs/serving.json --markdown docs/serving.md
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from importlib.metadata import version
+from itertools import cycle
+from pathlib import Path
+
+IMPORTANT = ("Nomenclature", "Description")
+SIZES = (10_000, 100_000, 1_000_000)  # of the memory measurement; the last one is that of the rates
+RATES = {
+    "onnx": "skol_rnn, ONNX Runtime",
+    "keras": "skol_rnn, Keras",
+    "crf": "sklearn-crfsuite, features included",
+    "svc": "TF-IDF + LinearSVC",
+    "network": "the network alone, ready arrays",
+}
+COLD_STARTS = 5
+SMALL_DOCUMENT = 200  # lines
+GOALS = {"times the CRF": (2.0, "at least"), "share of the network alone": (0.5, "at least")}
+GOALS |= {"memory, most lines against fewest": (1.3, "at most"), "cold start, seconds": (2.0, "at most")}
+
+
+def write_corpus(train, folder, n_lines):
+    """Write the plain text of the documents, again and again, until there are so many lines."""
+    from skol_rnn import read_documents
+
+    documents = list(read_documents(train))
+    written = 0
+    for copy, document in enumerate(cycle(documents)):
+        lines = document.lines[: n_lines - written]
+        path = folder / f"{copy // len(documents):04d}" / f"{document.doc_id}.txt"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(document.text[: lines[-1].end] + "\n", encoding="utf-8")
+        written += len(lines)
+        if written >= n_lines:
+            return
+
+
+# -- what is measured: each of these gets documents one at a time and yields the number of lines labelled ----------
+
+
+class Ours:
+    """A saved model."""
+
+    def __init__(self, arguments, backend):
+        from skol_rnn.serving import load_serving
+
+        self.model = load_serving(arguments.model, backend=backend, threads=1)
+
+    def label(self, documents):
+        """Label, document by document."""
+        for found in self.model.predict_documents(document.columns() for document in documents):
+            yield len(found.labels)
+
+
+class Peer:
+    """One of the systems of the benchmark of quality."""
+
+    def __init__(self, arguments, kind):
+        import peers
+
+        from skol_rnn import LabelSet, read_documents
+
+        table = read_documents(arguments.train).table
+        table["label"] = table["label"].where(table["label"].isin(IMPORTANT), "Misc")
+        if kind == "crf" and arguments.crf_lines:
+            table = table.iloc[: arguments.crf_lines]
+        self.system = peers.CRF() if kind == "crf" else peers.LinearLines("svc")
+        self.system.fit(table, LabelSet((*IMPORTANT, "Misc")), 0)
+
+    def label(self, documents):
+        """Label, document by document."""
+        for document in documents:
+            yield len(self.system.predict(document.table()))
+
+
+class NetworkAlone:
+    """The network on features and windows that are ready in memory, as often as there are documents."""
+
+    def __init__(self, arguments):
+        from skol_rnn.serving import load_serving
+
+        self.model, self.ready = load_serving(arguments.model, backend="onnx", threads=1), {}
+
+    def label(self, documents):
+        """Run the network over what :meth:`prepare` made."""
+        for document in documents:
+            features, lines = self.ready[document.doc_id.split("/")[-1]]
+            for start in range(0, len(lines), self.model.sweep.batch_size):
+                self.model.network.logits(features, lines[start : start + self.model.sweep.batch_size])
+            yield len(features.ids)
+
+    def prepare(self, documents):
+        """Compute features and windows; each document comes more than once, so they are kept."""
+        from skol_rnn.windows import cut_windows
+
+        kept = []
+        for document in documents:
+            name = document.doc_id.split("/")[-1]
+            if name not in self.ready or len(self.ready[name][0].ids) == len(document.lines):
+                if name not in self.ready:
+                    features = self.model.features.transform(document.columns())
+                    sweep = self.model.sweep
+                    windows = cut_windows([len(document.lines)], sweep.window_size, sweep.stride)
+                    self.ready[name] = features, windows.lines
+                kept.append(document)
+        return kept
+
+
+def measure(arguments):
+    """Label a corpus and print what it took, as JSON."""
+    from skol_rnn.formats import DocumentStream
+
+    what = arguments.measure
+    if what in ("onnx", "keras"):
+        system = Ours(arguments, what)
+    else:
+        system = NetworkAlone(arguments) if what == "network" else Peer(arguments, what)
+    stream = DocumentStream(arguments.corpus)
+    if what == "network":
+        stream = system.prepare(stream)
+    warm_up = next(iter(stream))
+    if what != "network":
+        lines = warm_up.lines[:SMALL_DOCUMENT]
+        warm_up = type(warm_up)(warm_up.doc_id, warm_up.text[: lines[-1].end])
+    list(system.label([warm_up]))
+    after_start = memory("VmRSS")
+    wall, cpu = time.monotonic(), time.process_time()
+    n_lines = sum(system.label(stream))
+    told = {
+        "lines": n_lines,
+        "cpu_seconds": time.process_time() - cpu,
+        "wall_seconds": time.monotonic() - wall,
+        "after_start_mb": after_start,
+        "peak_mb": memory("VmHWM"),
+    }
+    print(json.dumps(told))
+
+
+def memory(which):
+    """Return the memory in use (VmRSS) or the most that was (VmHWM), in MB; getrusage's includes the parent's."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.split(f"{which}:")[1].split()[0]) / 1024
+
+
+# -- the runs --------------------------------------------------------------------------------------------------------
+
+
+def in_own_process(what, corpus, arguments):
+    """Measure one system on one core, in a process of its own."""
+    command = [sys.executable, __file__, "--measure", what, "--corpus", str(corpus), "--train", str(arguments.train)]
+    command += ["--model", str(arguments.model), "--crf-lines", str(arguments.crf_lines)]
+    core = max(os.sched_getaffinity(0))
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        env=environment,
+        preexec_fn=lambda: os.sched_setaffinity(0, {core}),
+    )
+    if done.returncode:
+        sys.exit(f"{what}: {done.stderr[-2000:]}")
+    told = json.loads(done.stdout.splitlines()[-1])
+    print(f"{what} on {told['lines']:,} lines: {told['lines'] / told['cpu_seconds']:,.0f} lines per CPU second")
+    return told
+
+
+def check_agreement(corpus, arguments):
+    """Compare ONNX Runtime with Keras before anything is timed."""
+    import numpy as np
+
+    from skol_rnn.formats import DocumentStream
+    from skol_rnn.serving import load_serving
+
+    table = next(iter(DocumentStream(corpus))).columns()
+    one, other = (load_serving(arguments.model, backend=backend) for backend in ("onnx", "keras"))
+    difference = float(np.abs(one.predict_proba(table) - other.predict_proba(table)).max())
+    if difference > 1e-4 or (one.predict(table) != other.predict(table)).any():
+        sys.exit(f"ONNX Runtime and Keras differ, by {difference:.2g}.")
+    return difference
+
+
+def cold_start(corpus, arguments, folder):
+    """Time the command on one small file, from nothing."""
+    source = next(corpus.rglob("*.txt"))
+    small = folder / "small.txt"
+    small.write_text("\n".join(source.read_text(encoding="utf-8").split("\n")[:SMALL_DOCUMENT]), encoding="utf-8")
+    words = ["predict", str(arguments.model), str(small), "--out", str(folder / "out")]
+    seconds = []
+    for _ in range(COLD_STARTS):
+        started = time.monotonic()
+        subprocess.run([sys.executable, "-m", "skol_rnn", *words], check=True, capture_output=True)
+        seconds.append(time.monotonic() - started)
+    return seconds
+
+
+def run_all(arguments):
+    """Make the corpora, measure, and return all figures."""
+    sizes = sorted({min(size, arguments.lines) for size in SIZES})
+    with tempfile.TemporaryDirectory() as place:
+        corpora = {size: Path(place) / str(size) for size in sizes}
+        for size, folder in corpora.items():
+            write_corpus(arguments.train, folder, size)
+        largest = corpora[sizes[-1]]
+        difference = check_agreement(corpora[sizes[0]], arguments)
+        # What changes least is measured last; the network before and after, to see whether the machine kept its pace.
+        rates = {what: in_own_process(what, largest, arguments) for what in ("network", "onnx", "keras", "svc", "crf")}
+        rates["network again"] = in_own_process("network", largest, arguments)
+        sized = {size: in_own_process("onnx", corpora[size], arguments) for size in sizes}
+        started = cold_start(corpora[sizes[0]], arguments, Path(place))
+    names = ("skol_rnn", "numpy", "onnxruntime", "tensorflow", "scikit-learn", "sklearn-crfsuite")
+    import skol_rnn
+
+    return {
+        "lines": sizes[-1],
+        "crf_training_lines": arguments.crf_lines or "all",
+        "difference_from_keras": difference,
+        "rates": rates,
+        "memory": {str(size): told for size, told in sized.items()},
+        "cold_start_seconds": started,
+        "machine": {"processor": processor(), "cores": os.cpu_count(), "python": platform.python_version()},
+        "versions": {name: skol_rnn.__version__ if name == "skol_rnn" else version(name) for name in names},
+    }
+
+
+def processor():
+    """Name the processor."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+
+
+def rate(told):
+    """Lines per CPU second."""
+    return told["lines"] / told["cpu_seconds"]
+
+
+def goals(figures):
+    """Return what was set out to be reached, with what was."""
+    rates, memory_used = figures["rates"], list(figures["memory"].values())
+    alone = max(rate(rates["network"]), rate(rates["network again"]))
+    return {
+        "times the CRF": rate(rates["onnx"]) / rate(rates["crf"]),
+        "share of the network alone": rate(rates["onnx"]) / alone,
+        "memory, most lines against fewest": memory_used[-1]["peak_mb"] / memory_used[0]["peak_mb"],
+        "cold start, seconds": statistics.median(figures["cold_start_seconds"]),
+    }
+
+
+def to_markdown(figures):
+    """Write the section of the page on scale."""
+    rates, machine = figures["rates"], figures["machine"]
+    ours = rate(rates["onnx"])
+    rows = [
+        f"| {name} | {rate(rates[what]):,.0f} | {rates[what]['wall_seconds']:.0f} | {ours / rate(rates[what]):.2f} |"
+        for what, name in RATES.items()
+    ]
+    used = [
+        f"| {int(size):,} | {told['after_start_mb']:.0f} | {told['peak_mb']:.0f} | {rate(told):,.0f} |"
+        for size, told in figures["memory"].items()
+    ]
+    reached = goals(figures)
+    verdicts = []
+    for name, (limit, sense) in GOALS.items():
+        good = reached[name] >= limit if sense == "at least" else reached[name] <= limit
+        verdicts.append(f"| {name} | {sense} {limit} | {reached[name]:.2f} | {'yes' if good else '**no**'} |")
+    pages = 3e9 / ours / 3600
+    return "\n".join(
+        [
+            "## One core, without Spark",
+            "",
+            "Made by `python benchmarks/serving.py --train TRAIN --model MODEL --json docs/serving.json "
+            "--markdown docs/serving.md`; all figures are in `serving.json`.",
+            f"{figures['lines']:,} lines of plain text, reading included, one core of {machine['processor']}, Python "
+            f"{machine['python']}, ONNX Runtime {figures['versions']['onnxruntime']}. The CRF was trained on "
+            f"{figures['crf_training_lines']} lines.",
+            f"Labels through ONNX Runtime and Keras were equal, probabilities within "
+            f"{figures['difference_from_keras']:.1g}.",
+            "",
+            "| From text to labels | lines per CPU second | seconds by the clock | ONNX Runtime is so many times it |",
+            "|---|---|---|---|",
+            *rows,
+            "",
+            "| Lines | MB after start-up | MB at most | lines per CPU second |",
+            "|---|---|---|---|",
+            *used,
+            "",
+            "| Goal | | reached | |",
+            "|---|---|---|---|",
+            *verdicts,
+            "",
+            f"Three billion lines, some 60 million pages, are {pages:,.0f} hours of one such core.",
+            "",
+        ]
+    )
+
+
+def main():
+    """Parse, measure, write."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--train", type=Path, required=True, help="annotated documents")
+    parser.add_argument("--model", type=Path, required=True, help="a model saved with its graph")
+    parser.add_argument("--lines", type=int, default=SIZES[-1])
+    parser.add_argument("--crf-lines", type=int, default=0, help="lines that the CRF is trained on; 0 for all")
+    parser.add_argument("--json", type=Path, default=Path("docs/serving.json"))
+    parser.add_argument("--markdown", type=Path, default=Path("docs/serving.md"))
+    parser.add_argument("--measure", choices=RATES, help=argparse.SUPPRESS)
+    parser.add_argument("--corpus", type=Path, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.measure:
+        measure(arguments)
+        return
+    figures = run_all(arguments)
+    figures["goals"] = goals(figures)
+    arguments.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    arguments.markdown.write_text(to_markdown(figures), encoding="utf-8")
+    print(to_markdown(figures))
+
+
+if __name__ == "__main__":
+    main()

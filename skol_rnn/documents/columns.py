@@ -1,0 +1,213 @@
+"""The shared table as plain columns: what prediction does with it needs NumPy and no pandas."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from skol_rnn.errors import DataError
+from skol_rnn.labels import suggestion
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    Lines = pd.DataFrame | Mapping[str, Any]
+    """The table that everything shares: a DataFrame, or columns by name."""
+
+
+def lengths_of(table: Lines) -> list[int]:
+    """Count the lines of each document, in the table's order.
+
+    Parameters
+    ----------
+    table : DataFrame or mapping of str to sequence
+        Lines with ``doc_id``, each document's together.
+
+    Returns
+    -------
+    list of int
+        Lines of each document.
+
+    Examples
+    --------
+    >>> lengths_of({"doc_id": ["b", "b", "a"]})
+    [2, 1]
+    """
+    return [sum(1 for _ in lines) for _, lines in groupby(table["doc_id"])]
+
+
+def rows_of(table: Lines, start: int, end: int) -> Lines:
+    """Return some rows of the table, of the kind that it is.
+
+    Parameters
+    ----------
+    table : DataFrame or mapping of str to sequence
+        Lines.
+    start, end : int
+        First row, and the one after the last.
+
+    Returns
+    -------
+    DataFrame or dict
+        The rows.
+
+    Examples
+    --------
+    >>> rows_of({"doc_id": ["a", "b"], "value": ["one", "two"]}, 1, 2)
+    {'doc_id': ['b'], 'value': ['two']}
+    """
+    if isinstance(table, Mapping):
+        return {name: column[start:end] for name, column in table.items()}
+    return table.iloc[start:end]
+
+
+def whole_documents(table: Lines, lines: int) -> Iterator[tuple[int, int]]:
+    """Cut the table between documents.
+
+    Parameters
+    ----------
+    table : DataFrame or mapping of str to sequence
+        Lines with ``doc_id``, each document's together.
+    lines : int
+        Lines that a part has at least; the last one may have fewer.
+
+    Yields
+    ------
+    tuple of (int, int)
+        First row of a part, and the row after its last.
+
+    Examples
+    --------
+    >>> list(whole_documents({"doc_id": ["a", "b", "b", "c"]}, 2))
+    [(0, 3), (3, 4)]
+    """
+    start = end = 0
+    for length in lengths_of(table):
+        end += length
+        if end - start >= lines:
+            yield start, end
+            start = end
+    if end > start:
+        yield start, end
+
+
+def is_missing(value: object) -> bool:
+    """Tell None, NaN, and pandas' marks for what is missing.
+
+    Parameters
+    ----------
+    value : object
+        A cell of a table.
+
+    Returns
+    -------
+    bool
+        Whether it is one of these.
+
+    Examples
+    --------
+    >>> is_missing(None), is_missing(float("nan")), is_missing("")
+    (True, True, False)
+    """
+    try:
+        return value is None or bool(value != value)
+    except TypeError:  # pandas' NA, which is neither equal to itself nor not
+        return True
+
+
+def shared_columns(table: Mapping[str, Any], *, line_no_col: str = "line_number") -> dict[str, np.ndarray]:
+    """Check columns and bring them into the shared form, as ``check_table`` does for a DataFrame.
+
+    Parameters
+    ----------
+    table : mapping of str to sequence
+        ``value`` and ``doc_id`` (or ``filename``); optional are the line numbers, ``blank_before``, ``page_break``
+        and others.
+    line_no_col : str, default "line_number"
+        Column that orders the lines of a document; without it they stand in the order of the rows.
+
+    Returns
+    -------
+    dict of str to ndarray
+        The rows by document, in order of first appearance, and by line; ``order`` is each row's position in the table
+        given.
+
+    Raises
+    ------
+    DataError
+        If a column is missing or of another length, a text is no str, a document has no name, or a line number is
+        none or occurs twice.
+
+    Examples
+    --------
+    >>> columns = shared_columns({"doc_id": ["a", "b", "a"], "line_number": [7, 1, 3], "value": ["y", "z", "x"]})
+    >>> columns["value"].tolist(), columns["order"].tolist()
+    (['x', 'y', 'z'], [2, 0, 1])
+    """
+    name = "filename" if "doc_id" not in table and "filename" in table else "doc_id"
+    for needed in (name, "value"):
+        if needed not in table:
+            hint = suggestion(needed, map(str, table))
+            raise DataError(f"The table has no column {needed!r}, only {', '.join(map(str, table))}.{hint}")
+    columns = {column: _array(values) for column, values in table.items()}
+    n_lines = len(columns["value"])
+    for column, values in columns.items():
+        if len(values) != n_lines:
+            raise DataError(f"Column {column!r} has {len(values)} rows, but 'value' has {n_lines}.")
+    wrong = [row for row, value in enumerate(columns["value"]) if not isinstance(value, str)]
+    if wrong:
+        value = columns["value"][wrong[0]]
+        raise DataError(f"Row {wrong[0]} of column 'value' holds {value!r}, not text ({len(wrong)} such rows).")
+    codes = _document_codes(columns[name], name)
+    numbers = _line_numbers(columns[line_no_col], codes, line_no_col) if line_no_col in columns else np.arange(n_lines)
+    order = np.lexsort((numbers, codes))
+    columns["doc_id"] = np.array([str(document) for document in columns[name]], dtype=object)
+    for column, kind in (("blank_before", np.int64), ("page_break", np.bool_)):
+        columns[column] = columns[column].astype(kind) if column in columns else np.zeros(n_lines, kind)
+    columns = {column: values[order] for column, values in columns.items()}
+    _, first, codes = np.unique(codes[order], return_index=True, return_inverse=True)
+    return columns | {"line_number": np.arange(n_lines) - first[codes], "order": order.astype(np.int64)}
+
+
+def _array(values: Sequence[Any]) -> np.ndarray:
+    """Return a column as an array of one axis, cells that are lists or texts as they are."""
+    if isinstance(values, np.ndarray) and values.ndim == 1 and values.dtype.kind not in "US":
+        return values
+    if len(values) and isinstance(values[0], (bool, int, float, np.generic)):
+        return np.asarray(values)
+    array = np.empty(len(values), dtype=object)
+    array[:] = list(values)
+    return array
+
+
+def _document_codes(documents: np.ndarray, name: str) -> np.ndarray:
+    """Give each row the number of its document, in order of first appearance."""
+    known: dict[str, int] = {}
+    codes = np.empty(len(documents), np.int64)
+    for row, document in enumerate(documents):
+        if is_missing(document):
+            raise DataError(f"Column {name!r} is empty in row {row}: name each row's document.")
+        codes[row] = known.setdefault(str(document), len(known))
+    return codes
+
+
+def _line_numbers(given: np.ndarray, codes: np.ndarray, name: str) -> np.ndarray:
+    try:
+        numbers = given.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"Column {name!r} holds what is no line number ({error}).") from error
+    if np.isnan(numbers).any():
+        row = int(np.argmax(np.isnan(numbers)))
+        raise DataError(f"Row {row} of column {name!r} holds {given[row]!r}, not a line number.")
+    order = np.lexsort((numbers, codes))
+    twice = (np.diff(codes[order]) == 0) & (np.diff(numbers[order]) == 0)
+    if twice.any():
+        row = int(order[int(np.argmax(twice)) + 1])
+        raise DataError(
+            f"Line number {given[row]} occurs twice in a document (row {row}): number the lines through the whole "
+            f"document, or leave column {name!r} out where the rows are in order."
+        )
+    return numbers

@@ -1,0 +1,183 @@
+"""Documents read and written one at a time, for more of them than memory holds."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+
+from skol_rnn.documents import Document, write_atomically
+from skol_rnn.errors import DataError
+from skol_rnn.formats._files import ONE_DOCUMENT, Found, Skipped, check_format, find_files, place_for, unique_names
+from skol_rnn.formats._one_file import as_labels, filled_documents, formatted, refuse_empty_places
+
+
+class DocumentStream:
+    """Documents of files, folders and globs, each file read when its turn comes.
+
+    Their names are those of :func:`skol_rnn.read_documents`.  A file of many documents, JSON lines or a table, is read
+    once more before, for the names in it.
+
+    Parameters
+    ----------
+    paths : str, Path, or iterable of these
+        Files, folders or globs.
+    format : str, optional
+        As for :func:`skol_rnn.read_documents`.
+    strict : bool, default False
+        Whether damaged markup and invalid bytes are an error.
+
+    Attributes
+    ----------
+    skipped : list of (str, str)
+        Path and reason of each file left out, complete once all documents were read.
+
+    Raises
+    ------
+    DataError
+        As :func:`skol_rnn.read_documents`; for a file, when its turn comes.
+    ValueError
+        If there is no such format.
+
+    Examples
+    --------
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = Path(folder, "a.txt").write_text("one")
+    ...     [document.text for document in DocumentStream(folder)]
+    ['one']
+    """
+
+    def __init__(
+        self, paths: str | Path | Iterable[str | Path], *, format: str | None = None, strict: bool = False
+    ) -> None:
+        if format is not None:
+            check_format(format)
+        self.strict = strict
+        given = [paths] if isinstance(paths, (str, Path)) else list(paths)
+        self._files, self.skipped = find_files(given, format)
+
+    def __iter__(self) -> Iterator[Document]:
+        """Read the documents in their order."""
+        names = self._names()
+        filled: list[Found] = []
+        for index, file in enumerate(self._files):
+            documents = filled_documents(file, self.strict, self.skipped)
+            filled += [file] * bool(documents)
+            for place, document in enumerate(documents):
+                yield document.named(names.get((index, place), document.doc_id))
+        refuse_empty_places(self._files, filled, self.skipped)
+
+    def _names(self) -> dict[tuple[int, int], str]:
+        """Return the name of each document by its file and its place there; without reading what need not be read."""
+        found = [[file.doc_id] if file.format in ONE_DOCUMENT else self._ids(file) for file in self._files]
+        counts = Counter(chain.from_iterable(found))
+        for index, file in enumerate(self._files):
+            # Whether a file is empty matters only to those of its name.
+            if file.format in ONE_DOCUMENT and counts[file.doc_id] > 1:
+                found[index] = self._ids(file)
+        places = [(index, place) for index, names in enumerate(found) for place in range(len(names))]
+        named = [(name, file) for file, names in zip(self._files, found, strict=True) for name in names]
+        return dict(zip(places, unique_names(named), strict=True))
+
+    def _ids(self, file: Found) -> list[str]:
+        unused: Skipped = []
+        return [document.doc_id for document in filled_documents(file, self.strict, unused)]
+
+
+class DocumentWriter:
+    """Documents written below a folder, one file each, all of them or none.
+
+    The files are made in a hidden folder there and put in their places when all are ready.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Where to; ``doc_id`` is the path below it.  Files there of the same names are replaced.
+    format : {"yedda", "text", "jsonl", "csv", "parquet"}
+        As for :func:`skol_rnn.formats.write_documents`.
+
+    Attributes
+    ----------
+    written : list of Path
+        The files, in the order of the documents.
+
+    Raises
+    ------
+    ValueError
+        If there is no such format.
+
+    Examples
+    --------
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with DocumentWriter(folder, "yedda") as writer:
+    ...         writer.add(Document("a", "one"), ["X"])
+    ...     writer.written[0].read_text()
+    '[@one#X*]'
+    """
+
+    def __init__(self, folder: str | Path, format: str) -> None:
+        check_format(format)
+        self.folder, self.format = Path(folder), format
+        self.written: list[Path] = []
+        self._ready: dict[Path, Path] = {}
+        self._made: Path | None = None
+
+    def add(
+        self,
+        document: Document,
+        labels: Sequence[str | None] | np.ndarray,
+        probabilities: Sequence[Sequence[float]] | np.ndarray | None = None,
+    ) -> None:
+        """Make the file of a document ready.
+
+        Parameters
+        ----------
+        document : Document
+            The document.
+        labels : sequence of (str or None)
+            Labels of its lines.
+        probabilities : array of float, shape (lines, labels), optional
+            Written where the format has room for them.
+
+        Raises
+        ------
+        DataError
+            If it cannot be written in the format, or its place is another document's.
+        ValueError
+            If the number of labels is wrong.
+        """
+        if len(labels) != len(document.lines):
+            raise ValueError(f"{document.doc_id}: {len(labels)} labels for {len(document.lines)} non-blank lines.")
+        place = place_for(document, self.folder, self.format)
+        if place in self._ready:
+            raise DataError(f"Two documents would be written to {place}: give them different names.")
+        if self._made is None:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._made = Path(tempfile.mkdtemp(prefix=".skol-rnn-", dir=self.folder))
+        self._ready[place] = self._made / str(len(self._ready))
+        write_atomically(self._ready[place], formatted(document, self.format, as_labels(labels), probabilities))
+
+    def __enter__(self) -> DocumentWriter:
+        """Begin."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Put the files in their places, or take all away again if there was an error."""
+        try:
+            if kind is None:
+                for place, ready in self._ready.items():
+                    place.parent.mkdir(parents=True, exist_ok=True)
+                    os.replace(ready, place)
+                self.written = list(self._ready)
+        finally:
+            if self._made is not None:
+                shutil.rmtree(self._made, ignore_errors=True)
