@@ -17,7 +17,7 @@ PACKAGE = Path(skol_rnn.__file__).parent
 # Each module may import those above its own line, and those of its own line.
 LEVELS = [
     {"errors", "labels"},
-    {"documents", "npz", "windows", "pictures", "class_weights", "distribution", "findings", "scores"},
+    {"documents", "npz", "windows", "pictures", "class_weights", "distribution", "findings", "scores", "spans"},
     {"formats", "evaluation", "decoding", "losses", "bundle", "features", "datasets", "annotations", "diagnosis"},
     {"sampling", "objective", "report_rows", "report_html", "report", "progress"},
     {"network", "batches", "training_lines", "parameters"},

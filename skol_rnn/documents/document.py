@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -10,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-COLUMNS = ("doc_id", "line_number", "value", "start", "end", "blank_before", "page_break")
+_FIRST = ("doc_id", "line_number", "value")
 
 
 @dataclass(frozen=True)
@@ -78,9 +79,69 @@ def split_lines(text: str) -> list[Line]:
     return lines
 
 
+def line_labels(text: str, lines: Sequence[Line], spans: Sequence[tuple[int, int, str]]) -> tuple[str | None, ...]:
+    r"""Give each line the label of the span that covers its first visible character.
+
+    Parameters
+    ----------
+    text : str
+        The document's text.
+    lines : sequence of Line
+        Its n non-blank lines.
+    spans : sequence of (int, int, str)
+        Start, end (exclusive) and label, sorted; no two overlap.
+
+    Returns
+    -------
+    tuple of (str or None)
+        n labels.
+
+    Examples
+    --------
+    >>> line_labels("one\ntwo", split_lines("one\ntwo"), [(4, 7, "A")])
+    (None, 'A')
+    """
+    starts = [span[0] for span in spans]
+    labels: list[str | None] = []
+    for line in lines:
+        visible = line.end - len(text[line.start : line.end].lstrip())
+        index = bisect_right(starts, visible) - 1
+        labels.append(spans[index][2] if index >= 0 and visible < spans[index][1] else None)
+    return tuple(labels)
+
+
+def breaks_before(text: str, tokens: Sequence[tuple[int, int]]) -> list[int]:
+    r"""Say what stands before each token: 0 nothing, 1 white space, 2 a line end, 3 a blank line or the text's start.
+
+    Parameters
+    ----------
+    text : str
+        The document's text.
+    tokens : sequence of (int, int)
+        Start and end (exclusive) of n tokens, in order.
+
+    Returns
+    -------
+    list of int
+        n numbers.
+
+    Examples
+    --------
+    >>> breaks_before("a, b\r\nc\n \nd", [(0, 1), (1, 2), (3, 4), (6, 7), (10, 11)])
+    [3, 0, 1, 2, 3]
+    """
+    breaks, end = [], 0
+    for position, (start, stop) in enumerate(tokens):
+        gap = text[end:start]
+        found = min(gap.count("\n") + 1, 3) if "\n" in gap else int(any(map(str.isspace, gap)))
+        breaks.append(found if position else 3)
+        end = stop
+    return breaks
+
+
 @dataclass(frozen=True)
 class Document:
-    r"""A document: its text without markup, and the labels of its lines.
+    r"""A document: its text without markup, and the labels of its rows, which are lines or tokens.
 
     Parameters
     ----------
@@ -89,7 +150,8 @@ class Document:
     text : str
         Plain text, character for character as in the file, line ends included.
     labels : tuple of (str or None), optional
-        One for each non-blank line, None for a line outside any block; None altogether if nothing is labelled.
+        One for each row: each token if there are any, or else each non-blank line; None for a line outside any
+        block.  None altogether if nothing is labelled.
     repairs : tuple of Repair
         What was mended while reading.
     path : str, optional
@@ -98,11 +160,16 @@ class Document:
         Labelled stretches of characters, end exclusive, from formats that carry them.
     bom : bool, default False
         Whether the file began with a byte order mark, which the writer puts back.
+    tokens : tuple of (int, int), optional
+        Start and end (exclusive) in characters of each token, in order, where a row is a token;
+        :func:`skol_rnn.documents.by_unit` makes them.
+    sources : tuple of (str, int)
+        File and line that each span was read from, for messages.
 
     Raises
     ------
     ValueError
-        If the number of labels is not the number of non-blank lines.
+        If the number of labels is not the number of rows.
 
     Examples
     --------
@@ -118,11 +185,31 @@ class Document:
     path: str | None = None
     spans: tuple[tuple[int, int, str], ...] | None = None
     bom: bool = False
+    tokens: tuple[tuple[int, int], ...] | None = None
+    sources: tuple[tuple[str, int], ...] = ()
 
     def __post_init__(self) -> None:
         """Check the number of labels."""
-        if self.labels is not None and len(self.labels) != len(self.lines):
-            raise ValueError(f"{self.doc_id}: {len(self.labels)} labels for {len(self.lines)} non-blank lines.")
+        if self.labels is not None and len(self.labels) != self.n_rows:
+            what = "non-blank lines" if self.tokens is None else "tokens"
+            raise ValueError(f"{self.doc_id}: {len(self.labels)} labels for {self.n_rows} {what}.")
+
+    @property
+    def unit(self) -> str:
+        """What a row is: "line" or "token"."""
+        return "line" if self.tokens is None else "token"
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows."""
+        return len(self.lines if self.tokens is None else self.tokens)
+
+    def source_of_span(self, index: int) -> tuple[str, int]:
+        """Return file and line that a span was read from, or else the document and the span's line in the text."""
+        if index < len(self.sources):
+            return self.sources[index]
+        start = self.spans[index][0] if self.spans is not None else 0
+        return self.path or self.doc_id, self.text.count("\n", 0, max(start, 0)) + 1
 
     @cached_property
     def lines(self) -> list[Line]:
@@ -135,10 +222,12 @@ class Document:
         Returns
         -------
         DataFrame
-            One row per non-blank line; a column ``label`` only if there are labels.
+            One row per non-blank line or token; a column ``label`` only if there are labels.  Beside the
+            offsets, lines have ``blank_before`` and ``page_break``, tokens ``break_before``, see
+            :func:`breaks_before`.
         """
-        start, end, blank, page = zip(*self.lines, strict=True) if self.lines else ((), (), (), ())
-        values = [self.text[a:b] for a, b in zip(start, end, strict=True)]
+        places: Sequence[tuple[int, ...]] = self.lines if self.tokens is None else self.tokens
+        values = [self.text[place[0] : place[1]] for place in places]
         columns: dict[str, Any] = {
             "doc_id": pd.Series([self.doc_id] * len(values), dtype=object),
             "line_number": np.arange(len(values), dtype=np.int64),
@@ -147,9 +236,11 @@ class Document:
         if self.labels is not None:
             # pandas would turn None into NaN in a column of its own string type.
             columns["label"] = pd.Series(self.labels, dtype=object)
-        for name, numbers in (("start", start), ("end", end), ("blank_before", blank)):
-            columns[name] = np.asarray(numbers, dtype=np.int64)
-        return pd.DataFrame(columns | {"page_break": np.asarray(page, dtype=bool)})
+        columns |= {name: _whole(place[i] for place in places) for i, name in enumerate(("start", "end"))}
+        if self.tokens is not None:
+            return pd.DataFrame(columns | {"break_before": _whole(breaks_before(self.text, self.tokens))})
+        columns["blank_before"] = _whole(line.blank_before for line in self.lines)
+        return pd.DataFrame(columns | {"page_break": np.asarray([line.page_break for line in self.lines], dtype=bool)})
 
 
 @dataclass(frozen=True)
@@ -175,14 +266,21 @@ class Corpus:
 
     @cached_property
     def table(self) -> pd.DataFrame:
-        """The lines of all documents, one document after the other."""
+        """The rows of all documents, one document after the other."""
         if not self.documents:
             return Document("", "").table()
+        if len({document.unit for document in self.documents}) > 1:
+            raise ValueError("Rows of some documents are lines and of others tokens: read all with one unit.")
         table = pd.concat([document.table() for document in self.documents], ignore_index=True)
         if "label" in table:
-            order = [*COLUMNS[:3], "label", *COLUMNS[3:]]
-            table = table[order].assign(label=nones(table["label"]))
+            rest = [name for name in table if name not in (*_FIRST, "label")]
+            table = table[[*_FIRST, "label", *rest]].assign(label=nones(table["label"]))
         return table
+
+    @property
+    def unit(self) -> str:
+        """What a row is: "line" or "token"."""
+        return self.documents[0].unit if self.documents else "line"
 
     @property
     def repairs(self) -> tuple[Repair, ...]:
@@ -201,6 +299,10 @@ class Corpus:
     def __len__(self) -> int:
         """Count the documents."""
         return len(self.documents)
+
+
+def _whole(numbers: Iterable[int]) -> np.ndarray:
+    return np.fromiter(numbers, dtype=np.int64)
 
 
 def nones(labels: pd.Series[Any]) -> pd.Series[Any]:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from skol_rnn.documents import Corpus, Document, write_atomically
+from skol_rnn.documents import Corpus, Document, Tokeniser, by_unit, write_atomically
 from skol_rnn.errors import DataError
 from skol_rnn.formats._files import FORMATS, Found, Skipped, check_format, find_files, place_for, told, unique_names
 from skol_rnn.formats.jsonl import format_record, read_jsonl
+from skol_rnn.formats.ptc import ArticleSpan, labels_beside, read_article, read_labels
 from skol_rnn.formats.table import format_table, read_csv, read_parquet
 from skol_rnn.formats.text import read_text
 from skol_rnn.formats.yedda import format_yedda, parse_yedda, read_yedda
 from skol_rnn.labels import suggestion
+from skol_rnn.spans import SpanRules
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,22 +31,36 @@ __all__ = ["FORMATS", "format_yedda", "parse_yedda", "read_documents", "write_at
 
 
 def read_documents(
-    paths: str | Path | Iterable[str | Path], *, format: str | None = None, strict: bool = False
+    paths: str | Path | Iterable[str | Path],
+    *,
+    format: str | None = None,
+    strict: bool = False,
+    unit: str = "line",
+    tokeniser: Tokeniser | None = None,
+    rules: SpanRules | None = None,
 ) -> Corpus:
     """Read documents from files, folders and globs.
 
     ``.txt.ann`` and ``.ann`` are YEDDA, ``.txt`` is plain text, ``.jsonl`` doccano's JSON lines, ``.csv`` and
-    ``.parquet`` the shared table.  In a folder, an annotated file is read instead of the plain text beside it.
+    ``.parquet`` the shared table; ``article<ID>.txt`` in a folder with ``<folder>.labels.tsv`` beside it are articles
+    with spans ("ptc").  In a folder, an annotated file is read instead of the plain text beside it.
 
     Parameters
     ----------
     paths : str, Path, or iterable of these
         Files, folders (read with all below them, sorted) or globs.
-    format : {"yedda", "text", "jsonl", "csv", "parquet"}, optional
+    format : {"yedda", "text", "jsonl", "csv", "parquet", "ptc"}, optional
         Read files named directly or by a glob in this format whatever their names; of folders, only the files
         whose ending is of this format.
     strict : bool, default False
         Whether damaged markup and invalid bytes are an error instead of being mended and listed.
+    unit : {"line", "token"}, default "line"
+        What a row is.
+    tokeniser : callable from str to iterable of (int, int), optional
+        Start and end (exclusive) of each token of a text, for ``unit="token"``;
+        :func:`skol_rnn.documents.tokenise` if not given.
+    rules : SpanRules, optional
+        What labelled spans may be, and how they become labels of rows; spans that overlap are an error if not given.
 
     Returns
     -------
@@ -54,9 +71,9 @@ def read_documents(
     Raises
     ------
     DataError
-        If a file cannot be read or used, or a folder or glob has no document.
+        If files cannot be read or used, all of them told at once; or a folder or glob has no document.
     ValueError
-        If there is no such format.
+        If there is no such format or unit.
     ImportError
         If a Parquet file is met and pyarrow is not installed.
 
@@ -76,30 +93,69 @@ def read_documents(
         check_format(format)
     files, skipped = find_files([paths] if isinstance(paths, (str, Path)) else list(paths), format)
     read: list[tuple[Document, Found]] = []
+    problems: list[str] = []
+    reader = _Reader(strict)
     for file in files:
-        filled = [document for document in _read(file, strict) if document.lines]
+        filled: list[Document] = []
+        found: list[Document] = []
+        with _told(problems):
+            found = reader.read(file)
+        for document in found:
+            with _told(problems):
+                rows = by_unit(document, unit, tokeniser, rules)
+                filled += [rows] if rows.n_rows else []
         read += [(document, file) for document in filled]
-        if not filled:
+        if not filled and not problems:
             if file.named:
                 raise DataError(f"{file.path} is empty: it has no line with text.")
             skipped.append((str(file.path), "empty"))
+    if problems:
+        raise DataError("\n".join(problems))
     _refuse_empty_places(files, read, skipped)
     return Corpus(unique_names(read), tuple(skipped))
 
 
-def _read(file: Found, strict: bool) -> list[Document]:
-    path, doc_id = file.path, file.doc_id
-    match file.format:
-        case "yedda":
-            return [read_yedda(path, doc_id, strict=strict)]
-        case "text":
-            return [read_text(path, doc_id, strict=strict)]
-        case "jsonl":
-            return read_jsonl(path, doc_id, strict=strict)
-        case "csv":
-            return read_csv(path, doc_id, strict=strict)
-        case _:
-            return read_parquet(path, doc_id, strict=strict)
+@contextmanager
+def _told(problems: list[str]) -> Iterator[None]:
+    """Put what is wrong with the data into a list, so that all of it can be told at once."""
+    try:
+        yield
+    except DataError as error:
+        problems.append(str(error))
+
+
+class _Reader:
+    """Reads files, and each table of labels that belongs to several of them once."""
+
+    def __init__(self, strict: bool) -> None:
+        self.strict = strict
+        self._labels: dict[Path, dict[str, list[ArticleSpan]]] = {}
+
+    def read(self, file: Found) -> list[Document]:
+        """Read the documents of a file."""
+        path, doc_id, strict = file.path, file.doc_id, self.strict
+        match file.format:
+            case "yedda":
+                return [read_yedda(path, doc_id, strict=strict)]
+            case "text":
+                return [read_text(path, doc_id, strict=strict)]
+            case "ptc":
+                return [read_article(path, doc_id, self._labels_of(path), strict=strict)]
+            case "jsonl":
+                return read_jsonl(path, doc_id, strict=strict)
+            case "csv":
+                return read_csv(path, doc_id, strict=strict)
+            case _:
+                return read_parquet(path, doc_id, strict=strict)
+
+    def _labels_of(self, article: Path) -> tuple[Path, dict[str, list[ArticleSpan]]]:
+        table = labels_beside(article)
+        if table is None:
+            raise DataError(f"{article} has no labels: give it as article<ID>.txt in a folder with FOLDER.labels.tsv.")
+        if table not in self._labels:
+            self._labels[table] = {}  # told once, not for each article
+            self._labels[table] = read_labels(table, article.parent)
+        return table, self._labels[table]
 
 
 def _refuse_empty_places(files: list[Found], read: list[tuple[Document, Found]], skipped: Skipped) -> None:
@@ -171,7 +227,7 @@ def write_documents(
 
 def _per_line(documents: list[Document], given: Mapping[str, Any], what: str) -> dict[str, list[Any]]:
     """Check that there is one item for each line of each document named."""
-    lines = {document.doc_id: len(document.lines) for document in documents}
+    lines = {document.doc_id: document.n_rows for document in documents}
     for name, items in given.items():
         if name not in lines:
             raise ValueError(f"There are {what} of {name!r}, but no such document.{suggestion(name, lines)}")

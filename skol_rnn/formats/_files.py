@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from skol_rnn.documents import Document
 from skol_rnn.errors import DataError
+from skol_rnn.formats.ptc import is_labels_of_folder, labels_beside
 from skol_rnn.labels import suggestion
 
 ENDINGS = (
@@ -21,7 +22,7 @@ ENDINGS = (
     (".csv", "csv"),
     (".parquet", "parquet"),
 )
-FORMATS = tuple(dict.fromkeys(name for _, name in ENDINGS))
+FORMATS = (*dict.fromkeys(name for _, name in ENDINGS), "ptc")
 
 Skipped = list[tuple[str, str]]
 
@@ -72,7 +73,7 @@ def _found_in(given: str, form: str | None, skipped: Skipped) -> Iterator[Found]
     if path.is_dir():
         files, root = _files_below(path), path
     elif path.exists() or not glob.has_magic(given):
-        chosen = form or _format_of(path.name)
+        chosen = form or _format_of(path)
         if chosen is None:
             endings = ", ".join(ending for ending, _ in ENDINGS)
             raise DataError(f"{given}: its name does not tell the format ({endings}): give format=.")
@@ -83,7 +84,9 @@ def _found_in(given: str, form: str | None, skipped: Skipped) -> Iterator[Found]
     before, count = len(skipped), 0
     for file in files:
         # A glob says by itself which files are meant; of a folder's, the names say it.
-        chosen = form if form and not path.is_dir() else _format_of(file.name)
+        chosen = form if form and not path.is_dir() else _format_of(file)
+        if chosen is None and is_labels_of_folder(file):
+            continue  # read with the articles of that folder
         if reason := _reason_against(file.relative_to(root), chosen, form):
             skipped.append((str(file), reason))
         elif chosen is not None:
@@ -115,8 +118,9 @@ def _fixed(pattern: str) -> Path:
     return Path(*parts[:magic])
 
 
-def _format_of(name: str) -> str | None:
-    return next((form for ending, form in ENDINGS if name.lower().endswith(ending)), None)
+def _format_of(path: Path) -> str | None:
+    form = next((form for ending, form in ENDINGS if path.name.lower().endswith(ending)), None)
+    return "ptc" if form == "text" and labels_beside(path) else form
 
 
 def _reason_against(relative: Path, chosen: str | None, form: str | None) -> str | None:
@@ -163,7 +167,7 @@ def unique_names(documents: Sequence[tuple[Document, Found]]) -> tuple[Document,
 def _longer(document: Document, file: Found, common: str, keep_ending: bool) -> str:
     path = Path(os.path.relpath(os.path.abspath(file.path), common)).as_posix()
     path = path if keep_ending else without_ending(path)
-    return path if file.format in ("yedda", "text") else f"{path}/{document.doc_id}"
+    return path if file.format in ("yedda", "text", "ptc") else f"{path}/{document.doc_id}"
 
 
 def place_for(document: Document, folder: Path, form: str) -> Path:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from bisect import bisect_right
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from skol_rnn.documents import Document, Line
+from skol_rnn.documents import Document, line_labels
 from skol_rnn.errors import DataError
 from skol_rnn.formats._decoding import INVALID, read_file, refuse_damage
 
@@ -113,7 +112,7 @@ def parse_record(line: str, doc_id: str, path: str | None = None) -> Document:
     if entries is None:
         return document
     spans = _spans(entries, len(text), name)
-    return Document(name, text, _line_labels(text, document.lines, spans), path=path, spans=tuple(spans))
+    return Document(name, text, line_labels(text, document.lines, spans), path=path, spans=tuple(spans))
 
 
 def _spans(entries: object, length: int, name: str) -> list[Span]:
@@ -140,16 +139,6 @@ def _problem(entry: object, length: int) -> str | None:
                 return f"{entry} is empty or reversed"
             return f"{entry} is outside the text of {length} characters" if start < 0 or end > length else None
     return f'{entry!r:.60} is not [start, end, "Name"]'
-
-
-def _line_labels(text: str, lines: Sequence[Line], spans: Sequence[Span]) -> tuple[str | None, ...]:
-    starts = [span[0] for span in spans]
-    labels: list[str | None] = []
-    for line in lines:
-        visible = line.end - len(text[line.start : line.end].lstrip())
-        index = bisect_right(starts, visible) - 1
-        labels.append(spans[index][2] if index >= 0 and visible < spans[index][1] else None)
-    return tuple(labels)
 
 
 def format_record(
