@@ -7,9 +7,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from skol_rnn.errors import DataError
+from skol_rnn.labels import suggestion
 from skol_rnn.spans.rules import OverlapError, Span, SpanRules, refuse_overlaps, resolve_overlaps
 
 OUTSIDE = "O"
+STRAY = ("begin", "drop", "error")
 Token = tuple[int, int]
 
 
@@ -153,10 +155,8 @@ def split_label(label: str | None) -> tuple[str, str]:
     return label[0], label[2:]
 
 
-def decode_spans(tokens: Sequence[Token], labels: Sequence[str | None], *, strict: bool = False) -> list[Span]:
+def decode_spans(tokens: Sequence[Token], labels: Sequence[str | None], *, stray: str = "begin") -> list[Span]:
     """Put the tokens of each span together.
-
-    An I- or E- that continues nothing begins a span, as conlleval has it.
 
     Parameters
     ----------
@@ -164,8 +164,9 @@ def decode_spans(tokens: Sequence[Token], labels: Sequence[str | None], *, stric
         Start and end (exclusive) of n tokens, in order.
     labels : sequence of (str or None)
         n labels in BIO or BIOES.
-    strict : bool, default False
-        Whether an I- or E- that continues nothing is an error.
+    stray : {"begin", "drop", "error"}, default "begin"
+        What becomes of an I- or E- that continues nothing: it begins a span, as conlleval has it; it is no part of
+        any, as in seqeval's strict mode; or it is an error.
 
     Returns
     -------
@@ -175,9 +176,9 @@ def decode_spans(tokens: Sequence[Token], labels: Sequence[str | None], *, stric
     Raises
     ------
     ValueError
-        If there is not one label a token.
+        If there is not one label a token, or no such ``stray``.
     DataError
-        If a label is none of the scheme, or continues nothing and ``strict``; all such tokens are told.
+        If a label is none of the scheme, or continues nothing under ``stray="error"``; all such tokens are told.
 
     Examples
     --------
@@ -186,21 +187,27 @@ def decode_spans(tokens: Sequence[Token], labels: Sequence[str | None], *, stric
     """
     if len(tokens) != len(labels):
         raise ValueError(f"{len(labels)} labels for {len(tokens)} tokens.")
+    if stray not in STRAY:
+        raise ValueError(f"stray is {stray!r}, not one of {', '.join(STRAY)}.{suggestion(str(stray), STRAY)}")
     spans: list[Span] = []
-    stray = []
+    problems = []
     running = ""  # type of the span that the next token may continue
     for position, (token, label) in enumerate(zip(tokens, labels, strict=True)):
         prefix, kind = split_label(label)
         goes_on = prefix in "IE" and kind == running and bool(kind)
         if prefix in "IE" and not goes_on:
-            stray.append(f"token {position} is {label} after {labels[position - 1] if position else 'nothing'}")
+            before = labels[position - 1] if position else "nothing"
+            problems.append(f"token {position} is {label} after {before}")
+            if stray == "drop":
+                running = ""
+                continue
         if goes_on:
             spans[-1] = (spans[-1][0], token[1], kind)
         elif kind:
             spans.append((token[0], token[1], kind))
         running = "" if prefix in "ES" else kind
-    if strict and stray:
-        raise DataError("; ".join(stray))
+    if problems and stray == "error":
+        raise DataError("; ".join(problems))
     return spans
 
 
