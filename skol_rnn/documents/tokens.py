@@ -169,7 +169,15 @@ def document_spans(document: Document) -> tuple[Span, ...] | None:
 
 
 def _refuse_bad_spans(document: Document, spans: Sequence[Span], rules: SpanRules) -> None:
-    _raise_for(document, check_spans(spans, len(document.text), rules.types))
+    problems = check_spans(spans, len(document.text), rules.types)
+    bad = {index for index, _ in problems}
+    if bad and rules.overlap == "error":  # told together with those that the good ones have
+        good = [index for index in range(len(spans)) if index not in bad]
+        try:
+            refuse_overlaps([spans[index] for index in good])
+        except OverlapError as error:
+            problems += [(good[index], reason) for index, reason in error.problems]
+    _raise_for(document, problems)
 
 
 def _raise_for(document: Document, problems: Iterable[tuple[int, str]]) -> None:

@@ -146,3 +146,11 @@ def refuse_damage(repairs: Iterable[Repair], harmful: Iterable[str] = ()) -> Non
                 f"{repair.path}:{repair.line}: {repair.kind}: {repair.detail}. "
                 "Mend the file, or read it without strict."
             )
+
+
+def tell(found: list[str], problems: list[str] | None) -> None:
+    """Add what is wrong with a file to the caller's list, or raise a DataError with all of it if there is none."""
+    if problems is not None:
+        problems += found
+    elif found:
+        raise DataError("\n".join(found))

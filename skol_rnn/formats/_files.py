@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from skol_rnn.documents import Document
 from skol_rnn.errors import DataError
+from skol_rnn.formats.brat import is_standoff
 from skol_rnn.formats.ptc import is_labels_of_folder, labels_beside
 from skol_rnn.labels import suggestion
 
@@ -21,8 +22,11 @@ ENDINGS = (
     (".jsonl", "jsonl"),
     (".csv", "csv"),
     (".parquet", "parquet"),
+    (".iob", "bio"),
+    (".bio", "bio"),
+    (".conll", "bio"),
 )
-FORMATS = (*dict.fromkeys(name for _, name in ENDINGS), "ptc")
+FORMATS = (*dict.fromkeys(name for _, name in ENDINGS), "ptc", "brat")
 
 Skipped = list[tuple[str, str]]
 
@@ -120,7 +124,9 @@ def _fixed(pattern: str) -> Path:
 
 def _format_of(path: Path) -> str | None:
     form = next((form for ending, form in ENDINGS if path.name.lower().endswith(ending)), None)
-    return "ptc" if form == "text" and labels_beside(path) else form
+    if form == "text" and labels_beside(path):
+        return "ptc"
+    return "brat" if form == "yedda" and is_standoff(path) else form
 
 
 def _reason_against(relative: Path, chosen: str | None, form: str | None) -> str | None:
@@ -135,8 +141,11 @@ def _reason_against(relative: Path, chosen: str | None, form: str | None) -> str
 
 def _annotated_win(found: list[Found], skipped: Skipped) -> list[Found]:
     annotated = {file.doc_id: file.path.name for file in found if file.format == "yedda"}
+    texts = {file.doc_id for file in found if file.format == "brat"}
     kept = []
     for file in found:
+        if file.format in ("text", "ptc") and file.doc_id in texts:
+            continue  # read with its annotation
         if file.format == "text" and file.doc_id in annotated:
             skipped.append((str(file.path), f"{annotated[file.doc_id]} beside it is the same text with labels"))
         else:
@@ -167,11 +176,11 @@ def unique_names(documents: Sequence[tuple[Document, Found]]) -> tuple[Document,
 def _longer(document: Document, file: Found, common: str, keep_ending: bool) -> str:
     path = Path(os.path.relpath(os.path.abspath(file.path), common)).as_posix()
     path = path if keep_ending else without_ending(path)
-    return path if file.format in ("yedda", "text", "ptc") else f"{path}/{document.doc_id}"
+    return path if file.format in ("yedda", "text", "ptc", "brat") else f"{path}/{document.doc_id}"
 
 
-def place_for(document: Document, folder: Path, form: str) -> Path:
-    """Return the file below a folder that a document is written to.
+def place_for(document: Document, folder: Path, form: str, ending: str | None = None) -> Path:
+    """Return the file below a folder that a document is written to, with the format's ending or another one.
 
     Raises
     ------
@@ -181,7 +190,7 @@ def place_for(document: Document, folder: Path, form: str) -> Path:
     name = PurePosixPath(document.doc_id)
     if not name.name or name.is_absolute() or ".." in name.parts or "\0" in document.doc_id:
         raise DataError(f"Document name {document.doc_id!r} is no path below {folder}: rename the document.")
-    place = folder / name.parent / (name.name + _ending(document, form))
+    place = folder / name.parent / (name.name + (ending or _ending(document, form)))
     if not place.resolve().is_relative_to(folder.resolve()):
         raise DataError(f"Document {document.doc_id!r} would be written outside {folder}: a link leads out of it.")
     if document.path is not None and os.path.realpath(document.path) == str(place.resolve()):
@@ -190,6 +199,8 @@ def place_for(document: Document, folder: Path, form: str) -> Path:
 
 
 def _ending(document: Document, form: str) -> str:
+    if form in ("ptc", "brat"):
+        return ".txt"
     if form != "yedda":
         return next(ending for ending, name in reversed(ENDINGS) if name == form)
     source = (document.path or "").lower()

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from skol_rnn.documents import Document, Repair, document_spans
 from skol_rnn.errors import DataError
-from skol_rnn.formats._decoding import read_file, refuse_damage
+from skol_rnn.formats._decoding import read_file, refuse_damage, tell
 from skol_rnn.spans import Span
 
 _ARTICLE = re.compile(r"article(?P<id>.+)\.txt")
@@ -25,12 +25,19 @@ class ArticleSpan:
     span: Span
 
 
+def labels_of_folder(folder: Path) -> Path:
+    """Return where the table of labels of a folder of articles is: beside it, under its name."""
+    folder = folder.resolve()
+    return folder.with_name(folder.name + _ENDING)
+
+
 def labels_beside(article: Path) -> Path | None:
     """Return the table of labels beside an article's folder, if the file is an article and there is one."""
-    table = (
-        article.parent.with_name(article.parent.resolve().name + _ENDING) if _ARTICLE.fullmatch(article.name) else None
-    )
-    return table if table is not None and table.is_file() else None
+    if not _ARTICLE.fullmatch(article.name):
+        return None
+    table = article.parent.with_name(article.parent.name + _ENDING) if article.parent.name else None
+    table = table or labels_of_folder(article.parent)
+    return table if table.is_file() else None
 
 
 def is_labels_of_folder(path: Path) -> bool:
@@ -44,7 +51,13 @@ def article_id(name: str) -> str:
     return stem.removeprefix("article") or stem
 
 
-def read_labels(path: Path, folder: Path) -> dict[str, list[ArticleSpan]]:
+def article_name(name: str) -> str:
+    """Return the name of the document or file of an article, ``article<ID>``, below the same folders."""
+    path = PurePosixPath(name)
+    return str(path.with_name(f"article{article_id(name)}")) if path.name else name
+
+
+def read_labels(path: Path, folder: Path, problems: list[str] | None = None) -> dict[str, list[ArticleSpan]]:
     r"""Read a table of labels.
 
     Parameters
@@ -54,6 +67,8 @@ def read_labels(path: Path, folder: Path) -> dict[str, list[ArticleSpan]]:
         is passed over.
     folder : Path
         Where the articles are.
+    problems : list of str, optional
+        Takes what is wrong, instead of an error.
 
     Returns
     -------
@@ -79,7 +94,7 @@ def read_labels(path: Path, folder: Path) -> dict[str, list[ArticleSpan]]:
     """
     here = {match["id"] for item in folder.iterdir() if (match := _ARTICLE.fullmatch(item.name))}
     found: dict[str, list[ArticleSpan]] = {}
-    problems: list[str] = []
+    told: list[str] = []
     for number, line in enumerate(read_file(path).text.split("\n"), 1):
         line = line.removesuffix("\r")
         if not line.strip() or (number == 1 and line.startswith("article_id\t")):
@@ -89,11 +104,10 @@ def read_labels(path: Path, folder: Path) -> dict[str, list[ArticleSpan]]:
                 if name in here:
                     found.setdefault(name, []).append(ArticleSpan(number, (int(start), int(end), kind)))
                 else:
-                    problems.append(f"{path}:{number}: there is no article{name}.txt in {folder}")
+                    told.append(f"{path}:{number}: there is no article{name}.txt in {folder}")
             case _:
-                problems.append(f"{path}:{number}: {line!r:.80} is not {_COLUMNS} with tabs between them")
-    if problems:
-        raise DataError("\n".join(problems))
+                told.append(f"{path}:{number}: {line!r:.80} is not {_COLUMNS} with tabs between them")
+    tell(told, problems)
     return found
 
 
