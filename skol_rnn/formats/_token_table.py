@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from skol_rnn.documents import Document, breaks_before
+from skol_rnn.documents import Document
 from skol_rnn.errors import DataError
 
 _GAPS = ("", " ", "\n", "\n\n")
@@ -53,8 +53,10 @@ def token_document(doc_id: str, table: pd.DataFrame, path: str) -> Document:
             gap = _GAPS[max(0, min(int(before), 3))] if row else ""
         else:
             gap = _filled(int(start) - length, int(before) if row else 0)
-            if int(start) < length or (not pd.isna(end) and int(end) - int(start) != len(value)):
-                problems.append(f"token {row}, {value!r:.40}, does not fit its offsets {start} and {end}")
+            if int(start) != length + len(gap) or (not pd.isna(end) and int(end) - int(start) != len(value)):
+                problems.append(
+                    f"token {row}, {value!r:.40}, does not fit its offsets {start} and {end} or break_before"
+                )
         if not value.strip():
             problems.append(f"token {row} is blank")
         pieces += [gap, value]
@@ -65,8 +67,6 @@ def token_document(doc_id: str, table: pd.DataFrame, path: str) -> Document:
         raise DataError(f"document {doc_id!r}: {'; '.join(problems)}")
     text = "".join(pieces)
     labels = tuple(table["label"]) if "label" in table else None
-    if "break_before" in table and breaks_before(text, tokens)[1:] != [int(b) for b in breaks[1:]]:
-        raise DataError(f"document {doc_id!r}: column break_before leaves no room for what it tells; correct start.")
     return Document(doc_id, text, labels, path=path, tokens=tuple(tokens))
 
 

@@ -159,7 +159,7 @@ def refuse_overlaps(spans: Sequence[Span], claimed: Sequence[tuple[int, int, str
         how = "overlap" if spans[b][0] < spans[a][1] and spans[a][0] < spans[b][1] else "share a token"
         problems.append((b, f"{list(spans[a])} and {list(spans[b])} {how}; choose an overlap policy other than error"))
     if problems:
-        raise OverlapError(problems)
+        raise OverlapError(sorted(problems))
 
 
 def resolve_overlaps(
