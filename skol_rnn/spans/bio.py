@@ -72,7 +72,7 @@ def encode_spans(tokens: Sequence[Token], spans: Sequence[Span], rules: SpanRule
         _refuse_overlaps(spans, positions, claimed)
         kept = list(range(len(positions)))
     else:
-        kept, left_out = resolve_overlaps(claimed, rules.overlap, rules.priority)
+        kept, left_out = resolve_overlaps([spans[i] for i in positions], rules.overlap, rules.priority, claimed)
         lost += [(positions[a], f"overlaps {list(spans[positions[b]])}") for a, b in left_out]
     labels = [OUTSIDE] * len(tokens)
     moved = []

@@ -163,7 +163,10 @@ def refuse_overlaps(spans: Sequence[Span], claimed: Sequence[tuple[int, int, str
 
 
 def resolve_overlaps(
-    spans: Sequence[Span], overlap: str, priority: Sequence[str] = ()
+    spans: Sequence[Span],
+    overlap: str,
+    priority: Sequence[str] = (),
+    claimed: Sequence[tuple[int, int, str]] | None = None,
 ) -> tuple[list[int], list[tuple[int, int]]]:
     """Choose spans of which no two overlap.
 
@@ -177,6 +180,8 @@ def resolve_overlaps(
         See :class:`SpanRules`.
     priority : sequence of str
         Types, the most important first.
+    claimed : sequence of (int, int, str), optional
+        The same in tokens, which are what no two may share; the spans themselves if not given.
 
     Returns
     -------
@@ -207,7 +212,7 @@ def resolve_overlaps(
     taken: list[tuple[int, int, int]] = []  # start, end, position; no two overlap, so sorted by end as well
     left_out = []
     for index in sorted(range(len(spans)), key=order):
-        start, end, _ = spans[index]
+        start, end, _ = (spans if claimed is None else claimed)[index]
         place = bisect_left(taken, (start,))
         near = [taken[place - 1]] if place and taken[place - 1][1] > start else taken[place : place + 1]
         if near and near[0][0] < end:
