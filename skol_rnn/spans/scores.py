@@ -161,7 +161,7 @@ def strict_scores_of_labels(
 ) -> SpanScores:
     """Score the spans that labels of tokens tell; an I- that continues nothing is no part of a span.
 
-    The figures are those of seqeval's strict mode.
+    The figures are those of seqeval's strict mode: in BIO for all labels, in BIOES for those of a legal order.
 
     Parameters
     ----------
