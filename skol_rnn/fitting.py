@@ -15,7 +15,7 @@ import pandas as pd
 
 from skol_rnn.batches import WindowBatches
 from skol_rnn.class_weights import ClassWeights, describe_weights, normalise_weights
-from skol_rnn.decoding import Decoder, Scaling, learn_transitions
+from skol_rnn.decoding import Decoder, Scaling, is_bio, learn_transitions, only_legal
 from skol_rnn.diagnosis import Finding, diagnose
 from skol_rnn.documents import document_folds
 from skol_rnn.errors import DataError
@@ -26,7 +26,6 @@ from skol_rnn.labeller import Labeller, Sweep, lengths_of
 from skol_rnn.labels import NO_LABEL, LabelSet
 from skol_rnn.network import NetworkSpec, build_network
 from skol_rnn.objective import Objective, freeze_weights, rare_labels
-from skol_rnn.parameters import hop
 from skol_rnn.progress import TrainingLog
 from skol_rnn.sampling import Sampling, copies_with_originals, sampling_shift
 from skol_rnn.training import TrainingPlan, Watch, train
@@ -93,15 +92,14 @@ def sweep_of(parameters: Mapping[str, Any]) -> Sweep:
     Parameters
     ----------
     parameters : mapping
-        Of ``RNNSkolModel``.
+        Of ``RNNSkolModel``, resolved for its unit.
 
     Returns
     -------
     Sweep
         Window, hop, merging and batch.
     """
-    window = parameters["window_size"]
-    stride = hop(window, parameters["prediction_stride"])
+    window, stride = parameters["window_size"], parameters["prediction_stride"]
     return Sweep(window, stride, parameters["merge"], parameters["prediction_batch_size"])
 
 
@@ -111,7 +109,7 @@ class Fitting:
     Parameters
     ----------
     parameters : mapping
-        Of ``RNNSkolModel``, checked.
+        Of ``RNNSkolModel``, checked and resolved for their unit.
     labels : LabelSet
         Labels to learn.
     """
@@ -166,14 +164,13 @@ class Fitting:
             f"of {self.of.window_size}, {len(batches)} batches an epoch, {labeller.network.count_params():,} parameters"
         )
         judge = self._judge(held_out, labeller, decoder) if len(held_out) else None
-        during = "corrected" if self.of.decision == "tuned" else self.of.decision  # offsets are found in the end
         history = train(
             labeller.network,
             self.objective.build(weights, counts, self.labels, self.of.important or rare_labels(counts, self.labels)),
             batches,
             TrainingPlan(self.of.epochs, self.of.learning_rate, self.of.monitor, self.of.patience),
             self.log,
-            score=(lambda: judge.evaluate(during)) if judge else None,
+            score=(lambda: judge.evaluate_epoch(self.of.decision)) if judge else None,
             checkpoint=checkpoint,
             fingerprint=self._fingerprint(lines, held_out, class_weights, weights) if checkpoint else "",
             watch=watch,
@@ -223,6 +220,7 @@ class Fitting:
             input_size=self.of.input_size,
             features_col=self.of.features_col,
             seed=self.of.random_state,
+            unit=self.of.unit,
         )
         true = self.labels.encode(table["label"])
         lines = TrainingLines(self._features.fit_transform(table), true, lengths_of(table))
@@ -248,15 +246,16 @@ class Fitting:
     def _untuned(self, table: pd.DataFrame, weights: np.ndarray, counts: np.ndarray, drawn: np.ndarray) -> Decoder:
         """Undo weights, loss and sampling; offsets and scaling are found after training."""
         n_labels = len(self.labels)
+        transitions = learn_transitions(self.labels.encode(table["label"]), lengths_of(table), n_labels)
         return Decoder(
             self.objective.correction(weights, counts, sampling_shift(counts, drawn)),
             np.zeros(n_labels),
-            learn_transitions(self.labels.encode(table["label"]), lengths_of(table), n_labels),
+            only_legal(transitions, self.labels) if is_bio(self.labels) else transitions,
             Scaling(1.0, np.zeros(n_labels)),
         )
 
     def _batches(self, lines: TrainingLines) -> WindowBatches:
-        windows = cut_windows(lines.lengths, self.of.window_size, hop(self.of.window_size, self.of.stride))
+        windows = cut_windows(lines.lengths, self.of.window_size, self.of.stride)
         rates, corrections = draw_rates(windows, lines.true, self.labels, Sampling.parse(self.of.sampling))
         return WindowBatches(
             lines.features,
@@ -271,7 +270,8 @@ class Fitting:
         )
 
     def _judge(self, held_out: pd.DataFrame, labeller: Labeller, decoder: Decoder) -> HeldOut:
-        return HeldOut(held_out, labeller, sweep_of(self.parameters), decoder, self.of.monitor, self.of.important)
+        sweep = sweep_of(self.parameters)
+        return HeldOut(held_out, labeller, sweep, decoder, self.of.monitor, self.of.important, self.of.unit)
 
     def _fingerprint(
         self, lines: TrainingLines, held_out: pd.DataFrame, class_weights: ClassWeights, weights: np.ndarray

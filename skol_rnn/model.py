@@ -16,10 +16,11 @@ import skol_rnn
 from skol_rnn.annotations import choose_labels, fold_labels, is_label_list, is_line_lists, labelled_table
 from skol_rnn.bundle import Bundle, load_bundle, save_bundle
 from skol_rnn.class_weights import ClassWeights
-from skol_rnn.decoding import DECISIONS, Decoder
+from skol_rnn.decoding import DECISIONS, Decoder, is_bio
 from skol_rnn.diagnosis import Finding, diagnose
 from skol_rnn.documents import as_table, split_documents
 from skol_rnn.errors import DataError, NotTrainedError
+from skol_rnn.features import check_family
 from skol_rnn.fitting import Fitting, TrainingTables, sweep_of
 from skol_rnn.held_out import score_lines
 from skol_rnn.labeller import Labeller, lengths_of
@@ -30,37 +31,41 @@ from skol_rnn.progress import TrainingLog
 from skol_rnn.sampling import copies_with_originals
 from skol_rnn.scores import Evaluation
 from skol_rnn.training import Watch
+from skol_rnn.units import resolve
 
 
 class RNNSkolModel(BaseEstimator):
-    """Bidirectional LSTM that labels every line of a document.
+    """Bidirectional LSTM that labels every line, or every token, of a document.
 
     Parameters
     ----------
+    unit : {"line", "token"}, default "line"
+        What is labelled.  Where other parameters say lines, they mean tokens with "token", and where two defaults
+        are named, the second is that of tokens.
     input_size : int, optional
         Length of a line's vector.  For ``features="hashed"`` the size of the embedding bag that the network
         learns (64 if not given), for word vectors their size (300), for "tfidf" the size it is reduced to
         (not reduced), for "vectors" the size that is checked.
     hidden_size : int, default 96
         LSTM units in each direction.
-    num_layers : int, default 2
-        Stacked bidirectional layers.
+    num_layers : int, optional
+        Stacked bidirectional layers; 2, of tokens 1, if not given.
     num_classes : int, optional
         Number of labels, checked against the labels; found from them if not given.
     dropout : float, default 0.3
         Share of activations left out in training.
-    window_size : int, default 15
-        Lines in a window.
+    window_size : int, optional
+        Lines in a window; 15, of tokens 128, if not given.
     stride : int, optional
-        Lines from window to window in training; a third of the window if not given.
+        Lines from window to window in training; a third of the window, of tokens half, if not given.
     prediction_stride : int, optional
-        Lines from window to window in prediction; a third of the window if not given.
+        Lines from window to window in prediction; a third of the window, of tokens half, if not given.
     prediction_batch_size : int, default 256
         Windows predicted at a time.
-    batch_size : int, default 64
-        Windows in a training batch.
-    epochs : int, default 4
-        Passes over all training windows, at most.
+    batch_size : int, optional
+        Windows in a training batch; 64, of tokens 16, if not given.
+    epochs : int, optional
+        Passes over all training windows, at most; 4, of tokens 8, if not given.
     num_workers : int, default 1
         Threads that gather batches ahead of the network.
     features : str, default "hashed"
@@ -99,10 +104,11 @@ class RNNSkolModel(BaseEstimator):
     sampling : str or dict, optional
         "oversample" copies documents that hold the rarest label, "stratify" leaves some of the others out,
         "rare_windows" draws windows with it more often.  A dict gives the scheme's options besides its "name".
-    decision : {"corrected", "argmax", "tuned", "viterbi"}, default "corrected"
+    decision : {"corrected", "argmax", "tuned", "viterbi"}, optional
         Decide by posteriors (weights, loss and sampling undone), by the network's own probabilities, by
         posteriors with offsets tuned on held-out documents for ``monitor``, or by the most probable sequence
-        under transitions learned from the training documents.
+        under transitions learned from the training documents.  Of BIO labels every decision takes the best
+        sequence that is legal.  "corrected" if not given; of tokens "tuned" where documents were held out.
     calibration : {"cautious", "bias", "temperature", "none"}, default "cautious"
         Whether a temperature and a bias for each label, or a temperature alone, is fitted to the posteriors of
         the held-out documents.  "cautious" believes a label's bias as far as training tilted that label:
@@ -112,8 +118,9 @@ class RNNSkolModel(BaseEstimator):
         once for each; 0 tunes them on the held-out documents.
     important : list of str, optional
         Labels whose mean F1 is the important F1; all but the most frequent if not given.
-    monitor : str, default "important_f1"
-        Score that chooses the best epoch and the offsets: "important_f1", "macro_f1" or "f1/Label".
+    monitor : str, optional
+        Score that chooses the best epoch and the offsets: "important_f1", "macro_f1", "f1/Label", or of tokens
+        with BIO labels "fragment_f1", which is the default there; else "important_f1".
     patience : int, default 2
         Epochs without a better score before training stops.
     validation_fraction : float, default 0.1
@@ -149,6 +156,8 @@ class RNNSkolModel(BaseEstimator):
         One value an epoch: ``loss``, ``val_f1/Label``, ``val_loss/Label`` and so on.
     validation_documents_ : list of str
         Documents that chose the epoch and the offsets.
+    settings_ : dict of str to object
+        The parameters trained with, those that were not given filled in for the unit.
 
     Examples
     --------
@@ -164,15 +173,15 @@ class RNNSkolModel(BaseEstimator):
         self,
         input_size: int | None = None,
         hidden_size: int = 96,
-        num_layers: int = 2,
+        num_layers: int | None = None,
         num_classes: int | None = None,
         dropout: float = 0.3,
-        window_size: int = 15,
+        window_size: int | None = None,
         stride: int | None = None,
         prediction_stride: int | None = None,
         prediction_batch_size: int = 256,
-        batch_size: int = 64,
-        epochs: int = 4,
+        batch_size: int | None = None,
+        epochs: int | None = None,
         num_workers: int = 1,
         features: str = "hashed",
         features_col: str = "features",
@@ -190,11 +199,11 @@ class RNNSkolModel(BaseEstimator):
         tau: float | None = None,
         label_smoothing: float = 0.0,
         sampling: str | Mapping[str, Any] | None = None,
-        decision: str = "corrected",
+        decision: str | None = None,
         calibration: str = "cautious",
         tuning_folds: int = 0,
         important: Sequence[str] | None = None,
-        monitor: str = "important_f1",
+        monitor: str | None = None,
         patience: int = 2,
         validation_fraction: float = 0.1,
         learning_rate: float = 1e-3,
@@ -203,6 +212,7 @@ class RNNSkolModel(BaseEstimator):
         merge: str = "centre",
         use_gpu_in_udf: bool = False,
         random_state: int = 0,
+        unit: str = "line",
     ) -> None:
         self.input_size = input_size
         self.hidden_size = hidden_size
@@ -245,6 +255,7 @@ class RNNSkolModel(BaseEstimator):
         self.merge = merge
         self.use_gpu_in_udf = use_gpu_in_udf
         self.random_state = random_state
+        self.unit = unit
         # Users of the old class rely on this one being found at once; all else is checked by fit.
         refuse_both(class_weights, focal_labels)
 
@@ -300,20 +311,22 @@ class RNNSkolModel(BaseEstimator):
         if labels is None and y is not None and is_label_list(y, data):
             labels, y = list(y), None
         check_parameters(self.get_params())
+        check_family(self.features, self.unit)
         # Whatever stops this run, half a model must not pass for a trained one.
         self.__dict__.pop("_labeller", None)
         table = labelled_table(data, y, self.label_col, self.line_no_col)
         chosen = choose_labels(table["label"], labels, other)
-        check_against_labels(self.get_params(), chosen)
+        settings = resolve(self.get_params(), is_bio(chosen))
+        check_against_labels(settings, chosen)
         self.labels_, self.other_ = list(chosen), other
         table["label"] = fold_labels(table["label"], chosen, other, "the training data")
-        fitting = Fitting(self.get_params(), chosen)
+        fitting = Fitting(settings, chosen)
         tables = self._split(table, validation)
         self.validation_documents_ = list(dict.fromkeys(tables.held_out["doc_id"]))
         fitted = fitting.run(tables, Path(checkpoint) if checkpoint else None, strict, watch)
         self.class_weights_, self.weights_, self.counts_ = fitted.class_weights, fitted.weights, fitted.counts
         self.decoder_, self.history_, self.diagnosis_ = fitted.decoder, fitted.history, fitted.diagnosis
-        self._labeller = fitted.labeller
+        self._labeller, self.settings_ = fitted.labeller, settings
         return self
 
     def _labelled(self, data: Any, y: Any, what: str) -> pd.DataFrame:
@@ -392,14 +405,23 @@ class RNNSkolModel(BaseEstimator):
         return table, lambda results: results[back]
 
     def _raw(self, table: pd.DataFrame) -> np.ndarray:
-        return self._labeller.probabilities(table, sweep_of(self.get_params()))
+        return self._labeller.probabilities(table, sweep_of(self._settings()))
+
+    def _settings(self) -> dict[str, Any]:
+        """Return the parameters, those that were not given as they were resolved in training."""
+        return {name: self.settings_[name] if value is None else value for name, value in self.get_params().items()}
+
+    def _decision(self) -> str:
+        """Return how labels are decided: without held-out documents there are no offsets to decide by."""
+        decision = str(self._settings()["decision"])
+        return "corrected" if self.decision is None and decision == "tuned" and not self._has_offsets() else decision
 
     def _decided(self, table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
         """Return posteriors, and the labels' indices by the model's decision."""
         if self.decision == "tuned" and not self._has_offsets():
             raise DataError('decision="tuned" needs held-out documents: fit with validation=... or more documents.')
         raw = self._raw(table)
-        return self.decoder_.posterior(raw), self.decoder_.decide(raw, lengths_of(table), self.decision)
+        return self.decoder_.posterior(raw), self.decoder_.decide(raw, lengths_of(table), self._decision())
 
     def _has_offsets(self) -> bool:
         return bool(self.validation_documents_ or self.tuning_folds)
@@ -424,7 +446,7 @@ class RNNSkolModel(BaseEstimator):
         self._require_trained()
         table = self._labelled(data, y, "the data")
         probabilities, predicted = self._decided(table)
-        return score_lines(table, predicted, probabilities, self._labeller.labels, self.important)
+        return score_lines(table, predicted, probabilities, self._labeller.labels, self.important, self.unit)
 
     def compare_decisions(self, data: Any, y: Any = None) -> dict[str, Evaluation]:
         """Score every decision on the same probabilities, so that each is seen beside plain argmax.
@@ -446,7 +468,9 @@ class RNNSkolModel(BaseEstimator):
         raw, labels = self._raw(table), self._labeller.labels
         posterior, lengths = self.decoder_.posterior(raw), lengths_of(table)
         return {
-            how: score_lines(table, self.decoder_.decide(raw, lengths, how), posterior, labels, self.important)
+            how: score_lines(
+                table, self.decoder_.decide(raw, lengths, how), posterior, labels, self.important, self.unit
+            )
             for how in DECISIONS
             if how != "tuned" or self._has_offsets()
         }
@@ -474,7 +498,7 @@ class RNNSkolModel(BaseEstimator):
             weights=np.array(self.class_weights_.weights),
             counts=self.counts_,
             given=given if isinstance(given, Mapping) else None,
-            decision=self.decision,
+            decision=self._decision(),
         )
 
     def calculate_stats(self, predictions: pd.DataFrame, verbose: bool = True) -> dict[str, Any]:
@@ -507,7 +531,7 @@ class RNNSkolModel(BaseEstimator):
         probabilities = np.stack(rows["probabilities"].tolist()) if "probabilities" in rows and len(rows) else None
         labels = self._labeller.labels
         predicted = labels.encode(rows["predicted_label"])
-        evaluation = score_lines(table, predicted, probabilities, labels, self.important)
+        evaluation = score_lines(table, predicted, probabilities, labels, self.important, self.unit)
         if verbose:
             TrainingLog(self.verbosity).say(str(evaluation))
         return evaluation.to_dict()
@@ -546,6 +570,7 @@ class RNNSkolModel(BaseEstimator):
             **values,
             "name": self.name,
             "parameters": self._saved_parameters(),
+            "not_given": [name for name, value in self.get_params().items() if value is None],
             "class_weights": self.class_weights_.to_dict(),
             "diagnosis": [asdict(finding) for finding in self.diagnosis_],
             "other": self.other_,
@@ -557,8 +582,8 @@ class RNNSkolModel(BaseEstimator):
         return Bundle(json.loads(json.dumps(state, default=_plain)), network, features, decision)
 
     def _saved_parameters(self) -> dict[str, Any]:
-        """Parameters as JSON values; a file of frozen weights comes along as its content."""
-        parameters = self.get_params()
+        """Parameters as JSON values, none left to later defaults; a file of frozen weights comes along as its content."""
+        parameters = self._settings()
         given = parameters["class_weights"]
         if isinstance(given, ClassWeights) or is_frozen_file(given):
             parameters["class_weights"] = None
@@ -614,7 +639,9 @@ class RNNSkolModel(BaseEstimator):
         self.class_weights_ = ClassWeights.from_dict(state["class_weights"])
         if parameters.pop("frozen_weights", False):
             parameters["class_weights"] = self.class_weights_
+        self.settings_ = dict(parameters)
         self.set_params(**parameters)
+        self.set_params(**dict.fromkeys(state.get("not_given", ())))
         self._labeller, self.labels_, self.other_ = labeller, state["labels"], state["other"]
         self.history_, self.validation_documents_ = state["history"], state["validation_documents"]
         self.diagnosis_ = [Finding(**finding) for finding in state["diagnosis"]]
