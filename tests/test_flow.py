@@ -18,6 +18,7 @@ PACKAGE = Path(skol_rnn.__file__).parent
 LEVELS = [
     {"errors", "labels"},
     {"documents", "npz", "windows", "pictures", "class_weights", "distribution", "findings", "scores", "spans"},
+    {"units"},
     {"formats", "evaluation", "decoding", "losses", "bundle", "features", "datasets", "annotations", "diagnosis"},
     {"sampling", "objective", "report_rows", "report_html", "report", "progress"},
     {"network", "batches", "training_lines", "parameters"},

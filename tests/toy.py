@@ -33,3 +33,33 @@ def as_documents(table):
     """Return the table as lists of lines and lists of labels."""
     groups = [part for _, part in table.groupby("doc_id", sort=False)]
     return [part["value"].tolist() for part in groups], [part["label"].tolist() for part in groups]
+
+
+BIO_LABELS = ["B-NAME", "B-PLACE", "I-NAME", "I-PLACE", "O"]
+
+
+def toy_tokens(documents=8, sentences=20, seed=0):
+    """Make documents of tokens in which names follow "Dr" and places, of one to three words, follow "in"."""
+    rng = np.random.default_rng(seed)
+    syllables = ["ka", "lo", "mi", "ren", "tas", "vo"]
+
+    def word():
+        return "".join(rng.choice(syllables, 2)).capitalize()
+
+    rows = []
+    for d in range(documents):
+        place = number = 0
+        for s in range(sentences):
+            parts = [("the", "O"), ("doctor", "O"), (".", "O")]
+            if s % 2 == 0:
+                parts = [("Dr", "O"), (word(), "B-NAME"), (word(), "I-NAME"), ("went", "O"), ("home", "O"), (".", "O")]
+            if s % 3 == 0:
+                spelt = [(word(), ("B-PLACE", "I-PLACE")[i > 0]) for i in range(rng.integers(1, 4))]
+                parts = [("it", "O"), ("rained", "O"), ("in", "O"), *spelt, ("today", "O"), ("!", "O")]
+            for i, (value, label) in enumerate(parts):
+                before = 3 if number == 0 else 2 if i == 0 and s % 5 == 0 else 0 if value in ".!" else 1
+                place += before
+                rows.append((f"doc{d}", number, value, label, place, place + len(value), before))
+                place, number = place + len(value), number + 1
+    columns = ["doc_id", "line_number", "value", "label", "start", "end", "break_before"]
+    return pd.DataFrame(rows, columns=columns)

@@ -56,6 +56,7 @@ MODEL_OPTIONS = (
     "feature_dropout",
     "line_size",
     "merge",
+    "unit",
 )
 """Parameters of ``RNNSkolModel`` that are options as they are; the rest have a form of their own."""
 OTHER_SETTINGS = ("class_weights", "focal_labels", "important", "labels", "other", "random_state", "sampling")
@@ -92,16 +93,18 @@ def train(
     checkpoint: Annotated[Path | None, _option("File written after each epoch; training goes on from it.")] = None,
     input_size: Annotated[Integer, _option("Length of a line's vector (default: 64 for hashed features).")] = None,
     hidden_size: Annotated[Integer, _option("LSTM units in each direction (default: 96).")] = None,
-    num_layers: Annotated[Integer, _option("Stacked BiLSTM layers (default: 2).")] = None,
+    num_layers: Annotated[Integer, _option("Stacked BiLSTM layers (default: 2; tokens: 1).")] = None,
     dropout: Annotated[Number, _option("Share of activations left out in training (default: 0.3).")] = None,
-    window_size: Annotated[Integer, _option("Lines in a window (default: 15).")] = None,
+    window_size: Annotated[Integer, _option("Lines in a window (default: 15; tokens: 128).")] = None,
     stride: Annotated[
-        Integer, _option("Lines from window to window in training (default: a third of the window).")
+        Integer, _option("Lines from window to window in training (default: a third of the window; tokens: half).")
     ] = None,
-    prediction_stride: Annotated[Integer, _option("The same in prediction (default: a third of the window).")] = None,
+    prediction_stride: Annotated[
+        Integer, _option("The same in prediction (default: a third of the window; tokens: half).")
+    ] = None,
     prediction_batch_size: Annotated[Integer, _option("Windows predicted at a time (default: 256).")] = None,
-    batch_size: Annotated[Integer, _option("Windows in a training batch (default: 64).")] = None,
-    epochs: Annotated[Integer, _option("Passes over the training windows, at most (default: 4).")] = None,
+    batch_size: Annotated[Integer, _option("Windows in a training batch (default: 64; tokens: 16).")] = None,
+    epochs: Annotated[Integer, _option("Passes over the training windows, at most (default: 4; tokens: 8).")] = None,
     num_workers: Annotated[Integer, _option("Threads that gather batches (default: 1).")] = None,
     features: Annotated[Text, _option("hashed (the default), tfidf, word2vec, fasttext, doc2vec or vectors.")] = None,
     features_col: Annotated[Text, _option("Column of ready vectors (default: features).")] = None,
@@ -121,16 +124,21 @@ def train(
         Number, _option("Share of the truth that the loss spreads over all labels (default: 0.0).")
     ] = None,
     sampling: Annotated[Text, _option("oversample, stratify or rare_windows; options of each in --config.")] = None,
-    decision: Annotated[Text, _option("corrected (the default), argmax, tuned or viterbi.")] = None,
+    decision: Annotated[
+        Text, _option("corrected (the default), argmax, tuned (the default of tokens) or viterbi.")
+    ] = None,
     calibration: Annotated[Text, _option("cautious (the default), bias, temperature or none.")] = None,
     tuning_folds: Annotated[Integer, _option("Folds on which offsets are tuned (default: 0).")] = None,
-    monitor: Annotated[Text, _option("Score that chooses the epoch (default: important_f1).")] = None,
+    monitor: Annotated[
+        Text, _option("Score that chooses the epoch (default: important_f1; of BIO tokens fragment_f1).")
+    ] = None,
     patience: Annotated[Integer, _option("Epochs without a better score before training stops (default: 2).")] = None,
     validation_fraction: Annotated[Number, _option("Share of lines held out without --dev (default: 0.1).")] = None,
     learning_rate: Annotated[Number, _option("Where Adam's cosine schedule starts (default: 0.001).")] = None,
     feature_dropout: Annotated[Number, _option("Share of hashed features left out in training (default: 0.5).")] = None,
     line_size: Annotated[Integer, _option("Units between features and LSTM (default: 128).")] = None,
     merge: Annotated[Text, _option("centre (the default), mean or most_context.")] = None,
+    unit: Annotated[Text, _option("line (the default), or token for spans.")] = None,
     input_format: InputFormat = None,
     strict: Strict = False,
     json: Json = False,

@@ -13,6 +13,9 @@ SENTENCE_ENDS = frozenset(".!?")
 LINE_END, BLANK_LINE = 2, 3
 """Values of ``break_before``: a line end, and a blank line or paragraph; 1 is a space and 0 nothing."""
 
+# A document longer than all of training must not look like nothing that was seen there.
+_FAR, _OFTEN = 200, 20
+
 _ROMAN = re.compile(r"^[IVXLC]{2,}$")
 _OPENING, _CLOSING, _EITHER = frozenset("“«„"), frozenset("”»"), '"'
 
@@ -83,10 +86,10 @@ def token_layout_numbers(table: pd.DataFrame) -> np.ndarray:
         *(after == kind for kind in (0, LINE_END, BLANK_LINE)),
         *_in_sentence(table, sentence, own),
         _quoted(table["value"].to_numpy(), paragraph),
-        np.log1p(_place(paragraph)),
+        np.log1p(np.minimum(_place(paragraph), _FAR)),
         _place(document) / np.bincount(document)[document],
         paragraph == paragraph[first][document],
-        np.log1p(_same(document, codes) - 1),
+        np.log1p(np.minimum(_same(document, codes) - 1, _OFTEN)),
         np.log1p(_same(sentence, codes) - 1),
     ]
     return np.concatenate([own, np.stack([np.asarray(c, np.float32) for c in columns], axis=1)], axis=1)
