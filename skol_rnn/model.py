@@ -63,13 +63,15 @@ class RNNSkolModel(BaseEstimator):
     prediction_batch_size : int, default 256
         Windows predicted at a time.
     batch_size : int, optional
-        Windows in a training batch; 64, of tokens 16, if not given.
+        Windows in a training batch; 64, of tokens 32, if not given.
     epochs : int, optional
-        Passes over all training windows, at most; 4, of tokens 8, if not given.
+        Passes over all training windows, at most; 4, of tokens 6, if not given.
     num_workers : int, default 1
         Threads that gather batches ahead of the network.
     features : str, default "hashed"
         "hashed", "tfidf", "word2vec", "fasttext", "doc2vec", or "vectors" (the caller's, see ``features_col``).
+        Of tokens "hashed", "ngrams" (the same with character n-grams and neighbours), "word2vec" and "fasttext"
+        (vectors beside the hashed features), or "vectors".
     features_col : str, default "features"
         Column of the caller's vectors.
     label_col : str, default "label"
@@ -121,14 +123,14 @@ class RNNSkolModel(BaseEstimator):
     monitor : str, optional
         Score that chooses the best epoch and the offsets: "important_f1", "macro_f1", "f1/Label", or of tokens
         with BIO labels "fragment_f1", which is the default there; else "important_f1".
-    patience : int, default 2
-        Epochs without a better score before training stops.
+    patience : int, optional
+        Epochs without a better score before training stops; 2, of tokens 3, if not given.
     validation_fraction : float, default 0.1
         Share of lines, in whole documents, held out where ``fit`` is given no validation data; 0 for none.
-    learning_rate : float, default 0.001
-        Where Adam's cosine schedule starts.
-    feature_dropout : float, default 0.5
-        Share of a line's hashed features left out in training.
+    learning_rate : float, optional
+        Where Adam's cosine schedule starts; 0.001, of tokens 0.002, if not given.
+    feature_dropout : float, optional
+        Share of a line's hashed features left out in training; 0.5, of tokens 0.2, if not given.
     line_size : int, default 128
         Units of the dense layer between features and LSTM.
     merge : {"centre", "mean", "most_context"}, default "centre"
@@ -204,10 +206,10 @@ class RNNSkolModel(BaseEstimator):
         tuning_folds: int = 0,
         important: Sequence[str] | None = None,
         monitor: str | None = None,
-        patience: int = 2,
+        patience: int | None = None,
         validation_fraction: float = 0.1,
-        learning_rate: float = 1e-3,
-        feature_dropout: float = 0.5,
+        learning_rate: float | None = None,
+        feature_dropout: float | None = None,
         line_size: int = 128,
         merge: str = "centre",
         use_gpu_in_udf: bool = False,

@@ -42,7 +42,7 @@ def unseen():
 # -- features -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["hashed", "fasttext", "word2vec"])
+@pytest.mark.parametrize("name", ["hashed", "ngrams", "fasttext", "word2vec"])
 def test_features_of_a_document_are_the_same_alone_after_saving_and_in_any_order(table, name):
     family = make_features(name, input_size=None, features_col="features", seed=0, unit="token")
     fitted = family.fit_transform(table)
@@ -64,7 +64,7 @@ def test_the_vocabulary_does_not_depend_on_the_order_of_documents(table):
 
 def test_a_word_of_one_document_has_no_id_of_its_own():
     tokens = pd.DataFrame({"doc_id": list("aaab"), "value": ["rare", "rare", "common", "common"]})
-    features = TokenFeatures(neighbours=0, ngrams=False).fit(tokens)
+    features = TokenFeatures().fit(tokens)
     ids = features.transform(tokens).ids
     assert (ids[2] == ids[3]).all() and (ids[2] > 0).sum() > (ids[0] > 0).sum()
 
@@ -72,7 +72,7 @@ def test_a_word_of_one_document_has_no_id_of_its_own():
 def test_neighbours_are_those_of_the_same_document():
     words = ["red", "fox", "runs"]
     tokens = pd.DataFrame({"doc_id": np.repeat(list("abcd"), 3), "value": words * 4})
-    ids = TokenFeatures(neighbours=1, ngrams=False).fit(tokens).transform(tokens).ids
+    ids = TokenFeatures(neighbours=1).fit(tokens).transform(tokens).ids
     left, right = ids[:, -2], ids[:, -1]
     assert (left[::3] == 0).all() and (right[2::3] == 0).all()
     assert (left[1::3] > 0).all() and (right[1::3] > 0).all() and left[1] != right[1]
@@ -90,7 +90,9 @@ def test_layout_of_a_quoted_question():
 
 
 def test_families_of_lines_are_refused_for_tokens(table):
-    with pytest.raises(ValueError, match=r'one of hashed, word2vec, fasttext, vectors with unit="token", but is'):
+    with pytest.raises(
+        ValueError, match=r'one of hashed, ngrams, word2vec, fasttext, vectors with unit="token", but is'
+    ):
         model(features="doc2vec").fit(table)
 
 

@@ -103,10 +103,12 @@ def train(
         Integer, _option("The same in prediction (default: a third of the window; tokens: half).")
     ] = None,
     prediction_batch_size: Annotated[Integer, _option("Windows predicted at a time (default: 256).")] = None,
-    batch_size: Annotated[Integer, _option("Windows in a training batch (default: 64; tokens: 16).")] = None,
-    epochs: Annotated[Integer, _option("Passes over the training windows, at most (default: 4; tokens: 8).")] = None,
+    batch_size: Annotated[Integer, _option("Windows in a training batch (default: 64; tokens: 32).")] = None,
+    epochs: Annotated[Integer, _option("Passes over the training windows, at most (default: 4; tokens: 6).")] = None,
     num_workers: Annotated[Integer, _option("Threads that gather batches (default: 1).")] = None,
-    features: Annotated[Text, _option("hashed (the default), tfidf, word2vec, fasttext, doc2vec or vectors.")] = None,
+    features: Annotated[
+        Text, _option("hashed (the default), tfidf, word2vec, fasttext, doc2vec or vectors; of tokens also ngrams.")
+    ] = None,
     features_col: Annotated[Text, _option("Column of ready vectors (default: features).")] = None,
     label_col: Annotated[Text, _option("Column of labels in tables (default: label).")] = None,
     line_no_col: Annotated[Text, _option("Column of line numbers in tables (default: line_number).")] = None,
@@ -132,10 +134,16 @@ def train(
     monitor: Annotated[
         Text, _option("Score that chooses the epoch (default: important_f1; of BIO tokens fragment_f1).")
     ] = None,
-    patience: Annotated[Integer, _option("Epochs without a better score before training stops (default: 2).")] = None,
+    patience: Annotated[
+        Integer, _option("Epochs without a better score before training stops (default: 2; tokens: 3).")
+    ] = None,
     validation_fraction: Annotated[Number, _option("Share of lines held out without --dev (default: 0.1).")] = None,
-    learning_rate: Annotated[Number, _option("Where Adam's cosine schedule starts (default: 0.001).")] = None,
-    feature_dropout: Annotated[Number, _option("Share of hashed features left out in training (default: 0.5).")] = None,
+    learning_rate: Annotated[
+        Number, _option("Where Adam's cosine schedule starts (default: 0.001; tokens: 0.002).")
+    ] = None,
+    feature_dropout: Annotated[
+        Number, _option("Share of hashed features left out in training (default: 0.5; tokens: 0.2).")
+    ] = None,
     line_size: Annotated[Integer, _option("Units between features and LSTM (default: 128).")] = None,
     merge: Annotated[Text, _option("centre (the default), mean or most_context.")] = None,
     unit: Annotated[Text, _option("line (the default), or token for spans.")] = None,

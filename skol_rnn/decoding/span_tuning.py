@@ -106,7 +106,7 @@ class SpanTuning:
         offsets = np.where(self._outside > 0, np.array(sorted(OUTSIDE_OFFSETS, key=abs))[:, None], 0.0)
         scored = [[sums.f1() for sums in self.sums(offsets, strength)] for strength in strengths]
         row, column = np.unravel_index(np.argmax(scored), (len(strengths), len(offsets)))
-        return SpanDecision(offsets[column], strengths[row])
+        return SpanDecision(offsets[column], strengths[int(row)])
 
     def with_types(self, decision: SpanDecision) -> SpanDecision:
         """Give each type an offset of its own, if that serves documents it was not tuned on.

@@ -32,6 +32,7 @@ FAMILIES = {
 
 TOKEN_FAMILIES = {
     "hashed": "token-hashed",
+    "ngrams": "token-ngrams",
     "word2vec": "token-word2vec",
     "fasttext": "token-fasttext",
     "vectors": "vectors",
@@ -40,6 +41,7 @@ TOKEN_FAMILIES = {
 
 _OF_TOKENS = {
     "token-hashed": ("tokens", "TokenFeatures"),
+    "token-ngrams": ("tokens", "TokenFeatures"),
     "token-word2vec": ("token_vectors", "TokenVectorFeatures"),
     "token-fasttext": ("token_vectors", "TokenVectorFeatures"),
 }
@@ -72,7 +74,7 @@ def check_family(name: str, unit: str = "line") -> None:
     >>> check_family("tfidf", "token")
     Traceback (most recent call last):
     ...
-    ValueError: features must be one of hashed, word2vec, fasttext, vectors with unit="token", but is 'tfidf'.
+    ValueError: features must be one of hashed, ngrams, word2vec, fasttext, vectors with unit="token", but is 'tfidf'.
     """
     allowed = FAMILIES if unit == "line" else TOKEN_FAMILIES
     if name not in allowed:
@@ -119,6 +121,8 @@ def make_features(
     family = _family(name if unit == "line" else TOKEN_FAMILIES[name])
     if name == "hashed":
         return family()
+    if name == "ngrams":
+        return family(neighbours=2, ngrams=True)
     if name == "tfidf":
         return family(input_size=input_size)
     if name == "vectors":

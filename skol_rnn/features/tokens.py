@@ -21,14 +21,14 @@ _LONGEST = 24  # characters of a word that n-grams are taken of
 _NO_WORD = -1
 
 
-def token_features(word: str, ngrams: bool = True) -> list[str]:
+def token_features(word: str, ngrams: bool = False) -> list[str]:
     """Name the features that a token has wherever it stands.
 
     Parameters
     ----------
     word : str
         A token in normal form.
-    ngrams : bool, default True
+    ngrams : bool, default False
         Whether character n-grams are among them.
 
     Returns
@@ -38,9 +38,9 @@ def token_features(word: str, ngrams: bool = True) -> list[str]:
 
     Examples
     --------
-    >>> token_features("Crimes", ngrams=False)
+    >>> token_features("Crimes")
     ['w=crimes', 'W=Crimes', 's=Xx', 'p=cr', 'e=es', 'p=cri', 'e=mes', 'p=crim', 'e=imes']
-    >>> token_features("2,", ngrams=False)
+    >>> token_features("2,")
     ['w=2,', 'W=2,', 's=0,']
     """
     lower = word.casefold()
@@ -85,9 +85,9 @@ class TokenFeatures:
         Training documents a feature must occur in.
     max_features : int, default 60000
         The features in most documents that are kept.
-    neighbours : int, default 2
+    neighbours : int, default 0
         Tokens on either side whose words are features, too.
-    ngrams : bool, default True
+    ngrams : bool, default False
         Whether character n-grams are features.
 
     Examples
@@ -98,15 +98,14 @@ class TokenFeatures:
     (4, True, 'float32')
     """
 
-    name = "token-hashed"
-
     def __init__(
-        self, min_documents: int = 2, max_features: int = 60_000, neighbours: int = 2, ngrams: bool = True
+        self, min_documents: int = 2, max_features: int = 60_000, neighbours: int = 0, ngrams: bool = False
     ) -> None:
         self.min_documents = min_documents
         self.max_features = max_features
         self.neighbours = neighbours
         self.ngrams = ngrams
+        self.name = "token-ngrams" if ngrams or neighbours else "token-hashed"
 
     def fit(self, table: pd.DataFrame) -> TokenFeatures:
         """Choose the features to keep and the scale of the layout numbers.

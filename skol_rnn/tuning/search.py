@@ -15,6 +15,7 @@ from skol_rnn.tuning.result import TrialReport, TuningResult
 from skol_rnn.tuning.space import draw, moderate_trials
 from skol_rnn.tuning.storage import FINISHED, BestProbabilities, open_study, run_again, unfinished
 from skol_rnn.tuning.task import Task
+from skol_rnn.units import resolve
 
 Told = Callable[[TrialReport], None]
 
@@ -106,7 +107,7 @@ def tune_class_weights(
         settings=settings or {},
         search=search,
     )
-    epochs = RNNSkolModel(**task.settings).epochs
+    epochs = int(resolve(RNNSkolModel(**task.settings).get_params())["epochs"])
     study = open_study(storage, study_name, seed, task.fingerprint(), warmup=epochs // 2)
     for parameters in moderate_trials(task.search, task.rarity):
         study.enqueue_trial(parameters, skip_if_exists=True)
