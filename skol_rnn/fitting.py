@@ -160,7 +160,7 @@ class Fitting:
         decoder = self._untuned(table, weights, counts, drawn)
         batches = self._batches(lines)
         self.log.say(
-            f"[BiLSTM] {len(lines.true):,} lines of {len(lines.lengths)} documents in {len(batches.windows):,} windows "
+            f"[BiLSTM] {len(lines.true):,} {self.of.unit}s of {len(lines.lengths)} documents in {len(batches.windows):,} windows "
             f"of {self.of.window_size}, {len(batches)} batches an epoch, {labeller.network.count_params():,} parameters"
         )
         judge = self._judge(held_out, labeller, decoder) if len(held_out) else None
@@ -336,10 +336,9 @@ class Fitting:
             padding_share=float(1.0 - batches.windows.mask.mean()) if len(batches.windows) else None,
             updates=len(batches) * len(history["loss"]),
             decision=self.of.decision,
+            unit=self.of.unit,
         )
-        for finding in found:
-            if finding.name not in _SAID_BEFORE:
-                self.log.warn(str(finding))
+        self.log.warn_all([str(f) for f in found if f.name not in _SAID_BEFORE], "all of them: diagnosis_")
         return found
 
 

@@ -501,6 +501,7 @@ class RNNSkolModel(BaseEstimator):
             counts=self.counts_,
             given=given if isinstance(given, Mapping) else None,
             decision=self._decision(),
+            unit=self.unit,
         )
 
     def calculate_stats(self, predictions: pd.DataFrame, verbose: bool = True) -> dict[str, Any]:
