@@ -228,11 +228,12 @@ class Fitting:
 
     def _untrained(self, lines: TrainingLines, bias: np.ndarray) -> Labeller:
         ids, numbers = lines.features
+        characters = getattr(self._features, "characters", 0)
         spec = NetworkSpec(
             n_labels=len(self.labels),
             numbers_size=numbers.shape[1],
             vocabulary_size=getattr(self._features, "vocabulary_size", 0),
-            slots=ids.shape[1],
+            slots=ids.shape[1] - characters,
             input_size=self.of.input_size or _BAG_SIZE,
             line_size=self.of.line_size,
             hidden_size=self.of.hidden_size,
@@ -240,6 +241,8 @@ class Fitting:
             dropout=self.of.dropout,
             feature_dropout=self.of.feature_dropout,
             seed=self.of.random_state,
+            characters=characters,
+            alphabet_size=getattr(self._features, "alphabet_size", 0),
         )
         return Labeller(self.labels, self._features, spec, build_network(spec, bias))
 

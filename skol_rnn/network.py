@@ -10,6 +10,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from skol_rnn.character_layer import CharacterConvolution
 from skol_rnn.class_weights import resolve_class_weights
 from skol_rnn.labels import LabelSet
 from skol_rnn.losses import FocalLabelF1, WeightedCategoricalCrossentropy
@@ -95,6 +96,10 @@ class NetworkSpec:
         Share of ids left out in training.
     seed : int
         Seed of initial weights and draws.
+    characters : int, default 0
+        Characters a token, whose ids stand in columns after the slots; 0 for none.
+    alphabet_size : int, default 0
+        Ids of characters.
     """
 
     n_labels: int
@@ -108,6 +113,8 @@ class NetworkSpec:
     dropout: float
     feature_dropout: float
     seed: int
+    characters: int = 0
+    alphabet_size: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """Return the numbers as a JSON object."""
@@ -128,17 +135,21 @@ def build_network(spec: NetworkSpec, bias: Sequence[float] | np.ndarray | None =
     Returns
     -------
     keras.Model
-        Inputs ``ids`` (batch, window, slots) of int32, ``numbers`` (batch, window, numbers_size) and
+        Inputs ``ids`` (batch, window, slots + characters) of int32, ``numbers`` (batch, window, numbers_size) and
         ``mask`` (batch, window) of bool, True at real lines; output logits (batch, window, n_labels).
         The window may have any length.
     """
-    ids = layers.Input((None, spec.slots), dtype="int32", name="ids")
+    ids = layers.Input((None, spec.slots + spec.characters), dtype="int32", name="ids")
     numbers = layers.Input((None, spec.numbers_size), name="numbers")
     mask = layers.Input((None,), dtype="bool", name="mask")
     lines = numbers
     if spec.vocabulary_size:
         bag = EmbeddingBag(spec.vocabulary_size, spec.input_size, spec.feature_dropout, spec.seed, name="bag")
-        lines = layers.Concatenate(name="line")([bag(ids), numbers])
+        parts = [bag(ids[..., : spec.slots] if spec.characters else ids), numbers]
+        if spec.characters:
+            characters = CharacterConvolution(spec.alphabet_size, spec.seed + 4, name="characters")
+            parts.append(characters(ids[..., spec.slots :]))
+        lines = layers.Concatenate(name="line")(parts)
     if spec.line_size:
         initial = keras.initializers.GlorotUniform(seed=spec.seed + 1)
         lines = layers.Dense(spec.line_size, activation="relu", kernel_initializer=initial, name="dense")(lines)

@@ -21,7 +21,7 @@ LEVELS = [
     {"units"},
     {"formats", "evaluation", "decoding", "losses", "bundle", "features", "datasets", "annotations", "diagnosis"},
     {"sampling", "objective", "report_rows", "report_html", "report", "progress"},
-    {"network", "batches", "training_lines", "parameters"},
+    {"character_layer", "network", "batches", "training_lines", "parameters"},
     {"labeller", "training"},
     {"held_out"},
     {"fitting"},

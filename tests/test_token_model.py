@@ -42,7 +42,7 @@ def unseen():
 # -- features -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["hashed", "ngrams", "fasttext", "word2vec"])
+@pytest.mark.parametrize("name", ["hashed", "ngrams", "characters", "fasttext", "word2vec"])
 def test_features_of_a_document_are_the_same_alone_after_saving_and_in_any_order(table, name):
     family = make_features(name, input_size=None, features_col="features", seed=0, unit="token")
     fitted = family.fit_transform(table)
@@ -91,7 +91,7 @@ def test_layout_of_a_quoted_question():
 
 def test_families_of_lines_are_refused_for_tokens(table):
     with pytest.raises(
-        ValueError, match=r'one of hashed, ngrams, word2vec, fasttext, vectors with unit="token", but is'
+        ValueError, match=r'one of hashed, ngrams, characters, word2vec, fasttext, vectors with unit="token", but is'
     ):
         model(features="doc2vec").fit(table)
 
@@ -101,6 +101,25 @@ def test_callers_vectors_one_a_token(table, unseen):
     given = [part.assign(features=list(eye[LABELS.encode(part["label"])])) for part in (table, unseen)]
     trained = model(features="vectors", input_size=None, epochs=15, validation_fraction=0.25).fit(given[0])
     assert trained.evaluate(given[1]).fragment_f1 > 0.95
+
+
+def test_characters_alone_give_spans_away(tmp_path):
+    """Names have "zz" where no affix reaches; no word occurs in two documents."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for d in range(24):
+        for i in range(40):
+            name = i % 4 == rng.integers(4)
+            front, back = ("".join(rng.choice(list("abcdefgh"), 5)) for _ in range(2))
+            rows.append((f"d{d}", i, front + ("zz" if name else "yx") + back, "B-NAME" if name else "O"))
+    tokens = pd.DataFrame(rows, columns=["doc_id", "line_number", "value", "label"])
+    seen, unseen = (tokens[tokens["doc_id"].isin(names)] for names in ([f"d{d}" for d in range(18)], ["d20", "d23"]))
+    trained = model(features="characters", epochs=12, validation_fraction=0.2).fit(seen)
+    assert trained.evaluate(unseen).fragment_f1 > 0.95
+    blind = model(epochs=12, validation_fraction=0.2).fit(seen)
+    assert blind.evaluate(unseen).fragment_f1 < 0.6
+    again = load_model(trained.save(tmp_path / "model"))
+    np.testing.assert_array_equal(again.predict_proba(unseen), trained.predict_proba(unseen))
 
 
 # -- the model ------------------------------------------------------------------------------------------

@@ -107,7 +107,10 @@ def train(
     epochs: Annotated[Integer, _option("Passes over the training windows, at most (default: 4; tokens: 6).")] = None,
     num_workers: Annotated[Integer, _option("Threads that gather batches (default: 1).")] = None,
     features: Annotated[
-        Text, _option("hashed (the default), tfidf, word2vec, fasttext, doc2vec or vectors; of tokens also ngrams.")
+        Text,
+        _option(
+            "hashed (the default), tfidf, word2vec, fasttext, doc2vec or vectors; of tokens also ngrams and characters."
+        ),
     ] = None,
     features_col: Annotated[Text, _option("Column of ready vectors (default: features).")] = None,
     label_col: Annotated[Text, _option("Column of labels in tables (default: label).")] = None,

@@ -33,6 +33,7 @@ FAMILIES = {
 TOKEN_FAMILIES = {
     "hashed": "token-hashed",
     "ngrams": "token-ngrams",
+    "characters": "token-characters",
     "word2vec": "token-word2vec",
     "fasttext": "token-fasttext",
     "vectors": "vectors",
@@ -42,6 +43,7 @@ TOKEN_FAMILIES = {
 _OF_TOKENS = {
     "token-hashed": ("tokens", "TokenFeatures"),
     "token-ngrams": ("tokens", "TokenFeatures"),
+    "token-characters": ("characters", "CharacterFeatures"),
     "token-word2vec": ("token_vectors", "TokenVectorFeatures"),
     "token-fasttext": ("token_vectors", "TokenVectorFeatures"),
 }
@@ -74,7 +76,7 @@ def check_family(name: str, unit: str = "line") -> None:
     >>> check_family("tfidf", "token")
     Traceback (most recent call last):
     ...
-    ValueError: features must be one of hashed, ngrams, word2vec, fasttext, vectors with unit="token", but is 'tfidf'.
+    ValueError: features must be one of hashed, ngrams, characters, word2vec, fasttext, vectors with unit="token", but is 'tfidf'.
     """
     allowed = FAMILIES if unit == "line" else TOKEN_FAMILIES
     if name not in allowed:
@@ -119,7 +121,7 @@ def make_features(
     """
     check_family(name, unit)
     family = _family(name if unit == "line" else TOKEN_FAMILIES[name])
-    if name == "hashed":
+    if name in ("hashed", "characters"):
         return family()
     if name == "ngrams":
         return family(neighbours=2, ngrams=True)
