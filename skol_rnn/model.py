@@ -316,7 +316,7 @@ class RNNSkolModel(BaseEstimator):
         check_family(self.features, self.unit)
         # Whatever stops this run, half a model must not pass for a trained one.
         self.__dict__.pop("_labeller", None)
-        table = labelled_table(data, y, self.label_col, self.line_no_col)
+        table = labelled_table(data, y, self.label_col, self.line_no_col, self.unit)
         chosen = choose_labels(table["label"], labels, other)
         settings = resolve(self.get_params(), is_bio(chosen))
         check_against_labels(settings, chosen)
@@ -333,7 +333,7 @@ class RNNSkolModel(BaseEstimator):
 
     def _labelled(self, data: Any, y: Any, what: str) -> pd.DataFrame:
         """Return the table of annotated documents, with the model's labels."""
-        table = labelled_table(data, y, self.label_col, self.line_no_col)
+        table = labelled_table(data, y, self.label_col, self.line_no_col, self.unit)
         table["label"] = fold_labels(table["label"], LabelSet(tuple(self.labels_)), self.other_, what)
         return table
 
@@ -398,7 +398,7 @@ class RNNSkolModel(BaseEstimator):
     def _prediction_table(self, data: Any) -> tuple[pd.DataFrame, Callable[[np.ndarray], Any]]:
         """Return the lines in document order, and a function that puts results back in the caller's order."""
         self._require_trained()
-        table = as_table(data, line_no_col=self.line_no_col)
+        table = as_table(data, line_no_col=self.line_no_col, unit=self.unit)
         if is_line_lists(data):
             # A document without lines has no row, but it has its place in the result.
             ends = np.cumsum([len(document) for document in data])
@@ -413,8 +413,9 @@ class RNNSkolModel(BaseEstimator):
         """Return the parameters, those that were not given as they were resolved in training."""
         return {name: self.settings_[name] if value is None else value for name, value in self.get_params().items()}
 
-    def _decision(self) -> str:
-        """Return how labels are decided: without held-out documents there are no offsets to decide by."""
+    @property
+    def decided_by(self) -> str:
+        """How labels are decided; without held-out documents there are no offsets to decide by."""
         decision = str(self._settings()["decision"])
         return "corrected" if self.decision is None and decision == "tuned" and not self._has_offsets() else decision
 
@@ -423,7 +424,7 @@ class RNNSkolModel(BaseEstimator):
         if self.decision == "tuned" and not self._has_offsets():
             raise DataError('decision="tuned" needs held-out documents: fit with validation=... or more documents.')
         raw = self._raw(table)
-        return self.decoder_.posterior(raw), self.decoder_.decide(raw, lengths_of(table), self._decision())
+        return self.decoder_.posterior(raw), self.decoder_.decide(raw, lengths_of(table), self.decided_by)
 
     def _has_offsets(self) -> bool:
         return bool(self.validation_documents_ or self.tuning_folds)
@@ -500,7 +501,7 @@ class RNNSkolModel(BaseEstimator):
             weights=np.array(self.class_weights_.weights),
             counts=self.counts_,
             given=given if isinstance(given, Mapping) else None,
-            decision=self._decision(),
+            decision=self.decided_by,
             unit=self.unit,
         )
 

@@ -189,7 +189,7 @@ def test_weights_by_type_weigh_both_labels(table):
 
 def test_without_held_out_documents_the_posterior_decides(table, unseen):
     fitted = model(validation_fraction=0).fit(table)
-    assert fitted._decision() == "corrected"
+    assert fitted.decided_by == "corrected"
     assert len(fitted.predict(unseen)) == len(unseen)
 
 

@@ -86,6 +86,13 @@ def read(
     return corpus
 
 
+def unit_of(path: Path) -> str:
+    """Tell what a saved model labels, without loading it."""
+    from skol_rnn.bundle import load_bundle
+
+    return str(load_bundle(path).state["parameters"].get("unit", "line"))
+
+
 def load(path: Path) -> RNNSkolModel:
     """Load a model without TensorFlow's messages."""
     with quiet_tensorflow():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +14,7 @@ from skol_rnn.commands.common import (
     InputFormat,
     Json,
     ModelPath,
+    Overlap,
     Paths,
     Strict,
     by_document,
@@ -21,9 +23,13 @@ from skol_rnn.commands.common import (
     print_json,
     read,
     say,
+    unit_of,
 )
 
 if TYPE_CHECKING:
+    import pandas as pd
+
+    from skol_rnn.documents import Corpus
     from skol_rnn.model import RNNSkolModel
 
 
@@ -46,8 +52,12 @@ def _load(path: Path, decision: str | None) -> RNNSkolModel:
 def predict(
     model: ModelPath,
     paths: Paths,
-    out: Annotated[Path, typer.Option(help="Folder for the labelled documents.")],
-    output_format: Annotated[str, typer.Option("--format", help="yedda, jsonl, csv or parquet.")] = "yedda",
+    out: Annotated[
+        Path, typer.Option(help="Folder for the labelled documents; of tokens also a file NAME.tsv of spans.")
+    ],
+    output_format: Annotated[
+        str | None, typer.Option("--format", help="yedda (of lines the default), jsonl (of tokens), csv or parquet.")
+    ] = None,
     decision: Annotated[
         str | None, typer.Option(help="corrected, argmax, tuned or viterbi; the model's own if not given.")
     ] = None,
@@ -55,25 +65,42 @@ def predict(
     strict: Strict = False,
     json: Json = False,
 ) -> None:
-    """Label every line of plain or annotated documents; labels that they have are not looked at."""
-    from skol_rnn.formats import write_documents
-
-    corpus = read(paths, input_format, strict)
+    """Label every line or token of plain or annotated documents; labels that they have are not looked at."""
+    unit = unit_of(model)
+    to_table = out.suffix == ".tsv"
+    if to_table and (unit != "token" or output_format):
+        raise typer.BadParameter("a .tsv takes the spans of a model of tokens and no --format; give a folder.")
+    corpus = read(paths, input_format, strict, unit, "longest")  # labels are not looked at: no policy is asked for
     labeller = _load(model, decision)
     rows = labeller.predict(corpus)
-    written = write_documents(
-        corpus,
-        out,
-        format=output_format,
-        labels_by_doc=by_document(rows, "predicted_label"),
-        probabilities=by_document(rows, "probabilities"),
-    )
+    if to_table:
+        written = [_write_spans(corpus, rows, out)]
+    else:
+        written = _write_documents(corpus, rows, out, output_format or {"line": "yedda", "token": "jsonl"}[unit])
     counts = rows["predicted_label"].value_counts().to_dict()
     if json:
-        print_json({"files": [str(path) for path in written], "lines": len(rows), "labels": counts})
+        print_json({"files": [str(path) for path in written], f"{unit}s": len(rows), "labels": counts})
         return
     told = ", ".join(f"{label} {count:,}" for label, count in counts.items())
-    say(f"{len(rows):,} lines of {len(written)} documents labelled in {out}: {told}")
+    say(f"{len(rows):,} {unit}s of {len(corpus)} documents labelled in {out}: {told}")
+
+
+def _write_documents(corpus: Corpus, rows: pd.DataFrame, out: Path, form: str) -> list[Path]:
+    from skol_rnn.formats import write_documents
+
+    labels, probabilities = (by_document(rows, column) for column in ("predicted_label", "probabilities"))
+    return write_documents(corpus, out, format=form, labels_by_doc=labels, probabilities=probabilities)
+
+
+def _write_spans(corpus: Corpus, rows: pd.DataFrame, out: Path) -> Path:
+    """Write the predicted spans of all documents as one table: article, type, start, end."""
+    from skol_rnn.documents import write_atomically
+    from skol_rnn.formats.ptc import format_labels
+
+    labels = by_document(rows, "predicted_label")
+    found = [replace(document, labels=tuple(labels[document.doc_id]), spans=None) for document in corpus]
+    write_atomically(out, format_labels(found).encode())
+    return out
 
 
 def evaluate(
@@ -87,6 +114,7 @@ def evaluate(
     ] = None,
     compare: Annotated[bool, typer.Option("--compare", help="Show every decision beside plain argmax, too.")] = False,
     html: Annotated[Path | None, typer.Option(help="File for a report as one HTML page.")] = None,
+    overlap: Overlap = "error",
     input_format: InputFormat = None,
     strict: Strict = False,
 ) -> None:
@@ -94,13 +122,13 @@ def evaluate(
     from skol_rnn.documents import write_atomically
     from skol_rnn.report import comparison_table, to_text
 
-    corpus = read(paths, input_format, strict)
+    corpus = read(paths, input_format, strict, unit_of(model), overlap)
     labeller = _load(model, decision)
     evaluation = labeller.evaluate(corpus)
     scores = evaluation.to_dict()
     per_document = {name: part.to_dict() for name, part in evaluation.per_document}
     findings = [str(finding) for finding in labeller.diagnose(evaluation)]
-    whole = {**scores, "decision": labeller.decision, "documents": per_document, "findings": findings}
+    whole = {**scores, "decision": labeller.decided_by, "documents": per_document, "findings": findings}
     decisions = labeller.compare_decisions(corpus) if compare else {}
     if decisions:
         whole["decisions"] = {name: scores.to_dict() for name, scores in decisions.items()}
@@ -114,6 +142,8 @@ def evaluate(
     if json_file:
         write_atomically(json_file, f"{json_text(whole)}\n".encode())
     typer.echo(to_text(evaluation, Console().width))
+    if evaluation.fragment_f1 is not None:
+        typer.echo(f"Fragment F1 of the spans, partial overlap counted: {evaluation.fragment_f1:.4f}")
     if decisions:
         Console().print(comparison_table(list(decisions.items())))
     told = set(evaluation.warnings())

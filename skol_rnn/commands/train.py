@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from skol_rnn.commands.common import InputFormat, Json, Paths, Strict, names, print_json, quiet_tensorflow, read
+from skol_rnn.commands.common import (
+    InputFormat,
+    Json,
+    Overlap,
+    Paths,
+    Strict,
+    names,
+    print_json,
+    quiet_tensorflow,
+    read,
+)
 from skol_rnn.errors import DataError
 from skol_rnn.labels import suggestion
 
@@ -150,6 +160,7 @@ def train(
     line_size: Annotated[Integer, _option("Units between features and LSTM (default: 128).")] = None,
     merge: Annotated[Text, _option("centre (the default), mean or most_context.")] = None,
     unit: Annotated[Text, _option("line (the default), or token for spans.")] = None,
+    overlap: Overlap = "error",
     input_format: InputFormat = None,
     strict: Strict = False,
     json: Json = False,
@@ -174,8 +185,9 @@ def train(
     settings |= {key: value for key, value in given.items() if value is not None}
     if settings.get("class_weights") == "none":
         settings["class_weights"] = None
-    corpus = read(paths, input_format, strict)
-    validation = read(dev, input_format, strict) if dev else None
+    unit = settings.get("unit", "line")
+    corpus = read(paths, input_format, strict, unit, overlap)
+    validation = read(dev, input_format, strict, unit, overlap) if dev else None
     with contextlib.redirect_stdout(sys.stderr) if json else contextlib.nullcontext():
         model = _fit(corpus, validation, settings, checkpoint, strict)
         model.save(out)
@@ -191,7 +203,8 @@ def _fit(corpus: Any, validation: Any, settings: dict[str, Any], checkpoint: Pat
     from skol_rnn.annotations import labelled_table
 
     labels, other = settings.pop("labels", None), settings.pop("other", None)
-    check_labels(labelled_table(corpus)["label"], labels, other)
+    unit = settings.get("unit", "line")
+    check_labels(labelled_table(corpus, unit=unit)["label"], labels, other)
     with quiet_tensorflow():
         from skol_rnn.model import RNNSkolModel
     model = RNNSkolModel(**settings)

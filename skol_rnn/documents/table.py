@@ -163,7 +163,10 @@ def as_table(
     if isinstance(data, pd.DataFrame):
         return check_table(data, line_no_col=line_no_col)
     if isinstance(data, Corpus):
-        return check_table(Corpus(tuple(by_unit(document, unit, tokeniser, rules) for document in data)).table)
+        # Rows that are as they should be stay as they are: the corpus may have been read under other rules.
+        if data.unit != unit or tokeniser is not None or rules is not None:
+            data = Corpus(tuple(by_unit(document, unit, tokeniser, rules) for document in data))
+        return check_table(data.table)
     if isinstance(data, (str, Path)):
         return check_table(read_documents(data, unit=unit, tokeniser=tokeniser, rules=rules).table)
     if not isinstance(data, (list, tuple, np.ndarray)):
