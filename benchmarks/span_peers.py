@@ -35,9 +35,12 @@ class Dictionary:
 
     def fit(self, table, seed):
         """Collect the texts of spans, each with its most frequent type."""
+        from skol_rnn.spans import decode_spans
+
         types = {}
         for words, labels in documents(table):
-            for first, last, name in token_spans(labels):
+            places = [(i, i + 1) for i in range(len(words))]
+            for first, last, name in decode_spans(places, labels):
                 types.setdefault(tuple(words[first:last]), Counter())[name] += 1
         self.types = {words: counts.most_common(1)[0][0] for words, counts in types.items()}
         self._index()
@@ -158,18 +161,6 @@ def documents(table):
     """Return the lower-cased words and the labels of each document."""
     for _, part in table.groupby("doc_id", sort=False):
         yield part["value"].str.lower().tolist(), part["label"].tolist() if "label" in part else None
-
-
-def token_spans(labels):
-    """Read BIO labels as spans of tokens: first, one past the last, type."""
-    spans, kind = [], None
-    for i, label in enumerate(labels):
-        if label.startswith("I-") and label[2:] == kind:
-            spans[-1][1] = i + 1
-        elif label != "O":
-            spans.append([i, i + 1, label[2:]])
-        kind = None if label == "O" else label[2:]
-    return [tuple(span) for span in spans]
 
 
 def lines(table):

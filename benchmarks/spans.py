@@ -11,17 +11,14 @@ file.  Each finished training is added to the JSON file at once, so that a run t
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import os
-import re
 import sys
 import time
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import span_peers
 
 SYSTEMS = {
@@ -37,43 +34,24 @@ SYSTEMS = {
     "skol_rnn, smoothed weights, tuned (as it stands)": span_peers.Ours,
 }
 SEEDED = tuple(name for name in SYSTEMS if name.startswith("skol_rnn") or name.endswith("tuned"))
-_TOKEN = re.compile(r"\w+|[^\w\s]")
 
 
 def read_articles(folder):
     """Return the token table of a folder's articles, and the spans of its file of labels."""
-    with open(folder.with_name(f"{folder.name}.labels.tsv"), encoding="utf-8", newline="") as file:
-        rows = csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
-        spans = [(article, kind, int(start), int(end)) for article, kind, start, end in rows]
-    tables = []
-    for path in sorted(folder.glob("article*.txt")):
-        article = path.stem.removeprefix("article")
-        own = [span for span in spans if span[0] == article]
-        tables.append(token_table(article, path.read_bytes().decode("utf-8"), own))
-    return pd.concat(tables, ignore_index=True), spans
+    from skol_rnn import read_documents
 
-
-def token_table(article, text, spans):
-    """Cut a text into tokens; a token is in a span if any of its characters is."""
-    found = list(_TOKEN.finditer(text))
-    start, end = (np.array([getattr(token, side)() for token in found], np.int64) for side in ("start", "end"))
-    label = np.full(len(found), "O", dtype=object)
-    for _, kind, a, b in sorted(spans, key=lambda span: span[2]):
-        inside = np.flatnonzero((start < b) & (end > a) & (label == "O"))
-        label[inside], label[inside[:1]] = f"I-{kind}", f"B-{kind}"
-    gaps = [text[a:b] for a, b in zip(end[:-1], start[1:], strict=True)]
-    breaks = [3] + [0 if not gap else 1 + min(gap.count("\n"), 2) for gap in gaps]
-    columns = {"doc_id": article, "line_number": np.arange(len(found)), "value": [token.group() for token in found]}
-    return pd.DataFrame({**columns, "start": start, "end": end, "break_before": breaks[: len(found)], "label": label})
+    corpus = read_documents(folder, unit="token")
+    return corpus.table, [(d.doc_id, kind, start, end) for d in corpus for start, end, kind in d.spans]
 
 
 def character_spans(table, labels):
     """Turn labels of tokens into (article, type, start, end)."""
+    from skol_rnn.spans import decode_spans
+
     spans = []
     for article, rows in table.groupby("doc_id", sort=False).indices.items():
-        start, end = table["start"].to_numpy()[rows], table["end"].to_numpy()[rows]
-        found = span_peers.token_spans(labels[rows])
-        spans += [(article, kind, int(start[first]), int(end[last - 1])) for first, last, kind in found]
+        tokens = list(zip(table["start"].to_numpy()[rows], table["end"].to_numpy()[rows], strict=True))
+        spans += [(article, kind, int(start), int(end)) for start, end, kind in decode_spans(tokens, labels[rows])]
     return spans
 
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from skol_rnn.documents import UNITS
 from skol_rnn.labels import suggestion
-
-UNITS = ("line", "token")
-"""What a model labels."""
 
 SPAN_METRIC = "fragment_f1"
 """Score of spans that offsets of BIO labels are tuned for."""

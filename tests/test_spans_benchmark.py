@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from toy import toy_tokens
+from toy import write_articles
 
 BENCHMARKS = Path(__file__).resolve().parent.parent / "benchmarks"
 
@@ -24,26 +24,6 @@ def spans():
         yield module
     finally:
         sys.path.remove(str(BENCHMARKS))
-
-
-def write_articles(folder, documents, seed):
-    """Write made-up documents of tokens as articles and a file of spans."""
-    folder.mkdir()
-    gold = []
-    for number, (_, part) in enumerate(toy_tokens(documents, 12, seed).groupby("doc_id", sort=False)):
-        text = ""
-        for row in part.itertuples():
-            text += {0: "", 1: " ", 2: "\n", 3: "\n\n" if text else ""}[row.break_before]
-            start = len(text)
-            text += row.value
-            if row.label.startswith("B-"):
-                gold.append([str(number), row.label[2:], start, len(text)])
-            elif row.label.startswith("I-"):
-                gold[-1][3] = len(text)
-        (folder / f"article{number}.txt").write_bytes(text.encode())
-    lines = ["\t".join(map(str, span)) for span in gold]
-    folder.with_name(f"{folder.name}.labels.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return [tuple(span) for span in gold]
 
 
 @pytest.mark.parametrize(

@@ -63,3 +63,23 @@ def toy_tokens(documents=8, sentences=20, seed=0):
                 place, number = place + len(value), number + 1
     columns = ["doc_id", "line_number", "value", "label", "start", "end", "break_before"]
     return pd.DataFrame(rows, columns=columns)
+
+
+def write_articles(folder, documents, seed):
+    """Write made-up documents of tokens as articles and a file of spans."""
+    folder.mkdir()
+    gold = []
+    for number, (_, part) in enumerate(toy_tokens(documents, 12, seed).groupby("doc_id", sort=False)):
+        text = ""
+        for row in part.itertuples():
+            text += {0: "", 1: " ", 2: "\n", 3: "\n\n" if text else ""}[row.break_before]
+            start = len(text)
+            text += row.value
+            if row.label.startswith("B-"):
+                gold.append([f"article{number}", row.label[2:], start, len(text)])
+            elif row.label.startswith("I-"):
+                gold[-1][3] = len(text)
+        (folder / f"article{number}.txt").write_bytes(text.encode())
+    lines = ["\t".join([span[0].removeprefix("article"), *map(str, span[1:])]) for span in gold]
+    folder.with_name(f"{folder.name}.labels.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return [tuple(span) for span in gold]

@@ -29,7 +29,7 @@ from skol_rnn.commands.common import (
 if TYPE_CHECKING:
     import pandas as pd
 
-    from skol_rnn.documents import Corpus
+    from skol_rnn.documents import Corpus, Document
     from skol_rnn.model import RNNSkolModel
 
 
@@ -88,6 +88,8 @@ def predict(
 def _write_documents(corpus: Corpus, rows: pd.DataFrame, out: Path, form: str) -> list[Path]:
     from skol_rnn.formats import write_documents
 
+    if corpus.unit == "token":
+        return write_documents(_with_spans(corpus, rows), out, format=form)
     labels, probabilities = (by_document(rows, column) for column in ("predicted_label", "probabilities"))
     return write_documents(corpus, out, format=form, labels_by_doc=labels, probabilities=probabilities)
 
@@ -97,10 +99,21 @@ def _write_spans(corpus: Corpus, rows: pd.DataFrame, out: Path) -> Path:
     from skol_rnn.documents import write_atomically
     from skol_rnn.formats.ptc import format_labels
 
-    labels = by_document(rows, "predicted_label")
-    found = [replace(document, labels=tuple(labels[document.doc_id]), spans=None) for document in corpus]
-    write_atomically(out, format_labels(found).encode())
+    write_atomically(out, format_labels(_with_spans(corpus, rows)).encode())
     return out
+
+
+def _with_spans(corpus: Corpus, rows: pd.DataFrame) -> list[Document]:
+    """Return the documents with predicted labels of tokens, and the spans that these tell."""
+    from skol_rnn.spans import decode_spans
+
+    predicted = by_document(rows, "predicted_label")
+    found = []
+    for document in corpus:
+        labels = tuple(predicted.get(document.doc_id, ()))
+        spans = tuple(decode_spans(document.tokens or (), labels))
+        found.append(replace(document, labels=labels, spans=spans, sources=()))
+    return found
 
 
 def evaluate(

@@ -1,6 +1,6 @@
 """From probabilities to one label a line: undo the tilt of training, calibrate, tune offsets, decide."""
 
-from skol_rnn.decoding.bio import bio_transitions, is_bio, legal_steps, only_legal, span_types
+from skol_rnn.decoding.bio import bio_transitions, is_bio, legal_steps, only_legal
 from skol_rnn.decoding.calibration import calibration_error, class_calibration_errors, mean_shares
 from skol_rnn.decoding.correction import Correction, correct_probabilities
 from skol_rnn.decoding.cross_tuning import cross_tuned_offsets
@@ -50,7 +50,6 @@ __all__ = [
     "mean_shares",
     "metric_value",
     "only_legal",
-    "span_types",
     "tune_offsets",
     "tuned_strength",
     "viterbi",

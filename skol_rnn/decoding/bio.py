@@ -9,8 +9,8 @@ import numpy as np
 
 from skol_rnn.decoding.transitions import Transitions
 from skol_rnn.labels import LabelSet
+from skol_rnn.spans.bio import OUTSIDE
 
-OUTSIDE = "O"
 _BEGIN, _INSIDE = "B-", "I-"
 
 
@@ -37,27 +37,6 @@ def is_bio(labels: Iterable[str]) -> bool:
     inside = {name[2:] for name in names if name.startswith(_INSIDE)}
     others = {name for name in names if not name.startswith((_BEGIN, _INSIDE))}
     return bool(begun) and inside <= begun and others <= {OUTSIDE}
-
-
-def span_types(labels: Iterable[str]) -> list[str]:
-    """Name the types of spans that BIO labels mark, in the order of their first label.
-
-    Parameters
-    ----------
-    labels : iterable of str
-        BIO labels.
-
-    Returns
-    -------
-    list of str
-        Each type once.
-
-    Examples
-    --------
-    >>> span_types(["B-PER", "I-PER", "B-LOC", "O"])
-    ['PER', 'LOC']
-    """
-    return list(dict.fromkeys(name[2:] for name in labels if name != OUTSIDE))
 
 
 def legal_steps(labels: LabelSet) -> tuple[np.ndarray, np.ndarray]:

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skol_rnn.decoding.bio import OUTSIDE, span_types
 from skol_rnn.labels import NO_LABEL, LabelSet
+from skol_rnn.spans.bio import OUTSIDE, span_types
 
 
 class Sums(NamedTuple):

@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skol_rnn.decoding.bio import OUTSIDE, span_types
 from skol_rnn.decoding.fragments import FragmentScorer, Sums
 from skol_rnn.decoding.transitions import Transitions, at_strength, best_sequences
 from skol_rnn.labels import LabelSet
+from skol_rnn.spans.bio import OUTSIDE, span_types
 
 OUTSIDE_OFFSETS = tuple(np.arange(-6.0, 2.01, 0.25).tolist())
 """Offsets of O that are tried."""
