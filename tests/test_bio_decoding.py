@@ -237,12 +237,27 @@ def test_the_offset_of_o_finds_spans_that_caution_hides():
 def test_the_search_is_exact_over_its_grid():
     true, p, lengths = cautious_corpus(4, 30)
     tuning = tuning_of(true, p, lengths)
-    best = tuning.f1(tuning.best())
-    for offset in np.arange(-6.0, 2.01, 0.25):
-        for strength in (0.0, 0.2, 0.5, 1.0):
+    for strength in (0.0, 0.5):
+        found = tuning.best((strength,))
+        assert found.strength == strength
+        for offset in np.arange(-6.0, 2.01, 0.25):
             row = np.zeros((1, 5))
             row[0, 4] = offset
-            assert tuning.sums(row, strength)[0].f1() <= best + 1e-12
+            assert tuning.sums(row, strength)[0].f1() <= tuning.f1(found) + 1e-12
+
+
+def test_transitions_are_believed_where_they_help_other_documents():
+    """Every span has three tokens, whose posteriors do not show where one ends and the next begins."""
+    rng = np.random.default_rng(0)
+    true = np.tile([0, 2, 2, 4, 1, 3, 3, 4], 80)
+    lengths = [40] * 16
+    p = 0.2 * np.eye(5)[true] + 0.3 * rng.random((len(true), 5))
+    tuning = tuning_of(true, p / p.sum(axis=1, keepdims=True), lengths)
+    found = tuning.best()
+    assert found.strength > 0
+    assert tuning.f1(found) > tuning.f1(tuning.best((0.0,))) + 0.05
+    flat = tuning_of(*cautious_corpus()).best()
+    assert flat.strength == 0  # nothing is left to gain
 
 
 def test_types_get_offsets_of_their_own_only_where_that_helps_other_documents():
