@@ -9,12 +9,12 @@ from skol_rnn.decoding.fragments import FragmentScorer
 from skol_rnn.decoding.offsets import DECISIONS, METRICS, decide, metric_value, tune_offsets
 from skol_rnn.decoding.rules import DEFAULT_RULES, SequenceRule, apply_sequence_rules
 from skol_rnn.decoding.scaling import CALIBRATIONS, Scaling, fit_scaling
+from skol_rnn.decoding.sequences import best_sequences
 from skol_rnn.decoding.span_tuning import SpanDecision, SpanTuning
 from skol_rnn.decoding.strength import tuned_strength
 from skol_rnn.decoding.transitions import (
     Transitions,
     at_strength,
-    best_sequences,
     declared_transitions,
     learn_transitions,
     viterbi,

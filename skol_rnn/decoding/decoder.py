@@ -10,7 +10,8 @@ import numpy as np
 from skol_rnn.decoding.correction import Correction
 from skol_rnn.decoding.offsets import decide
 from skol_rnn.decoding.scaling import Scaling
-from skol_rnn.decoding.transitions import Transitions, at_strength, best_sequences, viterbi
+from skol_rnn.decoding.sequences import best_sequences
+from skol_rnn.decoding.transitions import Transitions, at_strength, viterbi
 
 _TINY = 1e-12
 

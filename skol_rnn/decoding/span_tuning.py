@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from skol_rnn.decoding.fragments import FragmentScorer, Sums
-from skol_rnn.decoding.transitions import Transitions, at_strength, best_sequences
+from skol_rnn.decoding.sequences import best_sequences
+from skol_rnn.decoding.transitions import Transitions, at_strength
 from skol_rnn.labels import LabelSet
 from skol_rnn.spans.bio import OUTSIDE, span_types
 
