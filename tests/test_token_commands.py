@@ -97,3 +97,15 @@ def test_the_unit_may_stand_in_a_file_of_settings(articles, tmp_path, capsys):
     assert skol(*words) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["parameters"]["unit"] == "token" and "I-PLACE" in told["labels"]
+
+
+def test_weights_of_tokens_are_frozen_and_trained_with(articles, tmp_path, capsys):
+    frozen = tmp_path / "weights.json"
+    assert skol("weights", articles / "train", "--unit", "token", "--save", frozen) == 0
+    assert "B-PLACE" in capsys.readouterr().out
+    words = ["--unit", "token", "--out", tmp_path / "m", "--weights", frozen, "--epochs", "1", *FAST]
+    assert skol("train", articles / "train", *words) == 0
+    kept = json.loads(frozen.read_text())["weights"]
+    trained = load_model(tmp_path / "m")
+    assert dict(zip(trained.class_weights_.labels, trained.class_weights_.weights, strict=True)) == kept
+    assert set(kept) == {"B-NAME", "I-NAME", "B-PLACE", "I-PLACE", "O"}
