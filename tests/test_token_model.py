@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from toy import BIO_LABELS, SMALL, toy_table, toy_tokens
+from toy import BIO_LABELS, SMALL, as_documents, toy_table, toy_tokens
 
 from skol_rnn.decoding import legal_steps
 from skol_rnn.features import features_from_state, make_features
@@ -201,6 +201,15 @@ def test_tokens_without_spans_are_labelled_too(table):
     assert scores.fragment_f1 is None and scores.macro_f1 > 0.95
     with pytest.raises(ValueError, match="monitor must be one of important_f1"):
         model(monitor="fragment_f1").fit(tags)
+
+
+def test_documents_as_lists_of_tokens(table, unseen):
+    documents, labels = as_documents(table)
+    fitted = model(epochs=2, validation_fraction=0.25).fit(documents, labels)
+    words, truth = as_documents(unseen)
+    assert [len(found) for found in fitted.predict(words)] == [len(document) for document in words]
+    assert 0 <= fitted.evaluate(words, truth).fragment_f1 <= 1
+    assert fitted.predict_proba(words)[0].shape == (len(words[0]), 5)
 
 
 def test_lines_have_no_fragment_score():
