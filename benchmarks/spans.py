@@ -37,55 +37,33 @@ SEEDED = tuple(name for name in SYSTEMS if name.startswith("skol_rnn") or name.e
 
 
 def read_articles(folder):
-    """Return the token table of a folder's articles, and the spans of its file of labels."""
+    """Return the token table of a folder's articles, and the spans of its file of labels by article."""
     from skol_rnn import read_documents
 
     corpus = read_documents(folder, unit="token")
-    return corpus.table, [(d.doc_id, kind, start, end) for d in corpus for start, end, kind in d.spans]
+    return corpus.table, {document.doc_id: list(document.spans) for document in corpus}
 
 
 def character_spans(table, labels):
-    """Turn labels of tokens into (article, type, start, end)."""
+    """Turn labels of tokens into (start, end, type) by article."""
     from skol_rnn.spans import decode_spans
 
-    spans = []
+    spans = {}
     for article, rows in table.groupby("doc_id", sort=False).indices.items():
         tokens = list(zip(table["start"].to_numpy()[rows], table["end"].to_numpy()[rows], strict=True))
-        spans += [(article, kind, int(start), int(end)) for start, end, kind in decode_spans(tokens, labels[rows])]
+        spans[article] = decode_spans(tokens, labels[rows])
     return spans
 
 
-def sums_by_type(gold, predicted):
+def sums_by_type(gold, predicted, typed=True):
     """Sum up both scores by type: fragments' precision, recall and numbers, and exact matches."""
-    kinds = sorted({span[1] for span in gold} | {span[1] for span in predicted})
-    sums = {}
-    for kind in kinds:
-        true, found = ([span for span in spans if span[1] == kind] for spans in (gold, predicted))
-        exact = len(set(true) & set(found))
-        sums[kind] = [covered(found, true), len(found), covered(true, found), len(true), exact]
-    return sums
+    from skol_rnn.spans import fragment_scores, strict_scores
 
-
-def covered(spans, by):
-    """Sum the share of each span that others of the same article cover; these do not overlap each other."""
-    of_article = {}
-    for article, _, start, end in by:
-        of_article.setdefault(article, []).append((start, end))
-    return sum(
-        sum(max(0, min(end, b) - max(start, a)) for a, b in of_article.get(article, ())) / (end - start)
-        for article, _, start, end in spans
-    )
-
-
-def without_types(spans):
-    """Give all spans one type and join those that overlap."""
-    joined = []
-    for article, _, start, end in sorted(spans, key=lambda span: (span[0], span[2])):
-        if joined and joined[-1][0] == article and start < joined[-1][3]:
-            joined[-1] = (article, "any", joined[-1][2], max(end, joined[-1][3]))
-        else:
-            joined.append((article, "any", start, end))
-    return joined
+    exact = {score.name: score.hit for score in strict_scores(gold, predicted).types}
+    return {
+        score.name: [float(score.found), score.predicted, float(score.hit), score.support, exact.get(score.name, 0)]
+        for score in fragment_scores(gold, predicted, typed=typed).types
+    }
 
 
 def fragment_f1(sums):
@@ -116,7 +94,7 @@ def train_and_score(system, seed, train, dev):
         "system": system,
         "seed": seed,
         "by_type": sums_by_type(gold, predicted),
-        "without_types": sums_by_type(without_types(gold), without_types(predicted)),
+        "without_types": sums_by_type(gold, predicted, typed=False),
         "train_seconds": getattr(model, "seconds", trained - began),
         "predict_seconds": done - trained,
         "tokens": len(unseen),

@@ -26,6 +26,7 @@ from skol_rnn.decoding import (
     only_legal,
 )
 from skol_rnn.labels import NO_LABEL, LabelSet
+from skol_rnn.spans import fragment_scores
 
 BIO = LabelSet(("B-A", "B-B", "I-A", "I-B", "O"))
 LEGAL_START, LEGAL_STEP = legal_steps(BIO)
@@ -193,8 +194,12 @@ def test_the_score_is_that_of_the_formula_written_out(lengths, seed):
         end[first : first + length], start[first : first + length] = ends, ends - np.maximum(size - 1, 1)
         first += length
     scorer = FragmentScorer(true, BIO, lengths, start, end)
-    expected = plain_f1(spans_of(true, lengths, start, end), spans_of(predicted, lengths, start, end))
-    assert scorer.sums(predicted).f1() == pytest.approx(expected)
+    sides = [spans_of(side, lengths, start, end) for side in (true, predicted)]
+    assert scorer.sums(predicted).f1() == pytest.approx(plain_f1(*sides))
+    by_document = [
+        {str(d): [tuple(s[2:]) + (s[1],) for s in side if s[0] == d] for d in range(len(lengths))} for side in sides
+    ]
+    assert scorer.sums(predicted).f1() == pytest.approx(fragment_scores(*by_document).f1)
     assert scorer.sums(predicted).f1(np.zeros(len(lengths), bool)) == 0.0
 
 

@@ -71,8 +71,11 @@ def test_evaluate_tells_the_score_of_spans_and_of_tokens(articles, trained, caps
     assert scores["fragment_f1"] == load_model(trained).evaluate(articles / "dev").fragment_f1 > 0.85
     assert skol("evaluate", trained, articles / "dev") == 0
     out = capsys.readouterr().out
-    assert f"Fragment F1 of the spans, partial overlap counted: {scores['fragment_f1']:.4f}" in out
-    assert "B-PLACE" in out
+    assert "types do not count" in out and "Strict span scores" in out and "B-PLACE" in out
+    typed, untyped, strict = scores["spans"]
+    assert typed["f1"] == pytest.approx(scores["fragment_f1"]) and set(typed["types"]) == {"NAME", "PLACE"}
+    assert untyped["f1"] >= typed["f1"] >= strict["f1"] > 0.8
+    assert f"{strict['f1']:.3f}" in out
 
 
 def test_what_a_table_cannot_take_is_refused(articles, trained, tmp_path, capsys):

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from skol_rnn.documents import Corpus, Document
     from skol_rnn.model import RNNSkolModel
+    from skol_rnn.spans import SpanScores
 
 
 def register(app: typer.Typer) -> None:
@@ -143,6 +144,9 @@ def evaluate(
     findings = [str(finding) for finding in labeller.diagnose(evaluation)]
     whole = {**scores, "decision": labeller.decided_by, "documents": per_document, "findings": findings}
     decisions = labeller.compare_decisions(corpus) if compare else {}
+    spans = _span_scores(corpus, labeller) if evaluation.fragment_f1 is not None else []
+    if spans:
+        whole["spans"] = [scores.as_dict() for scores in spans]
     if decisions:
         whole["decisions"] = {name: scores.to_dict() for name, scores in decisions.items()}
     if html:
@@ -155,14 +159,24 @@ def evaluate(
     if json_file:
         write_atomically(json_file, f"{json_text(whole)}\n".encode())
     typer.echo(to_text(evaluation, Console().width))
-    if evaluation.fragment_f1 is not None:
-        typer.echo(f"Fragment F1 of the spans, partial overlap counted: {evaluation.fragment_f1:.4f}")
+    for scores_of_spans in spans:
+        typer.echo(f"\n{scores_of_spans}")
     if decisions:
         Console().print(comparison_table(list(decisions.items())))
     told = set(evaluation.warnings())
     for finding in findings:
         if finding not in told:
             typer.echo(finding)
+
+
+def _span_scores(corpus: Corpus, labeller: RNNSkolModel) -> list[SpanScores]:
+    """Score predicted spans against those that the documents were read with."""
+    from skol_rnn.documents import document_spans
+    from skol_rnn.spans import fragment_scores, strict_scores
+
+    gold = {document.doc_id: document_spans(document) or () for document in corpus}
+    found = {document.doc_id: document.spans or () for document in _with_spans(corpus, labeller.predict(corpus))}
+    return [fragment_scores(gold, found), fragment_scores(gold, found, typed=False), strict_scores(gold, found)]
 
 
 def info(model: ModelPath, json: Json = False) -> None:
