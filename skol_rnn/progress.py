@@ -87,8 +87,8 @@ class TrainingLog:
             f1 = dict(zip(evaluation.labels, evaluation.f1, strict=True))
             told = evaluation.important if len(evaluation.important) <= _TOLD_LABELS else ()
             parts += [f"{name} F1 {f1[name]:.4f} loss {scores[f'val_loss/{name}']:.4f}" for name in told]
-            if evaluation.fragment_f1 is not None:
-                parts.append(f"fragment F1 {evaluation.fragment_f1:.4f}")
+            if "val_fragment_f1" in scores:
+                parts.append(f"fragment F1 {scores['val_fragment_f1']:.4f}")
             parts += [f"important F1 {evaluation.important_f1:.4f}", f"macro F1 {evaluation.macro_f1:.4f}"]
         self.say("  ".join([*parts, f"{time.monotonic() - self._started:.0f} s"]))
         if evaluation is not None and (self.verbosity > 1 or epoch == 1):
