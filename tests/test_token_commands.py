@@ -9,6 +9,7 @@ from toy import write_articles
 
 from skol_rnn import load_model, read_documents
 from skol_rnn.cli import run
+from skol_rnn.documents import document_spans
 
 FAST = ["--hidden-size", "6", "--line-size", "8", "--input-size", "8", "--window-size", "24", "--batch-size", "8"]
 LONG = ["--epochs", "20", "--learning-rate", "0.02", "--dropout", "0.1", "--validation-fraction", "0.25"]
@@ -35,6 +36,10 @@ def trained(articles, tmp_path_factory):
     return path
 
 
+def name_of(document):
+    return document.doc_id.split("/")[-1].removeprefix("article")
+
+
 def rows_of(path):
     return [tuple(line.split("\t")) for line in path.read_text(encoding="utf-8").splitlines()]
 
@@ -55,12 +60,17 @@ def test_texts_without_a_table_of_labels_get_the_same_spans(articles, trained, t
     assert (tmp_path / "a.tsv").read_bytes() == (tmp_path / "b.tsv").read_bytes() != b""
 
 
-def test_predicted_spans_in_jsonl_are_those_of_the_table(articles, trained, tmp_path):
+@pytest.mark.parametrize("form", ["jsonl", "brat", "bio", "csv"])
+def test_predicted_spans_in_other_formats_are_those_of_the_table(articles, trained, tmp_path, form):
     assert skol("predict", trained, articles / "dev", "--out", tmp_path / "spans.tsv") == 0
-    assert skol("predict", trained, articles / "dev", "--out", tmp_path / "folder") == 0
+    words = [] if form == "jsonl" else ["--format", form]  # jsonl is the default of tokens
+    assert skol("predict", trained, articles / "dev", "--out", tmp_path / "folder", *words) == 0
     read = read_documents(tmp_path / "folder", unit="token")
-    found = [(d.doc_id.removeprefix("article"), k, str(a), str(b)) for d in read for a, b, k in d.spans]
-    assert sorted(found) == sorted(rows_of(tmp_path / "spans.tsv"))
+    texts = {row[0]: (articles / "dev" / f"article{row[0]}.txt").read_text() for row in rows_of(tmp_path / "spans.tsv")}
+    found = [(name_of(d), k, d.text[a:b]) for d in read for a, b, k in document_spans(d)]
+    assert sorted(found) == sorted(
+        (name, kind, texts[name][int(a) : int(b)]) for name, kind, a, b in rows_of(tmp_path / "spans.tsv")
+    )
 
 
 def test_evaluate_tells_the_score_of_spans_and_of_tokens(articles, trained, capsys):

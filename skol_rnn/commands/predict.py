@@ -57,7 +57,10 @@ def predict(
         Path, typer.Option(help="Folder for the labelled documents; of tokens also a file NAME.tsv of spans.")
     ],
     output_format: Annotated[
-        str | None, typer.Option("--format", help="yedda (of lines the default), jsonl (of tokens), csv or parquet.")
+        str | None,
+        typer.Option(
+            "--format", help="yedda (the default of lines), jsonl (of tokens), csv, parquet, ptc, brat or bio."
+        ),
     ] = None,
     decision: Annotated[
         str | None, typer.Option(help="corrected, argmax, tuned or viterbi; the model's own if not given.")
