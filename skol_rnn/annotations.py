@@ -16,7 +16,7 @@ _LISTS = (list, tuple, np.ndarray)
 
 
 def labelled_table(
-    data: Any, y: Any = None, label_col: str = "label", line_no_col: str = "line_number"
+    data: Any, y: Any = None, label_col: str = "label", line_no_col: str = "line_number", unit: str = "line"
 ) -> pd.DataFrame:
     """Make the shared table with labels in column ``label``.
 
@@ -28,6 +28,8 @@ def labelled_table(
         Labels of each document's lines, or of a table's rows in their order.
     label_col, line_no_col : str
         Columns of a table.
+    unit : {"line", "token"}, default "line"
+        What a row is where a text is read.
 
     Returns
     -------
@@ -44,7 +46,7 @@ def labelled_table(
     >>> labelled_table([["Fusella minor", "Found in Finland"]], [["Nomenclature", "Misc"]])["label"].tolist()
     ['Nomenclature', 'Misc']
     """
-    table = as_table(data, line_no_col=line_no_col)
+    table = as_table(data, line_no_col=line_no_col, unit=unit)
     if y is not None:
         # The table is in document order, y in the caller's.
         table["label"] = np.array(_flat(y, len(table)), dtype=object)[table["order"]]

@@ -45,9 +45,9 @@ def _options(
 
 def _register() -> None:
     # The commands import light modules only; what loads TensorFlow is imported when a command runs.
-    from skol_rnn.commands import data, demo, predict, train, tune, weights
+    from skol_rnn.commands import data, demo, predict, spans, train, tune, weights
 
-    for module in (train, predict, weights, tune, data, demo):
+    for module in (train, predict, weights, tune, data, spans, demo):
         module.register(app)
 
 

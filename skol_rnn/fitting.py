@@ -15,7 +15,7 @@ import pandas as pd
 
 from skol_rnn.batches import WindowBatches
 from skol_rnn.class_weights import ClassWeights, describe_weights, normalise_weights
-from skol_rnn.decoding import Decoder, Scaling, learn_transitions
+from skol_rnn.decoding import Decoder, Scaling, is_bio, learn_transitions, only_legal
 from skol_rnn.diagnosis import Finding, diagnose
 from skol_rnn.documents import document_folds, lengths_of
 from skol_rnn.errors import DataError
@@ -31,7 +31,7 @@ from skol_rnn.progress import TrainingLog
 from skol_rnn.sampling import Sampling, copies_with_originals, sampling_shift
 from skol_rnn.training import TrainingPlan, Watch, train
 from skol_rnn.training_lines import TrainingLines, count, draw_rates, sample_lines
-from skol_rnn.windows import cut_windows, hop
+from skol_rnn.windows import cut_windows
 
 _BAG_SIZE = 64
 _SAID_BEFORE = {"weights-too-steep", "too-few-updates"}
@@ -93,7 +93,7 @@ class Fitting:
     Parameters
     ----------
     parameters : mapping
-        Of ``RNNSkolModel``, checked.
+        Of ``RNNSkolModel``, checked and resolved for their unit.
     labels : LabelSet
         Labels to learn.
     """
@@ -144,18 +144,17 @@ class Fitting:
         decoder = self._untuned(table, weights, counts, drawn)
         batches = self._batches(lines)
         self.log.say(
-            f"[BiLSTM] {len(lines.true):,} lines of {len(lines.lengths)} documents in {len(batches.windows):,} windows "
+            f"[BiLSTM] {len(lines.true):,} {self.of.unit}s of {len(lines.lengths)} documents in {len(batches.windows):,} windows "
             f"of {self.of.window_size}, {len(batches)} batches an epoch, {labeller.network.count_params():,} parameters"
         )
         judge = self._judge(held_out, labeller, decoder) if len(held_out) else None
-        during = "corrected" if self.of.decision == "tuned" else self.of.decision  # offsets are found in the end
         history = train(
             learner(labeller.network, labeller.spec),
             self.objective.build(weights, counts, self.labels, self.of.important or rare_labels(counts, self.labels)),
             batches,
             TrainingPlan(self.of.epochs, self.of.learning_rate, self.of.monitor, self.of.patience),
             self.log,
-            score=(lambda: judge.evaluate(during)) if judge else None,
+            score=(lambda: judge.evaluate_epoch(self.of.decision)) if judge else None,
             checkpoint=checkpoint,
             fingerprint=self._fingerprint(lines, held_out, class_weights, weights) if checkpoint else "",
             watch=watch,
@@ -205,6 +204,7 @@ class Fitting:
             input_size=self.of.input_size,
             features_col=self.of.features_col,
             seed=self.of.random_state,
+            unit=self.of.unit,
         )
         true = self.labels.encode(table["label"])
         lines = TrainingLines(self._features.fit_transform(table), true, lengths_of(table))
@@ -212,11 +212,12 @@ class Fitting:
 
     def _untrained(self, lines: TrainingLines, bias: np.ndarray) -> Labeller:
         ids, numbers = lines.features
+        characters = getattr(self._features, "characters", 0)
         spec = NetworkSpec(
             n_labels=len(self.labels),
             numbers_size=numbers.shape[1],
             vocabulary_size=getattr(self._features, "vocabulary_size", 0),
-            slots=ids.shape[1],
+            slots=ids.shape[1] - characters,
             input_size=self.of.input_size or _BAG_SIZE,
             line_size=self.of.line_size,
             hidden_size=self.of.hidden_size,
@@ -225,21 +226,24 @@ class Fitting:
             feature_dropout=self.of.feature_dropout,
             seed=self.of.random_state,
             members=self.of.members,
+            characters=characters,
+            alphabet_size=getattr(self._features, "alphabet_size", 0),
         )
         return Labeller(self.labels, self._features, spec, build_network(spec, bias))
 
     def _untuned(self, table: pd.DataFrame, weights: np.ndarray, counts: np.ndarray, drawn: np.ndarray) -> Decoder:
         """Undo weights, loss and sampling; offsets and scaling are found after training."""
         n_labels = len(self.labels)
+        transitions = learn_transitions(self.labels.encode(table["label"]), lengths_of(table), n_labels)
         return Decoder(
             self.objective.correction(weights, counts, sampling_shift(counts, drawn)),
             np.zeros(n_labels),
-            learn_transitions(self.labels.encode(table["label"]), lengths_of(table), n_labels),
+            only_legal(transitions, self.labels) if is_bio(self.labels) else transitions,
             Scaling(1.0, np.zeros(n_labels)),
         )
 
     def _batches(self, lines: TrainingLines) -> WindowBatches:
-        windows = cut_windows(lines.lengths, self.of.window_size, hop(self.of.window_size, self.of.stride))
+        windows = cut_windows(lines.lengths, self.of.window_size, self.of.stride)
         rates, corrections = draw_rates(windows, lines.true, self.labels, Sampling.parse(self.of.sampling))
         return WindowBatches(
             lines.features,
@@ -255,7 +259,8 @@ class Fitting:
         )
 
     def _judge(self, held_out: pd.DataFrame, labeller: Labeller, decoder: Decoder) -> HeldOut:
-        return HeldOut(held_out, labeller, Sweep.of(self.parameters), decoder, self.of.monitor, self.of.important)
+        sweep = Sweep.of(self.parameters)
+        return HeldOut(held_out, labeller, sweep, decoder, self.of.monitor, self.of.important, self.of.unit)
 
     def _fingerprint(
         self, lines: TrainingLines, held_out: pd.DataFrame, class_weights: ClassWeights, weights: np.ndarray
@@ -320,10 +325,9 @@ class Fitting:
             padding_share=float(1.0 - batches.windows.mask.mean()) if len(batches.windows) else None,
             updates=len(batches) * len(history["loss"]),
             decision=self.of.decision,
+            unit=self.of.unit,
         )
-        for finding in found:
-            if finding.name not in _SAID_BEFORE:
-                self.log.warn(str(finding))
+        self.log.warn_all([str(f) for f in found if f.name not in _SAID_BEFORE], "all of them: diagnosis_")
         return found
 
 

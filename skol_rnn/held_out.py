@@ -8,13 +8,24 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from skol_rnn.decoding import DECISIONS, Decoder, Scaling, cross_tuned_offsets, fit_scaling, tuned_strength
+from skol_rnn.decoding import (
+    DECISIONS,
+    Decoder,
+    FragmentScorer,
+    Scaling,
+    SpanTuning,
+    cross_tuned_offsets,
+    fit_scaling,
+    is_bio,
+    tuned_strength,
+)
 from skol_rnn.documents import lengths_of
 from skol_rnn.evaluation import evaluate_labels
 from skol_rnn.labeller import Labeller
 from skol_rnn.labels import LabelSet
 from skol_rnn.prediction import Sweep
 from skol_rnn.scores import Evaluation
+from skol_rnn.units import SPAN_METRIC
 
 
 def score_lines(
@@ -23,6 +34,7 @@ def score_lines(
     probabilities: np.ndarray | None,
     labels: LabelSet,
     important: Sequence[str] | None,
+    unit: str = "line",
 ) -> Evaluation:
     """Score predictions of a table's lines, by line and by character, pooled and by document.
 
@@ -38,13 +50,15 @@ def score_lines(
         Label names.
     important : sequence of str, optional
         Labels of the important F1.
+    unit : {"line", "token"}, default "line"
+        What a row is.  Tokens with BIO labels are also scored as spans.
 
     Returns
     -------
     Evaluation
         The one path on which the training log, ``evaluate`` and ``calculate_stats`` get their numbers.
     """
-    return evaluate_labels(
+    evaluation = evaluate_labels(
         labels.encode(table["label"]),
         predicted,
         labels,
@@ -52,7 +66,36 @@ def score_lines(
         documents=table["doc_id"].to_numpy(),
         lengths=table["value"].str.len().to_numpy(dtype=np.int64),
         important=important,
+        unit=unit,
     )
+    if unit != "token" or not is_bio(labels):
+        return evaluation
+    return replace(evaluation, fragment_f1=fragment_scorer(table, labels).sums(predicted).f1())
+
+
+def fragment_scorer(table: pd.DataFrame, labels: LabelSet) -> FragmentScorer:
+    """Make the scorer of a table's spans.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Tokens with ``doc_id``, ``value`` and the true ``label``; ``start`` and ``end`` if their characters are known,
+        else they count as standing one space apart.
+    labels : LabelSet
+        BIO labels.
+
+    Returns
+    -------
+    FragmentScorer
+        To be given predictions.
+    """
+    if {"start", "end"} <= set(table.columns):
+        start, end = (table[name].to_numpy(dtype=np.int64) for name in ("start", "end"))
+    else:
+        size = table["value"].str.len()
+        end = (size + 1).groupby(table["doc_id"], sort=False).cumsum().to_numpy(dtype=np.int64) - 1
+        start = end - size.to_numpy(dtype=np.int64)
+    return FragmentScorer(labels.encode(table["label"]), labels, lengths_of(table), start, end)
 
 
 class HeldOut:
@@ -72,6 +115,8 @@ class HeldOut:
         Score that the offsets serve.
     important : sequence of str, optional
         Labels of the important F1.
+    unit : {"line", "token"}, default "line"
+        What a row is.
     """
 
     def __init__(
@@ -82,7 +127,9 @@ class HeldOut:
         decoder: Decoder,
         monitor: str,
         important: Sequence[str] | None,
+        unit: str = "line",
     ) -> None:
+        self.unit = unit
         self.table, self.labeller, self.sweep, self.decoder = table, labeller, sweep, decoder
         self.monitor, self.important = monitor, important
         self.features = labeller.features.transform(table)
@@ -109,7 +156,30 @@ class HeldOut:
         raw = self._raw() if raw is None else raw
         decided = self.decoder.decide(raw, self.lengths, decision)
         posterior = self.decoder.posterior(raw)
-        return score_lines(self.table, decided, posterior, self.labeller.labels, self.important)
+        return score_lines(self.table, decided, posterior, self.labeller.labels, self.important, self.unit)
+
+    def evaluate_epoch(self, decision: str) -> Evaluation:
+        """Score the network as it is now, before the offsets are tuned by label.
+
+        Parameters
+        ----------
+        decision : str
+            The model's.  Instead of "tuned" it is "corrected", since offsets are found in the end; but for spans the
+            one offset of O is found anew each time, without which an epoch would be judged by its caution.
+
+        Returns
+        -------
+        Evaluation
+            Scores.
+        """
+        if decision != "tuned":
+            return self.evaluate(decision)
+        if self.monitor != SPAN_METRIC:
+            return self.evaluate("corrected")
+        raw = self._raw()
+        found = span_tuning(self.decoder, self.decoder.posterior(raw), self.table, self.labeller.labels).best((0.0,))
+        self.decoder = replace(self.decoder, offsets=found.offsets, strength=found.strength)
+        return self.evaluate("tuned", raw)
 
     def calibrate(self, how: str) -> Scaling:
         """Give the decoder the scaling that makes the labels of these documents most probable.
@@ -146,9 +216,10 @@ class HeldOut:
             self.monitor,
             self.important,
         )
-        told = ", ".join(f"{decision} {self.evaluate(decision, raw).important_f1:.4f}" for decision in DECISIONS)
+        name = self.monitor if self.monitor == SPAN_METRIC else "important_f1"
+        told = ", ".join(f"{how} {getattr(self.evaluate(how, raw), name):.4f}" for how in DECISIONS)
         return (
-            f"Important F1 on the held-out documents: {told} (the offsets of tuned, and the strength of viterbi's "
+            f"{name.capitalize().replace('_f1', ' F1')} on the held-out documents: {told} (the offsets of tuned, and the strength of viterbi's "
             f"transitions, {self.decoder.strength:g}, were found on these documents)."
         )
 
@@ -174,7 +245,7 @@ def tuned_decoder(
     labels : LabelSet
         Label names.
     metric : str
-        As in :func:`skol_rnn.decoding.cross_tuned_offsets`.
+        As in :func:`skol_rnn.decoding.cross_tuned_offsets`, or :data:`skol_rnn.units.SPAN_METRIC`.
     important : sequence of str, optional
         Labels of the important F1.
 
@@ -183,7 +254,33 @@ def tuned_decoder(
     Decoder
         With these offsets and this strength.
     """
+    if metric == SPAN_METRIC:
+        tuning = span_tuning(decoder, posterior, table, labels)
+        found = tuning.with_types(tuning.best())
+        return replace(decoder, offsets=found.offsets, strength=found.strength)
     true, documents = labels.encode(table["label"]), table["doc_id"].to_numpy()
     offsets = cross_tuned_offsets(posterior, true, labels, documents, metric, important, decoder.tilt())
     strength = tuned_strength(posterior, true, labels, documents, decoder.transitions, metric, important)
     return replace(decoder, offsets=offsets, strength=strength)
+
+
+def span_tuning(decoder: Decoder, posterior: np.ndarray, table: pd.DataFrame, labels: LabelSet) -> SpanTuning:
+    """Prepare the search for the decision that serves spans best.
+
+    Parameters
+    ----------
+    decoder : Decoder
+        With the transitions.
+    posterior : ndarray, shape (tokens, labels)
+        Posteriors.
+    table : DataFrame
+        The tokens, with the true ``label``.
+    labels : LabelSet
+        BIO labels.
+
+    Returns
+    -------
+    SpanTuning
+        The search.
+    """
+    return SpanTuning(posterior, fragment_scorer(table, labels), labels, lengths_of(table), decoder.transitions)

@@ -16,10 +16,11 @@ import skol_rnn
 from skol_rnn.annotations import choose_labels, fold_labels, is_label_list, is_line_lists, labelled_table
 from skol_rnn.bundle import Bundle, load_bundle, save_bundle
 from skol_rnn.class_weights import ClassWeights
-from skol_rnn.decoding import DECISIONS, Decoder
+from skol_rnn.decoding import DECISIONS, Decoder, is_bio
 from skol_rnn.diagnosis import Finding, diagnose
 from skol_rnn.documents import as_table, lengths_of, split_documents
 from skol_rnn.errors import DataError, NotTrainedError
+from skol_rnn.features import check_family
 from skol_rnn.fitting import Fitting, TrainingTables
 from skol_rnn.graph import ExportError, network_graph
 from skol_rnn.held_out import score_lines
@@ -28,46 +29,51 @@ from skol_rnn.labels import LabelSet
 from skol_rnn.objective import WeightsSpec, is_frozen_file, refuse_both
 from skol_rnn.parameters import check_against_labels, check_parameters
 from skol_rnn.prediction import Sweep
-from skol_rnn.presets import resolved
 from skol_rnn.progress import TrainingLog
 from skol_rnn.sampling import copies_with_originals
 from skol_rnn.scores import Evaluation
 from skol_rnn.training import Watch
+from skol_rnn.units import resolve
 
 
 class RNNSkolModel(BaseEstimator):
-    """Bidirectional LSTM that labels every line of a document.
+    """Bidirectional LSTM that labels every line, or every token, of a document.
 
     Parameters
     ----------
+    unit : {"line", "token"}, default "line"
+        What is labelled.  Where other parameters say lines, they mean tokens with "token", and where two defaults
+        are named, the second is that of tokens.
     input_size : int, optional
         Length of a line's vector.  For ``features="hashed"`` the size of the embedding bag that the network
         learns (64 if not given), for word vectors their size (300), for "tfidf" the size it is reduced to
         (not reduced), for "vectors" the size that is checked.
     hidden_size : int, default 96
         LSTM units in each direction.
-    num_layers : int, default 2
-        Stacked bidirectional layers.
+    num_layers : int, optional
+        Stacked bidirectional layers; 2, of tokens 1, if not given.
     num_classes : int, optional
         Number of labels, checked against the labels; found from them if not given.
     dropout : float, default 0.3
         Share of activations left out in training.
-    window_size : int, default 15
-        Lines in a window.
+    window_size : int, optional
+        Lines in a window; 15, of tokens 128, if not given.
     stride : int, optional
-        Lines from window to window in training; a third of the window if not given.
+        Lines from window to window in training; a third of the window, of tokens half, if not given.
     prediction_stride : int, optional
-        Lines from window to window in prediction; a third of the window if not given.
+        Lines from window to window in prediction; a third of the window, of tokens half, if not given.
     prediction_batch_size : int, default 256
         Windows predicted at a time.
-    batch_size : int, default 64
-        Windows in a training batch.
+    batch_size : int, optional
+        Windows in a training batch; 64, of tokens 32, if not given.
     epochs : int, optional
         Passes over all training windows, at most; the preset's if not given.
     num_workers : int, default 1
         Threads that gather batches ahead of the network.
     features : str, default "hashed"
         "hashed", "tfidf", "word2vec", "fasttext", "doc2vec", or "vectors" (the caller's, see ``features_col``).
+        Of tokens "hashed", "ngrams" (the same with character n-grams and neighbours), "characters" (the same with a
+        convolution over characters), "word2vec" and "fasttext" (vectors beside the hashed features), or "vectors".
     features_col : str, default "features"
         Column of the caller's vectors.
     label_col : str, default "label"
@@ -103,10 +109,11 @@ class RNNSkolModel(BaseEstimator):
     sampling : str or dict, optional
         "oversample" copies documents that hold the rarest label, "stratify" leaves some of the others out,
         "rare_windows" draws windows with it more often.  A dict gives the scheme's options besides its "name".
-    decision : {"corrected", "argmax", "tuned", "viterbi"}, default "corrected"
+    decision : {"corrected", "argmax", "tuned", "viterbi"}, optional
         Decide by posteriors (weights, loss and sampling undone), by the network's own probabilities, by
         posteriors with offsets tuned on held-out documents for ``monitor``, or by the most probable sequence
-        under transitions learned from the training documents.
+        under transitions learned from the training documents.  Of BIO labels every decision takes the best
+        sequence that is legal.  "corrected" if not given; of tokens "tuned" where documents were held out.
     calibration : {"cautious", "bias", "temperature", "none"}, default "cautious"
         Whether a temperature and a bias for each label, or a temperature alone, is fitted to the posteriors of
         the held-out documents.  "cautious" believes a label's bias as far as training tilted that label:
@@ -116,16 +123,17 @@ class RNNSkolModel(BaseEstimator):
         once for each; 0 tunes them on the held-out documents.
     important : list of str, optional
         Labels whose mean F1 is the important F1; all but the most frequent if not given.
-    monitor : str, default "important_f1"
-        Score that chooses the best epoch and the offsets: "important_f1", "macro_f1" or "f1/Label".
-    patience : int, default 2
-        Epochs without a better score before training stops.
+    monitor : str, optional
+        Score that chooses the best epoch and the offsets: "important_f1", "macro_f1", "f1/Label", or of tokens
+        with BIO labels "fragment_f1", which is the default there; else "important_f1".
+    patience : int, optional
+        Epochs without a better score before training stops; 2, of tokens 3, if not given.
     validation_fraction : float, default 0.1
         Share of lines, in whole documents, held out where ``fit`` is given no validation data; 0 for none.
-    learning_rate : float, default 0.001
-        Where Adam's cosine schedule starts.
-    feature_dropout : float, default 0.5
-        Share of a line's hashed features left out in training.
+    learning_rate : float, optional
+        Where Adam's cosine schedule starts; 0.001, of tokens 0.002, if not given.
+    feature_dropout : float, optional
+        Share of a line's hashed features left out in training; 0.5, of tokens 0.2, if not given.
     line_size : int, default 128
         Units of the dense layer between features and LSTM.
     merge : {"centre", "mean", "most_context"}, default "centre"
@@ -157,6 +165,8 @@ class RNNSkolModel(BaseEstimator):
         One value an epoch: ``loss``, ``val_f1/Label``, ``val_loss/Label`` and so on.
     validation_documents_ : list of str
         Documents that chose the epoch and the offsets.
+    settings_ : dict of str to object
+        The parameters trained with, those that were not given filled in for the unit.
 
     Examples
     --------
@@ -172,14 +182,14 @@ class RNNSkolModel(BaseEstimator):
         self,
         input_size: int | None = None,
         hidden_size: int = 96,
-        num_layers: int = 2,
+        num_layers: int | None = None,
         num_classes: int | None = None,
         dropout: float = 0.3,
-        window_size: int = 15,
+        window_size: int | None = None,
         stride: int | None = None,
         prediction_stride: int | None = None,
         prediction_batch_size: int = 256,
-        batch_size: int = 64,
+        batch_size: int | None = None,
         epochs: int | None = None,
         num_workers: int = 1,
         features: str = "hashed",
@@ -198,21 +208,22 @@ class RNNSkolModel(BaseEstimator):
         tau: float | None = None,
         label_smoothing: float = 0.0,
         sampling: str | Mapping[str, Any] | None = None,
-        decision: str = "corrected",
+        decision: str | None = None,
         calibration: str = "cautious",
         tuning_folds: int = 0,
         important: Sequence[str] | None = None,
-        monitor: str = "important_f1",
-        patience: int = 2,
+        monitor: str | None = None,
+        patience: int | None = None,
         validation_fraction: float = 0.1,
-        learning_rate: float = 1e-3,
-        feature_dropout: float = 0.5,
+        learning_rate: float | None = None,
+        feature_dropout: float | None = None,
         line_size: int = 128,
         merge: str = "centre",
         use_gpu_in_udf: bool = False,
         random_state: int = 0,
         preset: str = "default",
         members: int | None = None,
+        unit: str = "line",
     ) -> None:
         self.input_size = input_size
         self.hidden_size = hidden_size
@@ -257,6 +268,7 @@ class RNNSkolModel(BaseEstimator):
         self.random_state = random_state
         self.preset = preset
         self.members = members
+        self.unit = unit
         # Users of the old class rely on this one being found at once; all else is checked by fit.
         refuse_both(class_weights, focal_labels)
 
@@ -311,27 +323,28 @@ class RNNSkolModel(BaseEstimator):
         """
         if labels is None and y is not None and is_label_list(y, data):
             labels, y = list(y), None
-        parameters = resolved(self.get_params())
-        check_parameters(parameters)
+        check_parameters(self.get_params())
+        check_family(self.features, self.unit)
         # Whatever stops this run, half a model must not pass for a trained one.
         self.__dict__.pop("_labeller", None)
-        table = labelled_table(data, y, self.label_col, self.line_no_col)
+        table = labelled_table(data, y, self.label_col, self.line_no_col, self.unit)
         chosen = choose_labels(table["label"], labels, other)
-        check_against_labels(parameters, chosen)
+        settings = resolve(self.get_params(), is_bio(chosen))
+        check_against_labels(settings, chosen)
         self.labels_, self.other_ = list(chosen), other
         table["label"] = fold_labels(table["label"], chosen, other, "the training data")
-        fitting = Fitting(parameters, chosen)
+        fitting = Fitting(settings, chosen)
         tables = self._split(table, validation)
         self.validation_documents_ = list(dict.fromkeys(tables.held_out["doc_id"]))
         fitted = fitting.run(tables, Path(checkpoint) if checkpoint else None, strict, watch)
         self.class_weights_, self.weights_, self.counts_ = fitted.class_weights, fitted.weights, fitted.counts
         self.decoder_, self.history_, self.diagnosis_ = fitted.decoder, fitted.history, fitted.diagnosis
-        self._labeller = fitted.labeller
+        self._labeller, self.settings_ = fitted.labeller, settings
         return self
 
     def _labelled(self, data: Any, y: Any, what: str) -> pd.DataFrame:
         """Return the table of annotated documents, with the model's labels."""
-        table = labelled_table(data, y, self.label_col, self.line_no_col)
+        table = labelled_table(data, y, self.label_col, self.line_no_col, self.unit)
         table["label"] = fold_labels(table["label"], LabelSet(tuple(self.labels_)), self.other_, what)
         return table
 
@@ -396,7 +409,7 @@ class RNNSkolModel(BaseEstimator):
     def _prediction_table(self, data: Any) -> tuple[pd.DataFrame, Callable[[np.ndarray], Any]]:
         """Return the lines in document order, and a function that puts results back in the caller's order."""
         self._require_trained()
-        table = as_table(data, line_no_col=self.line_no_col)
+        table = as_table(data, line_no_col=self.line_no_col, unit=self.unit)
         if is_line_lists(data):
             # A document without lines has no row, but it has its place in the result.
             ends = np.cumsum([len(document) for document in data])
@@ -405,14 +418,24 @@ class RNNSkolModel(BaseEstimator):
         return table, lambda results: results[back]
 
     def _raw(self, table: pd.DataFrame) -> np.ndarray:
-        return self._labeller.probabilities(table, Sweep.of(self.get_params()))
+        return self._labeller.probabilities(table, Sweep.of(self._settings()))
+
+    def _settings(self) -> dict[str, Any]:
+        """Return the parameters, those that were not given as they were resolved in training."""
+        return {name: self.settings_[name] if value is None else value for name, value in self.get_params().items()}
+
+    @property
+    def decided_by(self) -> str:
+        """How labels are decided; without held-out documents there are no offsets to decide by."""
+        decision = str(self._settings()["decision"])
+        return "corrected" if self.decision is None and decision == "tuned" and not self._has_offsets() else decision
 
     def _decided(self, table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
         """Return posteriors, and the labels' indices by the model's decision."""
         if self.decision == "tuned" and not self._has_offsets():
             raise DataError('decision="tuned" needs held-out documents: fit with validation=... or more documents.')
         raw = self._raw(table)
-        return self.decoder_.posterior(raw), self.decoder_.decide(raw, lengths_of(table), self.decision)
+        return self.decoder_.posterior(raw), self.decoder_.decide(raw, lengths_of(table), self.decided_by)
 
     def _has_offsets(self) -> bool:
         return bool(self.validation_documents_ or self.tuning_folds)
@@ -437,7 +460,7 @@ class RNNSkolModel(BaseEstimator):
         self._require_trained()
         table = self._labelled(data, y, "the data")
         probabilities, predicted = self._decided(table)
-        return score_lines(table, predicted, probabilities, self._labeller.labels, self.important)
+        return score_lines(table, predicted, probabilities, self._labeller.labels, self.important, self.unit)
 
     def compare_decisions(self, data: Any, y: Any = None) -> dict[str, Evaluation]:
         """Score every decision on the same probabilities, so that each is seen beside plain argmax.
@@ -459,7 +482,9 @@ class RNNSkolModel(BaseEstimator):
         raw, labels = self._raw(table), self._labeller.labels
         posterior, lengths = self.decoder_.posterior(raw), lengths_of(table)
         return {
-            how: score_lines(table, self.decoder_.decide(raw, lengths, how), posterior, labels, self.important)
+            how: score_lines(
+                table, self.decoder_.decide(raw, lengths, how), posterior, labels, self.important, self.unit
+            )
             for how in DECISIONS
             if how != "tuned" or self._has_offsets()
         }
@@ -487,7 +512,8 @@ class RNNSkolModel(BaseEstimator):
             weights=np.array(self.class_weights_.weights),
             counts=self.counts_,
             given=given if isinstance(given, Mapping) else None,
-            decision=self.decision,
+            decision=self.decided_by,
+            unit=self.unit,
         )
 
     def calculate_stats(self, predictions: pd.DataFrame, verbose: bool = True) -> dict[str, Any]:
@@ -520,7 +546,7 @@ class RNNSkolModel(BaseEstimator):
         probabilities = np.stack(rows["probabilities"].tolist()) if "probabilities" in rows and len(rows) else None
         labels = self._labeller.labels
         predicted = labels.encode(rows["predicted_label"])
-        evaluation = score_lines(table, predicted, probabilities, labels, self.important)
+        evaluation = score_lines(table, predicted, probabilities, labels, self.important, self.unit)
         if verbose:
             TrainingLog(self.verbosity).say(str(evaluation))
         return evaluation.to_dict()
@@ -559,6 +585,7 @@ class RNNSkolModel(BaseEstimator):
             **values,
             "name": self.name,
             "parameters": self._saved_parameters(),
+            "not_given": [name for name, value in self.get_params().items() if value is None],
             "class_weights": self.class_weights_.to_dict(),
             "diagnosis": [asdict(finding) for finding in self.diagnosis_],
             "other": self.other_,
@@ -572,7 +599,7 @@ class RNNSkolModel(BaseEstimator):
     def _graph(self) -> bytes | None:
         """Write the network as an ONNX graph; None, and a word about it, where that cannot be done."""
         try:
-            return network_graph(self.keras_model, self.window_size)
+            return network_graph(self.keras_model, self._settings()["window_size"])
         except ExportError as reason:
             TrainingLog(self.verbosity).warn(
                 f"The model is saved without a graph for ONNX Runtime and will predict with Keras only: {reason}."
@@ -580,8 +607,8 @@ class RNNSkolModel(BaseEstimator):
             return None
 
     def _saved_parameters(self) -> dict[str, Any]:
-        """Parameters as JSON values; a file of frozen weights comes along as its content."""
-        parameters = self.get_params()
+        """Parameters as JSON values, none left to later defaults; a file of frozen weights comes along as its content."""
+        parameters = self._settings()
         given = parameters["class_weights"]
         if isinstance(given, ClassWeights) or is_frozen_file(given):
             parameters["class_weights"] = None
@@ -637,7 +664,9 @@ class RNNSkolModel(BaseEstimator):
         self.class_weights_ = ClassWeights.from_dict(state["class_weights"])
         if parameters.pop("frozen_weights", False):
             parameters["class_weights"] = self.class_weights_
+        self.settings_ = dict(parameters)
         self.set_params(**parameters)
+        self.set_params(**dict.fromkeys(state.get("not_given", ())))
         self._labeller, self.labels_, self.other_ = labeller, state["labels"], state["other"]
         self.history_, self.validation_documents_ = state["history"], state["validation_documents"]
         self.diagnosis_ = [Finding(**finding) for finding in state["diagnosis"]]

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from skol_rnn.character_layer import CharacterConvolution
 from skol_rnn.class_weights import resolve_class_weights
 from skol_rnn.labels import LabelSet
 from skol_rnn.losses import FocalLabelF1, WeightedCategoricalCrossentropy
@@ -120,6 +121,10 @@ class NetworkSpec:
         Seed of initial weights and draws.
     members : int, default 1
         Networks of these sizes side by side, which differ in their seeds; their logits are averaged.
+    characters : int, default 0
+        Characters a token, whose ids stand in columns after the slots; 0 for none.
+    alphabet_size : int, default 0
+        Ids of characters.
     """
 
     n_labels: int
@@ -134,6 +139,8 @@ class NetworkSpec:
     feature_dropout: float
     seed: int
     members: int = 1
+    characters: int = 0
+    alphabet_size: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """Return the numbers as a JSON object."""
@@ -154,11 +161,11 @@ def build_network(spec: NetworkSpec, bias: Sequence[float] | np.ndarray | None =
     Returns
     -------
     keras.Model
-        Inputs ``ids`` (batch, window, slots) of int32, ``numbers`` (batch, window, numbers_size) and
+        Inputs ``ids`` (batch, window, slots + characters) of int32, ``numbers`` (batch, window, numbers_size) and
         ``mask`` (batch, window) of bool, True at real lines; output logits (batch, window, n_labels).
         The window may have any length.
     """
-    ids = layers.Input((None, spec.slots), dtype="int32", name="ids")
+    ids = layers.Input((None, spec.slots + spec.characters), dtype="int32", name="ids")
     numbers = layers.Input((None, spec.numbers_size), name="numbers")
     mask = layers.Input((None,), dtype="bool", name="mask")
     logits = [_member(spec, ids, numbers, mask, bias, member) for member in range(spec.members)]
@@ -200,7 +207,11 @@ def _member(
     lines = numbers
     if spec.vocabulary_size:
         bag = EmbeddingBag(spec.vocabulary_size, spec.input_size, spec.feature_dropout, seed, name=f"bag{suffix}")
-        lines = layers.Concatenate(name=f"line{suffix}")([bag(ids), numbers])
+        parts = [bag(ids[..., : spec.slots] if spec.characters else ids), numbers]
+        if spec.characters:
+            characters = CharacterConvolution(spec.alphabet_size, seed + 4, name=f"characters{suffix}")
+            parts.append(characters(ids[..., spec.slots :]))
+        lines = layers.Concatenate(name=f"line{suffix}")(parts)
     if spec.line_size:
         initial = keras.initializers.GlorotUniform(seed=seed + 1)
         dense = layers.Dense(spec.line_size, activation="relu", kernel_initializer=initial, name=f"dense{suffix}")

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from skol_rnn.class_weights import resolve_class_weights
-from skol_rnn.decoding import CALIBRATIONS, DECISIONS
+from skol_rnn.decoding import CALIBRATIONS, DECISIONS, is_bio
 from skol_rnn.labels import LabelSet, suggestion
 from skol_rnn.objective import Objective
-from skol_rnn.presets import resolved
 from skol_rnn.sampling import Sampling
-from skol_rnn.windows import MERGES, check_stride, hop
+from skol_rnn.units import SPAN_METRIC, resolve
+from skol_rnn.windows import MERGES, check_stride
 
 _WHOLE = (
     "hidden_size",
@@ -52,7 +52,7 @@ def check_parameters(parameters: Mapping[str, Any]) -> None:
     ...
     ValueError: merge must be one of centre, mean, most_context, but is 'center'. Did you mean 'centre'?
     """
-    parameters = resolved(parameters)
+    parameters = resolve(parameters)
     Objective.of(parameters)
     Sampling.parse(parameters["sampling"])
     for name in _WHOLE:
@@ -60,7 +60,7 @@ def check_parameters(parameters: Mapping[str, Any]) -> None:
         if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 1:
             raise ValueError(f"{name} must be a whole number of at least 1, but is {value!r}.")
     for name in ("stride", "prediction_stride"):
-        check_stride(parameters["window_size"], hop(parameters["window_size"], parameters[name]), name)
+        check_stride(parameters["window_size"], parameters[name], name)
     folds = parameters["tuning_folds"]
     if not isinstance(folds, (int, np.integer)) or isinstance(folds, bool) or folds < 0 or folds == 1:
         raise ValueError(f"tuning_folds must be 0, or a whole number of at least 2, but is {folds!r}.")
@@ -98,12 +98,15 @@ def check_against_labels(parameters: Mapping[str, Any], labels: LabelSet) -> Non
     ...
     ValueError: Unknown label 'Nomenclatur'; known are Nomenclature, Misc. Did you mean 'Nomenclature'?
     """
+    parameters = resolve(parameters)
     if parameters["num_classes"] not in (None, len(labels)):
         names = ", ".join(labels)
         raise ValueError(f"There are {len(labels)} labels ({names}), but num_classes={parameters['num_classes']}.")
     for name in (*(parameters["important"] or ()), *(parameters["focal_labels"] or ())):
         labels.index(name)
     monitors = ["important_f1", "macro_f1", "accuracy", *(f"f1/{name}" for name in labels)]
+    if parameters["unit"] == "token" and is_bio(labels):
+        monitors = [SPAN_METRIC, *monitors]
     _check_choice("monitor", parameters["monitor"], monitors)
     weights = parameters["class_weights"]
     if isinstance(weights, Mapping):

@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from skol_rnn.labels import suggestion
 
-PRESETS: dict[str, dict[str, Any]] = {
-    "fast": {"members": 1, "epochs": 2},
-    "default": {"members": 2, "epochs": 4},
-    "best": {"members": 5, "epochs": 4},
+PRESETS: dict[str, dict[str, dict[str, Any]]] = {
+    "fast": {"line": {"members": 1, "epochs": 2}, "token": {"members": 1, "epochs": 3}},
+    "default": {"line": {"members": 2, "epochs": 4}, "token": {"members": 1, "epochs": 6}},
+    "best": {"line": {"members": 5, "epochs": 4}, "token": {"members": 5, "epochs": 6}},
 }
-"""Settings by preset; all else is the same.  docs/benchmarks.md says what each is worth and takes."""
+"""Settings by preset and unit; all else is the same.  docs/benchmarks.md says what each is worth and takes."""
 
 
-def resolved(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Fill in what was left open, from the preset.
+def preset(name: str, unit: str) -> dict[str, Any]:
+    """Look up the settings of a preset.
 
     Parameters
     ----------
-    parameters : mapping
-        What ``RNNSkolModel.get_params()`` returns.
+    name : str
+        One of :data:`PRESETS`.
+    unit : {"line", "token"}
+        What a row is.
 
     Returns
     -------
     dict
-        The same, with a value wherever the preset has one and the caller gave None.
+        Values of parameters, for where the caller gives none.
 
     Raises
     ------
@@ -35,14 +36,11 @@ def resolved(parameters: Mapping[str, Any]) -> dict[str, Any]:
 
     Examples
     --------
-    >>> filled = resolved({"preset": "fast", "members": None, "epochs": 3})
-    >>> filled["members"], filled["epochs"]
-    (1, 3)
+    >>> preset("fast", "line")
+    {'members': 1, 'epochs': 2}
     """
-    name = parameters["preset"]
     if name not in PRESETS:
         raise ValueError(
             f"preset must be one of {', '.join(PRESETS)}, but is {name!r}.{suggestion(str(name), PRESETS)}"
         )
-    open_settings = {key: value for key, value in PRESETS[name].items() if parameters.get(key) is None}
-    return {**parameters, **open_settings}
+    return PRESETS[name][unit]

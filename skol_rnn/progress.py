@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -10,6 +11,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 if TYPE_CHECKING:
     from skol_rnn.scores import Evaluation
+
+
+_TOLD_LABELS = 8
+"""Labels whose scores fit into an epoch's line."""
+
+
+_TOLD_WARNINGS = 10
 
 
 class TrainingLog:
@@ -42,6 +50,14 @@ class TrainingLog:
         """Print one line that asks for attention."""
         self.console.print(message, style="yellow")
 
+    def warn_all(self, messages: Sequence[str], rest: str) -> None:
+        """Print the first few, which are the gravest, and where to find the rest."""
+        shown = messages if self.verbosity > 1 else messages[:_TOLD_WARNINGS]
+        for message in shown:
+            self.warn(message)
+        if len(messages) > len(shown):
+            self.warn(f"... and {len(messages) - len(shown)} more ({rest}).")
+
     def start_epoch(self, epoch: int, epochs: int, steps: int | None) -> None:
         """Open the bar of an epoch."""
         self._started = time.monotonic()
@@ -69,14 +85,14 @@ class TrainingLog:
         parts = [f"epoch {epoch}", f"loss {scores['loss']:.4f}"]
         if evaluation is not None:
             f1 = dict(zip(evaluation.labels, evaluation.f1, strict=True))
-            parts += [
-                f"{name} F1 {f1[name]:.4f} loss {scores[f'val_loss/{name}']:.4f}" for name in evaluation.important
-            ]
+            told = evaluation.important if len(evaluation.important) <= _TOLD_LABELS else ()
+            parts += [f"{name} F1 {f1[name]:.4f} loss {scores[f'val_loss/{name}']:.4f}" for name in told]
+            if "val_fragment_f1" in scores:
+                parts.append(f"fragment F1 {scores['val_fragment_f1']:.4f}")
             parts += [f"important F1 {evaluation.important_f1:.4f}", f"macro F1 {evaluation.macro_f1:.4f}"]
         self.say("  ".join([*parts, f"{time.monotonic() - self._started:.0f} s"]))
         if evaluation is not None and (self.verbosity > 1 or epoch == 1):
-            for warning in evaluation.warnings():
-                self.warn(warning)
+            self.warn_all(evaluation.warnings(), "every warning: verbosity=2")
 
     def end(self, best_epoch: int) -> None:
         """Say which epoch was kept."""

@@ -48,6 +48,8 @@ class Evaluation:
         The same with every line counted as its number of characters.
     per_document : tuple of (str, Evaluation)
         The same for each document, in order of first appearance.
+    fragment_f1 : float, optional
+        Fragment F1 of the spans that BIO labels mark, all documents together.
 
     Examples
     --------
@@ -68,6 +70,7 @@ class Evaluation:
     missing_probabilities: int = 0
     by_character: Evaluation | None = None
     per_document: tuple[tuple[str, Evaluation], ...] = ()
+    fragment_f1: float | None = None
 
     @property
     def characters(self) -> np.ndarray | None:
@@ -217,6 +220,7 @@ class Evaluation:
             "confusion_matrix": self.confusion.tolist(),
             "labels": list(self.labels),
             "unit": self.unit,
+            **({} if self.fragment_f1 is None else {"fragment_f1": self.fragment_f1}),
         }
 
     def _class_scores(self) -> dict[str, float]:
@@ -253,6 +257,8 @@ class Evaluation:
         columns = {"f1": self.f1, "precision": self.precision, "recall": self.recall, "loss": self.loss}
         scores = {f"{key}/{name}": float(v[i]) for key, v in columns.items() for i, name in enumerate(self.labels)}
         scores |= {"important_f1": self.important_f1, "macro_f1": self.macro_f1, "accuracy": self.accuracy}
+        if self.fragment_f1 is not None:
+            scores["fragment_f1"] = self.fragment_f1
         return {prefix + key: value for key, value in scores.items()}
 
     def warnings(self) -> list[str]:

@@ -59,6 +59,8 @@ class ServingModel:
     ----------
     labels : tuple of str
         Labels in the order of the probabilities.
+    unit : str
+        What a row is, "line" or "token".
     backend : str
         "onnx" or "keras".
     features : FeatureFamily
@@ -82,8 +84,9 @@ class ServingModel:
         state = bundle.state
         self.name: str = state["name"]
         self.labels: tuple[str, ...] = tuple(state["labels"])
-        self.decision: str = state["parameters"]["decision"]
+        self.unit: str = state["parameters"].get("unit", "line")
         self._has_offsets = bool(state["validation_documents"] or state["parameters"]["tuning_folds"])
+        self.decision = _decision_of(state, self._has_offsets)
         self._line_numbers: str = state["parameters"]["line_no_col"]
         self.sweep = Sweep.of(state["parameters"])
         self._decoder = Decoder.from_arrays(bundle.decision)
@@ -298,6 +301,13 @@ def chosen_backend(bundle: Bundle, backend: str = "auto") -> str:
             "The model was saved without a graph for ONNX Runtime, and needs Keras: pip install skol_rnn."
         )
     raise ImportError("Neither Keras nor ONNX Runtime is installed: pip install 'skol_rnn[serve]'.")
+
+
+def _decision_of(state: Mapping[str, Any], has_offsets: bool) -> str:
+    """Return how the model decides: without held-out documents there are no offsets to decide by."""
+    decision = str(state["parameters"]["decision"])
+    left_open = "decision" in state.get("not_given", ())
+    return "corrected" if decision == "tuned" and left_open and not has_offsets else decision
 
 
 def _keras_parts(bundle: Bundle) -> tuple[FeatureFamily, LineNetwork]:

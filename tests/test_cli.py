@@ -47,7 +47,7 @@ def plain(text):
 
 
 def test_train_says_what_it_held_out_and_saved(corpus, tmp_path, capsys):
-    assert skol("train", corpus, "--out", tmp_path / "m.skol", *LABELS, *FAST) == 0
+    assert skol("train", corpus, "--out", tmp_path / "m.skol", "--weights", "smoothed", *LABELS, *FAST) == 0
     out = capsys.readouterr().out
     assert "[BiLSTM] Using weighted loss with class weights:" in out
     assert re.search(r"Held out to choose the best epoch: \S*doc\d", out)

@@ -17,11 +17,12 @@ PACKAGE = Path(skol_rnn.__file__).parent
 # Each module may import those above its own line, and those of its own line.
 LEVELS = [
     {"errors", "labels", "presets"},
-    {"documents", "npz", "windows", "pictures", "class_weights", "distribution", "findings", "scores"},
+    {"documents", "npz", "windows", "pictures", "class_weights", "distribution", "findings", "scores", "spans"},
+    {"units"},
     {"formats", "evaluation", "decoding", "losses", "bundle", "features", "datasets", "annotations", "diagnosis"},
     {"prediction", "onnx_network"},
     {"sampling", "objective", "report_rows", "report_html", "report", "progress"},
-    {"network", "batches", "training_lines", "parameters"},
+    {"character_layer", "network", "batches", "training_lines", "parameters"},
     {"labeller", "training"},
     {"serving"},
     {"graph"},

@@ -330,13 +330,12 @@ def test_bad_records_are_refused(tmp_path, record, message):
         read_documents(tmp_path / "a.jsonl")
 
 
-def test_ten_bad_records_are_told_at_once(tmp_path):
+def test_all_bad_records_are_told_at_once(tmp_path):
     fill(tmp_path, {"a.jsonl": '{"text": "a", "label": [[1, 0, "X"]]}\n' * 12})
     with pytest.raises(DataError) as caught:
         read_documents(tmp_path)
     told = str(caught.value).splitlines()
-    assert [line.split(":")[1] for line in told[:10]] == [str(n) for n in range(1, 11)]
-    assert told[10:] == ["... and 2 more"]
+    assert [line.split(":")[1] for line in told] == [str(n) for n in range(1, 13)]
 
 
 # Writing

@@ -6,28 +6,29 @@ import pytest
 from toy import LABELS, SMALL, toy_table
 
 from skol_rnn.model import RNNSkolModel
-from skol_rnn.presets import PRESETS, resolved
+from skol_rnn.presets import PRESETS
+from skol_rnn.units import UNITS, resolve
 
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_the_caller_wins_over_the_preset(name):
-    filled = resolved(RNNSkolModel(preset=name, epochs=7).get_params())
+    filled = resolve(RNNSkolModel(preset=name, epochs=7).get_params())
     assert filled["epochs"] == 7
-    assert filled["members"] == PRESETS[name]["members"]
+    assert filled["members"] == PRESETS[name]["line"]["members"]
     assert filled["hidden_size"] == RNNSkolModel().hidden_size
 
 
 def test_only_what_the_constructor_leaves_open_is_in_a_preset():
     parameters = RNNSkolModel().get_params()
-    assert all(parameters[key] is None for settings in PRESETS.values() for key in settings)
+    assert all(parameters[key] is None for of_units in PRESETS.values() for unit in UNITS for key in of_units[unit])
 
 
 def test_the_model_trains_the_members_and_epochs_of_its_preset():
     made = RNNSkolModel(**{**SMALL, "members": None, "preset": "best", "patience": 9}).fit(toy_table(3), labels=LABELS)
-    assert len(made.history_["loss"]) == PRESETS["best"]["epochs"]
+    assert len(made.history_["loss"]) == PRESETS["best"]["line"]["epochs"]
     assert made.get_params()["members"] is None
     bags = [w for w in made._labeller.network.weights if w.path.endswith("embeddings")]
-    assert len(bags) == PRESETS["best"]["members"]
+    assert len(bags) == PRESETS["best"]["line"]["members"]
 
 
 def test_an_unknown_preset_is_named_with_the_nearest():

@@ -41,3 +41,53 @@ def as_documents(table):
     """Return the table as lists of lines and lists of labels."""
     groups = [part for _, part in table.groupby("doc_id", sort=False)]
     return [part["value"].tolist() for part in groups], [part["label"].tolist() for part in groups]
+
+
+BIO_LABELS = ["B-NAME", "B-PLACE", "I-NAME", "I-PLACE", "O"]
+
+
+def toy_tokens(documents=8, sentences=20, seed=0):
+    """Make documents of tokens in which names follow "Dr" and places, of one to three words, follow "in"."""
+    rng = np.random.default_rng(seed)
+    syllables = ["ka", "lo", "mi", "ren", "tas", "vo"]
+
+    def word():
+        return "".join(rng.choice(syllables, 2)).capitalize()
+
+    rows = []
+    for d in range(documents):
+        place = number = 0
+        for s in range(sentences):
+            parts = [("the", "O"), ("doctor", "O"), (".", "O")]
+            if s % 2 == 0:
+                parts = [("Dr", "O"), (word(), "B-NAME"), (word(), "I-NAME"), ("went", "O"), ("home", "O"), (".", "O")]
+            if s % 3 == 0:
+                spelt = [(word(), ("B-PLACE", "I-PLACE")[i > 0]) for i in range(rng.integers(1, 4))]
+                parts = [("it", "O"), ("rained", "O"), ("in", "O"), *spelt, ("today", "O"), ("!", "O")]
+            for i, (value, label) in enumerate(parts):
+                before = 3 if number == 0 else 2 if i == 0 and s % 5 == 0 else 0 if value in ".!" else 1
+                place += before
+                rows.append((f"doc{d}", number, value, label, place, place + len(value), before))
+                place, number = place + len(value), number + 1
+    columns = ["doc_id", "line_number", "value", "label", "start", "end", "break_before"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def write_articles(folder, documents, seed):
+    """Write made-up documents of tokens as articles and a file of spans."""
+    folder.mkdir()
+    gold = []
+    for number, (_, part) in enumerate(toy_tokens(documents, 12, seed).groupby("doc_id", sort=False)):
+        text = ""
+        for row in part.itertuples():
+            text += {0: "", 1: " ", 2: "\n", 3: "\n\n" if text else ""}[row.break_before]
+            start = len(text)
+            text += row.value
+            if row.label.startswith("B-"):
+                gold.append([f"article{number}", row.label[2:], start, len(text)])
+            elif row.label.startswith("I-"):
+                gold[-1][3] = len(text)
+        (folder / f"article{number}.txt").write_bytes(text.encode())
+    lines = ["\t".join([span[0].removeprefix("article"), *map(str, span[1:])]) for span in gold]
+    folder.with_name(f"{folder.name}.labels.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return [tuple(span) for span in gold]

@@ -26,7 +26,12 @@ ModelPath = Annotated[Path, typer.Argument(help="A saved model, folder or file."
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output and nothing else there.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Refuse files with damaged markup instead of repairing them.")]
 InputFormat = Annotated[
-    str | None, typer.Option("--input-format", help="Read all files as yedda, text, jsonl, csv or parquet.")
+    str | None,
+    typer.Option("--input-format", help="Read all files as yedda, text, jsonl, csv, parquet, ptc, brat or bio."),
+]
+Unit = Annotated[str, typer.Option(help="What a row is: line, or token with labels in BIO.")]
+Overlap = Annotated[
+    str, typer.Option(help="Which of two overlapping spans is labelled: longest, first, or error to refuse both.")
 ]
 
 
@@ -63,14 +68,29 @@ def names(text: str | None) -> list[str] | None:
     return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
 
 
-def read(paths: list[str], input_format: str | None = None, strict: bool = False) -> Corpus:
+def read(
+    paths: list[str],
+    input_format: str | None = None,
+    strict: bool = False,
+    unit: str = "line",
+    overlap: str = "error",
+) -> Corpus:
     """Read documents and tell what was left out and how much was repaired."""
     from skol_rnn.formats import read_documents
+    from skol_rnn.spans import SpanRules
 
-    corpus = read_documents(paths, format=input_format, strict=strict)
+    rules = SpanRules(overlap=overlap)
+    corpus = read_documents(paths, format=input_format, strict=strict, unit=unit, rules=rules)
     for path, reason in corpus.skipped:
         say(f"left out {path}: {reason}")
     return corpus
+
+
+def unit_of(path: Path) -> str:
+    """Tell what a saved model labels, without loading it."""
+    from skol_rnn.bundle import load_bundle
+
+    return str(load_bundle(path).state["parameters"].get("unit", "line"))
 
 
 def load(path: Path) -> RNNSkolModel:

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from skol_rnn.commands.common import InputFormat, Json, Paths, Strict, names, print_json, read, say
+from skol_rnn.commands.common import InputFormat, Json, Overlap, Paths, Strict, Unit, names, print_json, read, say
 
 if TYPE_CHECKING:
     from skol_rnn.documents import Corpus
@@ -22,9 +22,16 @@ def register(app: typer.Typer) -> None:
     app.command()(convert)
 
 
-def validate(paths: Paths, input_format: InputFormat = None, strict: Strict = False, json: Json = False) -> None:
-    """Read documents and print what was found: lines, labels, repairs, and files left out and why."""
-    corpus = read(paths, input_format, strict)
+def validate(
+    paths: Paths,
+    input_format: InputFormat = None,
+    strict: Strict = False,
+    unit: Unit = "line",
+    overlap: Overlap = "error",
+    json: Json = False,
+) -> None:
+    """Read documents and print what was found: lines or tokens, labels, repairs, and files left out and why."""
+    corpus = read(paths, input_format, strict, unit, overlap)
     table = corpus.table
     column = table["label"] if "label" in table else [None] * len(table)
     labels = Counter(label if isinstance(label, str) else None for label in column)
@@ -32,8 +39,8 @@ def validate(paths: Paths, input_format: InputFormat = None, strict: Strict = Fa
         print_json(_findings(corpus, labels))
         return
     console = Console(soft_wrap=True, highlight=False)
-    console.print(f"{len(corpus):,} documents, {len(table):,} lines, {len(corpus.repairs):,} repairs")
-    shares = Table("label", "lines", "share")
+    console.print(f"{len(corpus):,} documents, {len(table):,} {unit}s, {len(corpus.repairs):,} repairs")
+    shares = Table("label", f"{unit}s", "share")
     for label, count in labels.most_common():
         shares.add_row(label or "(no label)", f"{count:,}", f"{count / max(len(table), 1):.2%}")
     console.print(shares)
@@ -44,7 +51,7 @@ def validate(paths: Paths, input_format: InputFormat = None, strict: Strict = Fa
 def _findings(corpus: Corpus, labels: Counter[str | None]) -> dict[str, Any]:
     return {
         "documents": len(corpus),
-        "lines": len(corpus.table),
+        f"{corpus.unit}s": len(corpus.table),
         "labels": {label or "": count for label, count in labels.most_common()},
         "repairs": [vars(repair) for repair in corpus.repairs],
         "left_out": [{"path": path, "reason": reason} for path, reason in corpus.skipped],
@@ -54,18 +61,22 @@ def _findings(corpus: Corpus, labels: Counter[str | None]) -> dict[str, Any]:
 def convert(
     paths: Paths,
     out: Annotated[Path, typer.Option(help="Folder for the converted documents.")],
-    to: Annotated[str, typer.Option(help="yedda, text, jsonl, csv or parquet.")],
+    to: Annotated[str, typer.Option(help="yedda, text, jsonl, csv, parquet, ptc, brat or bio.")],
     labels: Annotated[str | None, typer.Option(help="Labels to keep, A,B,C.", show_default=False)] = None,
     other: Annotated[str, typer.Option(help="Label of the lines whose own is not kept.")] = "Misc",
     input_format: InputFormat = None,
     strict: Strict = False,
+    unit: Unit = "line",
+    overlap: Overlap = "error",
     json: Json = False,
 ) -> None:
-    """Write documents in another format; text and labels stay as they are unless --labels collapses them."""
+    """Write documents in another format; text, labels and spans stay as they are unless --labels collapses them."""
     from skol_rnn.documents import collapse_labels
-    from skol_rnn.formats import write_documents
+    from skol_rnn.formats import untold_spans, write_documents
 
-    corpus = read(paths, input_format, strict)
+    if labels and unit == "token":
+        raise typer.BadParameter("--labels collapses labels of lines; leave it or --unit token out.")
+    corpus = read(paths, input_format, strict, unit, overlap)
     by_document = None
     if keep := names(labels):
         by_document = {
@@ -74,7 +85,10 @@ def convert(
             if document.labels is not None
         }
     written = write_documents(corpus, out, format=to, labels_by_doc=by_document)
+    untold = 0 if by_document else sum(untold_spans(document, to) for document in corpus)
     if json:
-        print_json({"files": [str(path) for path in written]})
+        print_json({"files": [str(path) for path in written], "untold_spans": untold})
         return
     say(f"{len(written)} documents written to {out}")
+    if untold:
+        say(f"{untold:,} spans are lost or changed in {to}, which has no room for them; jsonl, brat and ptc have.")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,22 +17,25 @@ from skol_rnn.commands.common import (
     InputFormat,
     Json,
     ModelPath,
+    Overlap,
     Paths,
     Strict,
+    by_document,
     json_text,
     load,
     print_json,
     quiet_tensorflow,
     read,
     say,
+    unit_of,
 )
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    from skol_rnn.documents import Document
+    from skol_rnn.documents import Corpus, Document
+    from skol_rnn.documents.columns import Lines
     from skol_rnn.model import RNNSkolModel
     from skol_rnn.serving import Labelled, ServingModel
+    from skol_rnn.spans import SpanScores
 
 
 def register(app: typer.Typer) -> None:
@@ -53,8 +57,15 @@ def _load(path: Path, decision: str | None) -> RNNSkolModel:
 def predict(
     model: ModelPath,
     paths: Paths,
-    out: Annotated[Path, typer.Option(help="Folder for the labelled documents.")],
-    output_format: Annotated[str, typer.Option("--format", help="yedda, jsonl, csv or parquet.")] = "yedda",
+    out: Annotated[
+        Path, typer.Option(help="Folder for the labelled documents; of tokens also a file NAME.tsv of spans.")
+    ],
+    output_format: Annotated[
+        str | None,
+        typer.Option(
+            "--format", help="yedda (the default of lines), jsonl (of tokens), csv, parquet, ptc, brat or bio."
+        ),
+    ] = None,
     decision: Annotated[
         str | None, typer.Option(help="corrected, argmax, tuned or viterbi; the model's own if not given.")
     ] = None,
@@ -65,26 +76,33 @@ def predict(
     strict: Strict = False,
     json: Json = False,
 ) -> None:
-    """Label every line of plain or annotated documents; labels that they have are not looked at."""
-    from skol_rnn.formats import DocumentStream, DocumentWriter
+    """Label every line or token of plain or annotated documents; labels that they have are not looked at."""
+    from skol_rnn.formats import DocumentStream
+    from skol_rnn.spans import SpanRules
 
-    stream = DocumentStream(paths, format=input_format, strict=strict)
-    writer = DocumentWriter(out, output_format)
     labeller = _load_serving(model, backend)
+    unit = labeller.unit
+    to_table = out.suffix == ".tsv"
+    if to_table and (unit != "token" or output_format):
+        raise typer.BadParameter("a .tsv takes the spans of a model of tokens and no --format; give a folder.")
+    # Labels are not looked at, so no policy for spans that overlap is asked for.
+    rules = SpanRules(overlap="longest")
+    stream = DocumentStream(paths, format=input_format, strict=strict, unit=unit, rules=rules)
     counts: Counter[str] = Counter()
-    with writer:
-        for document, found in _labelled(labeller, stream, decision):
-            writer.add(document, found.labels, found.probabilities)
-            counts.update(found.labels.tolist())
+    found = _counted(_labelled(labeller, stream, decision), counts)
+    if to_table:
+        written = [_write_spans(found, out)]
+    else:
+        written = _write_documents(found, out, output_format or {"line": "yedda", "token": "jsonl"}[unit])
     for path, reason in stream.skipped:
         say(f"left out {path}: {reason}")
-    lines, by_frequency = counts.total(), dict(counts.most_common())
+    rows, by_frequency = counts.total(), dict(counts.most_common())
     if json:
-        files = [str(path) for path in writer.written]
-        print_json({"files": files, "lines": lines, "labels": by_frequency, "backend": labeller.backend})
+        files = [str(path) for path in written]
+        print_json({"files": files, f"{unit}s": rows, "labels": by_frequency, "backend": labeller.backend})
         return
     told = ", ".join(f"{label} {count:,}" for label, count in by_frequency.items())
-    say(f"{lines:,} lines of {len(writer.written)} documents labelled in {out}: {told}")
+    say(f"{rows:,} {unit}s of {stream.read} documents labelled in {out}: {told}")
 
 
 def _load_serving(path: Path, backend: str) -> ServingModel:
@@ -104,13 +122,50 @@ def _labelled(
     """Label documents a few at a time, and go on with each beside its labels."""
     waiting: deque[Document] = deque()
 
-    def tables() -> Iterator[dict[str, np.ndarray]]:
+    def tables() -> Iterator[Lines]:
         for document in documents:
             waiting.append(document)
-            yield document.columns()
+            # The features of lines need no pandas, those of tokens do.
+            yield document.columns() if document.unit == "line" else document.table()
 
     for found in labeller.predict_documents(tables(), decision):
         yield waiting.popleft(), found
+
+
+def _counted(
+    labelled: Iterable[tuple[Document, Labelled]], counts: Counter[str]
+) -> Iterator[tuple[Document, Labelled]]:
+    for document, found in labelled:
+        counts.update(found.labels.tolist())
+        yield document, found
+
+
+def _write_documents(labelled: Iterable[tuple[Document, Labelled]], out: Path, form: str) -> list[Path]:
+    from skol_rnn.formats import DocumentWriter
+
+    with DocumentWriter(out, form) as writer:
+        for document, found in labelled:
+            # Records of tokens hold spans, which have no probabilities.
+            writer.add(document, found.labels, found.probabilities if document.unit == "line" else None)
+    return writer.written
+
+
+def _write_spans(labelled: Iterable[tuple[Document, Labelled]], out: Path) -> Path:
+    """Write the predicted spans of all documents as one table: article, type, start, end."""
+    from skol_rnn.documents import write_atomically
+    from skol_rnn.formats.ptc import format_labels
+
+    found = [_with_spans(document, predicted.labels.tolist()) for document, predicted in labelled]
+    write_atomically(out, format_labels(found).encode())
+    return out
+
+
+def _with_spans(document: Document, labels: Sequence[str]) -> Document:
+    """Return a document with predicted labels of tokens, and the spans that these tell."""
+    from skol_rnn.spans import decode_spans
+
+    spans = tuple(decode_spans(document.tokens or (), labels))
+    return replace(document, labels=tuple(labels), spans=spans, sources=())
 
 
 def evaluate(
@@ -124,6 +179,7 @@ def evaluate(
     ] = None,
     compare: Annotated[bool, typer.Option("--compare", help="Show every decision beside plain argmax, too.")] = False,
     html: Annotated[Path | None, typer.Option(help="File for a report as one HTML page.")] = None,
+    overlap: Overlap = "error",
     input_format: InputFormat = None,
     strict: Strict = False,
 ) -> None:
@@ -131,14 +187,17 @@ def evaluate(
     from skol_rnn.documents import write_atomically
     from skol_rnn.report import comparison_table, to_text
 
-    corpus = read(paths, input_format, strict)
+    corpus = read(paths, input_format, strict, unit_of(model), overlap)
     labeller = _load(model, decision)
     evaluation = labeller.evaluate(corpus)
     scores = evaluation.to_dict()
     per_document = {name: part.to_dict() for name, part in evaluation.per_document}
     findings = [str(finding) for finding in labeller.diagnose(evaluation)]
-    whole = {**scores, "decision": labeller.decision, "documents": per_document, "findings": findings}
+    whole = {**scores, "decision": labeller.decided_by, "documents": per_document, "findings": findings}
     decisions = labeller.compare_decisions(corpus) if compare else {}
+    spans = _span_scores(corpus, labeller) if evaluation.fragment_f1 is not None else []
+    if spans:
+        whole["spans"] = [scores.as_dict() for scores in spans]
     if decisions:
         whole["decisions"] = {name: scores.to_dict() for name, scores in decisions.items()}
     if html:
@@ -151,12 +210,25 @@ def evaluate(
     if json_file:
         write_atomically(json_file, f"{json_text(whole)}\n".encode())
     typer.echo(to_text(evaluation, Console().width))
+    for scores_of_spans in spans:
+        typer.echo(f"\n{scores_of_spans}")
     if decisions:
         Console().print(comparison_table(list(decisions.items())))
     told = set(evaluation.warnings())
     for finding in findings:
         if finding not in told:
             typer.echo(finding)
+
+
+def _span_scores(corpus: Corpus, labeller: RNNSkolModel) -> list[SpanScores]:
+    """Score predicted spans against those that the documents were read with."""
+    from skol_rnn.documents import document_spans
+    from skol_rnn.spans import fragment_scores, strict_scores
+
+    gold = {document.doc_id: document_spans(document) or () for document in corpus}
+    predicted = by_document(labeller.predict(corpus), "predicted_label")
+    found = {d.doc_id: _with_spans(d, predicted.get(d.doc_id, ())).spans or () for d in corpus}
+    return [fragment_scores(gold, found), fragment_scores(gold, found, typed=False), strict_scores(gold, found)]
 
 
 def info(model: ModelPath, json: Json = False) -> None:

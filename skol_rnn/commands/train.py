@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from skol_rnn.commands.common import InputFormat, Json, Paths, Strict, names, print_json, quiet_tensorflow, read
+from skol_rnn.commands.common import (
+    InputFormat,
+    Json,
+    Overlap,
+    Paths,
+    Strict,
+    names,
+    print_json,
+    quiet_tensorflow,
+    read,
+)
 from skol_rnn.errors import DataError
 from skol_rnn.labels import suggestion
 
@@ -58,6 +68,7 @@ MODEL_OPTIONS = (
     "merge",
     "preset",
     "members",
+    "unit",
 )
 """Parameters of ``RNNSkolModel`` that are options as they are; the rest have a form of their own."""
 OTHER_SETTINGS = ("class_weights", "focal_labels", "important", "labels", "other", "random_state", "sampling")
@@ -94,15 +105,17 @@ def train(
     checkpoint: Annotated[Path | None, _option("File written after each epoch; training goes on from it.")] = None,
     input_size: Annotated[Integer, _option("Length of a line's vector (default: 64 for hashed features).")] = None,
     hidden_size: Annotated[Integer, _option("LSTM units in each direction (default: 96).")] = None,
-    num_layers: Annotated[Integer, _option("Stacked BiLSTM layers (default: 2).")] = None,
+    num_layers: Annotated[Integer, _option("Stacked BiLSTM layers (default: 2; tokens: 1).")] = None,
     dropout: Annotated[Number, _option("Share of activations left out in training (default: 0.3).")] = None,
-    window_size: Annotated[Integer, _option("Lines in a window (default: 15).")] = None,
+    window_size: Annotated[Integer, _option("Lines in a window (default: 15; tokens: 128).")] = None,
     stride: Annotated[
-        Integer, _option("Lines from window to window in training (default: a third of the window).")
+        Integer, _option("Lines from window to window in training (default: a third of the window; tokens: half).")
     ] = None,
-    prediction_stride: Annotated[Integer, _option("The same in prediction (default: a third of the window).")] = None,
+    prediction_stride: Annotated[
+        Integer, _option("The same in prediction (default: a third of the window; tokens: half).")
+    ] = None,
     prediction_batch_size: Annotated[Integer, _option("Windows predicted at a time (default: 256).")] = None,
-    batch_size: Annotated[Integer, _option("Windows in a training batch (default: 64).")] = None,
+    batch_size: Annotated[Integer, _option("Windows in a training batch (default: 64; tokens: 32).")] = None,
     preset: Annotated[
         Text, _option("fast, best: what --epochs and --members are where they are not given (default: default).")
     ] = None,
@@ -111,7 +124,12 @@ def train(
         Integer, _option("Networks trained side by side, in one, and averaged (default: the preset's).")
     ] = None,
     num_workers: Annotated[Integer, _option("Threads that gather batches (default: 1).")] = None,
-    features: Annotated[Text, _option("hashed (the default), tfidf, word2vec, fasttext, doc2vec or vectors.")] = None,
+    features: Annotated[
+        Text,
+        _option(
+            "hashed (the default), tfidf, word2vec, fasttext, doc2vec or vectors; of tokens also ngrams and characters."
+        ),
+    ] = None,
     features_col: Annotated[Text, _option("Column of ready vectors (default: features).")] = None,
     label_col: Annotated[Text, _option("Column of labels in tables (default: label).")] = None,
     line_no_col: Annotated[Text, _option("Column of line numbers in tables (default: line_number).")] = None,
@@ -129,16 +147,28 @@ def train(
         Number, _option("Share of the truth that the loss spreads over all labels (default: 0.0).")
     ] = None,
     sampling: Annotated[Text, _option("oversample, stratify or rare_windows; options of each in --config.")] = None,
-    decision: Annotated[Text, _option("corrected (the default), argmax, tuned or viterbi.")] = None,
+    decision: Annotated[
+        Text, _option("corrected (the default), argmax, tuned (the default of tokens) or viterbi.")
+    ] = None,
     calibration: Annotated[Text, _option("cautious (the default), bias, temperature or none.")] = None,
     tuning_folds: Annotated[Integer, _option("Folds on which offsets are tuned (default: 0).")] = None,
-    monitor: Annotated[Text, _option("Score that chooses the epoch (default: important_f1).")] = None,
-    patience: Annotated[Integer, _option("Epochs without a better score before training stops (default: 2).")] = None,
+    monitor: Annotated[
+        Text, _option("Score that chooses the epoch (default: important_f1; of BIO tokens fragment_f1).")
+    ] = None,
+    patience: Annotated[
+        Integer, _option("Epochs without a better score before training stops (default: 2; tokens: 3).")
+    ] = None,
     validation_fraction: Annotated[Number, _option("Share of lines held out without --dev (default: 0.1).")] = None,
-    learning_rate: Annotated[Number, _option("Where Adam's cosine schedule starts (default: 0.001).")] = None,
-    feature_dropout: Annotated[Number, _option("Share of hashed features left out in training (default: 0.5).")] = None,
+    learning_rate: Annotated[
+        Number, _option("Where Adam's cosine schedule starts (default: 0.001; tokens: 0.002).")
+    ] = None,
+    feature_dropout: Annotated[
+        Number, _option("Share of hashed features left out in training (default: 0.5; tokens: 0.2).")
+    ] = None,
     line_size: Annotated[Integer, _option("Units between features and LSTM (default: 128).")] = None,
     merge: Annotated[Text, _option("centre (the default), mean or most_context.")] = None,
+    unit: Annotated[Text, _option("line (the default), or token for spans.")] = None,
+    overlap: Overlap = "error",
     input_format: InputFormat = None,
     strict: Strict = False,
     json: Json = False,
@@ -163,8 +193,9 @@ def train(
     settings |= {key: value for key, value in given.items() if value is not None}
     if settings.get("class_weights") == "none":
         settings["class_weights"] = None
-    corpus = read(paths, input_format, strict)
-    validation = read(dev, input_format, strict) if dev else None
+    unit = settings.get("unit", "line")
+    corpus = read(paths, input_format, strict, unit, overlap)
+    validation = read(dev, input_format, strict, unit, overlap) if dev else None
     with contextlib.redirect_stdout(sys.stderr) if json else contextlib.nullcontext():
         model = _fit(corpus, validation, settings, checkpoint, strict)
         model.save(out)
@@ -180,7 +211,8 @@ def _fit(corpus: Any, validation: Any, settings: dict[str, Any], checkpoint: Pat
     from skol_rnn.annotations import labelled_table
 
     labels, other = settings.pop("labels", None), settings.pop("other", None)
-    check_labels(labelled_table(corpus)["label"], labels, other)
+    unit = settings.get("unit", "line")
+    check_labels(labelled_table(corpus, unit=unit)["label"], labels, other)
     with quiet_tensorflow():
         from skol_rnn.model import RNNSkolModel
     model = RNNSkolModel(**settings)

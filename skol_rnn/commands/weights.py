@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from skol_rnn.commands.common import InputFormat, Json, names, print_json, read, say
+from skol_rnn.commands.common import InputFormat, Json, Overlap, names, print_json, read, say
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from skol_rnn.class_weights import ClassWeights
+    from skol_rnn.documents import Corpus
 
 Number = float | None
 Weights = dict[str, dict[str, float]]
@@ -51,6 +52,8 @@ def weights(
     ] = None,
     chart: Annotated[bool, typer.Option("--chart", help="Draw the counts as bars on a log axis.")] = False,
     chart_file: Annotated[Path | None, _option("Draw the same to a .png or .svg file.")] = None,
+    unit: Annotated[str, typer.Option(help="What is counted in documents: line, or token.")] = "line",
+    overlap: Overlap = "error",
     input_format: InputFormat = None,
     json: Json = False,
 ) -> None:
@@ -70,8 +73,13 @@ def weights(
     _check_options_used(strategy, {"alpha": alpha, "beta": beta})
     alpha, beta = DEFAULT_ALPHA if alpha is None else alpha, DEFAULT_BETA if beta is None else beta
     options = {"alpha": alpha, "beta": beta, "max_ratio": max_ratio}
-    frame = _distribution(paths, input_format, names(labels), other)
-    unit = "token" if is_bio(frame) else "line"
+    counts = _counts_file(paths, input_format)
+    keep = names(labels)
+    if counts:
+        frame = _of_counts(counts, keep, other)
+    else:
+        frame = _of_documents(read(paths, input_format, unit=unit, overlap=overlap), keep, other)
+    unit = "token" if is_bio(frame) else unit
     shown = _weights(frame, [strategy] if strategy else list(STRATEGIES), options)
     if save:
         _freeze(frame, strategy or SAVED, options).save(save)
@@ -122,28 +130,32 @@ def _check_options_used(strategy: str | None, given: dict[str, float | None]) ->
             raise typer.BadParameter(f"--{name} does nothing with --strategy {strategy}: it is for {user}.")
 
 
-def _distribution(paths: list[str], input_format: str | None, keep: list[str] | None, other: str) -> pd.DataFrame:
-    from skol_rnn.distribution import is_counts_file, label_distribution, read_counts
+def _counts_file(paths: list[str], input_format: str | None) -> str | None:
+    from skol_rnn.distribution import is_counts_file
 
     tables = [path for path in paths if input_format is None and is_counts_file(path)]
-    if not tables:
-        return _of_documents(paths, input_format, keep, other)
-    if len(paths) > 1:
+    if tables and len(paths) > 1:
         raise typer.BadParameter(f"{tables[0]} is a table of counts: give it alone.")
-    counts = read_counts(tables[0])
+    return tables[0] if tables else None
+
+
+def _of_counts(path: str, keep: list[str] | None, other: str) -> pd.DataFrame:
+    from skol_rnn.distribution import label_distribution, read_counts
+
+    counts = read_counts(path)
     if keep:
         folded: Counter[str] = Counter()
-        for name, label in zip(counts, _kept(list(counts), keep, other, tables[0]), strict=True):
+        for name, label in zip(counts, _kept(list(counts), keep, other, path), strict=True):
             folded[label] += counts[name]
         counts = dict(folded)
     return label_distribution(counts)
 
 
-def _of_documents(paths: list[str], input_format: str | None, keep: list[str] | None, other: str) -> pd.DataFrame:
+def _of_documents(corpus: Corpus, keep: list[str] | None, other: str) -> pd.DataFrame:
     from skol_rnn.annotations import labelled_table
     from skol_rnn.distribution import label_distribution
 
-    table = labelled_table(read(paths, input_format))
+    table = labelled_table(corpus, unit=corpus.unit)
     column = table["label"].tolist()
     return label_distribution(_kept(column, keep, other, "No document") if keep else column, table["doc_id"])
 

@@ -10,12 +10,18 @@ import numpy as np
 from skol_rnn.decoding.correction import Correction
 from skol_rnn.decoding.offsets import decide
 from skol_rnn.decoding.scaling import Scaling
-from skol_rnn.decoding.transitions import Transitions, viterbi
+from skol_rnn.decoding.sequences import best_sequences
+from skol_rnn.decoding.transitions import Transitions, at_strength, viterbi
+
+_TINY = 1e-12
 
 
 @dataclass(frozen=True)
 class Decoder:
     """How a trained model gets from the network's probabilities to labels.
+
+    Where the transitions forbid something, as those of BIO labels do, every decision takes the best sequence that they
+    allow, and "tuned" believes them as far as their strength.
 
     Attributes
     ----------
@@ -73,12 +79,22 @@ class Decoder:
         ndarray of int64, shape (lines,)
             Label indices.
         """
+        if self.transitions.forbid:
+            return self._allowed(raw, lengths, how)
         if how == "argmax":
             return decide(raw)
         posterior = self.posterior(raw)
         if how == "viterbi":
             return viterbi(posterior, list(lengths), self.transitions, self.strength)
         return decide(posterior, self.offsets if how == "tuned" else None)
+
+    def _allowed(self, raw: np.ndarray, lengths: Sequence[int], how: str) -> np.ndarray:
+        """Choose the best sequence of labels that the transitions allow."""
+        found = np.asarray(raw, np.float64) if how == "argmax" else self.posterior(raw)
+        strength = self.strength if how in ("tuned", "viterbi") else 0.0
+        start, step, prior = at_strength(self.transitions, strength)
+        offsets = self.offsets if how == "tuned" else np.zeros(len(self.offsets))
+        return best_sequences(np.log(np.maximum(found, _TINY)) - prior, lengths, start, step, offsets[None])[0]
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return all of it as arrays, for the saved model."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from skol_rnn.decoding.sequences import best_sequences
 from skol_rnn.labels import NO_LABEL, LabelSet
 
 _TINY = 1e-12
@@ -52,6 +53,11 @@ class Transitions:
 
     def __len__(self) -> int:
         return len(self.start)
+
+    @property
+    def forbid(self) -> bool:
+        """Whether anything is forbidden."""
+        return bool(np.isneginf(self.start).any() or np.isneginf(self.step).any())
 
 
 def learn_transitions(true: np.ndarray, lengths: Sequence[int], n_labels: int, smoothing: float = 1.0) -> Transitions:
@@ -144,6 +150,34 @@ def declared_transitions(
     return Transitions(begin, step, np.full(k, 1.0 / k))
 
 
+def at_strength(transitions: Transitions, strength: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Weaken transitions, what they forbid staying forbidden.
+
+    Parameters
+    ----------
+    transitions : Transitions
+        Learned or declared.
+    strength : float
+        1 leaves them as they are; 0 makes all that is allowed equally good.
+
+    Returns
+    -------
+    tuple of ndarray
+        Start (labels,), step (labels, labels), and what to take from log posteriors (labels,).
+
+    Examples
+    --------
+    >>> step = np.array([[-1.0, -np.inf], [-2.0, -3.0]])
+    >>> at_strength(Transitions(np.log([0.9, 0.1]), step, np.full(2, 0.5)), 0.5)[1].tolist()
+    [[-0.5, -inf], [-1.0, -1.5]]
+    """
+
+    def weakened(scores: np.ndarray) -> np.ndarray:
+        return np.where(np.isneginf(scores), -np.inf, strength * np.where(np.isneginf(scores), 0.0, scores))
+
+    return weakened(transitions.start), weakened(transitions.step), strength * np.log(transitions.prior)
+
+
 def viterbi(
     probabilities: np.ndarray, lengths: Sequence[int], transitions: Transitions, strength: float = 1.0
 ) -> np.ndarray:
@@ -190,39 +224,7 @@ def viterbi(
     if strength == 0:  # times -inf would be no number
         return np.argmax(probabilities, axis=1)
     emission = np.log(np.maximum(probabilities, _TINY)) - strength * np.log(transitions.prior)
-    start, step = strength * transitions.start, strength * transitions.step
-    decided, first = np.zeros(len(emission), np.int64), 0
-    for number, length in enumerate(lengths):
-        if length:
-            lines = slice(first, first + length)
-            best = _best_path(emission[lines], start, step)
-            if best is None:
-                raise ValueError(
-                    f"The transitions allow no sequence of labels for document {number} of {length} lines: "
-                    "allow more labels at the start, or after one another."
-                )
-            decided[lines] = best
-        first += length
-    return decided
-
-
-def _best_path(emission: np.ndarray, start: np.ndarray, step: np.ndarray) -> np.ndarray | None:
-    """Return the best labels of one document, None if every sequence is forbidden."""
-    n, k = emission.shape
-    came_from = np.zeros((n, k), np.int64)
-    columns, into = np.arange(k), np.ascontiguousarray(step.T)
-    score = start + emission[0]
-    for t in range(1, n):
-        through = into + score  # (label, label before)
-        came_from[t] = through.argmax(axis=1)
-        score = through[columns, came_from[t]] + emission[t]
-    path = np.empty(n, np.int64)
-    path[-1] = score.argmax()
-    if score[path[-1]] == -np.inf:
-        return None
-    for t in range(n - 1, 0, -1):
-        path[t - 1] = came_from[t, path[t]]
-    return path
+    return best_sequences(emission, lengths, strength * transitions.start, strength * transitions.step)[0]
 
 
 def _flat(labels: LabelSet, names: Sequence[str], what: str) -> np.ndarray:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -14,7 +15,7 @@ from skol_rnn.documents.columns import is_missing
 if TYPE_CHECKING:
     import pandas as pd
 
-COLUMNS = ("doc_id", "line_number", "value", "start", "end", "blank_before", "page_break")
+_FIRST = ("doc_id", "line_number", "value")
 
 
 @dataclass(frozen=True)
@@ -83,9 +84,69 @@ def split_lines(text: str) -> list[Line]:
     return lines
 
 
+def line_labels(text: str, lines: Sequence[Line], spans: Sequence[tuple[int, int, str]]) -> tuple[str | None, ...]:
+    r"""Give each line the label of the span that covers its first visible character.
+
+    Parameters
+    ----------
+    text : str
+        The document's text.
+    lines : sequence of Line
+        Its n non-blank lines.
+    spans : sequence of (int, int, str)
+        Start, end (exclusive) and label, sorted; no two overlap.
+
+    Returns
+    -------
+    tuple of (str or None)
+        n labels.
+
+    Examples
+    --------
+    >>> line_labels("one\ntwo", split_lines("one\ntwo"), [(4, 7, "A")])
+    (None, 'A')
+    """
+    starts = [span[0] for span in spans]
+    labels: list[str | None] = []
+    for line in lines:
+        visible = line.end - len(text[line.start : line.end].lstrip())
+        index = bisect_right(starts, visible) - 1
+        labels.append(spans[index][2] if index >= 0 and visible < spans[index][1] else None)
+    return tuple(labels)
+
+
+def breaks_before(text: str, tokens: Sequence[tuple[int, int]]) -> list[int]:
+    r"""Say what stands before each token: 0 nothing, 1 white space, 2 a line end, 3 a blank line or the text's start.
+
+    Parameters
+    ----------
+    text : str
+        The document's text.
+    tokens : sequence of (int, int)
+        Start and end (exclusive) of n tokens, in order.
+
+    Returns
+    -------
+    list of int
+        n numbers.
+
+    Examples
+    --------
+    >>> breaks_before("a, b\r\nc\n \nd", [(0, 1), (1, 2), (3, 4), (6, 7), (10, 11)])
+    [3, 0, 1, 2, 3]
+    """
+    breaks, end = [], 0
+    for position, (start, stop) in enumerate(tokens):
+        gap = text[end:start]
+        found = min(gap.count("\n") + 1, 3) if "\n" in gap else int(any(map(str.isspace, gap)))
+        breaks.append(found if position else 3)
+        end = stop
+    return breaks
+
+
 @dataclass(frozen=True)
 class Document:
-    r"""A document: its text without markup, and the labels of its lines.
+    r"""A document: its text without markup, and the labels of its rows, which are lines or tokens.
 
     Parameters
     ----------
@@ -94,7 +155,8 @@ class Document:
     text : str
         Plain text, character for character as in the file, line ends included.
     labels : tuple of (str or None), optional
-        One for each non-blank line, None for a line outside any block; None altogether if nothing is labelled.
+        One for each row: each token if there are any, or else each non-blank line; None for a line outside any
+        block.  None altogether if nothing is labelled.
     repairs : tuple of Repair
         What was mended while reading.
     path : str, optional
@@ -103,11 +165,16 @@ class Document:
         Labelled stretches of characters, end exclusive, from formats that carry them.
     bom : bool, default False
         Whether the file began with a byte order mark, which the writer puts back.
+    tokens : tuple of (int, int), optional
+        Start and end (exclusive) in characters of each token, in order, where a row is a token;
+        :func:`skol_rnn.documents.by_unit` makes them.
+    sources : tuple of (str, int)
+        File and line that each span was read from, for messages.
 
     Raises
     ------
     ValueError
-        If the number of labels is not the number of non-blank lines.
+        If the number of labels is not the number of rows.
 
     Examples
     --------
@@ -123,11 +190,31 @@ class Document:
     path: str | None = None
     spans: tuple[tuple[int, int, str], ...] | None = None
     bom: bool = False
+    tokens: tuple[tuple[int, int], ...] | None = None
+    sources: tuple[tuple[str, int], ...] = ()
 
     def __post_init__(self) -> None:
         """Check the number of labels."""
-        if self.labels is not None and len(self.labels) != len(self.lines):
-            raise ValueError(f"{self.doc_id}: {len(self.labels)} labels for {len(self.lines)} non-blank lines.")
+        if self.labels is not None and len(self.labels) != self.n_rows:
+            what = "non-blank lines" if self.tokens is None else "tokens"
+            raise ValueError(f"{self.doc_id}: {len(self.labels)} labels for {self.n_rows} {what}.")
+
+    @property
+    def unit(self) -> str:
+        """What a row is: "line" or "token"."""
+        return "line" if self.tokens is None else "token"
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows."""
+        return len(self.lines if self.tokens is None else self.tokens)
+
+    def source_of_span(self, index: int) -> tuple[str, int]:
+        """Return file and line that a span was read from, or else the document and the span's line in the text."""
+        if index < len(self.sources):
+            return self.sources[index]
+        start = self.spans[index][0] if self.spans is not None else 0
+        return self.path or self.doc_id, self.text.count("\n", 0, max(start, 0)) + 1
 
     @cached_property
     def lines(self) -> list[Line]:
@@ -144,14 +231,15 @@ class Document:
         Returns
         -------
         dict of str to ndarray
-            One entry per non-blank line in each; a column ``label`` only if there are labels.
+            One entry per non-blank line, or per token, in each; a column ``label`` only if there are labels.
 
         Examples
         --------
         >>> Document("a", "one\n\ntwo").columns()["blank_before"].tolist()
         [0, 1]
         """
-        values = _objects([self.text[line.start : line.end] for line in self.lines])
+        places: Sequence[tuple[int, ...]] = self.lines if self.tokens is None else self.tokens
+        values = _objects([self.text[place[0] : place[1]] for place in places])
         columns = {
             "doc_id": _objects([self.doc_id] * len(values)),
             "line_number": np.arange(len(values), dtype=np.int64),
@@ -159,6 +247,10 @@ class Document:
         }
         if self.labels is not None:
             columns["label"] = _objects(self.labels)
+        if self.tokens is not None:
+            ends = np.asarray(self.tokens, dtype=np.int64).reshape(-1, 2)
+            before = np.asarray(breaks_before(self.text, self.tokens), dtype=np.int64)
+            return columns | {"start": ends[:, 0], "end": ends[:, 1], "break_before": before}
         # (lines, 4): start, end, blank_before, page_break
         numbers = np.asarray(self.lines, dtype=np.int64).reshape(-1, len(Line._fields))
         columns |= dict(zip(Line._fields, numbers.T, strict=True))
@@ -170,7 +262,9 @@ class Document:
         Returns
         -------
         DataFrame
-            One row per non-blank line; a column ``label`` only if there are labels.
+            One row per non-blank line or token; a column ``label`` only if there are labels.  Beside the
+            offsets, lines have ``blank_before`` and ``page_break``, tokens ``break_before``, see
+            :func:`breaks_before`.
         """
         import pandas as pd
 
@@ -209,16 +303,23 @@ class Corpus:
 
     @cached_property
     def table(self) -> pd.DataFrame:
-        """The lines of all documents, one document after the other."""
+        """The rows of all documents, one document after the other."""
         if not self.documents:
             return Document("", "").table()
+        if len({document.unit for document in self.documents}) > 1:
+            raise ValueError("Rows of some documents are lines and of others tokens: read all with one unit.")
         import pandas as pd
 
         table = pd.concat([document.table() for document in self.documents], ignore_index=True)
         if "label" in table:
-            order = [*COLUMNS[:3], "label", *COLUMNS[3:]]
-            table = table[order].assign(label=nones(table["label"]))
+            rest = [name for name in table if name not in (*_FIRST, "label")]
+            table = table[[*_FIRST, "label", *rest]].assign(label=nones(table["label"]))
         return table
+
+    @property
+    def unit(self) -> str:
+        """What a row is: "line" or "token"."""
+        return self.documents[0].unit if self.documents else "line"
 
     @property
     def repairs(self) -> tuple[Repair, ...]:
@@ -237,6 +338,10 @@ class Corpus:
     def __len__(self) -> int:
         """Count the documents."""
         return len(self.documents)
+
+
+def _whole(numbers: Iterable[int]) -> np.ndarray:
+    return np.fromiter(numbers, dtype=np.int64)
 
 
 def nones(labels: pd.Series[Any]) -> pd.Series[Any]:

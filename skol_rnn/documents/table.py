@@ -1,4 +1,4 @@
-"""The table that everything shares, one row per line: made from whatever holds documents, and checked."""
+"""The table that everything shares, one row per line or token: made from whatever holds documents, and checked."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ import numpy as np
 import pandas as pd
 
 from skol_rnn.documents.document import Corpus, Document, nones
+from skol_rnn.documents.tokens import Tokeniser, by_unit
 from skol_rnn.errors import DataError
 from skol_rnn.labels import suggestion
+from skol_rnn.spans import SpanRules
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,7 +26,8 @@ def check_table(table: pd.DataFrame, *, need_labels: bool = False, line_no_col: 
     ----------
     table : DataFrame
         Columns ``value`` and ``doc_id`` (or ``filename``); optional are ``attachment_name``, which parts a
-        document's attachments, the line numbers, ``label``, ``blank_before`` and ``page_break``.
+        document's attachments, the line numbers, ``label``, ``blank_before`` and ``page_break``, and of tokens
+        ``break_before``.
     need_labels : bool, default False
         Whether a column ``label`` must be there.
     line_no_col : str, default "line_number"
@@ -61,7 +64,9 @@ def check_table(table: pd.DataFrame, *, need_labels: bool = False, line_no_col: 
         result["label"] = _checked_labels(table["label"])
     result = result.iloc[order].drop(columns="attachment_name", errors="ignore").reset_index(drop=True)
     result["line_number"] = result.groupby("doc_id", sort=False).cumcount().astype(np.int64)
-    for name, kind in (("blank_before", np.int64), ("page_break", np.bool_)):
+    for name, kind in (("blank_before", np.int64), ("page_break", np.bool_), ("break_before", np.int64)):
+        if name == "break_before" and name not in result:
+            continue  # rows are lines
         result[name] = result[name].fillna(0).astype(kind) if name in result else np.zeros(len(result), kind)
     return result.assign(order=order.astype(np.int64))
 
@@ -114,16 +119,27 @@ def _checked_numbers(numbers: NDArray[Any], doc_ids: pd.Series[Any], name: str) 
     return parsed.to_numpy()
 
 
-def as_table(data: object, *, line_no_col: str = "line_number") -> pd.DataFrame:
+def as_table(
+    data: object,
+    *,
+    line_no_col: str = "line_number",
+    unit: str = "line",
+    tokeniser: Tokeniser | None = None,
+    rules: SpanRules | None = None,
+) -> pd.DataFrame:
     """Turn whatever holds documents into the shared table.
 
     Parameters
     ----------
     data : DataFrame, Corpus, path, or list
         A table; a corpus; a file, folder or glob, or a list of these; a list of documents, each a list of lines
-        (str, each of which is a row, even a blank one) or a :class:`Document`.
+        or tokens (str, each of which is a row, even a blank one) or a :class:`Document`.
     line_no_col : str, default "line_number"
         Column of line numbers in a table.
+    unit : {"line", "token"}, default "line"
+        What a row is to be, of files, a corpus and documents; tables and lists are taken as they are.
+    tokeniser, rules
+        See :func:`skol_rnn.documents.by_unit`.
 
     Returns
     -------
@@ -147,28 +163,37 @@ def as_table(data: object, *, line_no_col: str = "line_number") -> pd.DataFrame:
     if isinstance(data, pd.DataFrame):
         return check_table(data, line_no_col=line_no_col)
     if isinstance(data, Corpus):
+        # Rows that are as they should be stay as they are: the corpus may have been read under other rules.
+        if data.unit != unit or tokeniser is not None or rules is not None:
+            data = Corpus(tuple(by_unit(document, unit, tokeniser, rules) for document in data))
         return check_table(data.table)
     if isinstance(data, (str, Path)):
-        return check_table(read_documents(data).table)
+        return check_table(read_documents(data, unit=unit, tokeniser=tokeniser, rules=rules).table)
     if not isinstance(data, (list, tuple, np.ndarray)):
         raise TypeError(f"Give a table, a corpus, path(s) or a list of documents, not {type(data).__name__}.")
     if len(data) and all(isinstance(item, (str, Path)) for item in data):
-        return check_table(read_documents(list(data)).table)
-    tables = [_document_table(item, index) for index, item in enumerate(data)]
+        return check_table(read_documents(list(data), unit=unit, tokeniser=tokeniser, rules=rules).table)
+    tables = [
+        by_unit(item, unit, tokeniser, rules).table() if isinstance(item, Document) else _rows(item, index, unit)
+        for index, item in enumerate(data)
+    ]
     return check_table(pd.concat(tables or [Corpus(()).table], ignore_index=True))
 
 
-def _document_table(item: object, index: int) -> pd.DataFrame:
-    if isinstance(item, Document):
-        return item.table()
+def _rows(item: object, index: int, unit: str) -> pd.DataFrame:
     if not isinstance(item, (list, tuple, np.ndarray)):
-        raise TypeError(f"Document {index} is of type {type(item).__name__}; give each document as a list of lines.")
-    for number, line in enumerate(item):
-        if not isinstance(line, str) or "\n" in line:
-            raise DataError(f"Line {number} of document {index} is {line!r:.80}; a line is one str without line break.")
+        raise TypeError(f"Document {index} is of type {type(item).__name__}; give each document as a list of {unit}s.")
+    for number, row in enumerate(item):
+        if not isinstance(row, str) or "\n" in row:
+            raise DataError(
+                f"{unit.capitalize()} {number} of document {index} is {row!r:.80}; "
+                f"a {unit} is one str without line break."
+            )
     # Blank lines are rows here, unlike in a text: the caller's labels and our predictions stand one to a line.
     values = pd.Series(list(item), dtype=object)
-    return pd.DataFrame({"doc_id": str(index), "line_number": np.arange(len(values)), "value": values})
+    table = pd.DataFrame({"doc_id": str(index), "line_number": np.arange(len(values)), "value": values})
+    # Of tokens alone nobody knows what stood between them: white space, most likely.
+    return table if unit == "line" else table.assign(break_before=np.where(table["line_number"] > 0, 1, 3))
 
 
 def collapse_labels(labels: Sequence[str | None] | pd.Series[Any], keep: Sequence[str], other: str) -> list[str]:

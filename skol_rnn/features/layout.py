@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -213,6 +213,11 @@ def _since_break(breaks: np.ndarray, starts: np.ndarray) -> np.ndarray:
 class ScaledLayout:
     """Layout numbers brought to mean 0 and deviation 1 over the training lines, at most 6 either way.
 
+    Parameters
+    ----------
+    numbers : callable, default :func:`layout_numbers`
+        From a table to its numbers, float32 of shape (lines, columns).
+
     Examples
     --------
     >>> import pandas as pd
@@ -221,6 +226,9 @@ class ScaledLayout:
     >>> ScaledLayout().fit_transform(lines)[:, LAYOUT_NAMES.index("all capitals")].tolist()
     [1.0, -1.0]
     """
+
+    def __init__(self, numbers: Callable[[Any], np.ndarray] = layout_numbers) -> None:
+        self.numbers = numbers
 
     def fit(self, table: Lines) -> ScaledLayout:
         """Learn mean and deviation of each column.
@@ -235,7 +243,7 @@ class ScaledLayout:
         ScaledLayout
             Self.
         """
-        self._fit(layout_numbers(table))
+        self._fit(self.numbers(table))
         return self
 
     def fit_transform(self, table: Lines) -> np.ndarray:
@@ -251,7 +259,7 @@ class ScaledLayout:
         ndarray of float32, shape (lines, len(LAYOUT_NAMES))
             What ``fit(table).transform(table)`` returns.
         """
-        numbers = layout_numbers(table)
+        numbers = self.numbers(table)
         self._fit(numbers)
         return self._scaled(numbers)
 
@@ -268,7 +276,7 @@ class ScaledLayout:
         ndarray of float32, shape (lines, len(LAYOUT_NAMES))
             The scaled numbers.
         """
-        return self._scaled(layout_numbers(table))
+        return self._scaled(self.numbers(table))
 
     def _fit(self, numbers: np.ndarray) -> None:
         lines, size = numbers.shape
@@ -291,19 +299,23 @@ class ScaledLayout:
         return {"mean": self.mean_, "scale": self.scale_}
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> ScaledLayout:
+    def from_arrays(
+        cls, arrays: Mapping[str, np.ndarray], numbers: Callable[[Any], np.ndarray] = layout_numbers
+    ) -> ScaledLayout:
         """Rebuild fitted scales.
 
         Parameters
         ----------
         arrays : mapping of str to ndarray
             What :meth:`arrays` returned; other arrays beside them do not matter.
+        numbers : callable, default :func:`layout_numbers`
+            As for the constructor.
 
         Returns
         -------
         ScaledLayout
             Scales that transform as the saved ones did.
         """
-        layout = cls()
+        layout = cls(numbers)
         layout.mean_, layout.scale_ = arrays["mean"], arrays["scale"]
         return layout

@@ -19,6 +19,7 @@ HARMLESS = frozenset(
         "CRLF line ends",
         "control characters",
         "empty block",
+        "mixed line ends",
         "text outside blocks",
     }
 )
@@ -26,6 +27,7 @@ HARMLESS = frozenset(
 
 _HEAD = 8192  # bytes that are enough to tell text from anything else
 _ODD = re.compile(r"\r(?!\n)|[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f]")  # form feeds and tabs belong to text
+_BARE = re.compile(r"(?<!\r)\n")
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -129,14 +131,26 @@ def _oddities(text: str, path: str) -> list[Repair]:
         count = sum(1 for _ in _ODD.finditer(text))
         detail = f"{count} in the file, kept; the first is {first.group()!r}"
         found.append(Repair(path, text.count("\n", 0, first.start()) + 1, "control characters", detail))
+    if crlf >= 0 and (bare := _BARE.search(text)):
+        line = text.count("\n", 0, bare.start()) + 1
+        detail = "some lines end with CR LF and some with LF; offsets count each character as it stands"
+        found.append(Repair(path, line, "mixed line ends", detail))
     return found
 
 
-def refuse_damage(repairs: Iterable[Repair]) -> None:
-    """Raise a DataError for the first repair that is real damage."""
+def refuse_damage(repairs: Iterable[Repair], harmful: Iterable[str] = ()) -> None:
+    """Raise a DataError for the first repair that is real damage; ``harmful`` are kinds that are so here."""
     for repair in repairs:
-        if repair.kind not in HARMLESS:
+        if repair.kind not in HARMLESS or repair.kind in harmful:
             raise DataError(
                 f"{repair.path}:{repair.line}: {repair.kind}: {repair.detail}. "
                 "Mend the file, or read it without strict."
             )
+
+
+def tell(found: list[str], problems: list[str] | None) -> None:
+    """Add what is wrong with a file to the caller's list, or raise a DataError with all of it if there is none."""
+    if problems is not None:
+        problems += found
+    elif found:
+        raise DataError("\n".join(found))

@@ -11,6 +11,8 @@ from pathlib import Path, PurePosixPath
 
 from skol_rnn.documents import Document
 from skol_rnn.errors import DataError
+from skol_rnn.formats.brat import is_standoff
+from skol_rnn.formats.ptc import is_labels_of_folder, labels_beside
 from skol_rnn.labels import suggestion
 
 ENDINGS = (
@@ -20,9 +22,12 @@ ENDINGS = (
     (".jsonl", "jsonl"),
     (".csv", "csv"),
     (".parquet", "parquet"),
+    (".iob", "bio"),
+    (".bio", "bio"),
+    (".conll", "bio"),
 )
-FORMATS = tuple(dict.fromkeys(name for _, name in ENDINGS))
-ONE_DOCUMENT = ("yedda", "text")
+FORMATS = (*dict.fromkeys(name for _, name in ENDINGS), "ptc", "brat")
+ONE_DOCUMENT = ("yedda", "text", "ptc", "brat")
 """Formats whose files are one document each, named after the file."""
 
 Skipped = list[tuple[str, str]]
@@ -74,7 +79,7 @@ def _found_in(given: str, form: str | None, skipped: Skipped) -> Iterator[Found]
     if path.is_dir():
         files, root = _files_below(path), path
     elif path.exists() or not glob.has_magic(given):
-        chosen = form or _format_of(path.name)
+        chosen = form or _format_of(path)
         if chosen is None:
             endings = ", ".join(ending for ending, _ in ENDINGS)
             raise DataError(f"{given}: its name does not tell the format ({endings}): give format=.")
@@ -85,7 +90,9 @@ def _found_in(given: str, form: str | None, skipped: Skipped) -> Iterator[Found]
     before, count = len(skipped), 0
     for file in files:
         # A glob says by itself which files are meant; of a folder's, the names say it.
-        chosen = form if form and not path.is_dir() else _format_of(file.name)
+        chosen = form if form and not path.is_dir() else _format_of(file)
+        if chosen is None and is_labels_of_folder(file):
+            continue  # read with the articles of that folder
         if reason := _reason_against(file.relative_to(root), chosen, form):
             skipped.append((str(file), reason))
         elif chosen is not None:
@@ -117,8 +124,11 @@ def _fixed(pattern: str) -> Path:
     return Path(*parts[:magic])
 
 
-def _format_of(name: str) -> str | None:
-    return next((form for ending, form in ENDINGS if name.lower().endswith(ending)), None)
+def _format_of(path: Path) -> str | None:
+    form = next((form for ending, form in ENDINGS if path.name.lower().endswith(ending)), None)
+    if form == "text" and labels_beside(path):
+        return "ptc"
+    return "brat" if form == "yedda" and is_standoff(path) else form
 
 
 def _reason_against(relative: Path, chosen: str | None, form: str | None) -> str | None:
@@ -133,8 +143,11 @@ def _reason_against(relative: Path, chosen: str | None, form: str | None) -> str
 
 def _annotated_win(found: list[Found], skipped: Skipped) -> list[Found]:
     annotated = {file.doc_id: file.path.name for file in found if file.format == "yedda"}
+    texts = {file.doc_id for file in found if file.format == "brat"}
     kept = []
     for file in found:
+        if file.format in ("text", "ptc") and file.doc_id in texts:
+            continue  # read with its annotation
         if file.format == "text" and file.doc_id in annotated:
             skipped.append((str(file.path), f"{annotated[file.doc_id]} beside it is the same text with labels"))
         else:
@@ -165,8 +178,8 @@ def _longer(name: str, file: Found, common: str, keep_ending: bool) -> str:
     return path if file.format in ONE_DOCUMENT else f"{path}/{name}"
 
 
-def place_for(document: Document, folder: Path, form: str) -> Path:
-    """Return the file below a folder that a document is written to.
+def place_for(document: Document, folder: Path, form: str, ending: str | None = None) -> Path:
+    """Return the file below a folder that a document is written to, with the format's ending or another one.
 
     Raises
     ------
@@ -176,7 +189,7 @@ def place_for(document: Document, folder: Path, form: str) -> Path:
     name = PurePosixPath(document.doc_id)
     if not name.name or name.is_absolute() or ".." in name.parts or "\0" in document.doc_id:
         raise DataError(f"Document name {document.doc_id!r} is no path below {folder}: rename the document.")
-    place = folder / name.parent / (name.name + _ending(document, form))
+    place = folder / name.parent / (name.name + (ending or _ending(document, form)))
     if not place.resolve().is_relative_to(folder.resolve()):
         raise DataError(f"Document {document.doc_id!r} would be written outside {folder}: a link leads out of it.")
     if document.path is not None and os.path.realpath(document.path) == str(place.resolve()):
@@ -185,6 +198,8 @@ def place_for(document: Document, folder: Path, form: str) -> Path:
 
 
 def _ending(document: Document, form: str) -> str:
+    if form in ("ptc", "brat"):
+        return ".txt"
     if form != "yedda":
         return next(ending for ending, name in reversed(ENDINGS) if name == form)
     source = (document.path or "").lower()

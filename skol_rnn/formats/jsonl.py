@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import json
-from bisect import bisect_right
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from skol_rnn.documents import Document, Line
+from skol_rnn.documents import Document, document_spans, line_labels
 from skol_rnn.errors import DataError
-from skol_rnn.formats._decoding import INVALID, read_file, refuse_damage
+from skol_rnn.formats._decoding import INVALID, read_file, refuse_damage, tell
 
-_SHOWN = 10
 _TEXT_KEYS = ("text", "data")
-_LABEL_KEYS = ("label", "labels")
+_LABEL_KEYS = ("label", "labels", "entities")
 
 Span = tuple[int, int, str]
 
 
-def read_jsonl(path: Path, doc_id: str, *, strict: bool = False) -> list[Document]:
+def read_jsonl(path: Path, doc_id: str, *, strict: bool = False, problems: list[str] | None = None) -> list[Document]:
     """Read documents, one JSON object a line.
 
     A line of the text has the label of the span that covers its first visible character.
@@ -32,61 +32,62 @@ def read_jsonl(path: Path, doc_id: str, *, strict: bool = False) -> list[Documen
         Name for documents without ``id``, followed by the number of the record.
     strict : bool, default False
         Whether to refuse a file with invalid bytes.
+    problems : list of str, optional
+        Takes what is wrong, instead of an error.
 
     Returns
     -------
     list of Document
-        In the order of the file; without labels where a record has neither ``label`` nor ``labels``.
+        In the order of the file; without labels where a record has none of ``label``, ``labels`` and ``entities``.
 
     Raises
     ------
     DataError
-        If a record is no such object or its spans are reversed, outside the text or overlap; all problems are
-        told at once, ten at most.
+        If a record is no such object or its spans are reversed or outside the text; all problems are told at once.
     """
     decoded = read_file(path)
     repairs = tuple(repair for repair in decoded.repairs if repair.kind == INVALID)
     if strict:
         refuse_damage(repairs)
     documents: list[Document] = []
-    problems: list[str] = []
+    told: list[str] = []
     seen: dict[str, int] = {}
     for number, line in enumerate(decoded.text.split("\n"), 1):
         if not line.strip():
             continue
         try:
-            document = parse_record(line, f"{doc_id}/{number}", str(path))
+            document = parse_record(line, f"{doc_id}/{number}", str(path), number)
             if seen.setdefault(document.doc_id, number) != number:
                 raise DataError(f"record {document.doc_id!r}: line {seen[document.doc_id]} has the same id")
             documents.append(document)
         except DataError as error:
-            problems.append(f"{path}:{number}: {error}")
-    if problems:
-        more = f"\n... and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
-        raise DataError("\n".join(problems[:_SHOWN]) + more)
+            told.append(f"{path}:{number}: {error}")
+    tell(told, problems)
     if documents and repairs:
-        first = documents[0]
-        documents[0] = Document(first.doc_id, first.text, first.labels, repairs, first.path, first.spans)
+        documents[0] = replace(documents[0], repairs=repairs)
     return documents
 
 
-def parse_record(line: str, doc_id: str, path: str | None = None) -> Document:
+def parse_record(line: str, doc_id: str, path: str | None = None, number: int = 1) -> Document:
     r"""Turn one JSON object into a document.
 
     Parameters
     ----------
     line : str
         The object: ``text`` (or ``data``), and optionally ``id`` and ``label`` (or ``labels``), a list of
-        ``[start, end, "Name"]`` with offsets in characters, end exclusive.
+        ``[start, end, "Name"]`` with offsets in characters, end exclusive; or ``entities``, a list of objects with
+        ``start_offset``, ``end_offset`` and ``label``.
     doc_id : str
         Name where there is no ``id``.
     path : str, optional
         The file it stands in.
+    number : int, default 1
+        Its line there.
 
     Returns
     -------
     Document
-        The document, with ``spans`` as they stand in the record.
+        The document, with the ``spans`` of the record, sorted; without labels of lines where spans overlap.
 
     Raises
     ------
@@ -113,22 +114,27 @@ def parse_record(line: str, doc_id: str, path: str | None = None) -> Document:
     if entries is None:
         return document
     spans = _spans(entries, len(text), name)
-    return Document(name, text, _line_labels(text, document.lines, spans), path=path, spans=tuple(spans))
+    clear = all(a[1] <= b[0] for a, b in pairwise(spans))
+    labels = line_labels(text, document.lines, spans) if clear else None
+    sources = ((path, number),) * len(spans) if path is not None else ()
+    return Document(name, text, labels, path=path, spans=tuple(spans), sources=sources)
 
 
-def _spans(entries: object, length: int, name: str) -> list[Span]:
+def _spans(given: object, length: int, name: str) -> list[Span]:
     """Check the labelled stretches of a record and sort them."""
-    if not isinstance(entries, list):
-        raise DataError(f"record {name!r}: its labels are {entries!r:.60}, not a list")
-    problems = [told for entry in entries if (told := _problem(entry, length))]
-    if not problems:
-        spans = sorted((start, end, label) for start, end, label in entries)
-        pairs = zip(spans, spans[1:], strict=False)
-        problems = [f"{list(a)} and {list(b)} overlap" for a, b in pairs if b[0] < a[1]]
-        if not problems:
-            return spans
-    more = f"; and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
-    raise DataError(f"record {name!r}: {'; '.join(problems[:_SHOWN])}{more}")
+    if not isinstance(given, list):
+        raise DataError(f"record {name!r}: its labels are {given!r:.60}, not a list")
+    entries: list[Any] = [_as_triple(entry) for entry in given]
+    if problems := [told for entry in entries if (told := _problem(entry, length))]:
+        raise DataError(f"record {name!r}: {'; '.join(problems)}")
+    return sorted((start, end, label) for start, end, label in entries)  # each is a list of three by now
+
+
+def _as_triple(entry: object) -> object:
+    """Bring an entity of doccano's export with relations into the form of the other."""
+    if isinstance(entry, dict) and {"start_offset", "end_offset", "label"} <= set(entry):
+        return [entry["start_offset"], entry["end_offset"], entry["label"]]
+    return entry
 
 
 def _problem(entry: object, length: int) -> str | None:
@@ -140,16 +146,6 @@ def _problem(entry: object, length: int) -> str | None:
                 return f"{entry} is empty or reversed"
             return f"{entry} is outside the text of {length} characters" if start < 0 or end > length else None
     return f'{entry!r:.60} is not [start, end, "Name"]'
-
-
-def _line_labels(text: str, lines: Sequence[Line], spans: Sequence[Span]) -> tuple[str | None, ...]:
-    starts = [span[0] for span in spans]
-    labels: list[str | None] = []
-    for line in lines:
-        visible = line.end - len(text[line.start : line.end].lstrip())
-        index = bisect_right(starts, visible) - 1
-        labels.append(spans[index][2] if index >= 0 and visible < spans[index][1] else None)
-    return tuple(labels)
 
 
 def format_record(
@@ -164,14 +160,14 @@ def format_record(
     document : Document
         The document.
     labels : sequence of (str or None), optional
-        Labels of its lines; its own if not given.
+        Labels of its rows; its own if not given.
     probabilities : sequence of sequences of float, optional
-        Probabilities of each line, kept as they are and not read back.
+        Probabilities of each row, kept as they are and not read back.
 
     Returns
     -------
     str
-        The object, with one entry in ``label`` per labelled line.
+        The object, with one entry in ``label`` per span, or per labelled line where there is none.
 
     Examples
     --------
@@ -179,11 +175,10 @@ def format_record(
     '{"id": "a", "text": "one", "label": [[0, 3, "Nomenclature"]]}'
     """
     record: dict[str, Any] = {"id": document.doc_id, "text": document.text}
-    if labels is None and document.spans is not None:
-        record["label"] = document.spans
-    elif (labels := document.labels if labels is None else labels) is not None:
-        pairs = zip(document.lines, labels, strict=True)
-        record["label"] = [[line.start, line.end, label] for line, label in pairs if label is not None]
+    if labels is not None:
+        document = replace(document, labels=tuple(labels), spans=None, sources=())
+    if (spans := document_spans(document)) is not None:
+        record["label"] = spans
     if probabilities is not None:
         record["probabilities"] = [[float(p) for p in line] for line in probabilities]
     return json.dumps(record, ensure_ascii=False)

@@ -15,8 +15,10 @@ import numpy as np
 
 from skol_rnn.documents import Document, write_atomically
 from skol_rnn.errors import DataError
-from skol_rnn.formats._files import ONE_DOCUMENT, Found, Skipped, check_format, find_files, place_for, unique_names
-from skol_rnn.formats._one_file import as_labels, filled_documents, formatted, refuse_empty_places
+from skol_rnn.formats._files import ONE_DOCUMENT, Found, Skipped, check_format, find_files, unique_names
+from skol_rnn.formats._reading import Reader, refuse_empty_places
+from skol_rnn.formats._writing import files_of, relabelled, tables_of_labels
+from skol_rnn.spans import SpanRules
 
 
 class DocumentStream:
@@ -33,11 +35,17 @@ class DocumentStream:
         As for :func:`skol_rnn.read_documents`.
     strict : bool, default False
         Whether damaged markup and invalid bytes are an error.
+    unit : {"line", "token"}, default "line"
+        What a row is.
+    rules : SpanRules, optional
+        What labelled spans may be; spans that overlap are an error if not given.
 
     Attributes
     ----------
     skipped : list of (str, str)
         Path and reason of each file left out, complete once all documents were read.
+    read : int
+        Documents read so far.
 
     Raises
     ------
@@ -55,22 +63,29 @@ class DocumentStream:
     """
 
     def __init__(
-        self, paths: str | Path | Iterable[str | Path], *, format: str | None = None, strict: bool = False
+        self,
+        paths: str | Path | Iterable[str | Path],
+        *,
+        format: str | None = None,
+        strict: bool = False,
+        unit: str = "line",
+        rules: SpanRules | None = None,
     ) -> None:
         if format is not None:
             check_format(format)
-        self.strict = strict
+        self._reader, self.read = Reader(strict, unit, rules=rules), 0
         given = [paths] if isinstance(paths, (str, Path)) else list(paths)
         self._files, self.skipped = find_files(given, format)
 
     def __iter__(self) -> Iterator[Document]:
         """Read the documents in their order."""
-        names = self._names()
+        names, self.read = self._names(), 0
         filled: list[Found] = []
         for index, file in enumerate(self._files):
-            documents = filled_documents(file, self.strict, self.skipped)
+            documents = self._filled(file, self.skipped)
             filled += [file] * bool(documents)
             for place, document in enumerate(documents):
+                self.read += 1
                 yield document.named(names.get((index, place), document.doc_id))
         refuse_empty_places(self._files, filled, self.skipped)
 
@@ -86,9 +101,15 @@ class DocumentStream:
         named = [(name, file) for file, names in zip(self._files, found, strict=True) for name in names]
         return dict(zip(places, unique_names(named), strict=True))
 
+    def _filled(self, file: Found, skipped: Skipped) -> list[Document]:
+        filled = self._reader.filled(file, skipped)
+        if self._reader.problems:
+            raise DataError("\n".join(self._reader.problems))
+        return filled
+
     def _ids(self, file: Found) -> list[str]:
         unused: Skipped = []
-        return [document.doc_id for document in filled_documents(file, self.strict, unused)]
+        return [document.doc_id for document in self._filled(file, unused)]
 
 
 class DocumentWriter:
@@ -100,7 +121,7 @@ class DocumentWriter:
     ----------
     folder : str or Path
         Where to; ``doc_id`` is the path below it.  Files there of the same names are replaced.
-    format : {"yedda", "text", "jsonl", "csv", "parquet"}
+    format : str
         As for :func:`skol_rnn.formats.write_documents`.
 
     Attributes
@@ -127,6 +148,8 @@ class DocumentWriter:
         self.folder, self.format = Path(folder), format
         self.written: list[Path] = []
         self._ready: dict[Path, Path] = {}
+        self._own: list[Path] = []
+        self._articles: list[Document] = []
         self._made: Path | None = None
 
     def add(
@@ -142,8 +165,8 @@ class DocumentWriter:
         document : Document
             The document.
         labels : sequence of (str or None)
-            Labels of its lines.
-        probabilities : array of float, shape (lines, labels), optional
+            Labels of its rows.
+        probabilities : array of float, shape (rows, labels), optional
             Written where the format has room for them.
 
         Raises
@@ -153,16 +176,24 @@ class DocumentWriter:
         ValueError
             If the number of labels is wrong.
         """
-        if len(labels) != len(document.lines):
-            raise ValueError(f"{document.doc_id}: {len(labels)} labels for {len(document.lines)} non-blank lines.")
-        place = place_for(document, self.folder, self.format)
+        if len(labels) != document.n_rows:
+            kind = "tokens" if document.unit == "token" else "non-blank lines"
+            raise ValueError(f"{document.doc_id}: {len(labels)} labels for {document.n_rows} {kind}.")
+        labelled = relabelled(document, list(labels))
+        for place, data in files_of(labelled, self.folder, self.format, probabilities):
+            self._make(place, data)
+        self._own.append(place)
+        if self.format == "ptc":  # one table for all of a folder's
+            self._articles.append(labelled)
+
+    def _make(self, place: Path, data: bytes) -> None:
         if place in self._ready:
             raise DataError(f"Two documents would be written to {place}: give them different names.")
         if self._made is None:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._made = Path(tempfile.mkdtemp(prefix=".skol-rnn-", dir=self.folder))
         self._ready[place] = self._made / str(len(self._ready))
-        write_atomically(self._ready[place], formatted(document, self.format, as_labels(labels), probabilities))
+        write_atomically(self._ready[place], data)
 
     def __enter__(self) -> DocumentWriter:
         """Begin."""
@@ -174,10 +205,12 @@ class DocumentWriter:
         """Put the files in their places, or take all away again if there was an error."""
         try:
             if kind is None:
+                for place, data in tables_of_labels(self._articles, self._own[: len(self._articles)]).items():
+                    self._make(place, data)
                 for place, ready in self._ready.items():
                     place.parent.mkdir(parents=True, exist_ok=True)
                     os.replace(ready, place)
-                self.written = list(self._ready)
+                self.written = self._own
         finally:
             if self._made is not None:
                 shutil.rmtree(self._made, ignore_errors=True)

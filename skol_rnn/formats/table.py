@@ -15,8 +15,9 @@ import pandas as pd
 from skol_rnn.documents import Document, check_table, split_lines
 from skol_rnn.errors import DataError
 from skol_rnn.formats._decoding import INVALID, decode, read_bytes, refuse_damage
+from skol_rnn.formats._token_table import token_document
 
-_NUMBERS = ("line_number", "start", "end", "blank_before")
+_NUMBERS = ("line_number", "start", "end", "blank_before", "break_before")
 
 
 class _Row(NamedTuple):
@@ -129,6 +130,8 @@ def _documents(table: pd.DataFrame, path: Path, doc_id: str) -> list[Document]:
 
 
 def _document(doc_id: str, table: pd.DataFrame, path: str) -> Document:
+    if "break_before" in table:
+        return token_document(doc_id, table, path)
     rows = _without_blank(table)
     values = [row.value for row in rows]
     starts = [row.start for row in rows if row.start is not None]

@@ -203,7 +203,7 @@ def read_yedda(path: Path, doc_id: str, *, strict: bool = False) -> Document:
     """
     decoded = read_file(path)
     if path.suffix == ".ann" and "[@" not in decoded.text and _STANDOFF.match(decoded.text):
-        raise DataError(f"{path} looks like brat's standoff annotation, not YEDDA markup; leave it out.")
+        raise DataError(f"{path} looks like brat's standoff annotation, without its text {path.stem}.txt beside it.")
     text, labels, repairs = parse_yedda(decoded.text, str(path))
     if strict:
         refuse_damage((*decoded.repairs, *repairs))

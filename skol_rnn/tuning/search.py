@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 
 from skol_rnn.model import RNNSkolModel
-from skol_rnn.presets import resolved
 from skol_rnn.tuning.out_of_fold import calibrated, decisions, score_decisions, train_folds
 from skol_rnn.tuning.result import TrialReport, TuningResult
 from skol_rnn.tuning.space import draw, moderate_trials
 from skol_rnn.tuning.storage import FINISHED, BestProbabilities, open_study, run_again, unfinished
 from skol_rnn.tuning.task import Task
+from skol_rnn.units import resolve
 
 Told = Callable[[TrialReport], None]
 
@@ -107,7 +107,7 @@ def tune_class_weights(
         settings=settings or {},
         search=search,
     )
-    epochs = resolved(RNNSkolModel(**task.settings).get_params())["epochs"]
+    epochs = int(resolve(RNNSkolModel(**task.settings).get_params())["epochs"])
     study = open_study(storage, study_name, seed, task.fingerprint(), warmup=epochs // 2)
     for parameters in moderate_trials(task.search, task.rarity):
         study.enqueue_trial(parameters, skip_if_exists=True)

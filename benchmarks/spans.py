@@ -1,0 +1,205 @@
+"""How well are spans of unseen articles found, beside a dictionary and a CRF, with and without weights and tuning?
+
+Articles `article<id>.txt` in a folder, and beside it `<folder>.labels.tsv` with article id, type, start and end in
+characters.  Every system labels the same tokens, and its spans are scored by the same functions against those of the
+file.  Each finished training is added to the JSON file at once, so that a run that was stopped goes on where it stopped.
+
+    python benchmarks/spans.py --train ptc/train --dev ptc/dev --json docs/spans_benchmark.json \
+        --markdown docs/spans_benchmark.md
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import span_peers
+
+SYSTEMS = {
+    "every line one span": span_peers.Majority,
+    "texts of training spans": span_peers.Dictionary,
+    "texts of training spans, reliable ones": lambda: span_peers.Dictionary(reliable=True),
+    "CRF": span_peers.CRF,
+    "CRF, offset of O tuned": lambda: span_peers.CRF(tuned=True),
+    "skol_rnn without weights, not tuned": lambda: span_peers.Ours(class_weights=None, decision="corrected"),
+    "skol_rnn without weights, tuned": lambda: span_peers.Ours(class_weights=None),
+    "skol_rnn, smoothed weights, undone": lambda: span_peers.Ours(decision="corrected"),
+    "skol_rnn, smoothed weights, not undone": lambda: span_peers.Ours(decision="argmax"),
+    "skol_rnn, smoothed weights, tuned (as it stands)": span_peers.Ours,
+}
+SEEDED = tuple(name for name in SYSTEMS if name.startswith("skol_rnn") or name.endswith("tuned"))
+
+
+def read_articles(folder):
+    """Return the token table of a folder's articles, and the spans of its file of labels by article."""
+    from skol_rnn import read_documents
+
+    corpus = read_documents(folder, unit="token")
+    return corpus.table, {document.doc_id: list(document.spans) for document in corpus}
+
+
+def character_spans(table, labels):
+    """Turn labels of tokens into (start, end, type) by article."""
+    from skol_rnn.spans import decode_spans
+
+    spans = {}
+    for article, rows in table.groupby("doc_id", sort=False).indices.items():
+        tokens = list(zip(table["start"].to_numpy()[rows], table["end"].to_numpy()[rows], strict=True))
+        spans[article] = decode_spans(tokens, labels[rows])
+    return spans
+
+
+def sums_by_type(gold, predicted, typed=True):
+    """Sum up both scores by type: fragments' precision, recall and numbers, and exact matches."""
+    from skol_rnn.spans import fragment_scores, strict_scores
+
+    exact = {score.name: score.hit for score in strict_scores(gold, predicted).types}
+    return {
+        score.name: [float(score.found), score.predicted, float(score.hit), score.support, exact.get(score.name, 0)]
+        for score in fragment_scores(gold, predicted, typed=typed).types
+    }
+
+
+def fragment_f1(sums):
+    """F1 of the fragment score, pooled over types."""
+    right, predicted, recalled, true, _ = np.sum(list(sums.values()), axis=0)
+    precision, recall = right / max(predicted, 1), recalled / max(true, 1)
+    return 2 * precision * recall / max(precision + recall, 1e-12)
+
+
+def strict_f1(sums):
+    """F1 of exact spans, pooled over types."""
+    _, predicted, _, true, exact = np.sum(list(sums.values()), axis=0)
+    return 2 * exact / max(predicted + true, 1)
+
+
+def train_and_score(system, seed, train, dev):
+    """Train one system; return the sums of its scores on dev."""
+    training, _ = read_articles(train)
+    unseen, gold = read_articles(dev)
+    model = SYSTEMS[system]()
+    began = time.monotonic()
+    model.fit(training, seed)
+    trained = time.monotonic()
+    labels = np.asarray(model.predict(unseen.drop(columns="label")), dtype=object)
+    done = time.monotonic()
+    predicted = character_spans(unseen, labels)
+    return {
+        "system": system,
+        "seed": seed,
+        "by_type": sums_by_type(gold, predicted),
+        "without_types": sums_by_type(gold, predicted, typed=False),
+        "train_seconds": getattr(model, "seconds", trained - began),
+        "predict_seconds": done - trained,
+        "tokens": len(unseen),
+        "settings": {k: str(v) for k, v in model.model.settings_.items()} if hasattr(model, "model") else {},
+    }
+
+
+def run(arguments):
+    """Train what is not in the JSON file yet."""
+    report = {"runs": []}
+    if arguments.json.exists():
+        report = json.loads(arguments.json.read_text(encoding="utf-8"))
+    report["versions"] = {name: version(name) for name in ("tensorflow", "keras", "sklearn-crfsuite")}
+    done = {(r["system"], r["seed"]) for r in report["runs"]}
+    for seed in arguments.seeds:
+        for system in arguments.systems:
+            if (system, seed) in done or (seed != arguments.seeds[0] and system not in SEEDED):
+                continue
+            result = train_and_score(system, seed, arguments.train, arguments.dev)
+            report["runs"].append(result)
+            fresh = arguments.json.with_suffix(".part")
+            fresh.write_text(json.dumps(report, indent=1), encoding="utf-8")
+            fresh.replace(arguments.json)
+            scores = f"fragment F1 {fragment_f1(result['by_type']):.4f}, strict F1 {strict_f1(result['by_type']):.4f}"
+            print(f"{system}, seed {seed}: {scores}, {result['train_seconds']:.0f} s", flush=True)
+    return report
+
+
+def spread(values):
+    """Write a mean, and half the range where there are several."""
+    half = f" ± {(max(values) - min(values)) / 2:.3f}" if len(values) > 1 else ""
+    return f"{np.mean(values):.3f}{half}"
+
+
+def page(report, command):
+    """Lay out the tables."""
+    versions = ", ".join(f"{name} {number}" for name, number in report["versions"].items())
+    rows = []
+    by_system = {name: [r for r in report["runs"] if r["system"] == name] for name in SYSTEMS}
+    by_system = {name: runs for name, runs in by_system.items() if runs}
+    for name, runs in by_system.items():
+        figures = [
+            spread([fragment_f1(r["by_type"]) for r in runs]),
+            spread([fragment_f1(r["without_types"]) for r in runs]),
+            spread([strict_f1(r["by_type"]) for r in runs]),
+            f"{np.median([r['train_seconds'] for r in runs]):.0f}",
+            f"{np.median([r['tokens'] / max(r['predict_seconds'], 1e-9) for r in runs]):,.0f}",
+            str(len(runs)),
+        ]
+        rows.append(f"| {name} | {' | '.join(figures)} |")
+    return "\n".join(
+        [
+            "# Spans of articles that were not trained on",
+            "",
+            f"Made by `{command}`; the sums of every training are in the JSON file beside this page. Versions: {versions}.",
+            "",
+            "Fragment F1 gives part of a point for part of a span; without types, any type is as good as the right one; "
+            "strict F1 wants type, start and end. Where there is a spread, it is half the range of the seeds; systems "
+            "without chance are trained once.",
+            "",
+            "| System | fragment F1 | without types | strict F1 | training s | tokens/s predicted | seeds |",
+            "|---" * 7 + "|",
+            *rows,
+            "",
+            "## Fragment F1 by type",
+            "",
+            *type_table(by_system),
+            "",
+        ]
+    )
+
+
+def type_table(by_system):
+    """Rows by type, the most frequent first; columns by system, by number."""
+    first = next(iter(by_system.values()))[0]
+    names = [name for name in by_system if name not in ("every line one span",)]
+    kinds = sorted(first["by_type"], key=lambda kind: -first["by_type"][kind][3])
+    head = "".join(f"{i} | " for i in range(1, len(names) + 1))
+    lines = ["; ".join(f"{i}: {name}" for i, name in enumerate(names, 1)) + ".", ""]
+    lines += [f"| Type | spans | {head}".rstrip(), "|---" * (2 + len(names)) + "|"]
+    for kind in kinds:
+        runs = [[fragment_f1({kind: r["by_type"].get(kind, [0] * 5)}) for r in by_system[name]] for name in names]
+        values = "".join(f"{np.mean(scores):.3f} | " for scores in runs)
+        lines.append(f"| {kind} | {first['by_type'][kind][3]:.0f} | {values}".rstrip())
+    return lines
+
+
+def main():
+    """Run, and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--train", type=Path, required=True, help="folder of articles to train on")
+    parser.add_argument("--dev", type=Path, required=True, help="folder of articles to score")
+    parser.add_argument("--json", type=Path, required=True)
+    parser.add_argument("--markdown", type=Path)
+    parser.add_argument("--systems", nargs="+", default=list(SYSTEMS), choices=list(SYSTEMS))
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--threads", type=int, default=2)
+    arguments = parser.parse_args()
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    os.environ["TF_NUM_INTRAOP_THREADS"] = os.environ["TF_NUM_INTEROP_THREADS"] = str(arguments.threads)
+    report = run(arguments)
+    if arguments.markdown:
+        command = " ".join(["python", "benchmarks/spans.py", *sys.argv[1:]])
+        arguments.markdown.write_text(page(report, command), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

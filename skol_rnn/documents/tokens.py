@@ -1,0 +1,232 @@
+"""A document's rows: its non-blank lines, or the tokens of a tokeniser, with the labels that its spans say."""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+
+from skol_rnn.documents.document import Document, Repair, line_labels
+from skol_rnn.errors import DataError
+from skol_rnn.spans import (
+    OverlapError,
+    Span,
+    SpanRules,
+    check_spans,
+    decode_spans,
+    encode_spans,
+    refuse_overlaps,
+    resolve_overlaps,
+)
+
+Token = tuple[int, int]
+Tokeniser = Callable[[str], Iterable[Token]]
+
+UNITS = ("line", "token")
+_WORD = re.compile(r"\w+|[^\w\s]")
+_LOST, _MOVED = "span without label", "span moved to its tokens' ends"
+
+
+def tokenise(text: str) -> list[Token]:
+    r"""Find words and single signs: the matches of ``\w+|[^\w\s]``.
+
+    Parameters
+    ----------
+    text : str
+        Plain text.
+
+    Returns
+    -------
+    list of (int, int)
+        Start and end (exclusive) of each token in characters; all but white space is in one.
+
+    Examples
+    --------
+    >>> tokenise("It's so.\r\n")
+    [(0, 2), (2, 3), (3, 4), (5, 7), (7, 8)]
+    """
+    return [match.span() for match in _WORD.finditer(text)]
+
+
+def find_tokens(text: str, tokeniser: Tokeniser | None = None) -> tuple[Token, ...]:
+    """Tokenise a text and check what comes of it.
+
+    Parameters
+    ----------
+    text : str
+        Plain text.
+    tokeniser : callable from str to iterable of (int, int), optional
+        Gives start and end (exclusive) of each token in characters; :func:`tokenise` if not given.
+
+    Returns
+    -------
+    tuple of (int, int)
+        The tokens.
+
+    Raises
+    ------
+    DataError
+        If a token is empty, outside the text, white space only or before the end of the one before it; all such
+        tokens are told.
+
+    Examples
+    --------
+    >>> find_tokens("one two", lambda text: [(0, 3), (2, 9)])
+    Traceback (most recent call last):
+    ...
+    skol_rnn.errors.DataError: token 1, [2, 9], is outside the text of 7 characters
+    """
+    found = list((tokeniser or tokenise)(text))
+    if tokeniser is None:
+        return tuple(found)
+    tokens, problems, end = [], [], 0
+    for position, token in enumerate(found):
+        try:
+            start, stop = map(operator.index, token)
+        except (TypeError, ValueError):
+            problems.append(f"token {position} is {token!r:.60}, not a pair of offsets (start, end)")
+            continue
+        if reason := _reason_against(text, start, stop, end):
+            problems.append(f"token {position}, [{start}, {stop}], {reason}")
+        tokens.append((start, stop))
+        end = max(end, stop)
+    if problems:
+        raise DataError("; ".join(problems))
+    return tuple(tokens)
+
+
+def _reason_against(text: str, start: int, stop: int, end: int) -> str | None:
+    if start >= stop:
+        return "is empty or reversed"
+    if start < 0 or stop > len(text):
+        return f"is outside the text of {len(text)} characters"
+    if start < end:
+        return f"begins before the end of the token before it, {end}"
+    return "is white space" if text[start:stop].isspace() else None
+
+
+def by_unit(
+    document: Document, unit: str, tokeniser: Tokeniser | None = None, rules: SpanRules | None = None
+) -> Document:
+    r"""Return a document whose rows are lines or tokens, labelled by its spans.
+
+    Parameters
+    ----------
+    document : Document
+        The document.  Its spans are labelled; where it has none but labels, each labelled line (or each span that
+        labels of tokens tell) is one.
+    unit : {"line", "token"}
+        What a row is.  A line has the label of the span that covers its first visible character, a token one in
+        BIO or BIOES.
+    tokeniser : callable from str to iterable of (int, int), optional
+        See :func:`find_tokens`; if not given, a document that has tokens keeps them.
+    rules : SpanRules, optional
+        What spans may be and how they become labels; an overlap is an error if not given.
+
+    Returns
+    -------
+    Document
+        The same text and spans; what the labels do not tell of the spans is listed in its repairs.
+
+    Raises
+    ------
+    DataError
+        If the tokens or the spans cannot be used; all problems are told, each with the place it was read from.
+
+    Examples
+    --------
+    >>> document = Document("a", "Yes, we can.\n", spans=((0, 11, "Slogans"),))
+    >>> by_unit(document, "token").table()[["value", "label", "break_before"]].values.tolist()
+    ... # doctest: +NORMALIZE_WHITESPACE
+    [['Yes', 'B-Slogans', 3], [',', 'I-Slogans', 0], ['we', 'I-Slogans', 1], ['can', 'I-Slogans', 1], ['.', 'O', 0]]
+    >>> by_unit(document, "line").labels
+    ('Slogans',)
+    """
+    if unit not in UNITS:
+        raise ValueError(f"unit is {unit!r}; a row is one of {', '.join(UNITS)}.")
+    rules = rules or SpanRules()
+    spans = document_spans(document)
+    if spans is not None:
+        _refuse_bad_spans(document, spans, rules)
+    return _by_token(document, spans, tokeniser, rules) if unit == "token" else _by_line(document, spans, rules)
+
+
+def document_spans(document: Document) -> tuple[Span, ...] | None:
+    r"""Return a document's spans, or those that the labels of its rows tell; None if nothing is labelled.
+
+    Examples
+    --------
+    >>> document_spans(Document("a", "one\ntwo", ("A", None)))
+    ((0, 3, 'A'),)
+    """
+    if document.spans is not None or document.labels is None:
+        return document.spans
+    if document.tokens is not None:
+        return tuple(decode_spans(document.tokens, document.labels))
+    pairs = zip(document.lines, document.labels, strict=True)
+    return tuple((line.start, line.end, label) for line, label in pairs if label is not None)
+
+
+def _refuse_bad_spans(document: Document, spans: Sequence[Span], rules: SpanRules) -> None:
+    problems = check_spans(spans, len(document.text), rules.types)
+    bad = {index for index, _ in problems}
+    if bad and rules.overlap == "error":  # told together with those that the good ones have
+        good = [index for index in range(len(spans)) if index not in bad]
+        try:
+            refuse_overlaps([spans[index] for index in good])
+        except OverlapError as error:
+            problems += [(good[index], reason) for index, reason in error.problems]
+    _raise_for(document, problems)
+
+
+def _raise_for(document: Document, problems: Iterable[tuple[int, str]]) -> None:
+    told = ["{}:{}: {}".format(*document.source_of_span(index), reason) for index, reason in problems]
+    if told:
+        raise DataError("\n".join(told))
+
+
+def _by_token(
+    document: Document, spans: tuple[Span, ...] | None, tokeniser: Tokeniser | None, rules: SpanRules
+) -> Document:
+    tokens = document.tokens
+    if tokens is None or tokeniser is not None:
+        try:
+            tokens = find_tokens(document.text, tokeniser)
+        except DataError as error:
+            raise DataError(f"{document.path or document.doc_id}: {error}") from error
+    if spans is None:
+        return replace(document, labels=None, tokens=tokens)
+    try:
+        encoded = encode_spans(tokens, spans, rules)
+    except OverlapError as error:
+        _raise_for(document, error.problems)
+    listed = [(index, _LOST, f"{list(spans[index])}: {reason}") for index, reason in encoded.lost]
+    listed += [
+        (index, _MOVED, f"{list(spans[index])} is {start} to {end}: {document.text[start:end]!r:.60}")
+        for index, (start, end) in encoded.moved
+    ]
+    return replace(document, labels=encoded.labels, tokens=tokens, spans=spans, repairs=_with_repairs(document, listed))
+
+
+def _by_line(document: Document, spans: tuple[Span, ...] | None, rules: SpanRules) -> Document:
+    if document.spans is None and document.tokens is None:
+        return document  # lines with labels of their own, or none
+    if spans is None:
+        return replace(document, tokens=None)
+    kept, left_out = list(range(len(spans))), list[tuple[int, int]]()
+    if rules.overlap != "error":
+        kept, left_out = resolve_overlaps(spans, rules.overlap, rules.priority)
+    else:
+        try:
+            refuse_overlaps(spans)
+        except OverlapError as error:
+            _raise_for(document, error.problems)
+    labels = line_labels(document.text, document.lines, sorted(spans[index] for index in kept))
+    listed = [(a, _LOST, f"{list(spans[a])}: overlaps {list(spans[b])}") for a, b in left_out]
+    return replace(document, labels=labels, tokens=None, spans=spans, repairs=_with_repairs(document, listed))
+
+
+def _with_repairs(document: Document, listed: Sequence[tuple[int, str, str]]) -> tuple[Repair, ...]:
+    new = [Repair(*document.source_of_span(index), kind, detail) for index, kind, detail in sorted(listed)]
+    return document.repairs + tuple(repair for repair in new if repair not in document.repairs)

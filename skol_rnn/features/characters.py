@@ -1,0 +1,144 @@
+"""The characters of a token, for a convolution in the network, beside its hashed features."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from skol_rnn.features.lines import LineFeatures, normal_form
+from skol_rnn.features.tokens import TokenFeatures
+
+_UNKNOWN = 1  # 0 is the place after the last character
+_FIRST = 2
+
+
+class CharacterFeatures:
+    """Characters of tokens, as ids in the last columns, beside :class:`TokenFeatures`.
+
+    Parameters
+    ----------
+    characters : int, default 16
+        Characters that are looked at; of a longer token those of its beginning and of its end, half each.
+    min_count : int, default 5
+        Distinct training words a character must occur in; all others share an id.
+
+    Examples
+    --------
+    >>> tokens = pd.DataFrame({"doc_id": list("ab"), "value": ["aba", "ab"]})
+    >>> features = CharacterFeatures(characters=4, min_count=1).fit(tokens)
+    >>> features.transform(tokens).ids[:, -4:].tolist(), features.alphabet_size
+    ([[2, 3, 2, 0], [2, 3, 0, 0]], 4)
+    """
+
+    name = "token-characters"
+
+    def __init__(self, characters: int = 16, min_count: int = 5) -> None:
+        self.characters = characters
+        self.min_count = min_count
+
+    @property
+    def vocabulary_size(self) -> int:
+        """Number of ids of the hashed features, the empty slot's 0 included."""
+        return self._hashed.vocabulary_size
+
+    @property
+    def alphabet_size(self) -> int:
+        """Number of ids of characters, those of the empty place and of all unknown ones included."""
+        return len(self.alphabet_) + _FIRST
+
+    def fit(self, table: pd.DataFrame) -> CharacterFeatures:
+        """Choose features and characters to keep.
+
+        Parameters
+        ----------
+        table : DataFrame
+            Training tokens.
+
+        Returns
+        -------
+        CharacterFeatures
+            Self.
+        """
+        self.fit_transform(table)
+        return self
+
+    def fit_transform(self, table: pd.DataFrame) -> LineFeatures:
+        """Fit, and transform the same tokens.
+
+        Parameters
+        ----------
+        table : DataFrame
+            Training tokens.
+
+        Returns
+        -------
+        LineFeatures
+            What ``fit(table).transform(table)`` returns.
+        """
+        self._hashed = TokenFeatures()
+        hashed = self._hashed.fit_transform(table)
+        words = {normal_form(value) for value in table["value"].unique()}
+        counts = Counter(character for word in words for character in set(word))
+        self.alphabet_ = "".join(sorted(c for c, n in counts.items() if n >= self.min_count))
+        return self._beside(hashed, table)
+
+    def transform(self, table: pd.DataFrame) -> LineFeatures:
+        """Look up the ids of tokens and of their characters.
+
+        Parameters
+        ----------
+        table : DataFrame
+            Tokens of whole documents in order.
+
+        Returns
+        -------
+        LineFeatures
+            ``ids`` (tokens, slots + characters) and ``numbers`` (tokens, layout).
+        """
+        return self._beside(self._hashed.transform(table), table)
+
+    def _beside(self, hashed: LineFeatures, table: pd.DataFrame) -> LineFeatures:
+        codes, values = pd.factorize(table["value"])
+        id_of = {character: i for i, character in enumerate(self.alphabet_, start=_FIRST)}
+        spelt = np.zeros((len(values), self.characters), np.int32)
+        for row, value in enumerate(values):
+            word = normal_form(value)
+            if len(word) > self.characters:
+                front = self.characters // 2
+                word = word[: self.characters - front] + word[len(word) - front :]
+            spelt[row, : len(word)] = [id_of.get(character, _UNKNOWN) for character in word]
+        return LineFeatures(np.concatenate([hashed.ids, spelt[codes]], axis=1), hashed.numbers)
+
+    def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """Return what was fitted.
+
+        Returns
+        -------
+        tuple of (dict, dict)
+            JSON values and arrays, to be given to :meth:`from_state`.
+        """
+        hashed, arrays = self._hashed.state()
+        own = {"characters": self.characters, "min_count": self.min_count, "alphabet": self.alphabet_}
+        return {**own, "hashed": hashed}, arrays
+
+    @classmethod
+    def from_state(cls, settings: dict[str, Any], arrays: dict[str, np.ndarray]) -> CharacterFeatures:
+        """Rebuild fitted features.
+
+        Parameters
+        ----------
+        settings, arrays : dict
+            What :meth:`state` returned.
+
+        Returns
+        -------
+        CharacterFeatures
+            Features that transform as the saved ones did.
+        """
+        features = cls(settings["characters"], settings["min_count"])
+        features.alphabet_ = settings["alphabet"]
+        features._hashed = TokenFeatures.from_state(settings["hashed"], arrays)
+        return features

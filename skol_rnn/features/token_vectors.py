@@ -1,0 +1,164 @@
+"""Word vectors trained by gensim on the training tokens, beside all that hashed token features have."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from skol_rnn.features.line_vectors import SubwordMeans, Training, WordMeans
+from skol_rnn.features.lines import LineFeatures, normal_form
+from skol_rnn.features.token_layout import sentences
+from skol_rnn.features.tokens import TokenFeatures
+from skol_rnn.labels import suggestion
+
+_METHODS: dict[str, type[WordMeans] | type[SubwordMeans]] = {"word2vec": WordMeans, "fasttext": SubwordMeans}
+_OWN = ("method", "size", "epochs", "min_count", "seed")
+_PREFIX = "hashed/"
+
+
+class TokenVectorFeatures:
+    """Vectors of words from word2vec or fastText, beside hashed features and layout numbers.
+
+    The vectors are trained on the sentences of the training documents; gensim is needed to fit only.  They are divided by
+    their deviation, so that they weigh as much as a layout number.
+
+    Parameters
+    ----------
+    method : {"word2vec", "fasttext"}, default "fasttext"
+        fastText also has vectors for words that were not seen in training, from their character n-grams.
+    size : int, default 100
+        Length of a vector.
+    epochs : int, default 5
+        Passes of training.
+    min_count : int, default 2
+        Times a word must occur in the training tokens.
+    seed : int, default 0
+        Of the training.
+
+    Raises
+    ------
+    ValueError
+        If there is no such method.
+
+    Examples
+    --------
+    >>> tokens = pd.DataFrame({"doc_id": list("aabb"), "value": ["the", "enemy", "the", "enemies"]})
+    >>> TokenVectorFeatures("fasttext", size=8).fit(tokens).transform(tokens).numbers.shape
+    (4, 32)
+    """
+
+    def __init__(
+        self, method: str = "fasttext", size: int = 100, epochs: int = 5, min_count: int = 2, seed: int = 0
+    ) -> None:
+        if method not in _METHODS:
+            hint = suggestion(str(method), _METHODS)
+            raise ValueError(f"method must be one of {', '.join(_METHODS)}, but is {method!r}.{hint}")
+        self.method, self.size, self.epochs, self.min_count, self.seed = method, size, epochs, min_count, seed
+        self.name = f"token-{method}"
+
+    @property
+    def vocabulary_size(self) -> int:
+        """Number of ids of the hashed features, the empty slot's 0 included."""
+        return self._hashed.vocabulary_size
+
+    def fit(self, table: pd.DataFrame) -> TokenVectorFeatures:
+        """Train the vectors, and fit the hashed features.
+
+        Parameters
+        ----------
+        table : DataFrame
+            Training tokens.
+
+        Returns
+        -------
+        TokenVectorFeatures
+            Self.
+        """
+        self.fit_transform(table)
+        return self
+
+    def fit_transform(self, table: pd.DataFrame) -> LineFeatures:
+        """Fit, and transform the same tokens.
+
+        Parameters
+        ----------
+        table : DataFrame
+            Training tokens.
+
+        Returns
+        -------
+        LineFeatures
+            What ``fit(table).transform(table)`` returns.
+        """
+        self._hashed = TokenFeatures()
+        hashed = self._hashed.fit_transform(table)
+        words = [_word(value) for value in table["value"]]
+        bounds = np.flatnonzero(np.diff(sentences(table), prepend=-1)).tolist() if words else []
+        lines = [words[a:b] for a, b in zip(bounds, [*bounds[1:], len(words)], strict=True)]
+        training = Training(self.size, self.epochs, self.min_count, self.seed)
+        self._vectors = _METHODS[self.method].train(lines, training)
+        self._deviation = max(float(np.std(self._vectors.vectors)) if self._vectors.vocabulary else 1.0, 1e-6)
+        return self._beside(hashed, table)
+
+    def transform(self, table: pd.DataFrame) -> LineFeatures:
+        """Compute the features of tokens.
+
+        Parameters
+        ----------
+        table : DataFrame
+            Tokens of whole documents in order.
+
+        Returns
+        -------
+        LineFeatures
+            ``ids`` (tokens, slots) and ``numbers`` (tokens, size + layout).
+        """
+        return self._beside(self._hashed.transform(table), table)
+
+    def _beside(self, hashed: LineFeatures, table: pd.DataFrame) -> LineFeatures:
+        codes, values = pd.factorize(table["value"])
+        vectors = [self._vectors.of_line([_word(value)]) for value in values]
+        scaled = np.array(vectors, np.float32).reshape(len(vectors), self.size) / np.float32(self._deviation)
+        return LineFeatures(hashed.ids, np.concatenate([scaled[codes], hashed.numbers], axis=1))
+
+    def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """Return what was fitted.
+
+        Returns
+        -------
+        tuple of (dict, dict)
+            JSON values and arrays, to be given to :meth:`from_state`.
+        """
+        hashed, arrays = self._hashed.state()
+        settings = {name: getattr(self, name) for name in _OWN}
+        settings |= {"vocabulary": self._vectors.vocabulary, "deviation": self._deviation, "hashed": hashed}
+        arrays = {_PREFIX + name: array for name, array in arrays.items()}
+        return settings, {**arrays, **{name: getattr(self._vectors, name) for name in self._vectors.arrays}}
+
+    @classmethod
+    def from_state(cls, settings: dict[str, Any], arrays: dict[str, np.ndarray]) -> TokenVectorFeatures:
+        """Rebuild fitted features.
+
+        Parameters
+        ----------
+        settings, arrays : dict
+            What :meth:`state` returned.
+
+        Returns
+        -------
+        TokenVectorFeatures
+            Features that transform as the saved ones did.
+        """
+        features = cls(**{name: settings[name] for name in _OWN})
+        kind: Any = _METHODS[features.method]
+        features._vectors = kind(settings["vocabulary"], **{name: arrays[name] for name in kind.arrays})
+        features._deviation = settings["deviation"]
+        hashed = {name.removeprefix(_PREFIX): array for name, array in arrays.items() if name.startswith(_PREFIX)}
+        features._hashed = TokenFeatures.from_state(settings["hashed"], hashed)
+        return features
+
+
+def _word(value: str) -> str:
+    return normal_form(value).lower()

@@ -1,0 +1,83 @@
+"""What a row is, a line of a document or a token, and the settings that follow from it where none are given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from skol_rnn.documents import UNITS
+from skol_rnn.labels import suggestion
+from skol_rnn.presets import preset
+
+SPAN_METRIC = "fragment_f1"
+"""Score of spans that offsets of BIO labels are tuned for."""
+
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "line": {
+        "window_size": 15,
+        "batch_size": 64,
+        "num_layers": 2,
+        "learning_rate": 1e-3,
+        "feature_dropout": 0.5,
+        "patience": 2,
+        "decision": "corrected",
+        "monitor": "important_f1",
+    },
+    "token": {
+        "window_size": 128,
+        "batch_size": 32,
+        "num_layers": 1,
+        "learning_rate": 2e-3,
+        "feature_dropout": 0.2,
+        "patience": 3,
+        "decision": "tuned",
+        "monitor": SPAN_METRIC,
+    },
+}
+"""Parameters of ``RNNSkolModel`` whose default is another for each unit: there they are None."""
+
+_HOPS = {"line": 3, "token": 2}
+"""Hops in a window."""
+
+
+def resolve(parameters: Mapping[str, Any], spans: bool = True) -> dict[str, Any]:
+    """Fill in what was not given with what suits the unit.
+
+    Parameters
+    ----------
+    parameters : mapping
+        What ``RNNSkolModel.get_params()`` returns.
+    spans : bool, default True
+        Whether tokens have BIO labels, so that there are spans to score.
+
+    Returns
+    -------
+    dict
+        The same, with a value for every parameter of :data:`DEFAULTS` and of the preset, and for both strides.
+
+    Raises
+    ------
+    ValueError
+        If there is no such unit or preset.
+
+    Examples
+    --------
+    >>> from skol_rnn.model import RNNSkolModel
+    >>> settings = resolve(RNNSkolModel(unit="token", stride=32).get_params())
+    >>> settings["window_size"], settings["stride"], settings["prediction_stride"]
+    (128, 32, 64)
+    """
+    unit = parameters["unit"]
+    if unit not in UNITS:
+        raise ValueError(f"unit must be one of {', '.join(UNITS)}, but is {unit!r}.{suggestion(str(unit), UNITS)}")
+    settings = {**DEFAULTS[unit], **preset(parameters["preset"], unit)}
+    resolved = dict(parameters)
+    if not spans and resolved["monitor"] is None:
+        resolved["monitor"] = DEFAULTS["line"]["monitor"]
+    for name, value in settings.items():
+        if resolved[name] is None:
+            resolved[name] = value
+    for name in ("stride", "prediction_stride"):
+        if resolved[name] is None and isinstance(resolved["window_size"], int):
+            resolved[name] = max(resolved["window_size"] // _HOPS[unit], 1)
+    return resolved
