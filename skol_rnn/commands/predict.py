@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
-from collections.abc import Iterable, Iterator
+from collections import Counter
 from contextlib import nullcontext
+from itertools import tee
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -27,11 +27,8 @@ from skol_rnn.commands.common import (
 )
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    from skol_rnn.documents import Document
     from skol_rnn.model import RNNSkolModel
-    from skol_rnn.serving import Labelled, ServingModel
+    from skol_rnn.serving import ServingModel
 
 
 def register(app: typer.Typer) -> None:
@@ -69,11 +66,13 @@ def predict(
     from skol_rnn.formats import DocumentStream, DocumentWriter
 
     stream = DocumentStream(paths, format=input_format, strict=strict)
+    documents, ahead = tee(stream)  # holds the few documents that are labelled together
     writer = DocumentWriter(out, output_format)
     labeller = _load_serving(model, backend)
     counts: Counter[str] = Counter()
     with writer:
-        for document, found in _labelled(labeller, stream, decision):
+        labelled = labeller.predict_documents((one.columns() for one in ahead), decision)
+        for document, found in zip(documents, labelled, strict=True):
             writer.add(document, found.labels, found.probabilities)
             counts.update(found.labels.tolist())
     for path, reason in stream.skipped:
@@ -96,21 +95,6 @@ def _load_serving(path: Path, backend: str) -> ServingModel:
     chosen = chosen_backend(bundle, backend)
     with quiet_tensorflow() if chosen == "keras" else nullcontext():
         return ServingModel(bundle, chosen)
-
-
-def _labelled(
-    labeller: ServingModel, documents: Iterable[Document], decision: str | None
-) -> Iterator[tuple[Document, Labelled]]:
-    """Label documents a few at a time, and go on with each beside its labels."""
-    waiting: deque[Document] = deque()
-
-    def tables() -> Iterator[dict[str, np.ndarray]]:
-        for document in documents:
-            waiting.append(document)
-            yield document.columns()
-
-    for found in labeller.predict_documents(tables(), decision):
-        yield waiting.popleft(), found
 
 
 def evaluate(
