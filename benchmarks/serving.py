@@ -4,7 +4,7 @@ Ours through ONNX Runtime and through Keras, a CRF (sklearn-crfsuite) and TF-IDF
 text, reading included, each in a process of its own on one core.  The network alone on ready arrays is the limit.
 Rates are lines per CPU second, so that what else the machine does has no say; wall-clock seconds stand beside them.
 
-    python benchmarks/serving.py --train TRAIN --model MODEL --json docs/serving.json --markdown docs/serving.md
+    python benchmarks/serving.py --train TRAIN --model MODEL --json docs/serving.json --markdown docs/serving_measured.md
 """
 
 from __future__ import annotations
@@ -287,7 +287,7 @@ def to_markdown(figures):
             "## One core, without Spark",
             "",
             "Made by `python benchmarks/serving.py --train TRAIN --model MODEL --json docs/serving.json "
-            "--markdown docs/serving.md`; all figures are in `serving.json`.",
+            "--markdown docs/serving_measured.md`; all figures are in `serving.json`.",
             f"{figures['lines']:,} lines of plain text, reading included, one core of {machine['processor']}, Python "
             f"{machine['python']}, ONNX Runtime {figures['versions']['onnxruntime']}. The CRF was trained on "
             f"{figures['crf_training_lines']} lines.",
@@ -320,7 +320,7 @@ def main():
     parser.add_argument("--lines", type=int, default=SIZES[-1])
     parser.add_argument("--crf-lines", type=int, default=0, help="lines that the CRF is trained on; 0 for all")
     parser.add_argument("--json", type=Path, default=Path("docs/serving.json"))
-    parser.add_argument("--markdown", type=Path, default=Path("docs/serving.md"))
+    parser.add_argument("--markdown", type=Path, default=Path("docs/serving_measured.md"))
     parser.add_argument("--measure", choices=RATES, help=argparse.SUPPRESS)
     parser.add_argument("--corpus", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
+from itertools import tee
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -32,7 +33,6 @@ from skol_rnn.commands.common import (
 
 if TYPE_CHECKING:
     from skol_rnn.documents import Corpus, Document
-    from skol_rnn.documents.columns import Lines
     from skol_rnn.model import RNNSkolModel
     from skol_rnn.serving import Labelled, ServingModel
     from skol_rnn.spans import SpanScores
@@ -120,16 +120,10 @@ def _labelled(
     labeller: ServingModel, documents: Iterable[Document], decision: str | None
 ) -> Iterator[tuple[Document, Labelled]]:
     """Label documents a few at a time, and go on with each beside its labels."""
-    waiting: deque[Document] = deque()
-
-    def tables() -> Iterator[Lines]:
-        for document in documents:
-            waiting.append(document)
-            # The features of lines need no pandas, those of tokens do.
-            yield document.columns() if document.unit == "line" else document.table()
-
-    for found in labeller.predict_documents(tables(), decision):
-        yield waiting.popleft(), found
+    documents, ahead = tee(documents)  # holds the few documents that are labelled together
+    # The features of lines need no pandas, those of tokens do.
+    tables = (one.columns() if one.unit == "line" else one.table() for one in ahead)
+    yield from zip(documents, labeller.predict_documents(tables, decision), strict=True)
 
 
 def _counted(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from skol_rnn.documents.columns import Lines
 
 _BUCKETS = 1 << 24  # wide enough that collisions among some 10^5 kept features are rare
-_TOGETHER = 8_000  # lines whose features are named at a time: what they share is named once; below 2 ** 16
+_TOGETHER = 4_000  # lines whose features are named at a time: what they share is named once; below 2 ** 16
 
 
 class HashedFeatures:
@@ -65,7 +65,7 @@ class HashedFeatures:
             Self.
         """
         self._layout = ScaledLayout().fit(table)
-        self._choose(_codes(table["value"], _hash)[1])
+        self._choose(list(_blocks(list(table["value"]), _hash)))
         return self
 
     def fit_transform(self, table: Lines) -> LineFeatures:
@@ -81,14 +81,16 @@ class HashedFeatures:
         LineFeatures
             What ``fit(table).transform(table)`` returns.
         """
-        rows, buckets = _codes(table["value"], _hash)
+        blocks = list(_blocks(list(table["value"]), _hash))
         self._layout = ScaledLayout()
         numbers = self._layout.fit_transform(table)
-        self._choose(buckets)
-        return LineFeatures(self._slots(rows, self._places(buckets), len(numbers)), numbers)
+        self._choose(blocks)
+        found = ((n_lines, rows, self._places(buckets)) for n_lines, rows, buckets in blocks)
+        return LineFeatures(self._slots(found, len(numbers)), numbers)
 
-    def _choose(self, found: np.ndarray) -> None:
-        buckets, counts = np.unique(found, return_counts=True)
+    def _choose(self, blocks: list[tuple[int, np.ndarray, np.ndarray]]) -> None:
+        found = [buckets for _, _, buckets in blocks] or [np.zeros(0, np.int32)]
+        buckets, counts = np.unique(np.concatenate(found).astype(np.int64), return_counts=True)
         buckets, counts = buckets[counts >= self.min_count], counts[counts >= self.min_count]
         # Ties are broken by bucket so that the order of documents does not change the vocabulary.
         most_frequent = np.lexsort((buckets, -counts))[: self.max_features]
@@ -114,8 +116,8 @@ class HashedFeatures:
         """
         numbers = self._layout.transform(table)
         # Few of the names have an id: all but these are left out before anything is sorted.
-        rows, places = _codes(table["value"], lambda names: self._places(_hash(names)))
-        return LineFeatures(self._slots(rows, places, len(numbers)), numbers)
+        found = _blocks(list(table["value"]), lambda names: self._places(_hash(names)))
+        return LineFeatures(self._slots(found, len(numbers)), numbers)
 
     def _places(self, buckets: np.ndarray) -> np.ndarray:
         """Return the place of each bucket among those that are kept; -1 for one that is not."""
@@ -124,14 +126,16 @@ class HashedFeatures:
         place = np.minimum(np.searchsorted(self.buckets_, buckets), len(self.buckets_) - 1)
         return np.where(self.buckets_[place] == buckets, place, -1)
 
-    def _slots(self, rows: np.ndarray, places: np.ndarray, n_lines: int) -> np.ndarray:
+    def _slots(self, blocks: Iterable[tuple[int, np.ndarray, np.ndarray]], n_lines: int) -> np.ndarray:
         """Lay out the ids of each line from the left, as many as there are slots; 0 is the empty slot."""
-        rows, ids = rows[places >= 0], places[places >= 0] + 1
-        count = np.bincount(rows, minlength=n_lines)
-        column = np.arange(len(rows)) - np.repeat(np.cumsum(count) - count, count)
-        fits = column < self.slots
-        slots = np.zeros((n_lines, self.slots), np.int32)
-        slots[rows[fits], column[fits]] = ids[fits]
+        slots, start = np.zeros((n_lines, self.slots), np.int32), 0
+        for lines, rows, places in blocks:
+            rows, ids = rows[places >= 0], places[places >= 0] + 1
+            count = np.bincount(rows, minlength=lines)
+            column = np.arange(len(rows)) - np.repeat(np.cumsum(count) - count, count)
+            fits = column < self.slots
+            slots[start + rows[fits], column[fits]] = ids[fits]
+            start += lines
         return slots
 
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
@@ -164,17 +168,18 @@ class HashedFeatures:
         return features
 
 
-def _codes(values: Iterable[str], encode: Encode) -> tuple[np.ndarray, np.ndarray]:
-    """Return line and code of the features of lines, in order; without codes below 0, and none twice in a line."""
-    lines = [line_tokens(normal_form(value)) for value in values]
-    parts = [(np.zeros(0, np.int64), np.zeros(0, np.int64))]
-    for start in range(0, len(lines), _TOGETHER):
-        line, code = features_of(lines[start : start + _TOGETHER], encode)
+def _blocks(values: Sequence[str], encode: Encode) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    """Yield, some lines at a time, their number, and line and code of their features in order.
+
+    A code below 0 is left out, and one that comes again in a line.
+    """
+    for start in range(0, len(values), _TOGETHER):
+        lines = [line_tokens(normal_form(text)) for text in values[start : start + _TOGETHER]]
+        line, code = features_of(lines, encode)
         known = np.flatnonzero(code >= 0)
         known = known[np.argsort(line[known].astype(np.uint16), kind="stable")]  # so few lines sort in linear time
         known = known[_first_of_each(line[known] * _BUCKETS + code[known])]
-        parts.append((line[known] + start, code[known]))
-    return np.concatenate([rows for rows, _ in parts]), np.concatenate([codes for _, codes in parts])
+        yield len(lines), line[known].astype(np.int32), code[known].astype(np.int32)
 
 
 def _hash(names: list[str]) -> np.ndarray:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _YEAR = re.compile(r"\b1[789]\d\d\b|\b20\d\d\b")
 _ABBREVIATION = re.compile(r"\b[A-Za-z]{1,5}\.")
 _MEASURE = re.compile(r"\d\s*(?:[x×*]|[-–]\s*\d)|\b(?:μm|um|mm|cm)\b")
+_TOGETHER = 4_000  # lines whose characters are looked at together: more gain nothing and take memory
 
 LAYOUT_NAMES = (
     "log length",
@@ -75,7 +76,9 @@ def layout_numbers(table: Lines) -> np.ndarray:
     """
     if not len(table["value"]):
         return np.zeros((0, len(LAYOUT_NAMES)), np.float32)
-    own = _own_numbers([normal_form(value) for value in table["value"]])
+    texts = list(table["value"])
+    parts = [texts[start : start + _TOGETHER] for start in range(0, len(texts), _TOGETHER)]
+    own = np.concatenate([_own_numbers([normal_form(text) for text in part]) for part in parts])
     own[:, :2] = np.log1p(own[:, :2])
     own = own.astype(np.float32)
     return np.concatenate([own, _neighbourhood(table, own[:, 0])], axis=1)
