@@ -149,6 +149,8 @@ def test_articles_without_a_table_and_tables_that_cannot_be_written_are_refused(
     fill(tmp_path, {"train/article7.txt": "We never lie."})
     with pytest.raises(DataError, match="has no labels"):
         read_documents(tmp_path / "train" / "article7.txt", format="ptc")
+    with pytest.raises(DataError, match=r"no FOLDER\.labels\.tsv beside its FOLDER"):
+        read_documents(tmp_path / "train", format="ptc")
     with pytest.raises(DataError, match="holds a tab"):
         write_documents([Document("7", "a", spans=((0, 1, "a\tb"),))], tmp_path / "out", format="ptc")
     twins = [Document("7", "a", spans=()), Document("article7", "b", spans=())]
@@ -348,6 +350,12 @@ def test_convert_goes_between_formats_and_says_what_is_lost(tmp_path, capsys):
     assert convert("over", "brat", "o")[0] == 3
     assert convert("over", "brat", "o", "--overlap", "longest")[0] == 0
     assert (tmp_path / "o" / "article1.ann").read_text().count("\n") == 2
+    order = ("--overlap", "priority", "--priority", "Slogans")
+    assert convert("over", "bio", "p", *order)[0] == 0
+    assert "B-Slogans" in (tmp_path / "p" / "article1.conll").read_text()
+    code, said = convert("in", "jsonl", "x", "--type", "Doubt", "--type", "Slogan")
+    assert code == 3 and "in.labels.tsv:2: [10, 13, 'Slogans']: unknown type" in said.err
+    assert convert("in", "jsonl", "x", "--overlap", "priority")[0] == 2
     assert convert("in", "jsonl", "x", "--unit", "token", "--labels", "Doubt")[0] == 2
 
 

@@ -145,7 +145,7 @@ def test_a_table_of_tokens_keeps_its_columns_when_checked():
     mixed = Corpus((documents[0], by_unit(documents[1], "token")))
     with pytest.raises(ValueError, match="one unit"):
         _ = mixed.table
-    assert as_table(mixed, unit="line")["value"].tolist() == ["One, two.", "Three", "Four"]
+    assert as_table(mixed, unit="token")["value"].tolist() == ["One", ",", "two", ".", "Three", "Four"]
 
 
 @pytest.mark.parametrize(
