@@ -366,3 +366,33 @@ def test_validate_counts_tokens(tmp_path, capsys):
     found = json.loads(capsys.readouterr().out)
     assert found["tokens"] == 3
     assert found["labels"] == {"B-Doubt": 1, "I-Doubt": 1, "O": 1}
+
+
+PIECES = st.sampled_from(
+    ["T1\t", "X ", "0 1", "\t", "\n", " ", ";", "a", "-", "9" * 5000, "# text = ", "# doc_id = ", '"a"', "O", "B-X", "1\tD\t0\t1",
+     "# global.columns = FORM START END", "-DOCSTART-", "\ufeff", "é", "\x00", '{"text": "a", "label": [[0, 1, "X"]]}', "[", "#1\t"]
+)  # fmt: skip
+
+
+@SLOW
+@given(
+    pieces=st.lists(PIECES, max_size=12), name=st.sampled_from(["a/1.ann", "a/1.conll", "a/1.jsonl", "a.labels.tsv"])
+)
+def test_whatever_stands_in_a_file_is_read_or_refused_in_a_sentence(tmp_path, pieces, name):
+    folder = tmp_path / str(next(COUNTER))
+    texts = {".ann": {"a/1.txt": "a a"}, ".tsv": {"a/article1.txt": "a a"}}
+    fill(folder, texts.get(name[name.rindex(".") :], {}) | {name: "".join(pieces)})
+    try:
+        corpus = read_documents(folder, unit="token")
+    except DataError as error:
+        assert str(folder) in str(error)
+        return
+    for document in corpus:
+        assert document.labels is None or len(document.labels) == len(document.tokens)
+        assert all(0 <= start < end <= len(document.text) for start, end, _ in document.spans or ())
+
+
+def test_labels_of_lines_of_an_unknown_type_are_told_with_their_line(tmp_path):
+    fill(tmp_path, {"a.txt.ann": "[@one#X*]\n\n[@two#Y*]\n"})
+    with pytest.raises(DataError, match=r"a\.txt\.ann:3: .*unknown type; known are X"):
+        read_documents(tmp_path, rules=SpanRules(types=("X",)))
