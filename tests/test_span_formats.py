@@ -149,6 +149,8 @@ def test_articles_without_a_table_and_tables_that_cannot_be_written_are_refused(
     fill(tmp_path, {"train/article7.txt": "We never lie."})
     with pytest.raises(DataError, match="has no labels"):
         read_documents(tmp_path / "train" / "article7.txt", format="ptc")
+    with pytest.raises(DataError, match=r"no FOLDER\.labels\.tsv beside its FOLDER"):
+        read_documents(tmp_path / "train", format="ptc")
     with pytest.raises(DataError, match="holds a tab"):
         write_documents([Document("7", "a", spans=((0, 1, "a\tb"),))], tmp_path / "out", format="ptc")
     twins = [Document("7", "a", spans=()), Document("article7", "b", spans=())]
@@ -348,6 +350,12 @@ def test_convert_goes_between_formats_and_says_what_is_lost(tmp_path, capsys):
     assert convert("over", "brat", "o")[0] == 3
     assert convert("over", "brat", "o", "--overlap", "longest")[0] == 0
     assert (tmp_path / "o" / "article1.ann").read_text().count("\n") == 2
+    order = ("--overlap", "priority", "--priority", "Slogans")
+    assert convert("over", "bio", "p", *order)[0] == 0
+    assert "B-Slogans" in (tmp_path / "p" / "article1.conll").read_text()
+    code, said = convert("in", "jsonl", "x", "--type", "Doubt", "--type", "Slogan")
+    assert code == 3 and "in.labels.tsv:2: [10, 13, 'Slogans']: unknown type" in said.err
+    assert convert("in", "jsonl", "x", "--overlap", "priority")[0] == 2
     assert convert("in", "jsonl", "x", "--unit", "token", "--labels", "Doubt")[0] == 2
 
 
@@ -358,3 +366,33 @@ def test_validate_counts_tokens(tmp_path, capsys):
     found = json.loads(capsys.readouterr().out)
     assert found["tokens"] == 3
     assert found["labels"] == {"B-Doubt": 1, "I-Doubt": 1, "O": 1}
+
+
+PIECES = st.sampled_from(
+    ["T1\t", "X ", "0 1", "\t", "\n", " ", ";", "a", "-", "9" * 5000, "# text = ", "# doc_id = ", '"a"', "O", "B-X", "1\tD\t0\t1",
+     "# global.columns = FORM START END", "-DOCSTART-", "\ufeff", "é", "\x00", '{"text": "a", "label": [[0, 1, "X"]]}', "[", "#1\t"]
+)  # fmt: skip
+
+
+@SLOW
+@given(
+    pieces=st.lists(PIECES, max_size=12), name=st.sampled_from(["a/1.ann", "a/1.conll", "a/1.jsonl", "a.labels.tsv"])
+)
+def test_whatever_stands_in_a_file_is_read_or_refused_in_a_sentence(tmp_path, pieces, name):
+    folder = tmp_path / str(next(COUNTER))
+    texts = {".ann": {"a/1.txt": "a a"}, ".tsv": {"a/article1.txt": "a a"}}
+    fill(folder, texts.get(name[name.rindex(".") :], {}) | {name: "".join(pieces)})
+    try:
+        corpus = read_documents(folder, unit="token")
+    except DataError as error:
+        assert str(folder) in str(error)
+        return
+    for document in corpus:
+        assert document.labels is None or len(document.labels) == len(document.tokens)
+        assert all(0 <= start < end <= len(document.text) for start, end, _ in document.spans or ())
+
+
+def test_labels_of_lines_of_an_unknown_type_are_told_with_their_line(tmp_path):
+    fill(tmp_path, {"a.txt.ann": "[@one#X*]\n\n[@two#Y*]\n"})
+    with pytest.raises(DataError, match=r"a\.txt\.ann:3: .*unknown type; known are X"):
+        read_documents(tmp_path, rules=SpanRules(types=("X",)))

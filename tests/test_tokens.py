@@ -145,7 +145,7 @@ def test_a_table_of_tokens_keeps_its_columns_when_checked():
     mixed = Corpus((documents[0], by_unit(documents[1], "token")))
     with pytest.raises(ValueError, match="one unit"):
         _ = mixed.table
-    assert as_table(mixed, unit="line")["value"].tolist() == ["One, two.", "Three", "Four"]
+    assert as_table(mixed, unit="token")["value"].tolist() == ["One", ",", "two", ".", "Three", "Four"]
 
 
 @pytest.mark.parametrize(
@@ -169,6 +169,15 @@ def test_all_bad_tokens_are_told_with_the_file(tmp_path):
     (tmp_path / "a.txt").write_text("one two", encoding="utf-8")
     with pytest.raises(DataError, match=r"a\.txt: token 0, .*; token 1"):
         read_documents(tmp_path, unit="token", tokeniser=lambda text: [(2, 1), (0, 99)])
+
+
+def test_bad_tokens_and_bad_spans_are_told_together():
+    document = Document("a", "one two", spans=((0, 9, "A"), (0, 3, "B"), (2, 3, "C")))
+    with pytest.raises(DataError) as caught:
+        by_unit(document, "token", lambda text: [(2, 1)])
+    told = str(caught.value).splitlines()
+    assert [line.split(": ")[0] for line in told] == ["a:1", "a:1", "a"]
+    assert all(word in line for word, line in zip(("outside", "overlap", "reversed"), told, strict=True))
 
 
 def test_another_tokeniser_is_taken(tmp_path):

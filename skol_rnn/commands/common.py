@@ -31,8 +31,13 @@ InputFormat = Annotated[
 ]
 Unit = Annotated[str, typer.Option(help="What a row is: line, or token with labels in BIO.")]
 Overlap = Annotated[
-    str, typer.Option(help="Which of two overlapping spans is labelled: longest, first, or error to refuse both.")
+    str,
+    typer.Option(help="Which of two overlapping spans is labelled: longest, first, priority, or error to refuse both."),
 ]
+Priority = Annotated[
+    list[str] | None, typer.Option(help="Type for --overlap priority; repeat it, the most important first.")
+]
+Types = Annotated[list[str] | None, typer.Option("--type", help="Type of spans that is allowed; repeat it for each.")]
 
 
 def print_json(value: Any) -> None:
@@ -74,12 +79,15 @@ def read(
     strict: bool = False,
     unit: str = "line",
     overlap: str = "error",
+    priority: list[str] | None = None,
+    types: list[str] | None = None,
 ) -> Corpus:
     """Read documents and tell what was left out and how much was repaired."""
     from skol_rnn.formats import read_documents
     from skol_rnn.spans import SpanRules
 
-    rules = SpanRules(overlap=overlap)
+    # A type may hold commas, so neither is a list A,B,C.
+    rules = SpanRules(overlap=overlap, priority=tuple(priority or ()), types=tuple(types) if types else None)
     corpus = read_documents(paths, format=input_format, strict=strict, unit=unit, rules=rules)
     for path, reason in corpus.skipped:
         say(f"left out {path}: {reason}")

@@ -10,7 +10,20 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from skol_rnn.commands.common import InputFormat, Json, Overlap, Paths, Strict, Unit, names, print_json, read, say
+from skol_rnn.commands.common import (
+    InputFormat,
+    Json,
+    Overlap,
+    Paths,
+    Priority,
+    Strict,
+    Types,
+    Unit,
+    names,
+    print_json,
+    read,
+    say,
+)
 
 if TYPE_CHECKING:
     from skol_rnn.documents import Corpus
@@ -28,10 +41,12 @@ def validate(
     strict: Strict = False,
     unit: Unit = "line",
     overlap: Overlap = "error",
+    priority: Priority = None,
+    types: Types = None,
     json: Json = False,
 ) -> None:
     """Read documents and print what was found: lines or tokens, labels, repairs, and files left out and why."""
-    corpus = read(paths, input_format, strict, unit, overlap)
+    corpus = read(paths, input_format, strict, unit, overlap, priority, types)
     table = corpus.table
     column = table["label"] if "label" in table else [None] * len(table)
     labels = Counter(label if isinstance(label, str) else None for label in column)
@@ -68,15 +83,19 @@ def convert(
     strict: Strict = False,
     unit: Unit = "line",
     overlap: Overlap = "error",
+    priority: Priority = None,
+    types: Types = None,
     json: Json = False,
 ) -> None:
     """Write documents in another format; text, labels and spans stay as they are unless --labels collapses them."""
     from skol_rnn.documents import collapse_labels
     from skol_rnn.formats import untold_spans, write_documents
 
-    if labels and unit == "token":
-        raise typer.BadParameter("--labels collapses labels of lines; leave it or --unit token out.")
-    corpus = read(paths, input_format, strict, unit, overlap)
+    if labels and (unit == "token" or to == "bio"):
+        raise typer.BadParameter("--labels collapses labels of lines, not of tokens: leave it out.")
+    # What a format's rows are is read as such, under the rules given.
+    unit = {"bio": "token", "yedda": "line"}.get(to, unit)
+    corpus = read(paths, input_format, strict, unit, overlap, priority, types)
     by_document = None
     if keep := names(labels):
         by_document = {

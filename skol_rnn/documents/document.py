@@ -209,13 +209,6 @@ class Document:
         """Number of rows."""
         return len(self.lines if self.tokens is None else self.tokens)
 
-    def source_of_span(self, index: int) -> tuple[str, int]:
-        """Return file and line that a span was read from, or else the document and the span's line in the text."""
-        if index < len(self.sources):
-            return self.sources[index]
-        start = self.spans[index][0] if self.spans is not None else 0
-        return self.path or self.doc_id, self.text.count("\n", 0, max(start, 0)) + 1
-
     @cached_property
     def lines(self) -> list[Line]:
         """The non-blank lines; see :func:`split_lines`."""

@@ -147,9 +147,17 @@ def by_unit(
         raise ValueError(f"unit is {unit!r}; a row is one of {', '.join(UNITS)}.")
     rules = rules or SpanRules()
     spans = document_spans(document)
-    if spans is not None:
-        _refuse_bad_spans(document, spans, rules)
-    return _by_token(document, spans, tokeniser, rules) if unit == "token" else _by_line(document, spans, rules)
+    problems = [] if spans is None else _bad_spans(document, spans, rules)
+    tokens = None
+    if unit == "token":
+        try:
+            tokens = document.tokens if tokeniser is None else None
+            tokens = find_tokens(document.text, tokeniser) if tokens is None else tokens
+        except DataError as error:
+            problems.append(f"{document.path or document.doc_id}: {error}")
+    if problems:
+        raise DataError("\n".join(problems))
+    return _by_line(document, spans, rules) if tokens is None else _by_token(document, spans, tokens, rules)
 
 
 def document_spans(document: Document) -> tuple[Span, ...] | None:
@@ -168,7 +176,7 @@ def document_spans(document: Document) -> tuple[Span, ...] | None:
     return tuple((line.start, line.end, label) for line, label in pairs if label is not None)
 
 
-def _refuse_bad_spans(document: Document, spans: Sequence[Span], rules: SpanRules) -> None:
+def _bad_spans(document: Document, spans: Sequence[Span], rules: SpanRules) -> list[str]:
     problems = check_spans(spans, len(document.text), rules.types)
     bad = {index for index, _ in problems}
     if bad and rules.overlap == "error":  # told together with those that the good ones have
@@ -177,36 +185,37 @@ def _refuse_bad_spans(document: Document, spans: Sequence[Span], rules: SpanRule
             refuse_overlaps([spans[index] for index in good])
         except OverlapError as error:
             problems += [(good[index], reason) for index, reason in error.problems]
-    _raise_for(document, problems)
+    return _told(document, spans, problems)
 
 
-def _raise_for(document: Document, problems: Iterable[tuple[int, str]]) -> None:
-    told = ["{}:{}: {}".format(*document.source_of_span(index), reason) for index, reason in problems]
-    if told:
-        raise DataError("\n".join(told))
+def _told(document: Document, spans: Sequence[Span], problems: Iterable[tuple[int, str]]) -> list[str]:
+    return ["{}:{}: {}".format(*_source(document, spans, index), reason) for index, reason in problems]
+
+
+def _source(document: Document, spans: Sequence[Span], index: int) -> tuple[str, int]:
+    """Return file and line that a span was read from, or else the document and the span's line in its text."""
+    if index < len(document.sources):
+        return document.sources[index]
+    return document.path or document.doc_id, document.text.count("\n", 0, max(spans[index][0], 0)) + 1
 
 
 def _by_token(
-    document: Document, spans: tuple[Span, ...] | None, tokeniser: Tokeniser | None, rules: SpanRules
+    document: Document, spans: tuple[Span, ...] | None, tokens: tuple[Token, ...], rules: SpanRules
 ) -> Document:
-    tokens = document.tokens
-    if tokens is None or tokeniser is not None:
-        try:
-            tokens = find_tokens(document.text, tokeniser)
-        except DataError as error:
-            raise DataError(f"{document.path or document.doc_id}: {error}") from error
     if spans is None:
         return replace(document, labels=None, tokens=tokens)
     try:
         encoded = encode_spans(tokens, spans, rules)
     except OverlapError as error:
-        _raise_for(document, error.problems)
+        raise DataError("\n".join(_told(document, spans, error.problems))) from error
     listed = [(index, _LOST, f"{list(spans[index])}: {reason}") for index, reason in encoded.lost]
     listed += [
         (index, _MOVED, f"{list(spans[index])} is {start} to {end}: {document.text[start:end]!r:.60}")
         for index, (start, end) in encoded.moved
     ]
-    return replace(document, labels=encoded.labels, tokens=tokens, spans=spans, repairs=_with_repairs(document, listed))
+    return replace(
+        document, labels=encoded.labels, tokens=tokens, spans=spans, repairs=_with_repairs(document, spans, listed)
+    )
 
 
 def _by_line(document: Document, spans: tuple[Span, ...] | None, rules: SpanRules) -> Document:
@@ -221,12 +230,14 @@ def _by_line(document: Document, spans: tuple[Span, ...] | None, rules: SpanRule
         try:
             refuse_overlaps(spans)
         except OverlapError as error:
-            _raise_for(document, error.problems)
+            raise DataError("\n".join(_told(document, spans, error.problems))) from error
     labels = line_labels(document.text, document.lines, sorted(spans[index] for index in kept))
     listed = [(a, _LOST, f"{list(spans[a])}: overlaps {list(spans[b])}") for a, b in left_out]
-    return replace(document, labels=labels, tokens=None, spans=spans, repairs=_with_repairs(document, listed))
+    return replace(document, labels=labels, tokens=None, spans=spans, repairs=_with_repairs(document, spans, listed))
 
 
-def _with_repairs(document: Document, listed: Sequence[tuple[int, str, str]]) -> tuple[Repair, ...]:
-    new = [Repair(*document.source_of_span(index), kind, detail) for index, kind, detail in sorted(listed)]
+def _with_repairs(
+    document: Document, spans: Sequence[Span], listed: Sequence[tuple[int, str, str]]
+) -> tuple[Repair, ...]:
+    new = [Repair(*_source(document, spans, index), kind, detail) for index, kind, detail in sorted(listed)]
     return document.repairs + tuple(repair for repair in new if repair not in document.repairs)

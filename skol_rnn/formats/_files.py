@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from skol_rnn.documents import Document
 from skol_rnn.errors import DataError
 from skol_rnn.formats.brat import is_standoff
-from skol_rnn.formats.ptc import is_labels_of_folder, labels_beside
+from skol_rnn.formats.ptc import is_labels_of_folder, labels_beside, labels_of_folder
 from skol_rnn.labels import suggestion
 
 ENDINGS = (
@@ -138,6 +138,8 @@ def _reason_against(relative: Path, chosen: str | None, form: str | None) -> str
         return "YEDDA's export of one token a line, not a document"
     if chosen is None:
         return "unknown ending"
+    if form == "ptc" and chosen == "text":
+        return f"no article<ID>.txt, or no {labels_of_folder(Path('FOLDER')).name} beside its FOLDER"
     return f"not {form} by its ending" if form and chosen != form else None
 
 

@@ -50,6 +50,8 @@ def write_documents(
     format : {"yedda", "text", "jsonl", "csv", "parquet", "ptc", "brat", "bio"}
         YEDDA of ``X.txt`` or ``X.txt.ann`` is ``X.txt.ann``; text has no labels.  The labels of articles ("ptc")
         stand in one table beside the folder, ``<folder>.labels.tsv``; brat's in ``X.ann`` beside ``X.txt``.
+        Columns ("bio") are of tokens and YEDDA is of lines: a document with other rows is labelled anew by its spans,
+        of two that overlap by the longer one.
     labels_by_doc : mapping of str to sequence of (str or None), optional
         Labels of each document's rows; a document that is not in it keeps its own.
     probabilities : mapping of str to array of float, shape (n_rows, n_labels), optional

@@ -102,7 +102,7 @@ def _parts(text: str, path: str, told: list[str]) -> tuple[list[_Part], tuple[st
 def _string(value: str, place: str, told: list[str]) -> str | None:
     try:
         found = json.loads(value)
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
     if isinstance(found, str):
         return found

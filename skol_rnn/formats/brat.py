@@ -12,8 +12,10 @@ from skol_rnn.formats._decoding import read_file, refuse_damage, tell
 from skol_rnn.spans import Span
 
 STANDOFF = re.compile(r"\s*(?:[TREAMN][0-9]+|#[0-9]+|\*)\t")
+_N = r"-?[0-9]{1,15}"
 _SPAN = re.compile(
-    r"T[0-9]+\t(?P<kind>\S+) (?P<parts>-?[0-9]+ -?[0-9]+(?:;-?[0-9]+ -?[0-9]+)*)(?:\t(?P<text>.*))?", re.S
+    rf"T[0-9]+\t(?P<kind>\S+) (?P<parts>{_N} {_N}(?:;{_N} {_N})*)(?:\t(?P<text>.*))?",
+    re.DOTALL,
 )
 _LINE_END = re.compile(r"[\r\n]")
 

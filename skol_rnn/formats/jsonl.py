@@ -101,7 +101,7 @@ def parse_record(line: str, doc_id: str, path: str | None = None, number: int = 
     """
     try:
         record = json.loads(line)
-    except (json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"this is no JSON object: {error}") from error
     if not isinstance(record, dict):
         raise DataError("this is no JSON object: begin each line with {")

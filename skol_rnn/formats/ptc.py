@@ -112,7 +112,7 @@ def read_labels(path: Path, folder: Path, problems: list[str] | None = None) -> 
 
 
 def _is_whole(text: str) -> bool:
-    return bool(re.fullmatch(r"-?[0-9]+", text, re.ASCII))
+    return bool(re.fullmatch(r"-?[0-9]{1,15}", text))
 
 
 def read_article(
