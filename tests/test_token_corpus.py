@@ -7,7 +7,7 @@ import pytest
 
 from skol_rnn import LabelSet, read_documents
 from skol_rnn.decoding import DECISIONS, Correction, Decoder, Scaling, learn_transitions, legal_steps, only_legal
-from skol_rnn.labeller import lengths_of
+from skol_rnn.documents import lengths_of
 from skol_rnn.model import RNNSkolModel
 from skol_rnn.spans import decode_spans, fragment_scores
 from skol_rnn.windows import cut_windows, merge_windows
