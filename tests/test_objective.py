@@ -44,8 +44,9 @@ def test_auto_is_resolved(parameters, loss, weights):
 
 
 def test_the_loss_that_was_asked_for_is_built_with_its_options():
-    assert build().weights == [3.0, 1.5, 0.8] and isinstance(build(), WeightedCategoricalCrossentropy)
-    assert build(class_weights=None).weights is None
+    weighted = build(class_weights="smoothed")
+    assert weighted.weights == [3.0, 1.5, 0.8] and isinstance(weighted, WeightedCategoricalCrossentropy)
+    assert build().weights is None and isinstance(build(), WeightedCategoricalCrossentropy)
     focal = build(loss="focal", gamma=1.0, label_smoothing=0.1)
     assert isinstance(focal, FocalLoss) and (focal.gamma, focal.label_smoothing) == (1.0, 0.1)
     adjusted = build(loss="logit_adjusted", tau=0.5)

@@ -49,7 +49,12 @@ def test_a_stream_is_what_is_read_at_once(tmp_path_factory, files, strict, data)
         stream = DocumentStream(folder, strict=strict)
         return list(stream), stream.skipped
 
-    assert outcome(one_by_one) == outcome(at_once)
+    first, all_of_it = outcome(one_by_one), outcome(at_once)
+    if isinstance(first, str) and isinstance(all_of_it, str):
+        # A stream stops at the first file that is wrong; reading at once tells of every one.
+        assert set(first.splitlines()) <= set(all_of_it.splitlines())
+    else:
+        assert first == all_of_it
 
 
 def test_a_file_is_read_when_its_turn_comes(tmp_path):
