@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 import venv
 from configparser import ConfigParser
 from pathlib import Path
@@ -365,6 +366,25 @@ def test_serving_needs_onnxruntime_and_numpy_only(saved, serving, table, tmp_pat
     assert done.returncode == 0, done.stderr
     expected = serving.predict({"doc_id": ["a"] * 3, "value": ["Genus1", "pileus 3 mm", "friends"]})
     assert done.stdout.split() == expected.tolist()
+
+
+def test_a_cold_start_on_a_small_document_takes_less_than_two_seconds(saved, table, tmp_path):
+    documents = write_documents(table.iloc[:40], tmp_path / "documents")
+    seconds = []
+    for _ in range(3):
+        started = time.perf_counter()
+        done = python("from skol_rnn.cli import run\nrun()", "predict", saved, documents, "--out", tmp_path / "out")
+        seconds.append(time.perf_counter() - started)
+        assert done.returncode == 0, done.stderr
+    assert min(seconds) < 2
+
+
+@pytest.mark.parametrize("graph", [True, False])
+def test_info_tells_whether_there_is_a_graph(saved, tmp_path, capsys, graph):
+    bundle = load_bundle(saved)
+    old = Bundle(bundle.state, bundle.network, bundle.features, bundle.decision)
+    assert skol("info", saved if graph else save_bundle(old, tmp_path / "old")) == 0
+    assert f"{'with' if graph else 'without'} a graph for ONNX Runtime" in " ".join(capsys.readouterr().out.split())
 
 
 @pytest.mark.parametrize(

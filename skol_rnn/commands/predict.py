@@ -242,7 +242,9 @@ def info(model: ModelPath, json: Json = False) -> None:
         labels.add_row(row[0], f"{row[1]:,}", f"{row[2]:.4f}", f"{row[3]:+.4f}")
     console.print(labels)
     size = sum(array.size for array in bundle.network.values())
-    console.print(f"features {state['features']['name']}, {size:,} weights in the network", highlight=False)
+    graph = "with" if bundle.graph else "without"
+    told = f"features {state['features']['name']}, {size:,} weights in the network, {graph} a graph for ONNX Runtime"
+    console.print(told, highlight=False)
     console.print(_history(state))
     parameters = "  ".join(f"{key}={value!r}" for key, value in state["parameters"].items())
     console.print(parameters, highlight=False)
