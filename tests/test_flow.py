@@ -28,6 +28,9 @@ LEVELS = [
     {"held_out"},
     {"fitting"},
     {"model"},
+    {"model_store", "extraction"},
+    {"spark"},
+    {"classifier"},
     {"tuning"},
     {"commands"},
     {"cli"},
@@ -35,7 +38,7 @@ LEVELS = [
 ]
 # Imported inside functions only, so that nothing is loaded: the results say how they are shown.
 LATE = {("scores", "report"), ("documents", "formats"), ("report", "report_html")}
-HEAVY = {"tensorflow", "keras", "gensim", "sklearn", "pyspark", "onnxruntime"}
+HEAVY = {"tensorflow", "keras", "gensim", "sklearn", "pyspark", "redis", "onnxruntime"}
 
 
 def level(module):
