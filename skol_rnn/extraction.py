@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from skol_rnn.documents import Document
+from skol_rnn.documents import Document, write_atomically
+from skol_rnn.errors import DataError
 from skol_rnn.formats import format_yedda
+from skol_rnn.formats._files import place_for
 from skol_rnn.labels import suggestion
 
 MODES = ("line", "paragraph", "section")
@@ -57,7 +60,9 @@ class ExtractionMode(str):
     def __new__(cls, name: str) -> ExtractionMode:
         """Check the name."""
         if name not in MODES:
-            raise ValueError(f"extraction_mode must be one of {', '.join(MODES)}, but is {name!r}.{suggestion(str(name), MODES)}")
+            raise ValueError(
+                f"extraction_mode must be one of {', '.join(MODES)}, but is {name!r}.{suggestion(str(name), MODES)}"
+            )
         return super().__new__(cls, name)
 
     @property
@@ -129,7 +134,9 @@ def _units(document: Document, mode: str) -> list[tuple[int, int]]:
     for number, line in enumerate(lines):
         begins = number == 0 or line.blank_before > 0 or line.page_break
         begins = begins or (labels is not None and labels[number] != labels[number - 1])
-        if begins or any(_PAGE_MARKER.match(document.text[lines[i].start : lines[i].end]) for i in (number - 1, number)):
+        if begins or any(
+            _PAGE_MARKER.match(document.text[lines[i].start : lines[i].end]) for i in (number - 1, number)
+        ):
             units.append((number, number))
         else:
             units[-1] = (units[-1][0], number)
@@ -222,3 +229,25 @@ def _field(value: Any) -> str:
     if value is None or (isinstance(value, float) and np.isnan(value)):
         return ""
     return " ".join(f"{number:.6f}" for number in value) if isinstance(value, (list, np.ndarray)) else str(value)
+
+
+def document_text(rows: pd.DataFrame, output_format: str, coalesce: bool) -> str:
+    """Return one document's text in an output format: YEDDA for "annotated", else tab-separated lines."""
+    if "errors" in rows and isinstance(rows["errors"].iloc[0], str):
+        raise DataError(f"{rows['errors'].iloc[0]}; no file is written of a document that was not labelled.")
+    if output_format == "annotated":
+        return annotated_text(rows, coalesce)
+    columns = ["line_number", "predicted_label"] + (
+        ["probability", "probabilities"] if output_format == "probs" else []
+    )
+    return label_rows(rows.sort_values("line_number") if "line_number" in rows else rows, columns)
+
+
+def write_text(rows: pd.DataFrame, name: str, text: str, folder: str, output_format: str) -> str:
+    """Write one document's file, whole or not at all, and return its path."""
+    source = rows["filename"].iloc[0] if "filename" in rows else None
+    place = place_for(Document(name, "", path=source), Path(folder), "yedda")
+    if output_format != "annotated":
+        place = place.with_name(place.name.removesuffix(".ann").removesuffix(".txt") + f".{output_format}.tsv")
+    write_atomically(place, text.encode())
+    return str(place)

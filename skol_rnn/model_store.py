@@ -410,7 +410,9 @@ class RedisStore:
         if not found:
             return None
         if not _ID.fullmatch(found.decode("latin-1")):
-            raise BundleError(f"Redis key {self.key} holds something else than a model of skol_rnn: choose another key.")
+            raise BundleError(
+                f"Redis key {self.key} holds something else than a model of skol_rnn: choose another key."
+            )
         return str(found.decode())
 
     def _switch(self, version: str) -> None:
