@@ -119,7 +119,7 @@ def read_units(
     columns += ", section_name string, paragraph_number bigint" if mode == "section" else ""
     columns += ", errors string" if on_error == "collect" else ""
     kept = list(sections) if sections is not None else None
-    return frame.mapInPandas(_Reader(mode, kept, labelled, on_error, _names_of(columns)), columns)
+    return frame.mapInPandas(_Reader(str(mode), kept, labelled, on_error, _names_of(columns)), columns)
 
 
 def _names_of(schema: str) -> list[str]:
