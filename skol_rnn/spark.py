@@ -143,9 +143,8 @@ class _Reader:
                 except SkolError as error:
                     if self.on_error == "raise":
                         raise DataError(f"Document {doc_id!r}: {error}") from error
-                    yield pd.DataFrame({"doc_id": [doc_id], "filename": [path], "errors": [str(error)]}).reindex(
-                        columns=self.columns
-                    )
+                    told = {"doc_id": doc_id, "filename": path, "errors": str(error)}
+                    yield pd.DataFrame([[told.get(name) for name in self.columns]], columns=self.columns, dtype=object)
                     continue
                 for document in documents:
                     yield self._rows(document.named(doc_id))
@@ -153,7 +152,11 @@ class _Reader:
     def _rows(self, document: Document) -> pd.DataFrame:
         if not self.labelled:
             document = Document(document.doc_id, document.text, path=document.path)
-        return unit_rows(document, self.mode, self.sections).reindex(columns=self.columns)
+        rows = unit_rows(document, self.mode, self.sections)
+        for name in self.columns:
+            if name not in rows:
+                rows[name] = pd.Series([None] * len(rows), dtype=object)
+        return rows[self.columns]
 
 
 class _Labeller:

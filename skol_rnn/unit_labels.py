@@ -94,12 +94,18 @@ def whole_documents(batches: Iterable[pd.DataFrame], keys: Sequence[str]) -> Ite
         cuts = [0, *(i for i in range(1, len(names)) if names[i] != names[i - 1]), len(names)]
         for start, end in zip(cuts[:-1], cuts[1:], strict=True):
             if waiting and names[start] != last:
-                yield pd.concat(waiting, ignore_index=True)
+                yield plain_texts(pd.concat(waiting, ignore_index=True))
                 waiting = []
             waiting.append(batch.iloc[start:end])
             last = names[start]
     if waiting:
-        yield pd.concat(waiting, ignore_index=True)
+        yield plain_texts(pd.concat(waiting, ignore_index=True))
+
+
+def plain_texts(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows with texts as objects, None for a missing one; Arrow's own columns in pieces Spark does not take."""
+    texts = [name for name, dtype in rows.dtypes.items() if isinstance(dtype, pd.StringDtype)]
+    return rows.assign(**{str(name): rows[name].astype(object).where(rows[name].notna(), None) for name in texts})
 
 
 def label_documents(
@@ -202,7 +208,7 @@ def _finished(model: ServingModel, rows: pd.DataFrame, found: Labelled | None) -
     units = np.flatnonzero(~_markers(rows))
     if found is not None:
         number = {name: float(i) for i, name in enumerate(model.labels)}
-        for row, name, vector in zip(units, found.labels, found.probabilities, strict=True):
+        for row, name, vector in zip(units.tolist(), found.labels, found.probabilities, strict=True):
             label[row], index[row], probabilities[row] = name, number[name], vector.tolist()
     name = str(rows[document_keys(rows.columns)[0]].iloc[0])
     marked = _column(len(rows), None)
@@ -218,7 +224,7 @@ def _finished(model: ServingModel, rows: pd.DataFrame, found: Labelled | None) -
 
 
 def _unlabelled(rows: pd.DataFrame, told: str) -> pd.DataFrame:
-    nothing = {name: _column(len(rows), None) for name in ADDED}
+    nothing: dict[str, Any] = {name: _column(len(rows), None) for name in ADDED}
     nothing["prediction"] = np.full(len(rows), np.nan)
     nothing["pos"] = rows["line_number"] if "line_number" in rows else np.arange(len(rows))
     return rows.assign(**nothing, errors=_column(len(rows), told))
