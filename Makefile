@@ -1,10 +1,10 @@
 # make demo   trains on the bundled sample and prints the table of scores
-# make test   runs the tests; make test-slow those that take minutes; make lint, make types
+# make test   runs the tests; make test-slow those that take minutes; make test-scale those on Redis and Spark; make lint, make types
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || echo python3)
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: demo test test-slow lint types sample clean
+.PHONY: demo test test-slow test-scale engines lint types sample clean
 
 demo: $(VENV)/installed
 	$(BIN)/skol-rnn demo
@@ -14,6 +14,14 @@ test: $(VENV)/installed-dev
 
 test-slow: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -m slow
+
+test-scale: $(VENV)/installed-dev engines
+	$(BIN)/python -m pytest -m 'redis or spark' tests
+
+# Debian's packages; elsewhere install a Redis server and Java 17 or newer by hand.
+engines:
+	command -v redis-server >/dev/null || { apt-get update -q; apt-get install -qy redis-server; }
+	command -v java >/dev/null || { apt-get update -q; apt-get install -qy default-jre-headless; }
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .

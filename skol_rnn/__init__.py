@@ -25,6 +25,9 @@ __version__ = "0.1.0"
 _HOME = {
     "RNNSkolModel": "model",
     "load_model": "model",
+    "SkolClassifierV2": "classifier",
+    "DiskStore": "model_store",
+    "RedisStore": "model_store",
     "load_serving": "serving",
     "build_bilstm_model": "network",
     "weighted_categorical_crossentropy": "losses",

@@ -21,3 +21,11 @@ class NotTrainedError(SkolError, ValueError, AttributeError):
     It is a ValueError and an AttributeError, as scikit-learn's ``NotFittedError`` is, so that
     callers who catch either keep working, without importing scikit-learn here.
     """
+
+
+class ModelNotFoundError(BundleError, FileNotFoundError):
+    """There is no saved model where one was asked for."""
+
+
+class StoreError(SkolError, OSError):
+    """A store of models cannot be reached, refuses the password, or is full; the old model is still current."""

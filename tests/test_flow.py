@@ -29,6 +29,9 @@ LEVELS = [
     {"held_out"},
     {"fitting"},
     {"model"},
+    {"model_store", "extraction", "unit_labels"},
+    {"spark", "classifier_options"},
+    {"classifier"},
     {"tuning"},
     {"commands"},
     {"cli"},
@@ -36,7 +39,7 @@ LEVELS = [
 ]
 # Imported inside functions only, so that nothing is loaded: the results say how they are shown.
 LATE = {("scores", "report"), ("documents", "formats"), ("report", "report_html")}
-HEAVY = {"tensorflow", "keras", "gensim", "sklearn", "pyspark", "onnxruntime"}
+HEAVY = {"tensorflow", "keras", "gensim", "sklearn", "pyspark", "redis", "onnxruntime"}
 
 
 def level(module):
