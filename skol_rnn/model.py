@@ -61,7 +61,7 @@ class RNNSkolModel(BaseEstimator):
     stride : int, optional
         Lines from window to window in training; a third of the window, of tokens half, if not given.
     prediction_stride : int, optional
-        Lines from window to window in prediction; a third of the window, of tokens half, if not given.
+        Lines from window to window in prediction; two thirds of the window, of tokens half, if not given.
     prediction_batch_size : int, default 256
         Windows predicted at a time.
     batch_size : int, optional

@@ -136,8 +136,19 @@ def test_spans_of_unseen_words_are_found(trained, unseen):
 
 def test_the_defaults_are_those_of_the_unit(trained, table):
     line, token = (resolve(RNNSkolModel(unit=unit).get_params()) for unit in ("line", "token"))
-    assert (line["window_size"], line["stride"], line["decision"]) == (15, 5, "corrected")
-    assert (token["window_size"], token["stride"], token["decision"]) == (128, 64, "tuned")
+    assert (line["window_size"], line["stride"], line["prediction_stride"], line["decision"]) == (
+        15,
+        5,
+        10,
+        "corrected",
+    )
+    assert (token["window_size"], token["stride"], token["prediction_stride"], token["decision"]) == (
+        128,
+        64,
+        64,
+        "tuned",
+    )
+    assert resolve(RNNSkolModel(window_size=1).get_params())["prediction_stride"] == 1
     assert trained.settings_["decision"] == "tuned" and trained.decision is None
     assert resolve(RNNSkolModel(unit="token", window_size=7).get_params())["prediction_stride"] == 3
     with pytest.raises(ValueError, match=r"unit must be one of line, token, but is 'tokens'. Did you mean 'token'\?"):

@@ -112,7 +112,7 @@ def train(
         Integer, _option("Lines from window to window in training (default: a third of the window; tokens: half).")
     ] = None,
     prediction_stride: Annotated[
-        Integer, _option("The same in prediction (default: a third of the window; tokens: half).")
+        Integer, _option("The same in prediction (default: two thirds of the window; tokens: half).")
     ] = None,
     prediction_batch_size: Annotated[Integer, _option("Windows predicted at a time (default: 256).")] = None,
     batch_size: Annotated[Integer, _option("Windows in a training batch (default: 64; tokens: 32).")] = None,
