@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -73,7 +73,7 @@ class Fitted:
     counts : ndarray, shape (labels,)
         Lines of each label that were trained on, before sampling.
     history : dict of str to list of float
-        Loss and scores, epoch by epoch.
+        Loss and scores, epoch by epoch; and "refit_loss" where the labeller was trained again on all documents.
     diagnosis : list of Finding
         What may have gone wrong.
     """
@@ -85,6 +85,17 @@ class Fitted:
     counts: np.ndarray
     history: dict[str, list[float]]
     diagnosis: list[Finding]
+
+
+class _Trained(NamedTuple):
+    """A network after its training, before anything is tuned."""
+
+    labeller: Labeller
+    decoder: Decoder
+    weights: np.ndarray
+    batches: WindowBatches
+    history: dict[str, list[float]]
+    judge: HeldOut | None
 
 
 class Fitting:
@@ -134,9 +145,58 @@ class Fitting:
         DataError
             If no line has a label, or frozen weights do not fit.
         """
-        table, held_out, _ = tables
+        if not self._refits(tables):
+            return self._judged(tables, checkpoint, strict, watch)
+        judging = Fitting({**self.parameters, "members": 1}, self.labels)
+        return self._refitted(judging._judged(tables, checkpoint, strict, watch), tables.given, checkpoint)
+
+    def _judged(self, tables: TrainingTables, checkpoint: Path | None, strict: bool, watch: Watch | None) -> Fitted:
+        """Train on the training lines; the others say when to stop, how to decide and what went wrong."""
+        counts = _counts(tables.training, self.labels)
+        class_weights = freeze_weights(self.objective.class_weights, self.labels, counts, self.parameters)
+        self._check_drift(class_weights, tables, counts, strict)
+        trained = self._train(tables.training, tables.held_out, counts, class_weights, checkpoint, watch)
+        judge = trained.judge
+        decoder = self._tuned(trained.decoder, judge, tables.training, trained.history)
+        if judge:
+            judge.decoder = decoder
+        diagnosis = self._diagnose(class_weights, counts, trained.batches, trained.history, judge)
+        return Fitted(trained.labeller, decoder, class_weights, trained.weights, counts, trained.history, diagnosis)
+
+    def _refits(self, tables: TrainingTables) -> bool:
+        """Whether lines were held out that the network can be trained on in the end."""
+        return bool(self.of.refit) and len(tables.given) > len(tables.training) and len(tables.held_out) > 0
+
+    def _refitted(self, judged: Fitted, table: pd.DataFrame, checkpoint: Path | None) -> Fitted:
+        """Train on all documents, for as many epochs as served the judged network best, and decide as that one does."""
+        epochs = _best_epoch(judged.history, self.of.monitor)
+        self.log.say(
+            f"Training again, on all {table['doc_id'].nunique()} documents: those held out have judged by now."
+        )
+        again = Fitting({**self.parameters, "epochs": epochs}, self.labels)
         counts = _counts(table, self.labels)
-        class_weights = self._frozen(tables, counts, strict)
+        class_weights = freeze_weights(self.objective.class_weights, self.labels, counts, self.parameters)
+        second = checkpoint and checkpoint.with_name(checkpoint.name + ".refit")
+        trained = again._train(table, table.iloc[:0], counts, class_weights, second, None)
+        return replace(
+            judged,
+            labeller=trained.labeller,
+            decoder=replace(judged.decoder, correction=trained.decoder.correction),
+            class_weights=class_weights,
+            weights=trained.weights,
+            counts=counts,
+            history={**judged.history, "refit_loss": trained.history["loss"]},
+        )
+
+    def _train(
+        self,
+        table: pd.DataFrame,
+        held_out: pd.DataFrame,
+        counts: np.ndarray,
+        class_weights: ClassWeights,
+        checkpoint: Path | None,
+        watch: Watch | None,
+    ) -> _Trained:
         lines = self._lines(table)
         drawn = count(lines.true, len(self.labels))
         weights = self._scaled(class_weights, drawn)
@@ -159,19 +219,16 @@ class Fitting:
             fingerprint=self._fingerprint(lines, held_out, class_weights, weights) if checkpoint else "",
             watch=watch,
         )
-        decoder = self._tuned(decoder, judge, table, history)
-        if judge:
-            judge.decoder = decoder
-        diagnosis = self._diagnose(class_weights, counts, batches, history, judge)
-        return Fitted(labeller, decoder, class_weights, weights, counts, history, diagnosis)
+        return _Trained(labeller, decoder, weights, batches, history, judge)
 
     # -- before training ------------------------------------------------------------------------------
 
-    def _frozen(self, tables: TrainingTables, counts: np.ndarray, strict: bool) -> ClassWeights:
-        """Find the weights from the training lines; frozen ones may be of these, or of all that were given."""
-        weights = freeze_weights(self.objective.class_weights, self.labels, counts, self.parameters)
-        drift = weights.drift(counts, self.labels)
-        drift = drift and weights.drift(_counts(tables.given, self.labels), self.labels)
+    def _check_drift(
+        self, class_weights: ClassWeights, tables: TrainingTables, counts: np.ndarray, strict: bool
+    ) -> None:
+        """Tell of frozen weights that are neither of the training lines nor of all that were given."""
+        drift = class_weights.drift(counts, self.labels)
+        drift = drift and class_weights.drift(_counts(tables.given, self.labels), self.labels)
         if drift and strict:
             raise DataError(
                 f"The frozen class weights do not fit these data: {'; '.join(drift)}. "
@@ -179,7 +236,6 @@ class Fitting:
             )
         for sentence in drift:
             self.log.warn(sentence)
-        return weights
 
     def _scaled(self, class_weights: ClassWeights, counts: np.ndarray) -> np.ndarray:
         given = class_weights.vector(self.labels)

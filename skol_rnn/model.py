@@ -143,9 +143,13 @@ class RNNSkolModel(BaseEstimator):
     random_state : int, default 0
         Seed of the split, initial weights, dropout and order.
     preset : {"fast", "default", "best"}, default "default"
-        What ``epochs`` and ``members`` are where they are None: the trade of time for F1.
+        What ``epochs``, ``members`` and ``refit`` are where they are None: the trade of time for F1.
     members : int, optional
         Networks trained side by side, in one, whose logits are averaged; the preset's if not given.
+    refit : bool, optional
+        Whether, once documents that ``fit`` held out itself have chosen epoch and offsets, a new network is trained
+        on all documents, for as many epochs; the preset's if not given.  The scores of ``history_`` are those of
+        the first, which is a single member and had fewer documents.
 
     Attributes
     ----------
@@ -156,15 +160,17 @@ class RNNSkolModel(BaseEstimator):
     weights_ : ndarray, shape (labels,)
         Class weights as used, of mean 1 over the lines trained on.
     counts_ : ndarray, shape (labels,)
-        Lines of each label that the network trained on: without held-out documents, before sampling.
+        Lines of each label that the network trained on, before sampling: without held-out documents unless it was
+        trained again with them.
     decoder_ : Decoder
         Correction, temperature, offsets and transitions.
     diagnosis_ : list of Finding
         What went wrong or may have, said in words.
     history_ : dict of str to list of float
-        One value an epoch: ``loss``, ``val_f1/Label``, ``val_loss/Label`` and so on.
+        One value an epoch: ``loss``, ``val_f1/Label``, ``val_loss/Label`` and so on; ``refit_loss`` of the training on
+        all documents.
     validation_documents_ : list of str
-        Documents that chose the epoch and the offsets.
+        Documents that chose the epoch and the offsets; with ``refit`` trained on afterwards.
     settings_ : dict of str to object
         The parameters trained with, those that were not given filled in for the unit.
 
@@ -223,6 +229,7 @@ class RNNSkolModel(BaseEstimator):
         random_state: int = 0,
         preset: str = "default",
         members: int | None = None,
+        refit: bool | None = None,
         unit: str = "line",
     ) -> None:
         self.input_size = input_size
@@ -268,6 +275,7 @@ class RNNSkolModel(BaseEstimator):
         self.random_state = random_state
         self.preset = preset
         self.members = members
+        self.refit = refit
         self.unit = unit
         # Users of the old class rely on this one being found at once; all else is checked by fit.
         refuse_both(class_weights, focal_labels)

@@ -67,6 +67,7 @@ def check_parameters(parameters: Mapping[str, Any]) -> None:
     for name in _SHARES:
         if not 0 <= parameters[name] < 1:
             raise ValueError(f"{name} must be at least 0 and below 1, but is {parameters[name]!r}.")
+    _check_switch("refit", parameters["refit"])
     if not parameters["learning_rate"] > 0:
         raise ValueError(f"learning_rate must be above 0, but is {parameters['learning_rate']!r}.")
     for name, allowed in (("decision", DECISIONS), ("merge", MERGES), ("calibration", CALIBRATIONS)):
@@ -111,6 +112,11 @@ def check_against_labels(parameters: Mapping[str, Any], labels: LabelSet) -> Non
     weights = parameters["class_weights"]
     if isinstance(weights, Mapping):
         resolve_class_weights(weights, labels, np.ones(len(labels)))
+
+
+def _check_switch(name: str, value: Any) -> None:
+    if not isinstance(value, bool):
+        raise ValueError(f"{name} must be True or False, but is {value!r}.")
 
 
 def _check_choice(name: str, value: Any, allowed: Sequence[str]) -> None:

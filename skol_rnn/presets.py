@@ -7,9 +7,18 @@ from typing import Any
 from skol_rnn.labels import suggestion
 
 PRESETS: dict[str, dict[str, dict[str, Any]]] = {
-    "fast": {"line": {"members": 1, "epochs": 2}, "token": {"members": 1, "epochs": 3}},
-    "default": {"line": {"members": 2, "epochs": 4}, "token": {"members": 1, "epochs": 6}},
-    "best": {"line": {"members": 5, "epochs": 4}, "token": {"members": 5, "epochs": 6}},
+    "fast": {
+        "line": {"members": 1, "epochs": 2, "refit": False},
+        "token": {"members": 1, "epochs": 3, "refit": False},
+    },
+    "default": {
+        "line": {"members": 2, "epochs": 4, "refit": True},
+        "token": {"members": 1, "epochs": 6, "refit": False},
+    },
+    "best": {
+        "line": {"members": 5, "epochs": 4, "refit": True},
+        "token": {"members": 5, "epochs": 6, "refit": False},
+    },
 }
 """Settings by preset and unit; all else is the same.  docs/benchmarks.md says what each is worth and takes."""
 
@@ -37,7 +46,7 @@ def preset(name: str, unit: str) -> dict[str, Any]:
     Examples
     --------
     >>> preset("fast", "line")
-    {'members': 1, 'epochs': 2}
+    {'members': 1, 'epochs': 2, 'refit': False}
     """
     if name not in PRESETS:
         raise ValueError(

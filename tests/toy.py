@@ -12,6 +12,7 @@ SMALL = {
     "line_size": 8,
     "num_layers": 1,
     "members": 1,
+    "refit": False,
     "batch_size": 8,
     "verbosity": 0,
 }

@@ -68,6 +68,7 @@ MODEL_OPTIONS = (
     "merge",
     "preset",
     "members",
+    "refit",
     "unit",
 )
 """Parameters of ``RNNSkolModel`` that are options as they are; the rest have a form of their own."""
@@ -117,11 +118,16 @@ def train(
     prediction_batch_size: Annotated[Integer, _option("Windows predicted at a time (default: 256).")] = None,
     batch_size: Annotated[Integer, _option("Windows in a training batch (default: 64; tokens: 32).")] = None,
     preset: Annotated[
-        Text, _option("fast, best: what --epochs and --members are where they are not given (default: default).")
+        Text,
+        _option("fast, best: what --epochs, --members and --refit are where they are not given (default: default)."),
     ] = None,
     epochs: Annotated[Integer, _option("Passes over the training windows, at most (default: the preset's).")] = None,
     members: Annotated[
         Integer, _option("Networks trained side by side, in one, and averaged (default: the preset's).")
+    ] = None,
+    refit: Annotated[
+        bool | None,
+        _option("Train anew on all documents once those held out have judged (default: the preset's)."),
     ] = None,
     num_workers: Annotated[Integer, _option("Threads that gather batches (default: 1).")] = None,
     features: Annotated[
@@ -200,7 +206,8 @@ def train(
         model = _fit(corpus, validation, settings, checkpoint, strict)
         model.save(out)
         if not dev and model.validation_documents_:
-            typer.echo("Held out to choose the best epoch: " + ", ".join(model.validation_documents_))
+            trained_on = "; trained on in the end" if "refit_loss" in model.history_ else ""
+            typer.echo("Held out to choose the best epoch: " + ", ".join(model.validation_documents_) + trained_on)
         typer.echo(f"Saved {out}")
     if json:
         held_out = {"validation_documents": model.validation_documents_, "history": model.history_}
