@@ -168,16 +168,15 @@ class Fitting:
         return bool(self.of.refit) and len(tables.given) > len(tables.training) and len(tables.held_out) > 0
 
     def _refitted(self, judged: Fitted, table: pd.DataFrame, checkpoint: Path | None) -> Fitted:
-        """Train on all documents, for as many epochs as served the judged network best, and decide as that one does."""
-        epochs = _best_epoch(judged.history, self.of.monitor)
+        """Train on all documents, up to the epoch that was best for the judged network, and decide as that one does."""
+        last = _best_epoch(judged.history, self.of.monitor)
         self.log.say(
             f"Training again, on all {table['doc_id'].nunique()} documents: those held out have judged by now."
         )
-        again = Fitting({**self.parameters, "epochs": epochs}, self.labels)
         counts = _counts(table, self.labels)
         class_weights = freeze_weights(self.objective.class_weights, self.labels, counts, self.parameters)
         second = checkpoint and checkpoint.with_name(checkpoint.name + ".refit")
-        trained = again._train(table, table.iloc[:0], counts, class_weights, second, None)
+        trained = self._train(table, table.iloc[:0], counts, class_weights, second, None, last)
         return replace(
             judged,
             labeller=trained.labeller,
@@ -196,6 +195,7 @@ class Fitting:
         class_weights: ClassWeights,
         checkpoint: Path | None,
         watch: Watch | None,
+        last_epoch: int | None = None,
     ) -> _Trained:
         lines = self._lines(table)
         drawn = count(lines.true, len(self.labels))
@@ -212,7 +212,7 @@ class Fitting:
             learner(labeller.network, labeller.spec),
             self.objective.build(weights, counts, self.labels, self.of.important or rare_labels(counts, self.labels)),
             batches,
-            TrainingPlan(self.of.epochs, self.of.learning_rate, self.of.monitor, self.of.patience),
+            TrainingPlan(self.of.epochs, self.of.learning_rate, self.of.monitor, self.of.patience, last_epoch),
             self.log,
             score=(lambda: judge.evaluate_epoch(self.of.decision)) if judge else None,
             checkpoint=checkpoint,

@@ -148,7 +148,7 @@ class RNNSkolModel(BaseEstimator):
         Networks trained side by side, in one, whose logits are averaged; the preset's if not given.
     refit : bool, optional
         Whether, once documents that ``fit`` held out itself have chosen epoch and offsets, a new network is trained
-        on all documents, for as many epochs; the preset's if not given.  The scores of ``history_`` are those of
+        on all documents, up to the same epoch; the preset's if not given.  The scores of ``history_`` are those of
         the first, which is a single member and had fewer documents.
 
     Attributes

@@ -41,12 +41,15 @@ class TrainingPlan:
         Key of :meth:`skol_rnn.scores.Evaluation.history` without prefix, say "important_f1".
     patience : int
         Epochs without a better score before training stops.
+    last_epoch : int, optional
+        Epoch after which training stops whatever the schedule has left; ``epochs`` if not given.
     """
 
     epochs: int
     learning_rate: float
     monitor: str
     patience: int
+    last_epoch: int | None = None
 
 
 @dataclass
@@ -99,7 +102,7 @@ class EpochScores(keras.callbacks.Callback):
         """Whether no epoch is left, or the patience is used up."""
         progress = self.progress
         stale = self.best_weights is not None and progress.epoch - progress.best_epoch >= self.plan.patience
-        return progress.epoch >= self.plan.epochs or stale
+        return progress.epoch >= (self.plan.last_epoch or self.plan.epochs) or stale
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Open the epoch's bar."""

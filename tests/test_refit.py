@@ -27,12 +27,22 @@ def assert_same_weights(one, other):
         np.testing.assert_array_equal(a, b)
 
 
-def test_the_network_kept_is_that_of_a_training_on_all_documents(refitted):
-    epochs = int(np.argmax(refitted.history_["val_important_f1"])) + 1
-    everything = model(validation_fraction=0.0, epochs=epochs).fit(TABLE, labels=LABELS)
-    assert_same_weights(refitted, everything)
-    assert refitted.history_["refit_loss"] == everything.history_["loss"]
-    assert refitted.counts_.sum() == len(TABLE)
+@pytest.mark.parametrize("patience", [3, 1])
+def test_the_network_kept_is_that_of_a_training_on_all_documents(monkeypatch, patience):
+    made = model(patience=patience, epochs=6, learning_rate=0.02).fit(TABLE, labels=LABELS)
+    best = int(np.argmax(made.history_["val_important_f1"]))
+    by_epoch, original = [], EpochScores.on_epoch_end
+
+    def remember(self, epoch, logs=None):
+        original(self, epoch, logs)
+        by_epoch.append(self.model.get_weights())
+
+    monkeypatch.setattr(EpochScores, "on_epoch_end", remember)
+    everything = model(validation_fraction=0.0, epochs=6, learning_rate=0.02).fit(TABLE, labels=LABELS)
+    for kept, expected in zip(made.keras_model.get_weights(), by_epoch[best], strict=True):
+        np.testing.assert_array_equal(kept, expected)
+    assert made.history_["refit_loss"] == everything.history_["loss"][: best + 1]
+    assert made.counts_.sum() == len(TABLE)
 
 
 def test_the_scores_are_those_of_a_network_that_has_not_seen_the_documents(refitted):
