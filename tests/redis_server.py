@@ -14,19 +14,35 @@ import redis
 class RedisServer:
     """A server whose every write is on disk before it is answered, so that a kill is a fair test."""
 
-    def __init__(self, folder, password=None):
+    def __init__(self, folder, password=None, tls=False):
         program = shutil.which("redis-server")
         if program is None:
             pytest.fail("redis-server is not installed: make test-scale installs it")
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
-        self.password = password
-        self._command = [program, "--port", str(self.port), "--dir", str(folder), "--bind", "127.0.0.1"]
+        self.options = {"password": password}
+        self._command = [program, "--dir", str(folder), "--bind", "127.0.0.1"]
+        self._command += ["--port", "0", *self._tls(folder)] if tls else ["--port", str(self.port)]
         self._command += ["--appendonly", "yes", "--appendfsync", "always", "--save", ""]
         if password:
             self._command += ["--requirepass", password]
         self.start()
+
+    def _tls(self, folder):
+        """Certify the server, tell clients whom to trust, and return the server's options."""
+        import trustme
+
+        authority, key, chain = trustme.CA(), folder / "server.key", folder / "server.pem"
+        certificate = authority.issue_cert("localhost", "127.0.0.1")
+        certificate.private_key_pem.write_to_path(key)
+        for part in certificate.cert_chain_pems:
+            part.write_to_path(chain, append=True)
+        trusted = str(folder / "authority.pem")
+        authority.cert_pem.write_to_path(trusted)
+        self.options |= {"ssl": True, "ssl_ca_certs": trusted}
+        files = ["--tls-key-file", str(key), "--tls-cert-file", str(chain), "--tls-ca-cert-file", trusted]
+        return ["--tls-port", str(self.port), "--tls-auth-clients", "no", *files]
 
     def start(self):
         self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
@@ -43,4 +59,4 @@ class RedisServer:
         self._process.wait()
 
     def client(self, **options):
-        return redis.Redis(port=self.port, **{"password": self.password, "retry": None} | options)
+        return redis.Redis(port=self.port, **{**self.options, "retry": None, **options})

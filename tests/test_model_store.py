@@ -199,6 +199,26 @@ def test_a_password_is_needed_and_used(tmp_path, blob):
 
 
 @pytest.mark.redis
+def test_the_callers_client_brings_tls(tmp_path, blob):
+    import ssl
+
+    import redis
+    from redis_server import RedisServer
+
+    server = RedisServer(tmp_path, password="secret", tls=True)
+    try:
+        RedisStore(server.client(), KEY).save(blob)
+        assert RedisStore(server.client(), KEY).load() == blob
+        plain = redis.Redis(port=server.port, password="secret", retry=None)
+        stranger = server.client(ssl_ca_certs=ssl.get_default_verify_paths().cafile)
+        for wrong in (plain, stranger):
+            with pytest.raises(StoreError, match="cannot be reached.*no model was loaded"):
+                RedisStore(wrong, KEY).load()
+    finally:
+        server.kill()
+
+
+@pytest.mark.redis
 def test_a_full_redis_keeps_the_old_model(server, blob):
     client = server.client()
     RedisStore(client, KEY).save(blob)
@@ -215,8 +235,14 @@ def test_a_full_redis_keeps_the_old_model(server, blob):
 def test_an_evicted_version_is_told_and_the_other_one_loads(server, blob):
     client = server.client()
     store = RedisStore(client, KEY)
-    old, new = store.save(blob), store.save(blob + b"new")
-    client.delete(f"{KEY}:{new.id}")
+    old, new = store.save(blob), store.save(padded(blob, 1_000_000, "x"))
+    # The only key that may go, and too little room until it is gone.
+    client.expire(f"{KEY}:{new.id}", 1000)
+    client.config_set("maxmemory-policy", "volatile-lru")
+    client.config_set("maxmemory", client.info("memory")["used_memory"] - 500_000)
+    client.set("other", "value")
+    assert client.info("stats")["evicted_keys"] == 1
+    client.config_set("maxmemory", 0)
     with pytest.raises(ModelNotFoundError, match=f"evicted.*versions left: {old.id}"):
         store.load()
     assert [v.id for v in store.versions()] == [old.id]

@@ -122,6 +122,18 @@ def test_files_are_written_in_the_workers_and_equal_those_of_the_command(spark, 
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
 
+def test_real_volumes_are_labelled_alike_by_spark_by_pandas_and_by_the_command(spark, stored, corpora, tmp_path):
+    dev = {"file_paths": [corpora / "skol" / "dev"]}
+    here = ordered(classifier(stored, **dev).predict())
+    same(here, classifier(stored, spark=spark, **dev).predict())
+    model = stored[0]["model_path"] / "current.skol"
+    command = [sys.executable, "-m", "skol_rnn", "predict", model, *dev["file_paths"]]
+    subprocess.run([*command, "--out", tmp_path / "out"], check=True, capture_output=True)
+    written = skol_rnn.read_documents(tmp_path / "out").table.sort_values(["doc_id", "line_number"])
+    assert written["value"].tolist() == here["value"].tolist()
+    assert written["label"].tolist() == here["predicted_label"].tolist()
+
+
 def test_rows_in_any_order_and_partition_are_put_together(spark, stored):
     units = classifier(stored).load_raw()
     shuffled = spark.createDataFrame(units.sample(frac=1, random_state=0)).repartition(7)
