@@ -31,6 +31,7 @@ NETWORK = {
     "hidden_size": 64,
     "epochs": 4,
     "members": 1,
+    "refit": False,
     "patience": 4,
     "validation_fraction": 0.15,
     "calibration": "bias",

@@ -19,7 +19,8 @@ def write(report, command, path):
         "",
         "F1 is pooled over the lines of a split's documents. Where there is a spread, it is half the range of the seeds; "
         "systems without chance are trained once. Seconds are of trainings beside each other on a shared machine: read "
-        "them as ratios.",
+        "them as ratios. Where the errors are, and how much of them is the gold: [error_analysis.md](error_analysis.md). "
+        "What was tried for better: [what_paid.md](what_paid.md).",
         "",
     ]
     for task in quality.TASKS:
