@@ -128,11 +128,11 @@ class SkolClassifierV2:
 
     Examples
     --------
-    >>> texts = ["[@Fusella minor#Nomenclature*]\\n\\n[@Pileus red#Description*]\\n\\n[@Thanks to all#Key*]"] * 4
+    >>> texts = ["[@Fusella minor#Nomenclature*]\n\n[@Pileus red#Description*]\n\n[@Thanks to all#Key*]"] * 4
     >>> classifier = SkolClassifierV2(input_source="strings", output_dest="strings", validation_fraction=0,
     ...                               epochs=1, hidden_size=4, input_size=8, members=1, verbosity=0)
     >>> stats = classifier.fit(texts)["test_stats"]
-    >>> labelled = classifier.predict(["Fusella minor\\n\\nPileus red"])
+    >>> labelled = classifier.predict(["Fusella minor\n\nPileus red"])
     >>> labelled["value"].tolist(), len(classifier.save_annotated(labelled))
     (['Fusella minor', 'Pileus red'], 1)
     """

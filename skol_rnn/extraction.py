@@ -198,7 +198,7 @@ def annotated_text(rows: pd.DataFrame, coalesce: bool) -> str:
 
 
 def label_rows(rows: pd.DataFrame, columns: Iterable[str]) -> str:
-    """Write some columns of one document's rows as tab-separated lines with a header.
+    r"""Write some columns of one document's rows as tab-separated lines with a header.
 
     Parameters
     ----------
@@ -214,9 +214,9 @@ def label_rows(rows: pd.DataFrame, columns: Iterable[str]) -> str:
 
     Examples
     --------
-    >>> print(label_rows(pd.DataFrame({"line_number": [0], "predicted_label": ["Key"]}), ["line_number", "predicted_label"]))
-    line_number	predicted_label
-    0	Key
+    >>> rows = pd.DataFrame({"line_number": [0], "predicted_label": ["Key"]})
+    >>> label_rows(rows, ["line_number", "predicted_label"]).splitlines()
+    ['line_number\tpredicted_label', '0\tKey']
     """
     chosen = [name for name in columns if name in rows]
     lines = ["\t".join(chosen)]

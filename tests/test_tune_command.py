@@ -44,7 +44,7 @@ def corpus(tmp_path):
 @pytest.fixture
 def config(tmp_path):
     path = tmp_path / "settings.toml"
-    lines = [f"{key} = {value!r}" for key, value in SETTINGS.items() if key != "verbosity"]
+    lines = [f"{key} = {json.dumps(value)}" for key, value in SETTINGS.items() if key != "verbosity"]
     path.write_text("\n".join([*lines, 'important = ["Nomenclature"]', ""]), encoding="utf-8")
     return path
 
