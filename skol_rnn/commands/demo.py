@@ -67,7 +67,12 @@ def _trained(training: Corpus, weights: Any, epochs: int) -> RNNSkolModel:
     from skol_rnn.model import RNNSkolModel
 
     model = RNNSkolModel(
-        class_weights=weights, epochs=epochs, batch_size=16, important=IMPORTANT, validation_fraction=0.2
+        class_weights=weights,
+        epochs=epochs,
+        batch_size=16,
+        important=IMPORTANT,
+        validation_fraction=0.2,
+        refit=False,  # the weightings are compared, and none is kept for its own sake
     )
     return model.fit(training, labels=IMPORTANT, other="Misc")
 
