@@ -8,8 +8,8 @@ from skol_rnn.labels import suggestion
 
 PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     "fast": {"line": {"members": 1, "epochs": 2}, "token": {"members": 1, "epochs": 3}},
-    "default": {"line": {"members": 2, "epochs": 4}, "token": {"members": 1, "epochs": 6}},
-    "best": {"line": {"members": 5, "epochs": 4}, "token": {"members": 5, "epochs": 6}},
+    "default": {"line": {"members": 2, "epochs": 4}, "token": {"members": 3, "epochs": 3}},
+    "best": {"line": {"members": 5, "epochs": 4}, "token": {"members": 5, "epochs": 3}},
 }
 """Settings by preset and unit; all else is the same.  docs/benchmarks.md says what each is worth and takes."""
 

@@ -65,7 +65,7 @@ def test_phrases_tell_more_than_their_words():
     table = pd.DataFrame({"doc_id": "new", "value": ["vile", "liars", "and", "vile", "it"]})
     numbers = rates.transform(table)
     width = len(rates.kinds)
-    phrase = numbers[:, 2 * width + rates.kinds.index("Slur")]
+    phrase = numbers[:, 4 * width + rates.kinds.index("Slur")]
     assert numbers[0, 0] == numbers[3, 0] and phrase[0] > phrase[3]
 
 
@@ -107,7 +107,7 @@ def test_repeated_phrases_are_counted_within_a_document():
 @pytest.mark.parametrize("table", [articles(4)[:0], articles(1), articles(1)[:1]], ids=["empty", "one", "one token"])
 def test_small_tables(table):
     rates = LabelRates().fit(articles(4))
-    assert rates.transform(table).shape == (len(table), 7 * 2 + 2)
+    assert rates.transform(table).shape == (len(table), 9 * 2 + 2)
     if len(table):
         assert np.isfinite(LabelRates().fit_transform(table)).all()
 
@@ -115,7 +115,7 @@ def test_small_tables(table):
 def test_without_labels_there_are_no_rates():
     labelled, without = TokenFeatures().fit(articles(4)), TokenFeatures().fit(articles(4, labels=False))
     new = articles(2, seed=1)
-    assert labelled.transform(new).numbers.shape[1] - without.transform(new).numbers.shape[1] == 16
+    assert labelled.transform(new).numbers.shape[1] - without.transform(new).numbers.shape[1] == 20
     assert (
         TokenFeatures(rates=False).fit(articles(4)).transform(new).numbers.shape == without.transform(new).numbers.shape
     )

@@ -14,7 +14,14 @@ from skol_rnn.features.token_layout import sentences
 
 _FOLDS = 10
 _PREFIX = 5  # characters of a word that stand for its kin
-_PSEUDO_COUNTS = {"word": 5.0, "beginning": 10.0, "two words": 2.5, "three words": 5.0 / 3.0}
+_PSEUDO_COUNTS = {
+    "word": 5.0,
+    "beginning": 10.0,
+    "word before": 10.0,
+    "word after": 10.0,
+    "two words": 2.5,
+    "three words": 5.0 / 3.0,
+}
 """Tokens' worth of belief in the overall rates, by what is counted."""
 _LEAST, _MOST = -3.0, 4.0  # of a rate's logarithm
 _LARGEST = 3.0
@@ -55,7 +62,7 @@ class LabelRates:
     >>> rates = LabelRates().fit(tokens)
     >>> numbers = rates.transform(tokens)
     >>> rates.kinds, numbers.shape, bool(numbers[0, 0] > numbers[1, 0])
-    (('Slur', 'O'), (6, 16), True)
+    (('Slur', 'O'), (6, 20), True)
     """
 
     kinds: tuple[str, ...] = ()
@@ -150,7 +157,7 @@ class LabelRates:
         often = [texts.often(name) for name in ("two words", "three words")]
         often[0] = np.maximum(often[0], texts.moved(often[0], 1))
         often[1] = np.maximum(often[1], np.maximum(texts.moved(often[1], 1), texts.moved(often[1], 2)))
-        parts = [word, rates["beginning"], two, texts.moved(two, 1), phrase]
+        parts = [word, rates["beginning"], rates["word before"], rates["word after"], two, texts.moved(two, 1), phrase]
         parts += [_means(word, group) for group in (texts.sentence, texts.document)]
         return np.concatenate([*parts, *often], axis=1)
 
@@ -217,21 +224,20 @@ class _Texts:
             for texts in (lower, [text[:_PREFIX] for text in lower])
         )
         two = _joined(word, word, self.document, 1)
+        before, after = (_shifted(word, self.document, steps) for steps in (1, -1))
         self.keys = {
             "word": word,
             "beginning": beginning,
+            "word before": before,
+            "word after": after,
             "two words": two,
             "three words": _joined(two, word, self.document, 2),
         }
-        self.words = {"word": 1, "beginning": 1, "two words": 2, "three words": 3}
+        self.words = {**dict.fromkeys(self.keys, 1), "two words": 2, "three words": 3}
 
     def moved(self, values: np.ndarray, steps: int) -> np.ndarray:
         """Return the values (tokens, n) of the token so many steps before, 0 where the document has none."""
-        result = np.zeros_like(values)
-        if len(values) > steps:
-            same = self.document[steps:] == self.document[:-steps]
-            result[steps:] = np.where(same[:, None], values[:-steps], 0)
-        return result
+        return _shifted(values, self.document, steps)
 
     def often(self, name: str) -> np.ndarray:
         """Return the logarithm of how often each phrase stands in its document, (tokens, 1)."""
@@ -244,6 +250,20 @@ class _Texts:
 
 def _key(text: str) -> int:
     return crc32(text.encode("utf-8", "surrogatepass")) + 1  # 0 is no key
+
+
+def _shifted(values: np.ndarray, document: np.ndarray, steps: int) -> np.ndarray:
+    """Return the values (tokens, ...) of the token so many steps before, or after if negative; 0 if there is none."""
+    result = np.roll(values, steps, axis=0)
+    other = np.roll(document, steps) != document
+    if abs(steps) >= len(values):
+        other[:] = True
+    elif steps > 0:
+        other[:steps] = True
+    else:
+        other[steps:] = True
+    result[other] = 0
+    return result
 
 
 def _joined(first: np.ndarray, word: np.ndarray, document: np.ndarray, steps: int) -> np.ndarray:
