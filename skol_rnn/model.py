@@ -88,7 +88,7 @@ class RNNSkolModel(BaseEstimator):
         Weight of each label in the loss: a dict by name (a label left out weighs 1.0), a strategy ("inverse",
         "balanced", "smoothed", "effective", "log", "aggressive"), frozen weights or the path of their file, or
         None for no weights.  "auto" is None too, unless the loss is one that has weights of its own:
-        no weighting scored better than none.
+        no weighting scored better than none.  Of tokens it is "smoothed" with cross-entropy.
     focal_labels : list of str, optional
         Labels whose soft F1 the loss adds; not together with ``class_weights``.
     weight_alpha : float, default 0.5

@@ -321,8 +321,11 @@ def _weights(loss: str, parameters: Mapping[str, Any]) -> WeightsSpec:
     if loss == "class_balanced_focal":
         return "effective"
     given = parameters["class_weights"]
-    # No weighting beat none by the scores of documents held out; docs/class_weights.md has the figures.
-    return None if isinstance(given, str) and given == "auto" else given
+    if not (isinstance(given, str) and given == "auto"):
+        return given
+    # Of lines no weighting beat none by the scores of documents held out; docs/class_weights.md has the figures, and
+    # docs/token_labelling.md those of tokens.
+    return "smoothed" if parameters["unit"] == "token" and loss == "cross_entropy" else None
 
 
 def _refuse_unused_of_weights(weights: WeightsSpec, parameters: Mapping[str, Any]) -> None:

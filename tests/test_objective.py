@@ -36,6 +36,9 @@ def build(**parameters):
         ({"loss": "class_balanced_focal"}, "class_balanced_focal", "effective"),
         ({"loss": "logit_adjusted"}, "logit_adjusted", None),
         ({"loss": "soft_f1"}, "soft_f1", None),
+        ({"unit": "token"}, "cross_entropy", "smoothed"),
+        ({"unit": "token", "class_weights": None}, "cross_entropy", None),
+        ({"unit": "token", "loss": "logit_adjusted"}, "logit_adjusted", None),
     ],
 )
 def test_auto_is_resolved(parameters, loss, weights):

@@ -97,7 +97,7 @@ def train(
     weights: Annotated[
         Text,
         _option(
-            "Weights by strategy: none (the default), smoothed, inverse, balanced, effective, log, aggressive; or a file that skol-rnn weights --save wrote."
+            "Weights by strategy: none (the default of lines), smoothed (of tokens), inverse, balanced, effective, log, aggressive; or a file that skol-rnn weights --save wrote."
         ),
     ] = None,
     focal_labels: Annotated[Text, _option("Labels whose soft F1 the loss adds, A,B; not with weights.")] = None,

@@ -10,6 +10,7 @@ from zlib import crc32
 import numpy as np
 import pandas as pd
 
+from skol_rnn.features.label_rates import LabelRates
 from skol_rnn.features.layout import ScaledLayout
 from skol_rnn.features.lines import LineFeatures, normal_form
 from skol_rnn.features.token_layout import token_layout_numbers
@@ -74,7 +75,9 @@ def shape(word: str) -> str:
 
 
 class TokenFeatures:
-    """Bag of hashed features of a token and of its neighbours, beside layout numbers; the default for tokens.
+    """Bag of hashed features of a token and of its neighbours, beside layout numbers and rates of labels.
+
+    It is the default for tokens.  Rates are there if the training tokens have labels.
 
     Features that occur in fewer than ``min_documents`` training documents have no id: a word of one article is its
     topic, and an embedding of it would be learned by heart.
@@ -89,6 +92,8 @@ class TokenFeatures:
         Tokens on either side whose words are features, too.
     ngrams : bool, default False
         Whether character n-grams are features.
+    rates : bool, default True
+        Whether :class:`~skol_rnn.features.label_rates.LabelRates` stand beside the layout numbers.
 
     Examples
     --------
@@ -99,12 +104,19 @@ class TokenFeatures:
     """
 
     def __init__(
-        self, min_documents: int = 2, max_features: int = 60_000, neighbours: int = 0, ngrams: bool = False
+        self,
+        min_documents: int = 2,
+        max_features: int = 60_000,
+        neighbours: int = 0,
+        ngrams: bool = False,
+        rates: bool = True,
     ) -> None:
         self.min_documents = min_documents
         self.max_features = max_features
         self.neighbours = neighbours
         self.ngrams = ngrams
+        self.rates = rates
+        self._rates: LabelRates | None = None
         self.name = "token-ngrams" if ngrams or neighbours else "token-hashed"
 
     def fit(self, table: pd.DataFrame) -> TokenFeatures:
@@ -134,10 +146,14 @@ class TokenFeatures:
         Returns
         -------
         LineFeatures
-            What ``fit(table).transform(table)`` returns.
+            What ``fit(table).transform(table)`` returns, but for the rates: those leave out what a token's own
+            document, and others of its fold, tell of its label.
         """
         self._layout = ScaledLayout(token_layout_numbers)
         numbers = self._layout.fit_transform(table)
+        self._rates = LabelRates() if self.rates and "label" in table else None
+        if self._rates:
+            numbers = np.concatenate([numbers, self._rates.fit_transform(table)], axis=1)
         hashed = _Hashed.of(table, self.neighbours, self.ngrams)
         self._choose(hashed, pd.factorize(table["doc_id"])[0])
         own, beside = (self._look_up(buckets) for buckets in (hashed.own, hashed.beside))
@@ -176,11 +192,14 @@ class TokenFeatures:
         Returns
         -------
         LineFeatures
-            ``ids`` (tokens, slots) and ``numbers`` (tokens, layout).
+            ``ids`` (tokens, slots) and ``numbers`` (tokens, layout and rates).
         """
         hashed = _Hashed.of(table, self.neighbours, self.ngrams)
         own, beside = (self._look_up(buckets) for buckets in (hashed.own, hashed.beside))
-        return LineFeatures(self._ids(hashed, own, beside), self._layout.transform(table))
+        numbers = self._layout.transform(table)
+        if self._rates:
+            numbers = np.concatenate([numbers, self._rates.transform(table)], axis=1)
+        return LineFeatures(self._ids(hashed, own, beside), numbers)
 
     def _look_up(self, buckets: np.ndarray) -> np.ndarray:
         """Return the id of each bucket, 0 for one that was not kept."""
@@ -208,14 +227,18 @@ class TokenFeatures:
         tuple of (dict, dict)
             JSON values and arrays, to be given to :meth:`from_state`.
         """
-        settings = {
+        settings: dict[str, Any] = {
             "min_documents": self.min_documents,
             "max_features": self.max_features,
             "neighbours": self.neighbours,
             "ngrams": self.ngrams,
             "slots": self.slots_,
         }
-        return settings, {"buckets": self.buckets_, **self._layout.arrays()}
+        arrays = {"buckets": self.buckets_, **self._layout.arrays()}
+        if self._rates:
+            settings["rates"], of_rates = self._rates.state()
+            arrays |= of_rates
+        return settings, arrays
 
     @classmethod
     def from_state(cls, settings: dict[str, Any], arrays: dict[str, np.ndarray]) -> TokenFeatures:
@@ -231,7 +254,10 @@ class TokenFeatures:
         TokenFeatures
             Features that transform as the saved ones did.
         """
-        features = cls(**{name: value for name, value in settings.items() if name != "slots"})
+        own = {name: value for name, value in settings.items() if name not in ("slots", "rates")}
+        features = cls(**own, rates="rates" in settings)  # a model of an earlier version has none
+        if features.rates:
+            features._rates = LabelRates.from_state(settings["rates"], arrays)
         features.slots_ = settings["slots"]
         features.buckets_ = arrays["buckets"]
         features._layout = ScaledLayout.from_arrays(arrays, token_layout_numbers)
