@@ -202,7 +202,7 @@ class Fitting:
         weights = self._scaled(class_weights, drawn)
         labeller = self._untrained(lines, self.objective.starting_bias(weights, counts, drawn))
         decoder = self._untuned(table, weights, counts, drawn)
-        batches = self._batches(lines)
+        batches = self._batches(lines, labeller.spec.voices)
         self.log.say(
             f"[BiLSTM] {len(lines.true):,} {self.of.unit}s of {len(lines.lengths)} documents in {len(batches.windows):,} windows "
             f"of {self.of.window_size}, {len(batches)} batches an epoch, {labeller.network.count_params():,} parameters"
@@ -268,12 +268,12 @@ class Fitting:
 
     def _untrained(self, lines: TrainingLines, bias: np.ndarray) -> Labeller:
         ids, numbers = lines.features
-        characters = getattr(self._features, "characters", 0)
+        characters, beside = (getattr(self._features, name, 0) for name in ("characters", "beside"))
         spec = NetworkSpec(
             n_labels=len(self.labels),
             numbers_size=numbers.shape[1],
             vocabulary_size=getattr(self._features, "vocabulary_size", 0),
-            slots=ids.shape[1] - characters,
+            slots=ids.shape[1] - beside - characters,
             input_size=self.of.input_size or _BAG_SIZE,
             line_size=self.of.line_size,
             hidden_size=self.of.hidden_size,
@@ -284,6 +284,8 @@ class Fitting:
             members=self.of.members,
             characters=characters,
             alphabet_size=getattr(self._features, "alphabet_size", 0),
+            beside=beside,
+            beside_vocabulary_size=getattr(self._features, "beside_vocabulary_size", 0),
         )
         return Labeller(self.labels, self._features, spec, build_network(spec, bias))
 
@@ -298,7 +300,7 @@ class Fitting:
             Scaling(1.0, np.zeros(n_labels)),
         )
 
-    def _batches(self, lines: TrainingLines) -> WindowBatches:
+    def _batches(self, lines: TrainingLines, voices: int) -> WindowBatches:
         windows = cut_windows(lines.lengths, self.of.window_size, self.of.stride)
         rates, corrections = draw_rates(windows, lines.true, self.labels, Sampling.parse(self.of.sampling))
         return WindowBatches(
@@ -311,7 +313,7 @@ class Fitting:
             self.of.num_workers,
             rates,
             corrections,
-            self.of.members,
+            voices,
         )
 
     def _judge(self, held_out: pd.DataFrame, labeller: Labeller, decoder: Decoder) -> HeldOut:

@@ -15,7 +15,7 @@ import numpy as np
 from skol_rnn.batches import KerasNetwork
 from skol_rnn.errors import SkolError
 from skol_rnn.features import LineFeatures
-from skol_rnn.network import EmbeddingBag
+from skol_rnn.network import Columns, EmbeddingBag
 from skol_rnn.onnx_network import SHARED_ARRAYS, OnnxNetwork
 from skol_rnn.windows import cut_windows
 
@@ -104,8 +104,10 @@ class _Writer:
         self._node("Transpose", [logits], "logits", perm=[1, 0, 2])
         helper, kinds = self.onnx.helper, self.onnx.TensorProto
         shapes = {tensor.name.split(":")[0]: tensor.shape for tensor in self.network.inputs}
+        # Columns at the right may be left away if they are empty, unless each has its place.
+        placed = any(isinstance(layer, Columns) for layer in self.network.layers)
         inputs = [
-            helper.make_tensor_value_info("ids", kinds.INT32, ["lines", None]),
+            helper.make_tensor_value_info("ids", kinds.INT32, ["lines", shapes["ids"][-1] if placed else None]),
             helper.make_tensor_value_info("numbers", kinds.FLOAT, ["lines", shapes["numbers"][-1]]),
             helper.make_tensor_value_info("lines", kinds.INT64, ["windows", "window"]),
         ]
@@ -137,6 +139,7 @@ class _Writer:
         layers = keras.layers
         writers: list[tuple[Any, Callable[[Any, list[str]], str]]] = [
             (EmbeddingBag, self._bag),
+            (Columns, self._columns),
             ((layers.Dropout, layers.SpatialDropout1D, layers.GaussianNoise), lambda _, inputs: inputs[0]),
             (layers.Concatenate, self._concatenate),
             (layers.Dense, self._dense),
@@ -168,6 +171,15 @@ class _Writer:
         self._node("Max", [f"{name}/count", self._constant("one", np.float32(1))], f"{name}/at_least_one")
         self._node("Sqrt", [f"{name}/at_least_one"], f"{name}/root")
         return self._node("Div", [f"{name}/sum", f"{name}/root"], f"{name}/out")
+
+    def _columns(self, layer: Columns, inputs: list[str]) -> str:
+        bounds = [
+            self._constant(f"{layer.name}/{end}", np.array([place]))
+            for end, place in (("first", layer.first), ("end", layer.end))
+        ]
+        return self._node(
+            "Slice", [inputs[0], *bounds, self._constant("last_axis", np.array([-1]))], f"{layer.name}/out"
+        )
 
     def _concatenate(self, layer: Any, inputs: list[str]) -> str:
         if layer.axis not in (-1, 2):

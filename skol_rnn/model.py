@@ -72,7 +72,7 @@ class RNNSkolModel(BaseEstimator):
         Threads that gather batches ahead of the network.
     features : str, default "hashed"
         "hashed", "tfidf", "word2vec", "fasttext", "doc2vec", or "vectors" (the caller's, see ``features_col``).
-        Of tokens "hashed", "ngrams" (the same with character n-grams and neighbours), "characters" (the same with a
+        Of tokens "hashed", "ngrams" (the same with character n-grams), "characters" (the same with a
         convolution over characters), "word2vec" and "fasttext" (vectors beside the hashed features), or "vectors".
     features_col : str, default "features"
         Column of the caller's vectors.

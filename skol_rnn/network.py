@@ -91,6 +91,29 @@ class EmbeddingBag(layers.Layer):
         return {**super().get_config(), **own}
 
 
+@keras.saving.register_keras_serializable(package="skol_rnn")
+class Columns(layers.Layer):
+    """Some neighbouring columns of a tensor's last axis; a layer, so that the export knows it.
+
+    Parameters
+    ----------
+    first, end : int
+        The first column, and the one after the last.
+    """
+
+    def __init__(self, first: int, end: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.first, self.end = first, end
+
+    def call(self, x: Any) -> Any:
+        """Take the columns: (batch, window, columns) to (batch, window, end - first)."""
+        return x[..., self.first : self.end]
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return {**super().get_config(), "first": self.first, "end": self.end}
+
+
 @dataclass(frozen=True)
 class NetworkSpec:
     """The numbers a network is built from; saved with the model, so that it is rebuilt, not unpickled.
@@ -122,9 +145,14 @@ class NetworkSpec:
     members : int, default 1
         Networks of these sizes side by side, which differ in their seeds; their logits are averaged.
     characters : int, default 0
-        Characters a token, whose ids stand in columns after the slots; 0 for none.
+        Characters a token, whose ids stand in the last columns; 0 for none.
     alphabet_size : int, default 0
         Ids of characters.
+    beside : int, default 0
+        Ids a row of what stands around it, in columns after the slots.  If there are any, one more member joins, which
+        is linear in both kinds of ids and in the numbers, and knows of the window only these.
+    beside_vocabulary_size : int, default 0
+        Ids of what stands around a row, the empty place's 0 included.
     """
 
     n_labels: int
@@ -141,6 +169,13 @@ class NetworkSpec:
     members: int = 1
     characters: int = 0
     alphabet_size: int = 0
+    beside: int = 0
+    beside_vocabulary_size: int = 0
+
+    @property
+    def voices(self) -> int:
+        """Networks whose logits are averaged: the members, and the linear one."""
+        return self.members + bool(self.beside)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the numbers as a JSON object."""
@@ -161,15 +196,18 @@ def build_network(spec: NetworkSpec, bias: Sequence[float] | np.ndarray | None =
     Returns
     -------
     keras.Model
-        Inputs ``ids`` (batch, window, slots + characters) of int32, ``numbers`` (batch, window, numbers_size) and
+        Inputs ``ids`` (batch, window, slots + beside + characters) of int32, ``numbers`` (batch, window, numbers_size) and
         ``mask`` (batch, window) of bool, True at real lines; output logits (batch, window, n_labels).
         The window may have any length.
     """
-    ids = layers.Input((None, spec.slots + spec.characters), dtype="int32", name="ids")
+    ids = layers.Input((None, spec.slots + spec.beside + spec.characters), dtype="int32", name="ids")
     numbers = layers.Input((None, spec.numbers_size), name="numbers")
     mask = layers.Input((None,), dtype="bool", name="mask")
-    logits = [_member(spec, ids, numbers, mask, bias, member) for member in range(spec.members)]
-    output = logits[0] if spec.members == 1 else layers.Average(name="logits")(logits)
+    start = "zeros" if bias is None else keras.initializers.Constant(np.asarray(bias))
+    logits = [_member(spec, ids, numbers, mask, start, member) for member in range(spec.members)]
+    if spec.beside:
+        logits.append(_linear_member(spec, ids, numbers, start))
+    output = logits[0] if spec.voices == 1 else layers.Average(name="logits")(logits)
     return keras.Model([ids, numbers, mask], output, name="skol_rnn")
 
 
@@ -186,11 +224,11 @@ def learner(network: keras.Model, spec: NetworkSpec) -> keras.Model:
     Returns
     -------
     keras.Model
-        Of the same layers; output logits (batch, members x window, n_labels), one member's windows after the other's.
+        Of the same layers; output logits (batch, voices x window, n_labels), one member's windows after the other's.
     """
-    if spec.members == 1:
+    if spec.voices == 1:
         return network
-    logits = [network.get_layer(f"logits{_suffix(member)}").output for member in range(spec.members)]
+    logits = [network.get_layer(f"logits{_suffix(member)}").output for member in range(spec.voices)]
     return keras.Model(network.inputs, layers.Concatenate(axis=1, name="members")(logits), name="learner")
 
 
@@ -198,26 +236,51 @@ def _suffix(member: int) -> str:
     return f"_of_{member + 1}"
 
 
-def _member(
-    spec: NetworkSpec, ids: Any, numbers: Any, mask: Any, bias: Sequence[float] | np.ndarray | None, member: int
-) -> Any:
+def _member(spec: NetworkSpec, ids: Any, numbers: Any, mask: Any, start: Any, member: int) -> Any:
     """Build one network, from lines to logits."""
     seed = spec.seed + _SEEDS_OF_MEMBER * member
-    suffix = _suffix(member) if spec.members > 1 else ""
+    suffix = _suffix(member) if spec.voices > 1 else ""
     lines = numbers
     if spec.vocabulary_size:
         bag = EmbeddingBag(spec.vocabulary_size, spec.input_size, spec.feature_dropout, seed, name=f"bag{suffix}")
-        parts = [bag(ids[..., : spec.slots] if spec.characters else ids), numbers]
+        parts = [bag(_slots(spec, ids, suffix)), numbers]
         if spec.characters:
-            characters = CharacterConvolution(spec.alphabet_size, seed + 4, name=f"characters{suffix}")
-            parts.append(characters(ids[..., spec.slots :]))
+            spelt = Columns(spec.slots + spec.beside, ids.shape[-1], name=f"spelt{suffix}")(ids)
+            parts.append(CharacterConvolution(spec.alphabet_size, seed + 4, name=f"characters{suffix}")(spelt))
         lines = layers.Concatenate(name=f"line{suffix}")(parts)
     if spec.line_size:
         initial = keras.initializers.GlorotUniform(seed=seed + 1)
         dense = layers.Dense(spec.line_size, activation="relu", kernel_initializer=initial, name=f"dense{suffix}")
         lines = layers.Dropout(spec.dropout, seed=seed + 2, name=f"dense_dropout{suffix}")(dense(lines))
     hidden = _bilstm_stack(lines, mask, spec.hidden_size, spec.num_layers, spec.dropout, seed + 10, suffix)
-    start = "zeros" if bias is None else keras.initializers.Constant(np.asarray(bias))
+    return _logits(spec, hidden, start, seed, suffix)
+
+
+def _linear_member(spec: NetworkSpec, ids: Any, numbers: Any, start: Any) -> Any:
+    """Build the member without hidden layers: a row's features and those around it, each with its say in every label.
+
+    It learns the typical words of rare labels, which an LSTM of the same training does not, and errs differently.
+    """
+    seed, suffix = spec.seed + _SEEDS_OF_MEMBER * spec.members, _suffix(spec.members)
+    around = Columns(spec.slots, spec.slots + spec.beside, name=f"around{suffix}")(ids)
+    bags = [
+        EmbeddingBag(vocabulary_size, spec.input_size, spec.feature_dropout, seed + i, name=f"{name}{suffix}")(columns)
+        for i, (name, vocabulary_size, columns) in enumerate(
+            (
+                ("bag", spec.vocabulary_size, _slots(spec, ids, suffix)),
+                ("bag_around", spec.beside_vocabulary_size, around),
+            )
+        )
+    ]
+    features = layers.Concatenate(name=f"line{suffix}")([*bags, numbers])
+    return _logits(spec, features, start, seed, suffix)
+
+
+def _slots(spec: NetworkSpec, ids: Any, suffix: str) -> Any:
+    return Columns(0, spec.slots, name=f"own{suffix}")(ids) if ids.shape[-1] > spec.slots else ids
+
+
+def _logits(spec: NetworkSpec, hidden: Any, start: Any, seed: int, suffix: str) -> Any:
     initial = keras.initializers.GlorotUniform(seed=seed + 3)
     output = layers.Dense(spec.n_labels, kernel_initializer=initial, bias_initializer=start, name=f"logits{suffix}")
     return output(hidden)

@@ -54,16 +54,18 @@ class OnnxNetwork:
                 f"ONNX Runtime does not take the model's graph ({error}): save the model anew."
             ) from error
         self.n_labels: int = self._session.get_outputs()[0].shape[-1]
-        self._inputs = {value.name for value in self._session.get_inputs()}
+        self._inputs = {value.name: value.shape for value in self._session.get_inputs()}
 
     def logits(self, features: LineFeatures, lines: np.ndarray) -> np.ndarray:
         """Compute logits (windows, window, labels) of windows of lines; -1 is padding, on the right."""
         # Windows that follow one another are of lines that do.
         first, end = lines[:, 0].min(), lines.max() + 1
         ids = features.ids[first:end]
-        used = np.flatnonzero(ids.any(axis=0))  # ids stand on the left, and most lines have few
+        if "ids" in self._inputs and not isinstance(self._inputs["ids"][1], int):
+            used = np.flatnonzero(ids.any(axis=0))  # ids stand on the left, and most lines have few
+            ids = ids[:, : used[-1] + 1 if len(used) else 1]
         inputs = {
-            "ids": ids[:, : used[-1] + 1 if len(used) else 1],
+            "ids": ids,
             "numbers": features.numbers[first:end],
             "lines": np.where(lines < 0, -1, lines - first),
         }

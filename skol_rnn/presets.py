@@ -13,11 +13,11 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     },
     "default": {
         "line": {"members": 2, "epochs": 4, "refit": True},
-        "token": {"members": 3, "epochs": 3, "refit": False},
+        "token": {"members": 2, "epochs": 3, "refit": True},
     },
     "best": {
         "line": {"members": 5, "epochs": 4, "refit": True},
-        "token": {"members": 5, "epochs": 3, "refit": False},
+        "token": {"members": 5, "epochs": 3, "refit": True},
     },
 }
 """Settings by preset and unit; all else is the same.  docs/benchmarks.md says what each is worth and takes."""

@@ -136,9 +136,9 @@ def test_a_long_document_of_many_labels_takes_seconds_at_most():
     labels = LabelSet((*names, "O"))
     p = random_probabilities(np.random.default_rng(0), 9_000, 29)
     flat = bio_transitions(labels)
-    began = time.perf_counter()
+    began = time.process_time()
     best_sequences(np.log(p), [9_000], flat.start, flat.step)
-    assert time.perf_counter() - began < 10
+    assert time.process_time() - began < 10
 
 
 def test_learned_transitions_keep_their_sum_when_the_illegal_are_taken_out():

@@ -311,9 +311,9 @@ def test_a_thousand_documents_are_split_quickly():
     rows = 40_000
     ids = np.char.add("d", rng.integers(0, 2000, rows).astype(str))
     table = pd.DataFrame({"doc_id": ids, "label": rng.choice(list("ABCDEFGH"), rows)})
-    start = time.perf_counter()
+    start = time.process_time()
     split_documents(table, 0.2, 0)
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
 
 
 def test_real_documents_are_split_by_lines_with_every_label_on_both_sides(corpora):

@@ -352,10 +352,10 @@ def test_a_hundred_thousand_rows_with_24_labels_take_less_than_two_seconds() -> 
     true, predicted = rng.integers(0, 24, (2, 100_000))
     probabilities = rng.dirichlet(np.ones(24), 100_000)
     documents = [f"doc{i // 500}" for i in range(100_000)]
-    started = time.perf_counter()
+    started = time.process_time()
     e: Evaluation = evaluate_labels(
         true, predicted, labels, probabilities=probabilities, documents=documents, lengths=np.full(100_000, 60)
     )
     e.to_dict()
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
     assert len(e.per_document) == 200

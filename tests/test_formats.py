@@ -450,11 +450,11 @@ def test_a_failure_leaves_the_old_file_whole(tmp_path, monkeypatch, step):
 def test_a_line_of_ten_megabytes(tmp_path):
     text = "Pileus #20 @x 5–10 µm [broad]. " * 320_000
     fill(tmp_path, {"a.txt": text})
-    start = time.perf_counter()
+    start = time.process_time()
     corpus = read_documents(tmp_path / "a.txt")
     [path] = write_documents(corpus, tmp_path / "out", format="yedda", labels_by_doc={"a": ["X"]})
     assert read_documents(path).documents[0].labels == ("X",)
-    assert time.perf_counter() - start < 8
+    assert time.process_time() - start < 8
 
 
 def test_real_files_in_every_format(corpora, tmp_path):

@@ -24,11 +24,13 @@ SPEC = NetworkSpec(
     feature_dropout=0.5,
     seed=0,
 )
+BESIDE = replace(SPEC, slots=4, beside=2, beside_vocabulary_size=50)
+"""The same columns of ids, of which a linear member joins."""
 
 
-@pytest.fixture(scope="module", params=[1, 3])
+@pytest.fixture(scope="module", params=[SPEC, replace(SPEC, members=3), BESIDE], ids=["one", "three", "linear"])
 def network(request):
-    return build_network(replace(SPEC, members=request.param))
+    return build_network(request.param)
 
 
 def inputs(windows, length, seed=0):
@@ -110,6 +112,35 @@ def test_members_differ_and_the_networks_logits_are_their_mean():
 def test_one_member_is_its_own_learner():
     network = build_network(SPEC)
     assert learner(network, SPEC) is network
+
+
+def test_the_linear_member_has_a_vote_and_sees_a_row_and_what_is_beside_it():
+    network = build_network(BESIDE)
+    ids, numbers, mask = inputs(1, 5)
+    model = learner(network, BESIDE)
+
+    def votes(ids):
+        return np.split(model.predict_on_batch((ids, numbers, mask)), BESIDE.voices, axis=1)
+
+    whole = votes(ids)
+    np.testing.assert_allclose(network.predict_on_batch((ids, numbers, mask)), np.mean(whole, axis=0), atol=1e-6)
+    own, beside = ids.copy(), ids.copy()
+    own[0, 2, 0] = own[0, 2, 0] % 49 + 1
+    beside[0, 2, -1] = beside[0, 2, -1] % 49 + 1
+    moved = [[(a != b).any(axis=-1)[0].tolist() for a, b in zip(votes(x), whole, strict=True)] for x in (own, beside)]
+    here, everywhere, nowhere = [i == 2 for i in range(5)], [True] * 5, [False] * 5
+    assert moved == [[everywhere, here], [nowhere, here]]
+
+
+def test_the_linear_members_logits_are_a_sum_of_its_features():
+    network = build_network(BESIDE)
+    ids, numbers, mask = inputs(1, 1)
+    ids[:, :, 1:4] = ids[:, :, 5:] = 0
+    found = learner(network, BESIDE).predict_on_batch((ids, numbers, mask))[0, 1]
+    bags = [network.get_layer(name).get_weights()[0] for name in ("bag_of_2", "bag_around_of_2")]
+    features = np.concatenate([bags[0][ids[0, 0, 0]], bags[1][ids[0, 0, 4]], numbers[0, 0]])
+    kernel, bias = network.get_layer("logits_of_2").get_weights()
+    np.testing.assert_allclose(found, features @ kernel + bias, atol=1e-5)
 
 
 def test_members_do_not_learn_from_each_others_mistakes():

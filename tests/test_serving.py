@@ -97,6 +97,20 @@ def test_the_graph_gives_the_logits_of_keras(num_layers, window, vocabulary, lin
         np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("members", [1, 2])
+def test_the_linear_member_is_exported_and_lines_may_lack_all_ids_beside_them(members):
+    spec = NetworkSpec(3, 4, 9, 4, 5, 6, 4, 1, 0.3, 0.2, 0, members=members, beside=2, beside_vocabulary_size=30)
+    rng = np.random.default_rng(members)
+    network = shaken(build_network(spec), rng)
+    graph = network_graph(network, 4)
+    for last in (6, 4, 0):  # columns that hold ids
+        ids = rng.integers(1, 9, (9, 6)).astype(np.int32)
+        ids[:, last:] = 0
+        features = LineFeatures(ids, rng.normal(size=(9, 4)).astype(np.float32))
+        found, expected = logits(network, graph, features, cut_windows([7, 1, 1], 4, 1).lines)
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
 def test_what_stands_at_padding_has_no_say():
     spec = NetworkSpec(2, 3, 9, 4, 5, 6, 4, 2, 0.0, 0.0, 0)
     rng = np.random.default_rng(0)

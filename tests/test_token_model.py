@@ -75,10 +75,15 @@ def test_a_word_of_one_document_has_no_id_of_its_own():
 def test_neighbours_are_those_of_the_same_document():
     words = ["red", "fox", "runs"]
     tokens = pd.DataFrame({"doc_id": np.repeat(list("abcd"), 3), "value": words * 4})
-    ids = TokenFeatures(neighbours=1).fit(tokens).transform(tokens).ids
-    left, right = ids[:, -2], ids[:, -1]
+    features = TokenFeatures().fit(tokens)
+    around = features.transform(tokens).ids[:, -features.beside :]
+    two_left, left, right, two_right = (around[:, i] for i in (0, 2, 4, 6))
     assert (left[::3] == 0).all() and (right[2::3] == 0).all()
     assert (left[1::3] > 0).all() and (right[1::3] > 0).all() and left[1] != right[1]
+    assert (two_left > 0).tolist() == [False, False, True] * 4 == (two_right > 0).tolist()[::-1]
+    with_next, with_last = around[:, 8], around[:, 9]
+    assert (with_next > 0).tolist() == [True, True, False] * 4 and (with_last > 0).tolist() == [False, True, True] * 4
+    assert with_next.max() < features.beside_vocabulary_size
 
 
 def test_layout_of_a_quoted_question():

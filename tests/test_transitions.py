@@ -160,9 +160,9 @@ def test_twenty_thousand_lines_take_seconds_not_minutes():
     rng = np.random.default_rng(0)
     p = random_probabilities(rng, 20_000, 20)
     transitions = learn_transitions(rng.integers(0, 20, 1000), [1000], 20)
-    started = time.perf_counter()
+    started = time.process_time()
     viterbi(p, [20_000], transitions)
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5
 
 
 def test_what_does_not_fit_is_refused():

@@ -192,9 +192,9 @@ def test_standoff_is_not_read_as_yedda(tmp_path):
 
 def test_long_files_take_time_in_proportion():
     for raw in ("a #b @c " * 1_250_000, "[@a#X*]" * 50_000, "[@" * 100_000, "#X*]" * 100_000, "[@a" + " " * 10**7):
-        start = time.perf_counter()
+        start = time.process_time()
         parse_yedda(raw)
-        assert time.perf_counter() - start < 8
+        assert time.process_time() - start < 8
 
 
 LINE = st.text(st.sampled_from("ab#@*[] \f\t\r\u2028é"), max_size=8) | st.sampled_from(

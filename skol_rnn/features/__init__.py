@@ -124,7 +124,7 @@ def make_features(
     if name in ("hashed", "characters"):
         return family()
     if name == "ngrams":
-        return family(neighbours=2, ngrams=True)
+        return family(ngrams=True)
     if name == "tfidf":
         return family(input_size=input_size)
     if name == "vectors":

@@ -49,6 +49,16 @@ class CharacterFeatures:
         """Number of ids of characters, those of the empty place and of all unknown ones included."""
         return len(self.alphabet_) + _FIRST
 
+    @property
+    def beside(self) -> int:
+        """Columns of ids that say what is around a token."""
+        return self._hashed.beside
+
+    @property
+    def beside_vocabulary_size(self) -> int:
+        """Number of ids of what is around a token, the empty place's 0 included."""
+        return self._hashed.beside_vocabulary_size
+
     def fit(self, table: pd.DataFrame) -> CharacterFeatures:
         """Choose features and characters to keep.
 
@@ -96,7 +106,7 @@ class CharacterFeatures:
         Returns
         -------
         LineFeatures
-            ``ids`` (tokens, slots + characters) and ``numbers`` (tokens, layout).
+            ``ids`` (tokens, slots + beside + characters) and ``numbers`` (tokens, layout).
         """
         return self._beside(self._hashed.transform(table), table)
 

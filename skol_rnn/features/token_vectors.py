@@ -63,6 +63,16 @@ class TokenVectorFeatures:
         """Number of ids of the hashed features, the empty slot's 0 included."""
         return self._hashed.vocabulary_size
 
+    @property
+    def beside(self) -> int:
+        """Columns of ids that say what is around a token."""
+        return self._hashed.beside
+
+    @property
+    def beside_vocabulary_size(self) -> int:
+        """Number of ids of what is around a token, the empty place's 0 included."""
+        return self._hashed.beside_vocabulary_size
+
     def fit(self, table: pd.DataFrame) -> TokenVectorFeatures:
         """Train the vectors, and fit the hashed features.
 
@@ -113,7 +123,7 @@ class TokenVectorFeatures:
         Returns
         -------
         LineFeatures
-            ``ids`` (tokens, slots) and ``numbers`` (tokens, size + layout).
+            ``ids`` (tokens, slots + beside) and ``numbers`` (tokens, size + layout).
         """
         return self._beside(self._hashed.transform(table), table)
 

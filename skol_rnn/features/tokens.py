@@ -1,4 +1,4 @@
-"""Hashed words, shapes, affixes, character n-grams and neighbours of a token, for an embedding bag of the network."""
+"""Hashed words, shapes, affixes and character n-grams of a token, and those around it, for embedding bags of the network."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _BUCKETS = 1 << 24  # as for lines: collisions among some 10^5 kept features are
 _NGRAMS = (3, 4)  # characters
 _AFFIXES = (2, 3, 4)
 _LONGEST = 24  # characters of a word that n-grams are taken of
-_NO_WORD = -1
+_STEPS = (-2, -1, 1, 2)  # to the tokens around one
 
 
 def token_features(word: str, ngrams: bool = False) -> list[str]:
@@ -75,7 +75,7 @@ def shape(word: str) -> str:
 
 
 class TokenFeatures:
-    """Bag of hashed features of a token and of its neighbours, beside layout numbers and rates of labels.
+    """Bags of hashed features of a token and of the tokens around it, beside layout numbers and rates of labels.
 
     It is the default for tokens.  Rates are there if the training tokens have labels.
 
@@ -87,37 +87,46 @@ class TokenFeatures:
     min_documents : int, default 2
         Training documents a feature must occur in.
     max_features : int, default 60000
-        The features in most documents that are kept.
-    neighbours : int, default 0
-        Tokens on either side whose words are features, too.
+        The features in most documents that are kept, of the token's own.
+    max_beside : int, default 120000
+        Likewise of what is around it.
     ngrams : bool, default False
         Whether character n-grams are features.
     rates : bool, default True
         Whether :class:`~skol_rnn.features.label_rates.LabelRates` stand beside the layout numbers.
 
+    Attributes
+    ----------
+    beside : int
+        Columns of ids, after those of the token's own features, that say what is around it: words and shapes of the
+        two tokens before and after, and the pairs that it makes with its neighbours.  Their ids count from 1 anew.
+
     Examples
     --------
     >>> tokens = pd.DataFrame({"doc_id": list("aabb"), "value": ["the", "enemy", "the", "enemies"]})
-    >>> ids, numbers = TokenFeatures().fit(tokens).transform(tokens)
-    >>> ids.shape[0], bool((ids[0] == ids[2]).all()), numbers.dtype.name
-    (4, True, 'float32')
+    >>> features = TokenFeatures().fit(tokens)
+    >>> ids, numbers = features.transform(tokens)
+    >>> ids.shape[0], bool((ids[0] == ids[2]).all()), numbers.dtype.name, features.beside
+    (4, True, 'float32', 10)
     """
+
+    beside = 2 * len(_STEPS) + 2
 
     def __init__(
         self,
         min_documents: int = 2,
         max_features: int = 60_000,
-        neighbours: int = 0,
+        max_beside: int = 120_000,
         ngrams: bool = False,
         rates: bool = True,
     ) -> None:
         self.min_documents = min_documents
         self.max_features = max_features
-        self.neighbours = neighbours
+        self.max_beside = max_beside
         self.ngrams = ngrams
         self.rates = rates
         self._rates: LabelRates | None = None
-        self.name = "token-ngrams" if ngrams or neighbours else "token-hashed"
+        self.name = "token-ngrams" if ngrams else "token-hashed"
 
     def fit(self, table: pd.DataFrame) -> TokenFeatures:
         """Choose the features to keep and the scale of the layout numbers.
@@ -154,32 +163,23 @@ class TokenFeatures:
         self._rates = LabelRates() if self.rates and "label" in table else None
         if self._rates:
             numbers = np.concatenate([numbers, self._rates.fit_transform(table)], axis=1)
-        hashed = _Hashed.of(table, self.neighbours, self.ngrams)
-        self._choose(hashed, pd.factorize(table["doc_id"])[0])
-        own, beside = (self._look_up(buckets) for buckets in (hashed.own, hashed.beside))
-        self.slots_ = int((own > 0).sum(axis=1).max(initial=0)) + 2 * self.neighbours
-        return LineFeatures(self._ids(hashed, own, beside), numbers)
-
-    def _choose(self, hashed: _Hashed, document: np.ndarray) -> None:
-        pairs = []  # bucket and document of each occurrence, each pair once
-        n_documents = int(document.max(initial=0)) + 1
-        for buckets, place in hashed.columns():
-            occurring = place != _NO_WORD
-            seen = np.unique(place[occurring].astype(np.int64) * n_documents + document[occurring])
-            rows = buckets[seen // n_documents]  # (pairs, slots)
-            keys = rows.astype(np.int64) * n_documents + (seen % n_documents)[:, None]
-            pairs.append(np.unique(keys[rows > 0]))
-        buckets, counts = np.unique(np.unique(np.concatenate(pairs)) // n_documents, return_counts=True)
-        kept = counts >= self.min_documents
-        buckets, counts = buckets[kept], counts[kept]
-        # Ties are broken by bucket so that the order of documents does not change the vocabulary.
-        most_frequent = np.lexsort((buckets, -counts))[: self.max_features]
-        self.buckets_ = np.sort(buckets[most_frequent])
+        hashed = _Hashed(table, self.ngrams)
+        self.buckets_ = _frequent([(hashed.own, hashed.word)], hashed.document, self.min_documents, self.max_features)
+        columns = [(column[:, None], place) for column, place in hashed.around]
+        self.beside_buckets_ = _frequent(columns, hashed.document, self.min_documents, self.max_beside)
+        own = _ids(hashed.own, self.buckets_)
+        self.slots_ = int((own > 0).sum(axis=1).max(initial=0))
+        return LineFeatures(self._placed(hashed, own), numbers)
 
     @property
     def vocabulary_size(self) -> int:
-        """Number of ids, the empty slot's 0 included."""
+        """Number of ids of a token's own features, the empty slot's 0 included."""
         return len(self.buckets_) + 1
+
+    @property
+    def beside_vocabulary_size(self) -> int:
+        """Number of ids of what is around a token, the empty place's 0 included."""
+        return len(self.beside_buckets_) + 1
 
     def transform(self, table: pd.DataFrame) -> LineFeatures:
         """Look up the ids of each token and scale its layout numbers.
@@ -192,32 +192,21 @@ class TokenFeatures:
         Returns
         -------
         LineFeatures
-            ``ids`` (tokens, slots) and ``numbers`` (tokens, layout and rates).
+            ``ids`` (tokens, slots + beside) and ``numbers`` (tokens, layout and rates).
         """
-        hashed = _Hashed.of(table, self.neighbours, self.ngrams)
-        own, beside = (self._look_up(buckets) for buckets in (hashed.own, hashed.beside))
+        hashed = _Hashed(table, self.ngrams)
         numbers = self._layout.transform(table)
         if self._rates:
             numbers = np.concatenate([numbers, self._rates.transform(table)], axis=1)
-        return LineFeatures(self._ids(hashed, own, beside), numbers)
+        return LineFeatures(self._placed(hashed, _ids(hashed.own, self.buckets_)), numbers)
 
-    def _look_up(self, buckets: np.ndarray) -> np.ndarray:
-        """Return the id of each bucket, 0 for one that was not kept."""
-        if not len(self.buckets_):
-            return np.zeros(buckets.shape, np.int32)
-        place = np.minimum(np.searchsorted(self.buckets_, buckets), len(self.buckets_) - 1)
-        return np.where(self.buckets_[place] == buckets, place + 1, 0).astype(np.int32)
-
-    def _ids(self, hashed: _Hashed, own: np.ndarray, beside: np.ndarray) -> np.ndarray:
-        """Put the ids of each token side by side, those of its neighbours last: (tokens, slots)."""
-        width = self.slots_ - 2 * self.neighbours
+    def _placed(self, hashed: _Hashed, own: np.ndarray) -> np.ndarray:
+        """Put the ids of each token side by side, those of what is around it last: (tokens, slots + beside)."""
         # Ids to the front, in their order, so that few slots stay empty.
-        packed = np.take_along_axis(own, np.argsort(own == 0, axis=1, kind="stable"), axis=1)[:, :width]
-        packed = np.pad(packed, ((0, 0), (0, width - packed.shape[1])))
-        parts = [packed[hashed.word]]
-        for column, place in enumerate(hashed.places):
-            parts.append(np.where(place == _NO_WORD, 0, beside[place, column])[:, None])
-        return np.concatenate(parts, axis=1).astype(np.int32)
+        packed = np.take_along_axis(own, np.argsort(own == 0, axis=1, kind="stable"), axis=1)[:, : self.slots_]
+        packed = np.pad(packed, ((0, 0), (0, self.slots_ - packed.shape[1])))
+        around = [_ids(column, self.beside_buckets_)[place] for column, place in hashed.around]
+        return np.concatenate([packed[hashed.word], np.stack(around, axis=1)], axis=1).astype(np.int32)
 
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Return what was fitted.
@@ -230,11 +219,11 @@ class TokenFeatures:
         settings: dict[str, Any] = {
             "min_documents": self.min_documents,
             "max_features": self.max_features,
-            "neighbours": self.neighbours,
+            "max_beside": self.max_beside,
             "ngrams": self.ngrams,
             "slots": self.slots_,
         }
-        arrays = {"buckets": self.buckets_, **self._layout.arrays()}
+        arrays = {"buckets": self.buckets_, "beside_buckets": self.beside_buckets_, **self._layout.arrays()}
         if self._rates:
             settings["rates"], of_rates = self._rates.state()
             arrays |= of_rates
@@ -255,51 +244,86 @@ class TokenFeatures:
             Features that transform as the saved ones did.
         """
         own = {name: value for name, value in settings.items() if name not in ("slots", "rates")}
-        features = cls(**own, rates="rates" in settings)  # a model of an earlier version has none
+        features = cls(**own, rates="rates" in settings)
         if features.rates:
             features._rates = LabelRates.from_state(settings["rates"], arrays)
         features.slots_ = settings["slots"]
-        features.buckets_ = arrays["buckets"]
+        features.buckets_, features.beside_buckets_ = arrays["buckets"], arrays["beside_buckets"]
         features._layout = ScaledLayout.from_arrays(arrays, token_layout_numbers)
         return features
 
 
 class _Hashed:
-    """Buckets of the distinct words of a table, and which word stands where.
+    """Buckets of the distinct words of a table, and of what is around each token.
 
     Attributes
     ----------
+    document : ndarray of int, shape (tokens,)
+        Document of each token.
     word : ndarray of int, shape (tokens,)
         Word of each token.
-    places : list of ndarray of int, shape (tokens,)
-        Word of each token's neighbour, for each neighbour; -1 where the document has none.
     own : ndarray of int32, shape (words, slots)
         Buckets of a word's features; 0 is none.
-    beside : ndarray of int32, shape (words, neighbours)
-        Bucket of a word as each neighbour.
+    around : list of (ndarray of int32, ndarray of int)
+        For each column of what is around a token: buckets of the distinct things, and which one each token has.
     """
 
-    def __init__(self, word: np.ndarray, places: list[np.ndarray], own: np.ndarray, beside: np.ndarray) -> None:
-        self.word, self.places, self.own, self.beside = word, places, own, beside
-
-    @classmethod
-    def of(cls, table: pd.DataFrame, neighbours: int, ngrams: bool) -> _Hashed:
-        word, values = pd.factorize(table["value"])
+    def __init__(self, table: pd.DataFrame, ngrams: bool) -> None:
+        self.word, values = pd.factorize(table["value"])
+        self.document = pd.factorize(table["doc_id"])[0]
         words = [normal_form(value) for value in values]
-        document = pd.factorize(table["doc_id"])[0]
-        steps = [step for step in range(-neighbours, neighbours + 1) if step]
-        own = [[_bucket(name) for name in token_features(value, ngrams)] for value in words]
-        beside = [[_bucket(f"{step}={value.casefold()}") for step in steps] for value in words]
-        return cls(
-            word.astype(np.int64),
-            [_moved(word, document, step) for step in steps],
-            _padded(own),
-            np.array(beside, np.int32).reshape(len(words), len(steps)),
-        )
+        self.own = _padded([[_bucket(name) for name in token_features(value, ngrams)] for value in words])
+        lower = [value.casefold() for value in words]
+        shapes = [shape(value) for value in words]
+        self.around = []
+        for step in _STEPS:
+            place = self._moved(step)
+            self.around += [_column(names, place, kind) for names, kind in ((lower, f"{step}="), (shapes, f"{step}s="))]
+        after, before = self._moved(1), self._moved(-1)
+        self.around += [_pairs(lower, self.word, after, "b="), _pairs(lower, before, self.word, "a=")]
 
-    def columns(self) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Return buckets (words, slots) and the word that stands at each token, for itself and each neighbour."""
-        return [(self.own, self.word)] + [(self.beside[:, [i]], place) for i, place in enumerate(self.places)]
+    def _moved(self, step: int) -> np.ndarray:
+        """Return the word ``step`` tokens further in the same document, -1 where there is none."""
+        place = np.arange(len(self.word)) + step
+        there = np.clip(place, 0, max(len(self.word) - 1, 0))
+        inside = (place == there) & (self.document[there] == self.document)
+        return np.where(inside, self.word[there], -1).astype(np.int64)
+
+
+def _column(names: Sequence[str], place: np.ndarray, kind: str) -> tuple[np.ndarray, np.ndarray]:
+    buckets = [_bucket(kind + name) for name in names]
+    return np.array([*buckets, 0], np.int32), place  # place -1 is the last, and no feature
+
+
+def _pairs(names: Sequence[str], first: np.ndarray, second: np.ndarray, kind: str) -> tuple[np.ndarray, np.ndarray]:
+    there = (first >= 0) & (second >= 0)
+    pairs, place = np.unique(np.where(there, first * len(names) + second, -1), return_inverse=True)
+    buckets = [_bucket(f"{kind}{names[p // len(names)]} {names[p % len(names)]}") if p >= 0 else 0 for p in pairs]
+    return np.array(buckets, np.int32), place
+
+
+def _frequent(
+    columns: Sequence[tuple[np.ndarray, np.ndarray]], document: np.ndarray, min_documents: int, most: int
+) -> np.ndarray:
+    """Return the buckets of most documents, rising; a column has buckets (things, slots) and each token's thing."""
+    n_documents, pairs = int(document.max(initial=0)) + 1, []  # bucket and document, each pair once
+    for buckets, place in columns:
+        seen = np.unique((place % max(len(buckets), 1)) * n_documents + document)
+        keys = buckets[seen // n_documents].astype(np.int64) * n_documents + (seen % n_documents)[:, None]
+        pairs.append(np.unique(keys[keys >= n_documents]))  # bucket 0 is no feature
+    buckets, counts = np.unique(np.unique(np.concatenate(pairs)) // n_documents, return_counts=True)
+    kept = counts >= min_documents
+    buckets, counts = buckets[kept], counts[kept]
+    # Ties are broken by bucket so that the order of documents does not change the vocabulary.
+    return np.sort(buckets[np.lexsort((buckets, -counts))[:most]])
+
+
+def _ids(buckets: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    """Return the id of each bucket, 0 for one that was not kept."""
+    if not len(kept):
+        return np.zeros(buckets.shape, np.int32)
+    place = np.minimum(np.searchsorted(kept, buckets), len(kept) - 1)
+    return np.where(kept[place] == buckets, place + 1, 0).astype(np.int32)
 
 
 def _bucket(name: str) -> int:
@@ -311,10 +335,3 @@ def _padded(rows: Sequence[Sequence[int]]) -> np.ndarray:
     for i, row in enumerate(rows):
         table[i, : len(row)] = row
     return table
-
-
-def _moved(word: np.ndarray, document: np.ndarray, step: int) -> np.ndarray:
-    """Return the word ``step`` tokens further in the same document, -1 where there is none."""
-    place = np.arange(len(word)) + step
-    there = np.clip(place, 0, max(len(word) - 1, 0))
-    return np.where((place == there) & (document[there] == document), word[there], _NO_WORD).astype(np.int64)
