@@ -33,18 +33,18 @@ class Ablated(peers.Ours):
     def fit(self, table, labels, seed):
         """Train in a process of its own, whose features are the poorer ones."""
         from skol_rnn.features import hashed, layout
+        from skol_rnn.features.crc import crc_of
+        from skol_rnn.features.line_names import line_features
 
         if self.without:
-            every, left_out = hashed.features_of, re.compile(self.without)
+            left_out = re.compile(self.without)
 
-            def kept(lines, encode):
-                def marked(names):
-                    return np.where([bool(left_out.match(name)) for name in names], -1, encode(names))
+            def kept(texts, encode):
+                names = [[name for name in line_features(text) if not left_out.match(name)] for text in texts]
+                lines = np.repeat(np.arange(len(texts)), [len(of_line) for of_line in names])
+                return lines, encode(crc_of([name for of_line in names for name in of_line])[0])
 
-                line, code = every(lines, marked)
-                return line[code >= 0], code[code >= 0]
-
-            hashed.features_of = kept
+            hashed.line_codes = kept
         if self.without_layout:
             whole = layout.layout_numbers
             columns = [layout.LAYOUT_NAMES.index(name) for name in self.without_layout or layout.LAYOUT_NAMES]

@@ -8,20 +8,32 @@ import subprocess
 import sys
 import unicodedata
 from collections import Counter
+from zlib import crc32
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from toy import toy_table
 
 from skol_rnn.documents import check_table
 from skol_rnn.errors import DataError
-from skol_rnn.features import FAMILIES, features_from_state, hashed, make_features, tfidf, word_vectors
+from skol_rnn.features import (
+    FAMILIES,
+    features_from_state,
+    hashed,
+    line_hashes,
+    make_features,
+    tfidf,
+    word_vectors,
+)
+from skol_rnn.features.buckets import KeptBuckets
 from skol_rnn.features.caller_vectors import CallerVectors
+from skol_rnn.features.crc import joined_crc
 from skol_rnn.features.hashed import HashedFeatures
 from skol_rnn.features.layout import LAYOUT_NAMES, ScaledLayout, layout_numbers
+from skol_rnn.features.line_hashes import line_codes
 from skol_rnn.features.line_names import line_features
 from skol_rnn.features.line_vectors import lower_words
 from skol_rnn.features.lines import normal_form
@@ -123,7 +135,7 @@ def test_the_order_of_training_documents_has_no_say(name):
 @pytest.mark.parametrize(
     ("name", "module", "function"),
     [
-        ("hashed", hashed, "line_tokens"),
+        ("hashed", hashed, "normal_form"),
         ("tfidf", tfidf, "lower_words"),
         ("word2vec", word_vectors, "lower_words"),
         ("doc2vec", word_vectors, "lower_words"),
@@ -406,3 +418,36 @@ def test_vectors_of_another_size_than_declared_or_fitted_are_refused():
 def test_a_missing_column_of_vectors_is_named():
     with pytest.raises(DataError, match="no column 'feature' of vectors. Did you mean 'features'"):
         make_features("vectors", input_size=None, features_col="feature", seed=0).fit(table_of())
+
+
+@settings(max_examples=200, deadline=None)
+@given(ANY_LINES)
+@example(["", "Pileus " + "y" * 300 + " ruber", "ß ² µ straße\nzwei", "x " * 300])
+def test_hashes_are_those_of_the_names_in_their_order(values):
+    texts = [normal_form(value) for value in values]
+    lines, checks = line_codes(texts, lambda checks: checks)
+    for line, text in enumerate(texts):
+        assert checks[lines == line].tolist() == [crc32(name.encode()) for name in line_features(text)]
+
+
+def test_hashes_are_right_when_more_tokens_were_met_than_are_remembered(monkeypatch):
+    monkeypatch.setattr(line_hashes, "_MOST_TOKENS", 10)
+    for i in range(5):
+        text = " ".join(f"{a}{i}{b}" for a in "klmno" for b in "pqrst")
+        _, checks = line_codes([text], lambda checks: checks)
+        assert checks.tolist() == [crc32(name.encode()) for name in line_features(text)]
+
+
+@given(st.binary(max_size=30), st.binary(max_size=300))
+def test_the_crc_of_two_texts_is_found_from_those_of_each(first, second):
+    parts = (np.array([crc32(part)], np.uint32) for part in (first, second))
+    assert joined_crc(*parts, np.array([len(second)])).tolist() == [crc32(first + second)]
+
+
+@given(st.sets(st.integers(0, (1 << 24) - 1), max_size=50), st.lists(st.integers(0, (1 << 24) - 1)))
+@example({0}, [0, 1])
+@example({(1 << 24) - 1}, [(1 << 24) - 1, 0])
+def test_kept_buckets_are_found(kept, asked):
+    order = sorted(kept)
+    places = KeptBuckets(np.array(order, np.int64)).places(np.array([*asked, *order], np.int64))
+    assert places.tolist() == [order.index(bucket) if bucket in kept else -1 for bucket in [*asked, *order]]

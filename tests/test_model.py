@@ -92,13 +92,13 @@ def test_the_features_of_a_line_are_computed_once(trained, table, monkeypatch):
     from skol_rnn.features import hashed
 
     seen = Counter()
-    original = hashed.line_tokens
+    original = hashed.normal_form
 
     def spy(text):
         seen[text] += 1
         return original(text)
 
-    monkeypatch.setattr(hashed, "line_tokens", spy)
+    monkeypatch.setattr(hashed, "normal_form", spy)
     unique = table.assign(value=[f"{v} {i}x" for i, v in enumerate(table["value"])])
     trained.predict(unique)
     assert len(seen) == len(unique)

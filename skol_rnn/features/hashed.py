@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
-from zlib import crc32
 
 import numpy as np
 
+from skol_rnn.features.buckets import KeptBuckets
 from skol_rnn.features.layout import ScaledLayout
-from skol_rnn.features.line_names import Encode, features_of, line_tokens
+from skol_rnn.features.line_hashes import Encode, line_codes
 from skol_rnn.features.lines import LineFeatures, normal_form
 
 if TYPE_CHECKING:
     from skol_rnn.documents.columns import Lines
 
-_BUCKETS = 1 << 24  # wide enough that collisions among some 10^5 kept features are rare
-_TOGETHER = 4_000  # lines whose features are named at a time: what they share is named once; below 2 ** 16
+_BITS_OF_BUCKET = 24  # wide enough that collisions among some 10^5 kept features are rare
+_BUCKETS = 1 << _BITS_OF_BUCKET
+_TOGETHER = 4_000  # lines worked on at a time; more gain little and take memory
+_BITS_OF_PLACE = 23  # places of the features of so many lines: each has below 10 for each of at most 200 tokens
+_BITS_OF_LINE = _BITS_OF_BUCKET + _BITS_OF_PLACE
 
 
 class HashedFeatures:
@@ -65,7 +68,7 @@ class HashedFeatures:
             Self.
         """
         self._layout = ScaledLayout().fit(table)
-        self._choose(list(_blocks(list(table["value"]), _hash)))
+        self._choose(list(_blocks(list(table["value"]), _bucket)))
         return self
 
     def fit_transform(self, table: Lines) -> LineFeatures:
@@ -81,11 +84,11 @@ class HashedFeatures:
         LineFeatures
             What ``fit(table).transform(table)`` returns.
         """
-        blocks = list(_blocks(list(table["value"]), _hash))
+        blocks = list(_blocks(list(table["value"]), _bucket))
         self._layout = ScaledLayout()
         numbers = self._layout.fit_transform(table)
         self._choose(blocks)
-        found = ((n_lines, rows, self._places(buckets)) for n_lines, rows, buckets in blocks)
+        found = ((n_lines, rows, self._kept.places(buckets)) for n_lines, rows, buckets in blocks)
         return LineFeatures(self._slots(found, len(numbers)), numbers)
 
     def _choose(self, blocks: list[tuple[int, np.ndarray, np.ndarray]]) -> None:
@@ -94,12 +97,17 @@ class HashedFeatures:
         buckets, counts = buckets[counts >= self.min_count], counts[counts >= self.min_count]
         # Ties are broken by bucket so that the order of documents does not change the vocabulary.
         most_frequent = np.lexsort((buckets, -counts))[: self.max_features]
-        self.buckets_ = np.sort(buckets[most_frequent])
+        self._kept = KeptBuckets(np.sort(buckets[most_frequent]))
+
+    @property
+    def buckets_(self) -> np.ndarray:
+        """The buckets of the features that are kept, rising."""
+        return self._kept.buckets
 
     @property
     def vocabulary_size(self) -> int:
         """Number of ids, the empty slot's 0 included."""
-        return len(self.buckets_) + 1
+        return len(self._kept.buckets) + 1
 
     def transform(self, table: Lines) -> LineFeatures:
         """Look up the ids of each line and scale its layout numbers.
@@ -115,16 +123,9 @@ class HashedFeatures:
             ``ids`` (lines, slots) and ``numbers`` (lines, layout).
         """
         numbers = self._layout.transform(table)
-        # Few of the names have an id: all but these are left out before anything is sorted.
-        found = _blocks(list(table["value"]), lambda names: self._places(_hash(names)))
+        # Some of the features have no id: these are left out before anything is sorted.
+        found = _blocks(list(table["value"]), lambda checks: self._kept.places(_bucket(checks)))
         return LineFeatures(self._slots(found, len(numbers)), numbers)
-
-    def _places(self, buckets: np.ndarray) -> np.ndarray:
-        """Return the place of each bucket among those that are kept; -1 for one that is not."""
-        if not len(self.buckets_):
-            return np.full(len(buckets), -1)
-        place = np.minimum(np.searchsorted(self.buckets_, buckets), len(self.buckets_) - 1)
-        return np.where(self.buckets_[place] == buckets, place, -1)
 
     def _slots(self, blocks: Iterable[tuple[int, np.ndarray, np.ndarray]], n_lines: int) -> np.ndarray:
         """Lay out the ids of each line from the left, as many as there are slots; 0 is the empty slot."""
@@ -164,8 +165,12 @@ class HashedFeatures:
             Features that transform as the saved ones did.
         """
         features = cls(**settings)
-        features.buckets_, features._layout = arrays["buckets"], ScaledLayout.from_arrays(arrays)
+        features._kept, features._layout = KeptBuckets(arrays["buckets"]), ScaledLayout.from_arrays(arrays)
         return features
+
+
+def _bucket(checks: np.ndarray) -> np.ndarray:
+    return (checks & np.uint32(_BUCKETS - 1)).astype(np.int32)
 
 
 def _blocks(values: Sequence[str], encode: Encode) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
@@ -174,21 +179,20 @@ def _blocks(values: Sequence[str], encode: Encode) -> Iterator[tuple[int, np.nda
     A code below 0 is left out, and one that comes again in a line.
     """
     for start in range(0, len(values), _TOGETHER):
-        lines = [line_tokens(normal_form(text)) for text in values[start : start + _TOGETHER]]
-        line, code = features_of(lines, encode)
-        known = np.flatnonzero(code >= 0)
-        known = known[np.argsort(line[known].astype(np.uint16), kind="stable")]  # so few lines sort in linear time
-        known = known[_first_of_each(line[known] * _BUCKETS + code[known])]
-        yield len(lines), line[known].astype(np.int32), code[known].astype(np.int32)
+        texts = [normal_form(text) for text in values[start : start + _TOGETHER]]
+        lines, codes = line_codes(texts, encode)
+        yield len(texts), *_first_of_each(lines, codes)
 
 
-def _hash(names: list[str]) -> np.ndarray:
-    if not names:
-        return np.zeros(0, np.int64)
-    # No name holds a line end: all are encoded in one go.
-    return np.fromiter(map(crc32, "\n".join(names).encode().split(b"\n")), np.int64, len(names)) % _BUCKETS
-
-
-def _first_of_each(keys: np.ndarray) -> np.ndarray:
-    """Return the places, in order, at which a key comes for the first time."""
-    return np.sort(np.unique(keys, return_index=True)[1])
+def _first_of_each(lines: np.ndarray, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return line and code, by line and as they stand there, of each code that comes for the first time in its line."""
+    place = np.flatnonzero(codes >= 0)
+    line, code = lines[place].astype(np.int64) << _BITS_OF_LINE, codes[place].astype(np.int64)
+    # What is to be sorted is put in one number each, which is sorted many times as fast as rows are.
+    by_code = np.sort(line | code << _BITS_OF_PLACE | place)
+    new = np.ones(len(by_code), bool)
+    new[1:] = by_code[1:] >> _BITS_OF_PLACE != by_code[:-1] >> _BITS_OF_PLACE
+    by_code = by_code[new]
+    place, code = by_code & (1 << _BITS_OF_PLACE) - 1, by_code >> _BITS_OF_PLACE & _BUCKETS - 1
+    by_place = np.sort(by_code >> _BITS_OF_LINE << _BITS_OF_LINE | place << _BITS_OF_BUCKET | code)
+    return (by_place >> _BITS_OF_LINE).astype(np.int32), (by_place & _BUCKETS - 1).astype(np.int32)
