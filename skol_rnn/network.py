@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -204,9 +204,10 @@ def build_network(spec: NetworkSpec, bias: Sequence[float] | np.ndarray | None =
     numbers = layers.Input((None, spec.numbers_size), name="numbers")
     mask = layers.Input((None,), dtype="bool", name="mask")
     start = "zeros" if bias is None else keras.initializers.Constant(np.asarray(bias))
-    logits = [_member(spec, ids, numbers, mask, start, member) for member in range(spec.members)]
+    rows = _Rows.of(spec, ids, numbers, mask)
+    logits = [_member(spec, rows, start, member) for member in range(spec.members)]
     if spec.beside:
-        logits.append(_linear_member(spec, ids, numbers, start))
+        logits.append(_linear_member(spec, rows, start))
     output = logits[0] if spec.voices == 1 else layers.Average(name="logits")(logits)
     return keras.Model([ids, numbers, mask], output, name="skol_rnn")
 
@@ -236,48 +237,55 @@ def _suffix(member: int) -> str:
     return f"_of_{member + 1}"
 
 
-def _member(spec: NetworkSpec, ids: Any, numbers: Any, mask: Any, start: Any, member: int) -> Any:
+class _Rows(NamedTuple):
+    """What the network is given: ids of a row's own features, of what is around it and of its characters; numbers, mask."""
+
+    own: Any
+    around: Any
+    spelt: Any
+    numbers: Any
+    mask: Any
+
+    @classmethod
+    def of(cls, spec: NetworkSpec, ids: Any, numbers: Any, mask: Any) -> _Rows:
+        """Take the kinds of ids apart; None for a kind that there is not."""
+        end = spec.slots + spec.beside
+        own = Columns(0, spec.slots, name="own")(ids) if ids.shape[-1] > spec.slots else ids
+        around = Columns(spec.slots, end, name="around")(ids) if spec.beside else None
+        spelt = Columns(end, end + spec.characters, name="spelt")(ids) if spec.characters else None
+        return cls(own, around, spelt, numbers, mask)
+
+
+def _member(spec: NetworkSpec, rows: _Rows, start: Any, member: int) -> Any:
     """Build one network, from lines to logits."""
     seed = spec.seed + _SEEDS_OF_MEMBER * member
     suffix = _suffix(member) if spec.voices > 1 else ""
-    lines = numbers
+    lines = rows.numbers
     if spec.vocabulary_size:
         bag = EmbeddingBag(spec.vocabulary_size, spec.input_size, spec.feature_dropout, seed, name=f"bag{suffix}")
-        parts = [bag(_slots(spec, ids, suffix)), numbers]
+        parts = [bag(rows.own), rows.numbers]
         if spec.characters:
-            spelt = Columns(spec.slots + spec.beside, ids.shape[-1], name=f"spelt{suffix}")(ids)
-            parts.append(CharacterConvolution(spec.alphabet_size, seed + 4, name=f"characters{suffix}")(spelt))
+            parts.append(CharacterConvolution(spec.alphabet_size, seed + 4, name=f"characters{suffix}")(rows.spelt))
         lines = layers.Concatenate(name=f"line{suffix}")(parts)
     if spec.line_size:
         initial = keras.initializers.GlorotUniform(seed=seed + 1)
         dense = layers.Dense(spec.line_size, activation="relu", kernel_initializer=initial, name=f"dense{suffix}")
         lines = layers.Dropout(spec.dropout, seed=seed + 2, name=f"dense_dropout{suffix}")(dense(lines))
-    hidden = _bilstm_stack(lines, mask, spec.hidden_size, spec.num_layers, spec.dropout, seed + 10, suffix)
+    hidden = _bilstm_stack(lines, rows.mask, spec.hidden_size, spec.num_layers, spec.dropout, seed + 10, suffix)
     return _logits(spec, hidden, start, seed, suffix)
 
 
-def _linear_member(spec: NetworkSpec, ids: Any, numbers: Any, start: Any) -> Any:
+def _linear_member(spec: NetworkSpec, rows: _Rows, start: Any) -> Any:
     """Build the member without hidden layers: a row's features and those around it, each with its say in every label.
 
     It learns the typical words of rare labels, which an LSTM of the same training does not, and errs differently.
     """
     seed, suffix = spec.seed + _SEEDS_OF_MEMBER * spec.members, _suffix(spec.members)
-    around = Columns(spec.slots, spec.slots + spec.beside, name=f"around{suffix}")(ids)
-    bags = [
-        EmbeddingBag(vocabulary_size, spec.input_size, spec.feature_dropout, seed + i, name=f"{name}{suffix}")(columns)
-        for i, (name, vocabulary_size, columns) in enumerate(
-            (
-                ("bag", spec.vocabulary_size, _slots(spec, ids, suffix)),
-                ("bag_around", spec.beside_vocabulary_size, around),
-            )
-        )
-    ]
-    features = layers.Concatenate(name=f"line{suffix}")([*bags, numbers])
-    return _logits(spec, features, start, seed, suffix)
-
-
-def _slots(spec: NetworkSpec, ids: Any, suffix: str) -> Any:
-    return Columns(0, spec.slots, name=f"own{suffix}")(ids) if ids.shape[-1] > spec.slots else ids
+    size, dropout = spec.input_size, spec.feature_dropout
+    own = EmbeddingBag(spec.vocabulary_size, size, dropout, seed, name=f"bag{suffix}")
+    around = EmbeddingBag(spec.beside_vocabulary_size, size, dropout, seed + 1, name=f"bag_around{suffix}")
+    parts = [own(rows.own), around(rows.around), rows.numbers]
+    return _logits(spec, layers.Concatenate(name=f"line{suffix}")(parts), start, seed, suffix)
 
 
 def _logits(spec: NetworkSpec, hidden: Any, start: Any, seed: int, suffix: str) -> Any:

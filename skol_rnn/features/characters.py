@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 
 from skol_rnn.features.lines import LineFeatures, normal_form
-from skol_rnn.features.tokens import TokenFeatures
+from skol_rnn.features.tokens import BesideTokenFeatures, TokenFeatures
 
 _UNKNOWN = 1  # 0 is the place after the last character
 _FIRST = 2
 
 
-class CharacterFeatures:
+class CharacterFeatures(BesideTokenFeatures):
     """Characters of tokens, as ids in the last columns, beside :class:`TokenFeatures`.
 
     Parameters
@@ -40,77 +40,17 @@ class CharacterFeatures:
         self.min_count = min_count
 
     @property
-    def vocabulary_size(self) -> int:
-        """Number of ids of the hashed features, the empty slot's 0 included."""
-        return self._hashed.vocabulary_size
-
-    @property
     def alphabet_size(self) -> int:
         """Number of ids of characters, those of the empty place and of all unknown ones included."""
         return len(self.alphabet_) + _FIRST
 
-    @property
-    def beside(self) -> int:
-        """Columns of ids that say what is around a token."""
-        return self._hashed.beside
-
-    @property
-    def beside_vocabulary_size(self) -> int:
-        """Number of ids of what is around a token, the empty place's 0 included."""
-        return self._hashed.beside_vocabulary_size
-
-    def fit(self, table: pd.DataFrame) -> CharacterFeatures:
-        """Choose features and characters to keep.
-
-        Parameters
-        ----------
-        table : DataFrame
-            Training tokens.
-
-        Returns
-        -------
-        CharacterFeatures
-            Self.
-        """
-        self.fit_transform(table)
-        return self
-
-    def fit_transform(self, table: pd.DataFrame) -> LineFeatures:
-        """Fit, and transform the same tokens.
-
-        Parameters
-        ----------
-        table : DataFrame
-            Training tokens.
-
-        Returns
-        -------
-        LineFeatures
-            What ``fit(table).transform(table)`` returns.
-        """
-        self._hashed = TokenFeatures()
-        hashed = self._hashed.fit_transform(table)
+    def _fit(self, table: pd.DataFrame) -> None:
         words = {normal_form(value) for value in table["value"].unique()}
         counts = Counter(character for word in words for character in set(word))
         self.alphabet_ = "".join(sorted(c for c, n in counts.items() if n >= self.min_count))
-        return self._beside(hashed, table)
 
-    def transform(self, table: pd.DataFrame) -> LineFeatures:
-        """Look up the ids of tokens and of their characters.
-
-        Parameters
-        ----------
-        table : DataFrame
-            Tokens of whole documents in order.
-
-        Returns
-        -------
-        LineFeatures
-            ``ids`` (tokens, slots + beside + characters) and ``numbers`` (tokens, layout).
-        """
-        return self._beside(self._hashed.transform(table), table)
-
-    def _beside(self, hashed: LineFeatures, table: pd.DataFrame) -> LineFeatures:
+    def _put_beside(self, hashed: LineFeatures, table: pd.DataFrame) -> LineFeatures:
+        # (tokens, slots + beside) becomes (tokens, slots + beside + characters).
         codes, values = pd.factorize(table["value"])
         id_of = {character: i for i, character in enumerate(self.alphabet_, start=_FIRST)}
         spelt = np.zeros((len(values), self.characters), np.int32)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from skol_rnn.features.lines import normal_form
-from skol_rnn.features.token_layout import sentences
+from skol_rnn.features.token_layout import sentences, shifted
 
 _FOLDS = 10
 _PREFIX = 5  # characters of a word that stand for its kin
@@ -102,7 +102,7 @@ class LabelRates:
         kind = np.array([place[name] if name else _UNSEEN for name in names], np.int64)
         self._prior = (np.bincount(kind[kind >= 0], minlength=len(self.kinds)) + 1.0) / ((kind >= 0).sum() + len(place))
         texts = _Texts(table)
-        fold, self._counts, rates = _folds(table), {}, {}
+        fold, self._counts, rates = _folds(table, texts.document), {}, {}
         for name, keys in texts.keys.items():
             own = _common(kind, len(self.kinds) - 1, texts.document, texts.words[name])
             self._counts[name], rates[name] = self._counted(name, keys, own, fold)
@@ -224,7 +224,7 @@ class _Texts:
             for texts in (lower, [text[:_PREFIX] for text in lower])
         )
         two = _joined(word, word, self.document, 1)
-        before, after = (_shifted(word, self.document, steps) for steps in (1, -1))
+        before, after = (shifted(word, self.document, steps) for steps in (1, -1))
         self.keys = {
             "word": word,
             "beginning": beginning,
@@ -237,7 +237,7 @@ class _Texts:
 
     def moved(self, values: np.ndarray, steps: int) -> np.ndarray:
         """Return the values (tokens, n) of the token so many steps before, 0 where the document has none."""
-        return _shifted(values, self.document, steps)
+        return shifted(values, self.document, steps)
 
     def often(self, name: str) -> np.ndarray:
         """Return the logarithm of how often each phrase stands in its document, (tokens, 1)."""
@@ -250,20 +250,6 @@ class _Texts:
 
 def _key(text: str) -> int:
     return crc32(text.encode("utf-8", "surrogatepass")) + 1  # 0 is no key
-
-
-def _shifted(values: np.ndarray, document: np.ndarray, steps: int) -> np.ndarray:
-    """Return the values (tokens, ...) of the token so many steps before, or after if negative; 0 if there is none."""
-    result = np.roll(values, steps, axis=0)
-    other = np.roll(document, steps) != document
-    if abs(steps) >= len(values):
-        other[:] = True
-    elif steps > 0:
-        other[:steps] = True
-    else:
-        other[steps:] = True
-    result[other] = 0
-    return result
 
 
 def _joined(first: np.ndarray, word: np.ndarray, document: np.ndarray, steps: int) -> np.ndarray:
@@ -299,12 +285,11 @@ def _telling(counts: np.ndarray) -> np.ndarray:
     return (counts.sum(axis=1) >= 2) | (counts[:, :-1].sum(axis=1) >= 1)
 
 
-def _folds(table: pd.DataFrame) -> np.ndarray:
+def _folds(table: pd.DataFrame, document: np.ndarray) -> np.ndarray:
     """Deal the documents to folds by their text: copies of one are never told by each other, whatever the order."""
-    document, names = pd.factorize(table["doc_id"])
-    rows = [table["value"].to_numpy()[part] for part in np.split(np.arange(len(table)), _starts(document))]
+    rows = np.split(table["value"].to_numpy(), _starts(document))
     texts = np.array([crc32("\n".join(words).encode("utf-8", "surrogatepass")) for words in rows], np.int64)
-    order = np.unique(texts, return_inverse=True)[1] if len(names) else texts
+    order = np.unique(texts, return_inverse=True)[1]
     return (order % _FOLDS)[document]
 
 

@@ -137,6 +137,40 @@ def sentences(table: pd.DataFrame) -> np.ndarray:
     return np.cumsum(starts) - 1
 
 
+def shifted(values: np.ndarray, document: np.ndarray, steps: int, fill: int = 0) -> np.ndarray:
+    """Move values on by some tokens, inside documents.
+
+    Parameters
+    ----------
+    values : ndarray, shape (tokens, ...)
+        What each token has.
+    document : ndarray of int, shape (tokens,)
+        Document of each token, each document's together.
+    steps : int
+        How many tokens on; back if negative.
+    fill : int, default 0
+        What a token gets whose document has no such token.
+
+    Returns
+    -------
+    ndarray, shape (tokens, ...)
+        The value of the token so many steps before.
+
+    Examples
+    --------
+    >>> shifted(np.array([5, 6, 7]), np.array([0, 0, 1]), 1).tolist()
+    [0, 5, 0]
+    >>> shifted(np.array([5, 6, 7]), np.array([0, 0, 1]), -1, fill=-1).tolist()
+    [6, -1, -1]
+    """
+    place = np.arange(len(values)) - steps
+    there = np.clip(place, 0, max(len(values) - 1, 0))
+    inside = (place == there) & (document[there] == document)
+    result = values[there]
+    result[~inside] = fill
+    return result
+
+
 def _own_numbers(word: str) -> tuple[float, ...]:
     return (
         np.log1p(len(word)),

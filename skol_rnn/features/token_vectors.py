@@ -10,7 +10,7 @@ import pandas as pd
 from skol_rnn.features.line_vectors import SubwordMeans, Training, WordMeans
 from skol_rnn.features.lines import LineFeatures, normal_form
 from skol_rnn.features.token_layout import sentences
-from skol_rnn.features.tokens import TokenFeatures
+from skol_rnn.features.tokens import BesideTokenFeatures, TokenFeatures
 from skol_rnn.labels import suggestion
 
 _METHODS: dict[str, type[WordMeans] | type[SubwordMeans]] = {"word2vec": WordMeans, "fasttext": SubwordMeans}
@@ -18,7 +18,7 @@ _OWN = ("method", "size", "epochs", "min_count", "seed")
 _PREFIX = "hashed/"
 
 
-class TokenVectorFeatures:
+class TokenVectorFeatures(BesideTokenFeatures):
     """Vectors of words from word2vec or fastText, beside hashed features and layout numbers.
 
     The vectors are trained on the sentences of the training documents; gensim is needed to fit only.  They are divided by
@@ -58,76 +58,16 @@ class TokenVectorFeatures:
         self.method, self.size, self.epochs, self.min_count, self.seed = method, size, epochs, min_count, seed
         self.name = f"token-{method}"
 
-    @property
-    def vocabulary_size(self) -> int:
-        """Number of ids of the hashed features, the empty slot's 0 included."""
-        return self._hashed.vocabulary_size
-
-    @property
-    def beside(self) -> int:
-        """Columns of ids that say what is around a token."""
-        return self._hashed.beside
-
-    @property
-    def beside_vocabulary_size(self) -> int:
-        """Number of ids of what is around a token, the empty place's 0 included."""
-        return self._hashed.beside_vocabulary_size
-
-    def fit(self, table: pd.DataFrame) -> TokenVectorFeatures:
-        """Train the vectors, and fit the hashed features.
-
-        Parameters
-        ----------
-        table : DataFrame
-            Training tokens.
-
-        Returns
-        -------
-        TokenVectorFeatures
-            Self.
-        """
-        self.fit_transform(table)
-        return self
-
-    def fit_transform(self, table: pd.DataFrame) -> LineFeatures:
-        """Fit, and transform the same tokens.
-
-        Parameters
-        ----------
-        table : DataFrame
-            Training tokens.
-
-        Returns
-        -------
-        LineFeatures
-            What ``fit(table).transform(table)`` returns.
-        """
-        self._hashed = TokenFeatures()
-        hashed = self._hashed.fit_transform(table)
+    def _fit(self, table: pd.DataFrame) -> None:
         words = [_word(value) for value in table["value"]]
         bounds = np.flatnonzero(np.diff(sentences(table), prepend=-1)).tolist() if words else []
         lines = [words[a:b] for a, b in zip(bounds, [*bounds[1:], len(words)], strict=True)]
         training = Training(self.size, self.epochs, self.min_count, self.seed)
         self._vectors = _METHODS[self.method].train(lines, training)
         self._deviation = max(float(np.std(self._vectors.vectors)) if self._vectors.vocabulary else 1.0, 1e-6)
-        return self._beside(hashed, table)
 
-    def transform(self, table: pd.DataFrame) -> LineFeatures:
-        """Compute the features of tokens.
-
-        Parameters
-        ----------
-        table : DataFrame
-            Tokens of whole documents in order.
-
-        Returns
-        -------
-        LineFeatures
-            ``ids`` (tokens, slots + beside) and ``numbers`` (tokens, size + layout).
-        """
-        return self._beside(self._hashed.transform(table), table)
-
-    def _beside(self, hashed: LineFeatures, table: pd.DataFrame) -> LineFeatures:
+    def _put_beside(self, hashed: LineFeatures, table: pd.DataFrame) -> LineFeatures:
+        # Numbers (tokens, layout) become (tokens, size + layout).
         codes, values = pd.factorize(table["value"])
         vectors = [self._vectors.of_line([_word(value)]) for value in values]
         scaled = np.array(vectors, np.float32).reshape(len(vectors), self.size) / np.float32(self._deviation)

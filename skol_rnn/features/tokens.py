@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, Self
 from zlib import crc32
 
 import numpy as np
@@ -13,7 +13,7 @@ import pandas as pd
 from skol_rnn.features.label_rates import LabelRates
 from skol_rnn.features.layout import ScaledLayout
 from skol_rnn.features.lines import LineFeatures, normal_form
-from skol_rnn.features.token_layout import token_layout_numbers
+from skol_rnn.features.token_layout import shifted, token_layout_numbers
 
 _BUCKETS = 1 << 24  # as for lines: collisions among some 10^5 kept features are rare
 _NGRAMS = (3, 4)  # characters
@@ -253,6 +253,82 @@ class TokenFeatures:
         return features
 
 
+class BesideTokenFeatures:
+    """Base of the families that put something beside :class:`TokenFeatures`."""
+
+    _hashed: TokenFeatures
+
+    @property
+    def vocabulary_size(self) -> int:
+        """Number of ids of the hashed features, the empty slot's 0 included."""
+        return self._hashed.vocabulary_size
+
+    @property
+    def beside(self) -> int:
+        """Columns of ids that say what is around a token."""
+        return self._hashed.beside
+
+    @property
+    def beside_vocabulary_size(self) -> int:
+        """Number of ids of what is around a token, the empty place's 0 included."""
+        return self._hashed.beside_vocabulary_size
+
+    def fit(self, table: pd.DataFrame) -> Self:
+        """Fit the hashed features, and what stands beside them.
+
+        Parameters
+        ----------
+        table : DataFrame
+            Training tokens.
+
+        Returns
+        -------
+        BesideTokenFeatures
+            Self.
+        """
+        self.fit_transform(table)
+        return self
+
+    def fit_transform(self, table: pd.DataFrame) -> LineFeatures:
+        """Fit, and transform the same tokens.
+
+        Parameters
+        ----------
+        table : DataFrame
+            Training tokens.
+
+        Returns
+        -------
+        LineFeatures
+            What ``fit(table).transform(table)`` returns, but for the rates of labels.
+        """
+        self._hashed = TokenFeatures()
+        hashed = self._hashed.fit_transform(table)
+        self._fit(table)
+        return self._put_beside(hashed, table)
+
+    def transform(self, table: pd.DataFrame) -> LineFeatures:
+        """Compute the features of tokens.
+
+        Parameters
+        ----------
+        table : DataFrame
+            Tokens of whole documents in order.
+
+        Returns
+        -------
+        LineFeatures
+            ``ids`` and ``numbers`` of the hashed features, and more of one of them.
+        """
+        return self._put_beside(self._hashed.transform(table), table)
+
+    def _fit(self, table: pd.DataFrame) -> None:
+        raise NotImplementedError
+
+    def _put_beside(self, hashed: LineFeatures, table: pd.DataFrame) -> LineFeatures:
+        raise NotImplementedError
+
+
 class _Hashed:
     """Buckets of the distinct words of a table, and of what is around each token.
 
@@ -277,17 +353,14 @@ class _Hashed:
         shapes = [shape(value) for value in words]
         self.around = []
         for step in _STEPS:
-            place = self._moved(step)
+            place = self._moved(self.word, step)
             self.around += [_column(names, place, kind) for names, kind in ((lower, f"{step}="), (shapes, f"{step}s="))]
-        after, before = self._moved(1), self._moved(-1)
-        self.around += [_pairs(lower, self.word, after, "b="), _pairs(lower, before, self.word, "a=")]
+        pairs, begun = _pairs(lower, self.word, self._moved(self.word, 1))
+        self.around += [_column(pairs, begun, "b="), _column(pairs, self._moved(begun, -1), "a=")]
 
-    def _moved(self, step: int) -> np.ndarray:
-        """Return the word ``step`` tokens further in the same document, -1 where there is none."""
-        place = np.arange(len(self.word)) + step
-        there = np.clip(place, 0, max(len(self.word) - 1, 0))
-        inside = (place == there) & (self.document[there] == self.document)
-        return np.where(inside, self.word[there], -1).astype(np.int64)
+    def _moved(self, values: np.ndarray, step: int) -> np.ndarray:
+        """Return the value of ``step`` tokens further in the same document, -1 where there is none."""
+        return shifted(values, self.document, -step, fill=-1)
 
 
 def _column(names: Sequence[str], place: np.ndarray, kind: str) -> tuple[np.ndarray, np.ndarray]:
@@ -295,11 +368,13 @@ def _column(names: Sequence[str], place: np.ndarray, kind: str) -> tuple[np.ndar
     return np.array([*buckets, 0], np.int32), place  # place -1 is the last, and no feature
 
 
-def _pairs(names: Sequence[str], first: np.ndarray, second: np.ndarray, kind: str) -> tuple[np.ndarray, np.ndarray]:
+def _pairs(names: Sequence[str], first: np.ndarray, second: np.ndarray) -> tuple[list[str], np.ndarray]:
+    """Name the distinct pairs of words, and tell which one each token has; -1 where one of the words is none."""
     there = (first >= 0) & (second >= 0)
-    pairs, place = np.unique(np.where(there, first * len(names) + second, -1), return_inverse=True)
-    buckets = [_bucket(f"{kind}{names[p // len(names)]} {names[p % len(names)]}") if p >= 0 else 0 for p in pairs]
-    return np.array(buckets, np.int32), place
+    pairs, place = np.unique(first[there] * len(names) + second[there], return_inverse=True)
+    begun = np.full(len(first), -1, np.int64)
+    begun[there] = place
+    return [f"{names[pair // len(names)]} {names[pair % len(names)]}" for pair in pairs.tolist()], begun
 
 
 def _frequent(
