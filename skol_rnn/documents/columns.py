@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,7 +35,9 @@ def lengths_of(table: Lines) -> list[int]:
     >>> lengths_of({"doc_id": ["b", "b", "a"]})
     [2, 1]
     """
-    return [sum(1 for _ in lines) for _, lines in groupby(table["doc_id"])]
+    names = np.asarray(table["doc_id"], dtype=object)
+    ends = np.append(np.flatnonzero(names[1:] != names[:-1]) + 1, len(names))
+    return np.diff(ends, prepend=0).tolist() if len(names) else []
 
 
 def rows_of(table: Lines, start: int, end: int) -> Lines:
@@ -185,13 +186,17 @@ def _array(values: Sequence[Any]) -> np.ndarray:
 
 def _document_codes(documents: np.ndarray, name: str) -> np.ndarray:
     """Give each row the number of its document, in order of first appearance."""
-    known: dict[str, int] = {}
-    codes = np.empty(len(documents), np.int64)
-    for row, document in enumerate(documents):
+    try:
+        distinct = dict.fromkeys(documents.tolist())
+    except TypeError:  # lists, say, which are told apart by how they are written
+        return _document_codes(np.array([str(document) for document in documents], dtype=object), name)
+    for document in distinct:
         if is_missing(document):
+            row = next(row for row, other in enumerate(documents) if is_missing(other))
             raise DataError(f"Column {name!r} is empty in row {row}: name each row's document.")
-        codes[row] = known.setdefault(str(document), len(known))
-    return codes
+    number = {text: code for code, text in enumerate(dict.fromkeys(map(str, distinct)))}
+    code_of = {document: number[str(document)] for document in distinct}
+    return np.fromiter(map(code_of.__getitem__, documents.tolist()), np.int64, len(documents))
 
 
 def _line_numbers(given: np.ndarray, codes: np.ndarray, name: str) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from itertools import chain
 from threading import Lock
 from typing import NamedTuple
 from zlib import crc32
@@ -16,8 +17,8 @@ from skol_rnn.features.line_names import (
     MAX_CHARACTERS,
     MAX_TOKENS,
     TOKEN,
+    affix_features,
     shape_of,
-    token_features,
     word_of,
 )
 
@@ -103,16 +104,17 @@ class _Known(NamedTuple):
 
     @classmethod
     def of(cls, tokens: Sequence[str]) -> _Known:
-        """Find it out; a line end is no token and has no features."""
-        names = [token_features(token) if token != "\n" else [] for token in tokens]
-        n_own = np.fromiter(map(len, names), np.int32, len(names))
+        """Find it out."""
+        words = [word_of(token) for token in tokens]
+        shapes = [shape_of(token) for token in tokens]
+        affixes = [affix_features(word) for word in words]
+        n_own = np.fromiter(map(len, affixes), np.int32, len(tokens)) + 2
+        texts = _Texts(*crc_of(words)), _Texts(*crc_of(shapes))
         own = np.zeros((len(tokens), _OWN), np.uint32)
-        own[np.arange(_OWN) < n_own[:, None]] = crc_of([name for of_token in names for name in of_token])[0]
-        words, shapes = (
-            _Texts(*crc_of([of(token) if token != "\n" else "" for token in tokens])) for of in (word_of, shape_of)
-        )
+        own[:, 0], own[:, 1] = texts[0].after("w="), texts[1].after("s=")
+        own[:, 2:][np.arange(2, _OWN) < n_own[:, None]] = crc_of(list(chain.from_iterable(affixes)))[0]
         space = np.array([crc32(b" ")], np.uint32)
-        return cls(words, shapes, joined_crc(words.after("b="), space, np.ones(1, np.int32)), own, n_own)
+        return cls(*texts, joined_crc(texts[0].after("b="), space, np.ones(1, np.int32)), own, n_own)
 
     def and_more(self, other: _Known) -> _Known:
         """Return what is known of these tokens and then those."""
@@ -137,7 +139,7 @@ class _Memory:
         self._forget()
 
     def _forget(self) -> None:
-        self._rows, self._known = _Rows({"\n": 0}), _Known.of(["\n"])
+        self._rows, self._known = _Rows({"\n": 0}), _Known.of([""])
 
     def rows(self, tokens: list[str]) -> tuple[np.ndarray, _Known]:
         """Return the row of each token, and what the rows are of."""

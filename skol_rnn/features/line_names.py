@@ -41,7 +41,8 @@ def line_features(text: str) -> list[str]:
     if not tokens:
         return ["h="]
     words, shapes = [word_of(token) for token in tokens], [shape_of(token) for token in tokens]
-    names = [name for token in tokens for name in token_features(token)]
+    own = ([f"w={word}", f"s={shape}", *affix_features(word)] for word, shape in zip(words, shapes, strict=True))
+    names = [name for of_token in own for name in of_token]
     names += [f"b={word} {after}" for word, after in zip(words, words[1:], strict=False)]
     for i, (word, shape) in enumerate(zip(words[:LEADING], shapes, strict=False), 1):
         names += [f"{i}={word}", f"{i}s={shape}"]
@@ -69,27 +70,25 @@ def line_tokens(text: str) -> list[str]:
     return _TOKEN.findall(text[:MAX_CHARACTERS])[:MAX_TOKENS]
 
 
-def token_features(token: str) -> list[str]:
-    """Name the features that a token has wherever it stands.
+def affix_features(word: str) -> list[str]:
+    """Name the features that the ends of a word are.
 
     Parameters
     ----------
-    token : str
-        A token.
+    word : str
+        As :func:`word_of` returns it.
 
     Returns
     -------
     list of str
-        Two names, and three more for a word of more than four characters.
+        Three names for a word of more than four characters, none for another.
 
     Examples
     --------
-    >>> token_features("Pileus")
-    ['w=pileus', 's=Xx', 'p=pil', 'e=eus', 'E=leus']
+    >>> affix_features("pileus")
+    ['p=pil', 'e=eus', 'E=leus']
     """
-    word = word_of(token)
-    names = [f"w={word}", f"s={shape_of(token)}"]
-    return names if len(word) <= 4 else [*names, f"p={word[:3]}", f"e={word[-3:]}", f"E={word[-4:]}"]
+    return [f"p={word[:3]}", f"e={word[-3:]}", f"E={word[-4:]}"] if len(word) > 4 else []
 
 
 def word_of(token: str) -> str:
