@@ -68,7 +68,7 @@ def run_all(arguments):
             file = Path(place) / str(workers)
             command = [sys.executable, __file__, *sys.argv[1:], "--measure", str(workers), "--labels", str(file)]
             # One thread for each worker, also where there is no Spark that would see to it.
-            environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+            environment = {"PYSPARK_PYTHON": sys.executable, **os.environ, "OMP_NUM_THREADS": "1"}
             done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
             told[name] = json.loads(done.stdout.splitlines()[-1])
             labels[name] = pd.read_pickle(file)
@@ -113,7 +113,7 @@ def main():
         return
     figures = run_all(arguments)
     arguments.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
-    command = " ".join(["python", "benchmarks/scale.py", *sys.argv[1:]])
+    command = "python benchmarks/scale.py --files TRAIN --model MODEL"
     arguments.markdown.write_text(
         "# Spark with one worker and two\n\n" + to_markdown(figures, command), encoding="utf-8"
     )
