@@ -162,7 +162,7 @@ def _too_steep(run: _Run) -> list[Finding]:
             means = (
                 "plain argmax floods the predictions with it"
                 if run.decision == "argmax"
-                else f"{majority!r} is hardly learnt, which no decision makes good entirely"
+                else f"{majority!r} is learnt less well, which no decision makes good entirely"
             )
             change = f'set class_weights="smoothed", or a weight ratio of at most {rarer:,.1f}'
             found.append(Finding("weights-too-steep", seen, means, change))

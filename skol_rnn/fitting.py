@@ -200,6 +200,7 @@ class Fitting:
         lines = self._lines(table)
         drawn = count(lines.true, len(self.labels))
         weights = self._scaled(class_weights, drawn)
+        self._tell_division(weights, counts)
         labeller = self._untrained(lines, self.objective.starting_bias(weights, counts, drawn))
         decoder = self._untuned(table, weights, counts, drawn)
         batches = self._batches(lines, labeller.spec.voices)
@@ -252,6 +253,15 @@ class Fitting:
         if weighted:
             self.log.say("Rescaled to a mean of 1 over the training lines: " + _named(scaled, self.labels))
         return scaled
+
+    def _tell_division(self, weights: np.ndarray, counts: np.ndarray) -> None:
+        """Say which part of steep weights is not in the loss."""
+        margins = self.objective.divided(weights, counts)[1]
+        if margins is not None:
+            self.log.say(
+                "Beyond the ratio of the counts, so not in the loss but margins of the logits "
+                '(steep_weights="loss" leaves them there), times: ' + _named(np.exp(-margins), self.labels)
+            )
 
     def _lines(self, table: pd.DataFrame) -> TrainingLines:
         """Compute the features of the training lines, and sample."""

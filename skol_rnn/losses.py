@@ -33,6 +33,9 @@ class _MaskedLoss(keras.losses.Loss):
         Whether predictions are logits; else they are probabilities, clipped at 1e-7.
     label_smoothing : float, default 0
         Share of the truth that is spread over all labels, 0 <= share < 1.
+    margins : sequence of float or None
+        Added to the log probabilities in the loss, not in the network, which so learns to give out
+        ``exp(-margin)`` times as much of a label.
     name : str, optional
         Name in the log.
     """
@@ -42,20 +45,28 @@ class _MaskedLoss(keras.losses.Loss):
         weights: Sequence[float] | None = None,
         from_logits: bool = True,
         label_smoothing: float = 0.0,
+        margins: Sequence[float] | None = None,
         name: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(name=name, **kwargs)
         if not 0 <= label_smoothing < 1:
             raise ValueError(f"label_smoothing must be at least 0 and below 1, but is {label_smoothing!r}.")
+        if margins is not None and not np.all(np.isfinite(margins)):
+            raise ValueError(f"margins must be finite, but are {list(margins)!r}.")
+        self.margins = None if margins is None else [float(m) for m in margins]
         self.weights = None if weights is None else [float(w) for w in weights]
         self.from_logits, self.label_smoothing = from_logits, label_smoothing
 
     def log_probabilities(self, y_pred: Any) -> Any:
         """Return log p of each label, shape (batch, window, labels)."""
         if self.from_logits:
-            return ops.log_softmax(y_pred, axis=-1)
-        return ops.log(ops.clip(y_pred, _EPSILON, 1.0 - _EPSILON))
+            log_p = y_pred if self.margins is not None else ops.log_softmax(y_pred, axis=-1)
+        else:
+            log_p = ops.log(ops.clip(y_pred, _EPSILON, 1.0 - _EPSILON))
+        if self.margins is None:
+            return log_p
+        return ops.log_softmax(log_p + ops.convert_to_tensor(self.margins, log_p.dtype), axis=-1)
 
     def targets(self, y_true: Any) -> Any:
         """Return what the probabilities should be, smoothed and weighted, (batch, window, labels); 0 at padding."""
@@ -82,14 +93,14 @@ class _MaskedLoss(keras.losses.Loss):
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments, for Keras to rebuild the loss."""
         own = {"weights": self.weights, "from_logits": self.from_logits, "label_smoothing": self.label_smoothing}
-        return {"name": self.name, **own}
+        return {"name": self.name, **own, **({} if self.margins is None else {"margins": self.margins})}
 
 
 @keras.saving.register_keras_serializable(package=_PACKAGE)
 class WeightedCategoricalCrossentropy(_MaskedLoss):
     """Cross-entropy with a weight for each true class.
 
-    Over the real lines, the mean of ``weight[true class] * -log p(true class)``.
+    Over the real lines, the mean of ``weight[true class] * -log p(true class)``, p being the softmax of logits plus margins.
 
     Parameters
     ----------
@@ -99,8 +110,16 @@ class WeightedCategoricalCrossentropy(_MaskedLoss):
         Whether predictions are logits; else they are probabilities, clipped at 1e-7.
     label_smoothing : float, default 0
         Share of the truth that is spread over all labels.
+    margins : sequence of float or None
+        Added to the logits in the loss, one a label (Menon et al. 2021, "Long-tail learning via logit adjustment").
+        Weights w have the same minimum as margins of ``-log w``; steep ones let go of the labels that weigh little.
     name : str, optional
         Name in the log.
+
+    Raises
+    ------
+    ValueError
+        If a margin is not finite, or the label smoothing out of range.
 
     Examples
     --------
@@ -116,9 +135,10 @@ class WeightedCategoricalCrossentropy(_MaskedLoss):
         weights: Sequence[float] | None = None,
         from_logits: bool = True,
         label_smoothing: float = 0.0,
+        margins: Sequence[float] | None = None,
         name: str = "weighted_categorical_crossentropy",
     ) -> None:
-        super().__init__(weights, from_logits, label_smoothing, name)
+        super().__init__(weights, from_logits, label_smoothing, margins, name)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Return the loss of each line, shape (batch, window)."""
@@ -143,6 +163,8 @@ class FocalLoss(_MaskedLoss):
         Whether predictions are logits.
     label_smoothing : float, default 0
         Share of the truth that is spread over all labels.
+    margins : sequence of float or None
+        Added to the logits in the loss, one a label.
     name : str, optional
         Name in the log.
 
@@ -159,9 +181,10 @@ class FocalLoss(_MaskedLoss):
         gamma: float = DEFAULT_GAMMA,
         from_logits: bool = True,
         label_smoothing: float = 0.0,
+        margins: Sequence[float] | None = None,
         name: str = "focal",
     ) -> None:
-        super().__init__(weights, from_logits, label_smoothing, name)
+        super().__init__(weights, from_logits, label_smoothing, margins, name)
         if not (gamma >= 0 and np.isfinite(gamma)):
             raise ValueError(f"gamma must be finite and at least 0, but is {gamma!r}.")
         self.gamma = float(gamma)
@@ -245,7 +268,7 @@ class LogitAdjustedLoss(_MaskedLoss):
         label_smoothing: float = 0.0,
         name: str = "logit_adjusted",
     ) -> None:
-        super().__init__(weights, from_logits, label_smoothing, name)
+        super().__init__(weights, from_logits, label_smoothing, name=name)
         if not (tau >= 0 and np.isfinite(tau)):
             raise ValueError(f"tau must be finite and at least 0, but is {tau!r}.")
         if not all(np.isfinite(p) and p > 0 for p in priors):
@@ -300,7 +323,7 @@ class FocalLabelF1(_MaskedLoss):
         label_smoothing: float = 0.0,
         name: str = "focal_label_f1",
     ) -> None:
-        super().__init__(weights, from_logits, label_smoothing, name)
+        super().__init__(weights, from_logits, label_smoothing, name=name)
         self.focal = [int(i) for i in focal]
 
     def call(self, y_true: Any, y_pred: Any) -> Any:

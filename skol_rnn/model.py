@@ -97,6 +97,10 @@ class RNNSkolModel(BaseEstimator):
         Of "effective" weights; nearer 1 is steeper.
     max_weight_ratio : float, optional
         Largest weight that a strategy gives, as a multiple of the smallest.
+    steep_weights : {"margins", "loss"}, default "margins"
+        Where the part of a class weight goes that is beyond the ratio of the counts.  "margins" of the logits
+        tilt the network's probabilities as far, without taking the frequent labels' lines out of the loss; "loss"
+        multiplies errors by all of the weight.
     loss : str, default "auto"
         "cross_entropy", "focal", "class_balanced_focal", "soft_f1" or "logit_adjusted".  "auto" is "soft_f1"
         with ``focal_labels``, else "cross_entropy".
@@ -209,6 +213,7 @@ class RNNSkolModel(BaseEstimator):
         weight_alpha: float = 0.5,
         weight_beta: float = 0.999,
         max_weight_ratio: float | None = None,
+        steep_weights: str = "margins",
         loss: str = "auto",
         gamma: float | None = None,
         tau: float | None = None,
@@ -255,6 +260,7 @@ class RNNSkolModel(BaseEstimator):
         self.weight_alpha = weight_alpha
         self.weight_beta = weight_beta
         self.max_weight_ratio = max_weight_ratio
+        self.steep_weights = steep_weights
         self.loss = loss
         self.gamma = gamma
         self.tau = tau

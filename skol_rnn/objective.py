@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from skol_rnn.class_weights import STRATEGIES, ClassWeights, resolve_class_weights
+from skol_rnn.class_weights import STRATEGIES, ClassWeights, normalise_weights, resolve_class_weights
 from skol_rnn.decoding import Correction
 from skol_rnn.labels import LabelSet, suggestion
 from skol_rnn.losses import (
@@ -29,6 +29,9 @@ LOSSES: Mapping[str, frozenset[str]] = {
     "logit_adjusted": frozenset({"tau"}),
 }
 """The losses, and which of the options below each one uses; label smoothing goes with all."""
+
+STEEP_WEIGHTS = ("margins", "loss")
+"""Where the part of a class weight goes that is beyond the ratio of the counts."""
 
 _OPTIONS = ("class_weights", "gamma", "tau", "focal_labels")
 FROZEN_ENDINGS = (".json", ".npz", ".pt")
@@ -51,6 +54,8 @@ class Objective:
         Labels of the soft F1; None for the important ones.
     gamma, tau, label_smoothing : float
         Of the focal loss, the logit-adjusted loss, and all.
+    steep_weights : {"margins", "loss"}
+        Where the part of a weight goes that is beyond the ratio of the counts.
     """
 
     loss: str
@@ -59,6 +64,7 @@ class Objective:
     gamma: float
     tau: float
     label_smoothing: float
+    steep_weights: str = STEEP_WEIGHTS[0]
 
     @classmethod
     def of(cls, parameters: Mapping[str, Any]) -> Objective:
@@ -108,6 +114,7 @@ loss="cross_entropy" or "focal".
             DEFAULT_GAMMA if gamma is None else float(gamma),
             DEFAULT_TAU if tau is None else float(tau),
             float(parameters["label_smoothing"]),
+            str(parameters["steep_weights"]),
         )
 
     def build(
@@ -131,16 +138,38 @@ loss="cross_entropy" or "focal".
         keras.losses.Loss
             From logits.
         """
-        vector = None if self.class_weights is None else weights.tolist()
+        in_loss, rest = self.divided(weights, counts)
+        vector = None if self.class_weights is None else in_loss.tolist()
+        margins = None if rest is None else rest.tolist()
         smoothing = self.label_smoothing
         if self.loss in ("focal", "class_balanced_focal"):
-            return FocalLoss(vector, self.gamma, label_smoothing=smoothing)
+            return FocalLoss(vector, self.gamma, label_smoothing=smoothing, margins=margins)
         if self.loss == "soft_f1":
             focal = [labels.index(name) for name in self.focal_labels or important]
             return FocalLabelF1(focal, vector, label_smoothing=smoothing)
         if self.loss == "logit_adjusted":
             return LogitAdjustedLoss(_priors(counts).tolist(), self.tau, vector, label_smoothing=smoothing)
-        return WeightedCategoricalCrossentropy(vector, label_smoothing=smoothing)
+        return WeightedCategoricalCrossentropy(vector, label_smoothing=smoothing, margins=margins)
+
+    def divided(self, weights: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        """Say what of the weights multiplies the loss, and what is added to the logits there.
+
+        Parameters
+        ----------
+        weights, counts : ndarray, shape (labels,)
+            As for :meth:`build`.
+
+        Returns
+        -------
+        weights : ndarray, shape (labels,)
+            Of mean 1 over the training lines.
+        margins : ndarray, shape (labels,), or None
+            See :func:`divide_weights`; None where no weight is steeper than the counts, or all is to be in the loss.
+        """
+        if self.class_weights is None or self.steep_weights == "loss":
+            return weights, None
+        in_loss, margins = divide_weights(weights, counts)
+        return (normalise_weights(in_loss, counts), margins) if margins.any() else (weights, None)
 
     def correction(self, weights: np.ndarray, counts: np.ndarray, shift: np.ndarray | float = 1.0) -> Correction:
         """Say how the tilt is undone.
@@ -159,9 +188,10 @@ loss="cross_entropy" or "focal".
             stay as they are.
         """
         focused = self.loss in ("focal", "class_balanced_focal")
+        in_loss, margins = self.divided(weights, counts)
         return Correction(
-            weights * shift,
-            self.tau * np.log(_priors(counts)) if self.loss == "logit_adjusted" else None,
+            in_loss * shift,
+            self.tau * np.log(_priors(counts)) if self.loss == "logit_adjusted" else margins,
             self.gamma if focused else 0.0,
             self.label_smoothing,
         )
@@ -193,6 +223,46 @@ loss="cross_entropy" or "focal".
             used["label_smoothing"] = self.label_smoothing
         told = ", ".join(f"{k}={', '.join(v) if isinstance(v, tuple) else v}" for k, v in used.items())
         return f"{self.loss}{f' ({told})' if told else ''}"
+
+
+def divide_weights(weights: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Take from class weights what is steeper than the counts, as margins of the logits with the same minimum.
+
+    The minimum of ``w[true] * -log p(true)`` has p ~ w P; that of ``-log softmax(z + m)(true)`` has softmax(z) ~
+    exp(-m) P (Menon et al. 2021).  So w = v exp(-m) may be divided between the two at will, and the network has the
+    same tilt to learn.  But the gradient of a line is multiplied by v alone: where v is far beyond the ratio of the
+    counts, the lines of the frequent labels count for nothing, and what distinguishes them is not learnt.
+
+    Parameters
+    ----------
+    weights : ndarray, shape (labels,)
+        Class weights, at least 0.
+    counts : ndarray, shape (labels,)
+        Training lines of each label.
+
+    Returns
+    -------
+    weights : ndarray, shape (labels,)
+        The same, each at most as many times that of the most frequent label as this one has more lines.
+    margins : ndarray, shape (labels,)
+        At most 0; 0 where nothing was taken.
+
+    Examples
+    --------
+    >>> weights, margins = divide_weights(np.array([100.0, 10.0, 0.1]), np.array([10, 20, 100]))
+    >>> weights.round(2).tolist(), np.exp(-margins).round(2).tolist()
+    ([1.0, 0.5, 0.1], [100.0, 20.0, 1.0])
+    """
+    weights = np.asarray(weights, np.float64)
+    most = int(np.argmax(counts))
+    if not weights[most]:  # the most frequent label is not to be learnt: there is nothing to protect
+        return weights, np.zeros_like(weights)
+    lines = np.maximum(counts, 1)
+    in_loss = np.minimum(weights, weights[most] * lines[most] / lines)
+    # A weight equal to the ratio of the counts is one, whatever its last bits are.
+    in_loss = np.where(in_loss > weights * (1 - 1e-9), weights, in_loss)
+    trained = weights > 0
+    return in_loss, np.where(trained, np.log(np.where(trained, in_loss, 1.0) / np.where(trained, weights, 1.0)), 0.0)
 
 
 def refuse_both(class_weights: WeightsSpec, focal_labels: Sequence[str] | None) -> None:
@@ -334,6 +404,8 @@ def _refuse_unused_of_weights(weights: WeightsSpec, parameters: Mapping[str, Any
             f"Unknown class weight strategy {weights!r}; allowed are auto, {', '.join(STRATEGIES)}, a dict of weights, "
             f"or a file of frozen weights.{suggestion(weights, STRATEGIES)}"
         )
+    if weights is None and parameters["steep_weights"] != STEEP_WEIGHTS[0]:
+        raise ValueError("steep_weights does nothing without class weights: leave it out, or give some.")
     strategy = weights if isinstance(weights, str) and weights in STRATEGIES else None
     for name, default, users in (
         ("weight_alpha", 0.5, ("smoothed",)),

@@ -11,7 +11,7 @@ import numpy as np
 from skol_rnn.class_weights import resolve_class_weights
 from skol_rnn.decoding import CALIBRATIONS, DECISIONS, is_bio
 from skol_rnn.labels import LabelSet, suggestion
-from skol_rnn.objective import Objective
+from skol_rnn.objective import STEEP_WEIGHTS, Objective
 from skol_rnn.sampling import Sampling
 from skol_rnn.units import SPAN_METRIC, resolve
 from skol_rnn.windows import MERGES, check_stride
@@ -70,7 +70,13 @@ def check_parameters(parameters: Mapping[str, Any]) -> None:
     _check_switch("refit", parameters["refit"])
     if not parameters["learning_rate"] > 0:
         raise ValueError(f"learning_rate must be above 0, but is {parameters['learning_rate']!r}.")
-    for name, allowed in (("decision", DECISIONS), ("merge", MERGES), ("calibration", CALIBRATIONS)):
+    choices = {
+        "decision": DECISIONS,
+        "merge": MERGES,
+        "calibration": CALIBRATIONS,
+        "steep_weights": STEEP_WEIGHTS,
+    }
+    for name, allowed in choices.items():
         _check_choice(name, parameters[name], allowed)
     if parameters["use_gpu_in_udf"]:
         warnings.warn("use_gpu_in_udf changes nothing: TensorFlow chooses the device.", FutureWarning, stacklevel=3)

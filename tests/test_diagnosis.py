@@ -103,7 +103,7 @@ def test_steep_weights_mean_something_else_by_decision():
         return found("weights-too-steep", **known)[0].means
 
     assert "argmax floods" in means("argmax")
-    assert "hardly learnt" in means("corrected")
+    assert "learnt less well" in means("corrected")
 
 
 def test_a_majority_of_weight_0_is_infinitely_light():

@@ -24,6 +24,7 @@ OBJECTIVES = [
     {"class_weights": "log"},
     {"class_weights": "aggressive"},
     {"class_weights": "inverse", "max_weight_ratio": 3.0},
+    {"class_weights": {"Nomenclature": 100.0, "Misc": 0.1}},
 ]
 
 
@@ -54,6 +55,14 @@ def test_every_loss_and_strategy_learns_is_corrected_saved_and_loaded(objective,
     assert clone(again).get_params() == again.get_params() == trained.get_params()
 
 
+def test_the_log_tells_of_weights_that_act_as_margins(capsys):
+    steep = {"Nomenclature": 40.0, "Description": 1.0, "Misc": 1.0}
+    model(class_weights=steep, epochs=1, verbosity=1).fit(toy_table(3), labels=LABELS)
+    assert "margins of the logits" in capsys.readouterr().out
+    model(class_weights=steep, steep_weights="loss", epochs=1, verbosity=1).fit(toy_table(3), labels=LABELS)
+    assert "margins" not in capsys.readouterr().out
+
+
 def test_the_log_names_the_loss_and_its_options(capsys):
     model(loss="focal", gamma=1.5, epochs=1, verbosity=1).fit(toy_table(3), labels=LABELS)
     assert "[BiLSTM] Using loss: focal (gamma=1.5)" in capsys.readouterr().out
@@ -68,6 +77,7 @@ def test_impossible_combinations_stop_before_anything_is_read(tmp_path):
         ({"calibration": "platt"}, "calibration must be one of none, temperature, bias, cautious"),
         ({"max_weight_ratio": 0.5, "class_weights": "inverse"}, "max_ratio"),
         ({"weight_beta": 1.0, "class_weights": "effective"}, "beta"),
+        ({"steep_weights": "margin", "class_weights": "aggressive"}, "steep_weights must be one of margins, loss"),
     ):
         with pytest.raises(ValueError, match=message):
             model(**parameters).fit(toy_table(2), labels=LABELS)

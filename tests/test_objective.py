@@ -5,13 +5,15 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from skol_rnn.class_weights import ClassWeights
 from skol_rnn.errors import DataError
 from skol_rnn.labels import LabelSet
 from skol_rnn.losses import FocalLabelF1, FocalLoss, LogitAdjustedLoss, WeightedCategoricalCrossentropy
 from skol_rnn.model import RNNSkolModel
-from skol_rnn.objective import LOSSES, Objective, freeze_weights, rare_labels
+from skol_rnn.objective import LOSSES, Objective, divide_weights, freeze_weights, rare_labels
 
 LABELS = LabelSet(("Nomenclature", "Description", "Misc"))
 COUNTS = np.array([50, 170, 780])
@@ -77,6 +79,8 @@ def test_the_loss_that_was_asked_for_is_built_with_its_options():
         ({"class_weights": "inverse", "weight_alpha": 0.25}, "weight_alpha does nothing.*smoothed"),
         ({"weight_beta": 0.9}, "weight_beta does nothing.*effective"),
         ({"class_weights": {"Misc": 1.0}, "max_weight_ratio": 5.0}, "max_weight_ratio does nothing"),
+        ({"steep_weights": "loss"}, "steep_weights does nothing without class weights"),
+        ({"loss": "logit_adjusted", "steep_weights": "loss"}, "steep_weights does nothing without class weights"),
     ],
 )
 def test_what_would_be_without_effect_or_is_out_of_range_is_refused(parameters, message):
@@ -97,6 +101,52 @@ def test_a_network_that_knows_nothing_starts_with_the_true_shares(loss):
 def test_sampling_is_undone_with_the_weights():
     correction = objective(class_weights=None).correction(np.ones(3), COUNTS, np.array([4.0, 1.0, 1.0]))
     np.testing.assert_allclose(correction.posterior(np.array([[0.4, 0.3, 0.3]])), [[1 / 7, 3 / 7, 3 / 7]])
+
+
+# -- weights beyond the ratio of the counts ---------------------------------------------------------------
+
+
+@given(st.lists(st.tuples(st.floats(1e-3, 1e6), st.integers(0, 10**6)), min_size=1, max_size=6))
+def test_weights_are_divided_without_loss_and_never_steeper_than_the_counts(labels):
+    weights, counts = (np.array(values) for values in zip(*labels, strict=True))
+    in_loss, margins = divide_weights(weights, counts)
+    np.testing.assert_allclose(in_loss * np.exp(-margins), weights)
+    most = np.argmax(counts)
+    assert (margins <= 0).all() and margins[most] == 0
+    assert (in_loss <= in_loss[most] * max(counts[most], 1) / np.maximum(counts, 1) * (1 + 1e-6)).all()
+    np.testing.assert_array_equal(in_loss[margins == 0], weights[margins == 0])
+
+
+@pytest.mark.parametrize("weights", ["inverse", "balanced", "smoothed", "effective", "log", {"Misc": 5.0}, None])
+def test_weights_not_beyond_the_ratio_of_the_counts_are_all_in_the_loss(weights):
+    found = freeze_weights(weights, LABELS, COUNTS, RNNSkolModel().get_params()).vector(LABELS)
+    in_loss, margins = divide_weights(found, COUNTS)
+    assert in_loss.tolist() == found.tolist() and not margins.any()
+
+
+def test_labels_of_weight_0_stay_out_of_it():
+    in_loss, margins = divide_weights(np.array([0.0, 1000.0, 1.0]), COUNTS)
+    np.testing.assert_allclose(in_loss, [0.0, 780 / 170, 1.0])
+    assert margins[0] == 0
+    assert divide_weights(np.array([5.0, 1.0, 0.0]), COUNTS)[0].tolist() == [5.0, 1.0, 0.0]
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy", "focal"])
+@pytest.mark.parametrize("steep", ["margins", "loss"])
+def test_the_correction_undoes_the_weights_wherever_they_act(loss, steep):
+    weights = np.array([100.0, 10.0, 0.1])
+    found = objective(loss=loss, class_weights="aggressive", steep_weights=steep)
+    built = found.build(weights, COUNTS, LABELS, ["Nomenclature"])
+    assert (built.margins is None) == (steep == "loss")
+    lines = float(np.dot(built.weights, COUNTS) / COUNTS.sum())
+    assert lines == pytest.approx(1.0) if steep == "margins" else built.weights == weights.tolist()
+    correction = found.correction(weights, COUNTS)
+    tilt = correction.tilt() - correction.tilt()[2]
+    np.testing.assert_allclose(np.exp(tilt), [1000.0, 100.0, 1.0])
+    if loss == "cross_entropy":
+        posterior = np.array([[0.2, 0.3, 0.5]])
+        raw = posterior * weights / (posterior * weights).sum()
+        np.testing.assert_allclose(correction.posterior(raw), posterior)
 
 
 def test_weights_are_frozen_with_their_counts(tmp_path):

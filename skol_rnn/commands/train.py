@@ -52,6 +52,7 @@ MODEL_OPTIONS = (
     "weight_alpha",
     "weight_beta",
     "max_weight_ratio",
+    "steep_weights",
     "loss",
     "gamma",
     "tau",
@@ -144,6 +145,9 @@ def train(
     weight_alpha: Annotated[Number, _option("Exponent of smoothed weights (default: 0.5).")] = None,
     weight_beta: Annotated[Number, _option("Of effective weights, nearer 1 is steeper (default: 0.999).")] = None,
     max_weight_ratio: Annotated[Number, _option("Largest weight of a strategy, in multiples of its smallest.")] = None,
+    steep_weights: Annotated[
+        Text, _option("Where weights beyond the ratio of the counts act: margins (the default) or loss.")
+    ] = None,
     loss: Annotated[
         Text, _option("auto (the default), cross_entropy, focal, class_balanced_focal, soft_f1 or logit_adjusted.")
     ] = None,
