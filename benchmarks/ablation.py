@@ -79,7 +79,7 @@ PARTS = {
     "window of 31 lines": lambda: Ablated(window_size=31, stride=10, batch_size=32),
     "one BiLSTM layer": lambda: Ablated(num_layers=1),
     "without feature dropout": lambda: Ablated(feature_dropout=0.0),
-    "without dropout": lambda: Ablated(dropout=0.0),
+    "dropout of 0.3 after each layer too": lambda: Ablated(dropout=0.3),
     "smoothed class weights": lambda: Ablated(class_weights="smoothed"),
     "label smoothing 0.05": lambda: Ablated(label_smoothing=0.05),
 }

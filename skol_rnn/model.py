@@ -54,8 +54,9 @@ class RNNSkolModel(BaseEstimator):
         Stacked bidirectional layers; 2, of tokens 1, if not given.
     num_classes : int, optional
         Number of labels, checked against the labels; found from them if not given.
-    dropout : float, default 0.3
-        Share of activations left out in training.
+    dropout : float, optional
+        Share of activations left out in training; if not given 0 for hashed features of lines, half of which
+        ``feature_dropout`` leaves out already, else 0.3.
     window_size : int, optional
         Lines in a window; 15, of tokens 128, if not given.
     stride : int, optional
@@ -194,7 +195,7 @@ class RNNSkolModel(BaseEstimator):
         hidden_size: int = 96,
         num_layers: int | None = None,
         num_classes: int | None = None,
-        dropout: float = 0.3,
+        dropout: float | None = None,
         window_size: int | None = None,
         stride: int | None = None,
         prediction_stride: int | None = None,

@@ -19,6 +19,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "batch_size": 64,
         "num_layers": 2,
         "learning_rate": 1e-3,
+        "dropout": 0.0,
         "feature_dropout": 0.5,
         "patience": 2,
         "decision": "corrected",
@@ -29,6 +30,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "batch_size": 32,
         "num_layers": 1,
         "learning_rate": 2e-3,
+        "dropout": 0.3,
         "feature_dropout": 0.2,
         "patience": 3,
         "decision": "tuned",
@@ -36,6 +38,9 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     },
 }
 """Parameters of ``RNNSkolModel`` whose default is another for each unit: there they are None."""
+
+_VECTOR_DROPOUT = 0.3
+"""Dropout of lines whose features are no hashed bag: half of a bag is left out already, and more of it gained nothing."""
 
 _HOPS = {
     "line": {"stride": Fraction(1, 3), "prediction_stride": Fraction(2, 3)},
@@ -79,6 +84,8 @@ def resolve(parameters: Mapping[str, Any], spans: bool = True) -> dict[str, Any]
     if unit not in UNITS:
         raise ValueError(f"unit must be one of {', '.join(UNITS)}, but is {unit!r}.{suggestion(str(unit), UNITS)}")
     settings = {**DEFAULTS[unit], **preset(parameters["preset"], unit)}
+    if unit == "line" and parameters["features"] != "hashed":
+        settings["dropout"] = _VECTOR_DROPOUT
     resolved = dict(parameters)
     if not spans and resolved["monitor"] is None:
         resolved["monitor"] = DEFAULTS["line"]["monitor"]

@@ -18,6 +18,21 @@ def test_the_caller_wins_over_the_preset(name):
     assert filled["hidden_size"] == RNNSkolModel().hidden_size
 
 
+@pytest.mark.parametrize(
+    ("given", "dropout"),
+    [
+        ({}, 0.0),
+        ({"features": "vectors"}, 0.3),
+        ({"features": "tfidf"}, 0.3),
+        ({"unit": "token"}, 0.3),
+        ({"dropout": 0.2}, 0.2),
+        ({"unit": "token", "dropout": 0.0}, 0.0),
+    ],
+)
+def test_a_hashed_bag_of_a_line_needs_no_second_dropout(given, dropout):
+    assert resolve(RNNSkolModel(**given).get_params())["dropout"] == dropout
+
+
 def test_only_what_the_constructor_leaves_open_is_in_a_preset():
     parameters = RNNSkolModel().get_params()
     assert all(parameters[key] is None for of_units in PRESETS.values() for unit in UNITS for key in of_units[unit])

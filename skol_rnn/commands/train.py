@@ -108,7 +108,9 @@ def train(
     input_size: Annotated[Integer, _option("Length of a line's vector (default: 64 for hashed features).")] = None,
     hidden_size: Annotated[Integer, _option("LSTM units in each direction (default: 96).")] = None,
     num_layers: Annotated[Integer, _option("Stacked BiLSTM layers (default: 2; tokens: 1).")] = None,
-    dropout: Annotated[Number, _option("Share of activations left out in training (default: 0.3).")] = None,
+    dropout: Annotated[
+        Number, _option("Share of activations left out in training (default: 0 for hashed lines; else 0.3).")
+    ] = None,
     window_size: Annotated[Integer, _option("Lines in a window (default: 15; tokens: 128).")] = None,
     stride: Annotated[
         Integer, _option("Lines from window to window in training (default: a third of the window; tokens: half).")
