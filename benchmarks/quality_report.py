@@ -97,12 +97,12 @@ def class_f1(runs, name):
 
 
 def volume_table(task, runs):
-    """Rows by system, columns by volume, means of the seeds."""
+    """Rows by system, columns by volume, means of the seeds, and half their range where a volume had several."""
     volumes = sorted({r["fold"] for r in runs})
     lines = [f"| System | {' | '.join(volumes)} | mean | worst |", "|---" * (len(volumes) + 3) + "|"]
     for system, own in by_system(runs).items():
         by_volume = [scores_of([r for r in own if r["fold"] == v], task) for v in volumes]
-        cells = " | ".join(f"{np.mean(scores):.3f}" if scores else "" for scores in by_volume)
+        cells = " | ".join(spread(scores) if scores else "" for scores in by_volume)
         measured = [np.mean(scores) for scores in by_volume if scores]
         lines.append(f"| {system} | {cells} | **{np.mean(measured):.3f}** | {min(measured):.3f} |")
     return [*lines, "", *against_best(task, runs)]
