@@ -60,13 +60,12 @@ class _MaskedLoss(keras.losses.Loss):
 
     def log_probabilities(self, y_pred: Any) -> Any:
         """Return log p of each label, shape (batch, window, labels)."""
-        if self.from_logits:
-            log_p = y_pred if self.margins is not None else ops.log_softmax(y_pred, axis=-1)
-        else:
-            log_p = ops.log(ops.clip(y_pred, _EPSILON, 1.0 - _EPSILON))
-        if self.margins is None:
-            return log_p
-        return ops.log_softmax(log_p + ops.convert_to_tensor(self.margins, log_p.dtype), axis=-1)
+        scores = y_pred if self.from_logits else ops.log(ops.clip(y_pred, _EPSILON, 1.0 - _EPSILON))
+        if self.margins is not None:
+            scores = scores + ops.convert_to_tensor(self.margins, scores.dtype)
+        elif not self.from_logits:
+            return scores
+        return ops.log_softmax(scores, axis=-1)
 
     def targets(self, y_true: Any) -> Any:
         """Return what the probabilities should be, smoothed and weighted, (batch, window, labels); 0 at padding."""
@@ -231,7 +230,7 @@ class FocalLoss(_MaskedLoss):
 
 
 @keras.saving.register_keras_serializable(package=_PACKAGE)
-class LogitAdjustedLoss(_MaskedLoss):
+class LogitAdjustedLoss(WeightedCategoricalCrossentropy):
     """Cross-entropy of the logits with tau times the log prior added.
 
     The network itself then learns what the classes look like whatever their frequency, and its argmax minimises
@@ -268,22 +267,18 @@ class LogitAdjustedLoss(_MaskedLoss):
         label_smoothing: float = 0.0,
         name: str = "logit_adjusted",
     ) -> None:
-        super().__init__(weights, from_logits, label_smoothing, name=name)
         if not (tau >= 0 and np.isfinite(tau)):
             raise ValueError(f"tau must be finite and at least 0, but is {tau!r}.")
         if not all(np.isfinite(p) and p > 0 for p in priors):
             raise ValueError(f"priors must be above 0, but are {list(priors)!r}.")
         self.priors, self.tau = [float(p) for p in priors], float(tau)
-
-    def call(self, y_true: Any, y_pred: Any) -> Any:
-        """Return the loss of each line, shape (batch, window)."""
-        margins = ops.convert_to_tensor(self.tau * np.log(self.priors), y_true.dtype)
-        log_p = ops.log_softmax(self.log_probabilities(y_pred) + margins, axis=-1)
-        return -ops.sum(self.targets(y_true) * log_p, axis=-1)
+        super().__init__(weights, from_logits, label_smoothing, (self.tau * np.log(self.priors)).tolist(), name)
 
     def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {**super().get_config(), "priors": self.priors, "tau": self.tau}
+        """Return the constructor's arguments, which the margins follow from."""
+        config = super().get_config()
+        del config["margins"]
+        return {**config, "priors": self.priors, "tau": self.tau}
 
 
 @keras.saving.register_keras_serializable(package=_PACKAGE)
