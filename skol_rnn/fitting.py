@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -15,26 +17,31 @@ import pandas as pd
 
 from skol_rnn.batches import WindowBatches
 from skol_rnn.class_weights import ClassWeights, describe_weights, normalise_weights
-from skol_rnn.decoding import Decoder, Scaling, is_bio, learn_transitions, only_legal
+from skol_rnn.decoding import Decoder, Scaling, is_bio, learn_transitions, only_legal, prior_offsets
 from skol_rnn.diagnosis import Finding, diagnose
 from skol_rnn.documents import document_folds, lengths_of
 from skol_rnn.errors import DataError
 from skol_rnn.features import make_features
 from skol_rnn.findings import weight_findings
-from skol_rnn.held_out import HeldOut, tuned_decoder
+from skol_rnn.held_out import HeldOut, named_offsets, tuned_decoder
 from skol_rnn.labeller import Labeller
 from skol_rnn.labels import NO_LABEL, LabelSet
+from skol_rnn.linear_member import LinearMember
 from skol_rnn.network import NetworkSpec, build_network, learner
 from skol_rnn.objective import Objective, freeze_weights, rare_labels
 from skol_rnn.prediction import Sweep
 from skol_rnn.progress import TrainingLog
 from skol_rnn.sampling import Sampling, copies_with_originals, sampling_shift
-from skol_rnn.training import TrainingPlan, Watch, train
+from skol_rnn.training import History, TrainingPlan, Watch, train
 from skol_rnn.training_lines import TrainingLines, count, draw_rates, sample_lines
 from skol_rnn.windows import cut_windows
 
 _BAG_SIZE = 64
-_SAID_BEFORE = {"weights-too-steep", "too-few-updates"}
+_MORE_ROUNDS = 2
+_SMALLER_STEPS = 0.5  # learning rate of each further round, as a share of the last
+_CHECKED_LINES = 5_000
+_LINES_TO_BE_FOUND = 10  # of a label, in two documents: docs/learning_curve.md
+_SAID_BEFORE = {"weights-too-steep"}
 """Findings that the log tells before training, when there is time to stop."""
 
 
@@ -201,26 +208,100 @@ class Fitting:
         drawn = count(lines.true, len(self.labels))
         weights = self._scaled(class_weights, drawn)
         self._tell_division(weights, counts)
-        labeller = self._untrained(lines, self.objective.starting_bias(weights, counts, drawn))
         decoder = self._untuned(table, weights, counts, drawn)
+        labeller = self._untrained(lines, self.objective.starting_bias(weights, counts, drawn))
+        labeller = replace(labeller, linear=self._linear(lines, decoder))
         batches = self._batches(lines, labeller.spec.voices)
         self.log.say(
             f"[BiLSTM] {len(lines.true):,} {self.of.unit}s of {len(lines.lengths)} documents in {len(batches.windows):,} windows "
             f"of {self.of.window_size}, {len(batches)} batches an epoch, {labeller.network.count_params():,} parameters"
         )
         judge = self._judge(held_out, labeller, decoder) if len(held_out) else None
-        history = train(
+        important = list(self.of.important or rare_labels(counts, self.labels))
+        plan = TrainingPlan(self.of.epochs, self.of.learning_rate, self.of.monitor, self.of.patience, last_epoch)
+        run = partial(
+            train,
             learner(labeller.network, labeller.spec),
-            self.objective.build(weights, counts, self.labels, self.of.important or rare_labels(counts, self.labels)),
+            self.objective.build(weights, counts, self.labels, important),
             batches,
-            TrainingPlan(self.of.epochs, self.of.learning_rate, self.of.monitor, self.of.patience, last_epoch),
-            self.log,
+            log=self.log,
             score=(lambda: judge.evaluate_epoch(self.of.decision)) if judge else None,
-            checkpoint=checkpoint,
             fingerprint=self._fingerprint(lines, held_out, class_weights, weights) if checkpoint else "",
             watch=watch,
         )
-        return _Trained(labeller, decoder, weights, batches, history, judge)
+        history = run(plan, checkpoint=checkpoint)
+        trained = _Trained(labeller, decoder, weights, batches, history, judge)
+        return self._continued(trained, lines, counts, run, plan, checkpoint)
+
+    def _continued(
+        self,
+        trained: _Trained,
+        lines: TrainingLines,
+        counts: np.ndarray,
+        run: Callable[..., History],
+        plan: TrainingPlan,
+        checkpoint: Path | None,
+    ) -> _Trained:
+        """Train on, in smaller steps, while an important label is never predicted; then give up and say so."""
+        more, updates = self.of.min_updates // 2, len(trained.batches) * len(trained.history["loss"])
+        if not more:
+            return trained
+        for attempt in range(_MORE_ROUNDS + 1):
+            missing = self._never_predicted(trained, lines, counts)
+            if not missing:
+                return trained
+            names = ", ".join(map(repr, missing))
+            where = "validation documents" if trained.judge else "training documents"
+            if attempt == _MORE_ROUNDS:
+                self.log.warn(
+                    f"{names} is still never predicted on the {where} after {updates:,} updates in {attempt + 1} rounds. "
+                    + _examples_needed(missing, lines, self.labels, self.of.unit)
+                )
+                return trained
+            epochs = -(-more // len(trained.batches))
+            self.log.say(f"{names} is never predicted on the {where}: training goes on for {epochs} more epochs.")
+            rate = plan.learning_rate * _SMALLER_STEPS ** (attempt + 1)
+            file = checkpoint and checkpoint.with_name(f"{checkpoint.name}.more{attempt + 1}")
+            best = max(trained.history.get(f"val_{plan.monitor}", [-math.inf]))
+            history = run(replace(plan, epochs=epochs, learning_rate=rate, last_epoch=None), checkpoint=file, best=best)
+            updates += len(trained.batches) * len(history["loss"])
+            joined = {name: trained.history.get(name, []) + values for name, values in history.items()}
+            trained = trained._replace(history=joined)
+        raise AssertionError("unreachable")
+
+    def _never_predicted(self, trained: _Trained, lines: TrainingLines, counts: np.ndarray) -> list[str]:
+        """Name the important labels that have lines in what is looked at, and that no line is given."""
+        if trained.judge:
+            features, true, lengths = trained.judge.features, trained.judge.true, trained.judge.lengths
+            decoder = trained.judge.decoder
+        else:
+            features, true, lengths = _some_documents(lines)
+            decoder = replace(trained.decoder, offsets=prior_offsets(counts))
+        raw = trained.labeller.of_features(features, lengths, Sweep.of(self.parameters))
+        how = "corrected" if self.of.decision == "tuned" else self.of.decision
+        predicted = np.bincount(decoder.decide(raw, lengths, how), minlength=len(self.labels))
+        present = np.bincount(true[true != NO_LABEL], minlength=len(self.labels))
+        important = self.of.important or rare_labels(counts, self.labels)
+        return [
+            name
+            for name in important
+            if not predicted[self.labels.index(name)] and present[self.labels.index(name)] and counts[self.labels.index(name)]
+        ]
+
+    def _linear(self, lines: TrainingLines, decoder: Decoder) -> LinearMember | None:
+        """Train the linear model that is averaged with the network, if there is to be one."""
+        if not self.of.linear_share:
+            return None
+        return LinearMember.fit(
+            lines.features,
+            lines.true,
+            lines.lengths,
+            n_labels=len(self.labels),
+            vocabulary_size=self._features.vocabulary_size,
+            share=self.of.linear_share,
+            shift=decoder.correction.tilt(),
+            seed=self.of.random_state,
+        )
 
     # -- before training ------------------------------------------------------------------------------
 
@@ -356,11 +437,21 @@ class Fitting:
             decoder = judge.decoder
         if self.of.tuning_folds:
             posterior = decoder.scaling.apply(self._out_of_fold(table, _best_epoch(history, self.of.monitor)))
-            return tuned_decoder(decoder, posterior, table, self.labels, self.of.monitor, self.of.important)
+            decoder, reason = tuned_decoder(
+                decoder, posterior, table, self.labels, self.of.monitor, self.of.important
+            )
+            self.log.say(reason)
+            return decoder
         if judge:
             self.log.say(judge.tune())
             return judge.decoder
-        return decoder
+        offsets = prior_offsets(count(self.labels.encode(table["label"]), len(self.labels)))
+        if self.of.decision == "auto":
+            self.log.say(
+                f"Decision: posteriors with offsets that follow from the label counts, {named_offsets(offsets, self.labels)}; "
+                "no document is held out to tune others."
+            )
+        return replace(decoder, offsets=offsets)
 
     def _out_of_fold(self, table: pd.DataFrame, epochs: int) -> np.ndarray:
         """Posteriors of the training documents, each from a network that was trained on the others."""
@@ -397,6 +488,31 @@ class Fitting:
         )
         self.log.warn_all([str(f) for f in found if f.name not in _SAID_BEFORE], "all of them: diagnosis_")
         return found
+
+
+def _some_documents(lines: TrainingLines) -> tuple[Any, np.ndarray, list[int]]:
+    """Take the training documents with the most labels beside the frequent one, up to some thousand lines."""
+    lengths = np.asarray(lines.lengths)
+    ends = np.cumsum(lengths)
+    majority = int(np.argmax(np.bincount(lines.true[lines.true != NO_LABEL])))
+    rare = np.append(0, np.cumsum((lines.true != NO_LABEL) & (lines.true != majority)))
+    richest = np.argsort(-(rare[ends] - rare[ends - lengths]), kind="stable")
+    chosen = richest[: int(np.searchsorted(np.cumsum(lengths[richest]), _CHECKED_LINES)) + 1]
+    rows = np.concatenate([np.arange(ends[i] - lengths[i], ends[i]) for i in chosen])
+    return lines.at(rows, lengths[chosen].tolist())
+
+
+def _examples_needed(missing: list[str], lines: TrainingLines, labels: LabelSet, unit: str) -> str:
+    """Say how many examples the labels have, and how many it takes."""
+    document = np.repeat(np.arange(len(lines.lengths)), lines.lengths)
+    seen = []
+    for name in missing:
+        rows = np.flatnonzero(lines.true == labels.index(name))
+        seen.append(f"{name!r} has {len(rows)} training {unit}s in {len(np.unique(document[rows]))} document(s)")
+    return (
+        f"{'; '.join(seen)}: annotate more documents that hold it. Such a label begins to be found from about "
+        f"{_LINES_TO_BE_FOUND} {unit}s in two documents (docs/learning_curve.md)."
+    )
 
 
 def _best_epoch(history: Mapping[str, list[float]], monitor: str) -> int:

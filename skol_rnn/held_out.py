@@ -9,12 +9,11 @@ import numpy as np
 import pandas as pd
 
 from skol_rnn.decoding import (
-    DECISIONS,
     Decoder,
     FragmentScorer,
     Scaling,
     SpanTuning,
-    cross_tuned_offsets,
+    choose_offsets,
     fit_scaling,
     is_bio,
     tuned_strength,
@@ -134,6 +133,7 @@ class HeldOut:
         self.monitor, self.important = monitor, important
         self.features = labeller.features.transform(table)
         self.lengths = lengths_of(table)
+        self.true = labeller.labels.encode(table["label"])
 
     def _raw(self) -> np.ndarray:
         return self.labeller.of_features(self.features, self.lengths, self.sweep)
@@ -172,7 +172,7 @@ class HeldOut:
         Evaluation
             Scores.
         """
-        if decision != "tuned":
+        if decision not in ("auto", "tuned"):
             return self.evaluate(decision)
         if self.monitor != SPAN_METRIC:
             return self.evaluate("corrected")
@@ -205,10 +205,10 @@ class HeldOut:
         Returns
         -------
         str
-            What each decision scores on these documents, in one sentence.
+            Which offsets decide, and why, in one sentence.
         """
         raw = self._raw()
-        self.decoder = tuned_decoder(
+        self.decoder, reason = tuned_decoder(
             self.decoder,
             self.decoder.posterior(raw),
             self.table,
@@ -216,12 +216,7 @@ class HeldOut:
             self.monitor,
             self.important,
         )
-        name = self.monitor if self.monitor == SPAN_METRIC else "important_f1"
-        told = ", ".join(f"{how} {getattr(self.evaluate(how, raw), name):.4f}" for how in DECISIONS)
-        return (
-            f"{name.capitalize().replace('_f1', ' F1')} on the held-out documents: {told} (the offsets of tuned, and the strength of viterbi's "
-            f"transitions, {self.decoder.strength:g}, were found on these documents)."
-        )
+        return reason
 
 
 def tuned_decoder(
@@ -231,7 +226,7 @@ def tuned_decoder(
     labels: LabelSet,
     metric: str,
     important: Sequence[str] | None,
-) -> Decoder:
+) -> tuple[Decoder, str]:
     """Find the offsets, and the strength of transitions, that serve a metric on documents that were not trained on.
 
     Parameters
@@ -253,15 +248,36 @@ def tuned_decoder(
     -------
     Decoder
         With these offsets and this strength.
+    str
+        Which offsets decide, and why, in one sentence.
     """
     if metric == SPAN_METRIC:
         tuning = span_tuning(decoder, posterior, table, labels)
         found = tuning.with_types(tuning.best())
-        return replace(decoder, offsets=found.offsets, strength=found.strength)
+        tuned = replace(decoder, offsets=found.offsets, strength=found.strength)
+        return tuned, f"Decision: offsets that serve the fragment F1 of the validation documents, {named_offsets(tuned.offsets, labels)}."
     true, documents = labels.encode(table["label"]), table["doc_id"].to_numpy()
-    offsets = cross_tuned_offsets(posterior, true, labels, documents, metric, important, decoder.tilt())
+    choice = choose_offsets(posterior, true, labels, documents, metric, important, decoder.tilt())
     strength = tuned_strength(posterior, true, labels, documents, decoder.transitions, metric, important)
-    return replace(decoder, offsets=offsets, strength=strength)
+    gain = f"gain of {choice.gain:.4f} in {metric}"
+    if choice.offsets.any():
+        reason = (
+            f"Decision: posteriors with offsets {named_offsets(choice.offsets, labels)}; their cross-validated {gain} "
+            f"exceeds one standard error ({choice.error:.4f})."
+        )
+    else:
+        reason = (
+            f"Decision: plain posteriors; the best offsets' cross-validated {gain} does not exceed one standard error "
+            f"({choice.error:.4f})."
+        )
+    return replace(decoder, offsets=choice.offsets, strength=strength), reason
+
+
+def named_offsets(offsets: np.ndarray, labels: LabelSet, most: int = 5) -> str:
+    """Name the labels with the largest offsets, largest first."""
+    order = [i for i in np.argsort(-np.abs(offsets), kind="stable") if offsets[i]]
+    named = ", ".join(f"{labels.names[i]} {offsets[i]:+.2f}" for i in order[:most])
+    return named + (f" and {len(order) - most} more" if len(order) > most else "") or "none"
 
 
 def span_tuning(decoder: Decoder, posterior: np.ndarray, table: pd.DataFrame, labels: LabelSet) -> SpanTuning:

@@ -13,6 +13,7 @@ from skol_rnn.batches import KerasNetwork
 from skol_rnn.errors import BundleError
 from skol_rnn.features import FeatureFamily, LineFeatures, features_from_state
 from skol_rnn.labels import LabelSet
+from skol_rnn.linear_member import LinearMember
 from skol_rnn.network import NetworkSpec, build_network
 from skol_rnn.prediction import Sweep, line_probabilities, table_probabilities
 
@@ -31,12 +32,15 @@ class Labeller:
         Sizes of the network.
     network : keras.Model
         The network.
+    linear : LinearMember, optional
+        Averaged with the network.
     """
 
     labels: LabelSet
     features: FeatureFamily
     spec: NetworkSpec
     network: keras.Model
+    linear: LinearMember | None = None
 
     def probabilities(self, table: pd.DataFrame, sweep: Sweep) -> np.ndarray:
         """Compute each line's probabilities, any tilt of class weights still in them.
@@ -53,20 +57,21 @@ class Labeller:
         ndarray of float64, shape (lines, labels)
             Rows sum to one.
         """
-        return table_probabilities(KerasNetwork(self.network), self.features, table, sweep)
+        return table_probabilities(KerasNetwork(self.network), self.features, table, sweep, self.linear)
 
     def of_features(self, features: LineFeatures, lengths: list[int], sweep: Sweep) -> np.ndarray:
         """Compute the same from features that are at hand, ``lengths`` being the lines of each document."""
-        return line_probabilities(KerasNetwork(self.network), features, lengths, sweep)
+        return line_probabilities(KerasNetwork(self.network), features, lengths, sweep, self.linear)
 
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray], dict[str, np.ndarray]]:
-        """Return JSON values, arrays of the network and arrays of the features."""
+        """Return JSON values, arrays of the network, and arrays of the features and the linear member."""
         settings, arrays = self.features.state()
         values = {
             "labels": list(self.labels),
             "features": {"name": self.features.name, "settings": settings},
             "network": self.spec.to_dict(),
         }
+        arrays = arrays | (self.linear.arrays() if self.linear else {})
         return values, {weight.path: np.asarray(weight) for weight in self.network.weights}, arrays
 
     @classmethod
@@ -88,4 +93,5 @@ class Labeller:
                 raise BundleError(f"The model's array {weight.path!r} is missing or has the wrong shape.")
             weight.assign(array)
         family = features_from_state(values["features"]["name"], values["features"]["settings"], features)
-        return cls(LabelSet(tuple(values["labels"])), family, spec, built)
+        linear = LinearMember.from_arrays(features)
+        return cls(LabelSet(tuple(values["labels"])), family, spec, built, linear)

@@ -33,7 +33,13 @@ from skol_rnn.progress import TrainingLog
 from skol_rnn.sampling import copies_with_originals
 from skol_rnn.scores import Evaluation
 from skol_rnn.training import Watch
+from skol_rnn.training_length import training_length
 from skol_rnn.units import resolve
+
+
+HOLD_OUT_FROM = 20_000
+"""Rows from which some documents are held out by default; of fewer, each is worth more in training."""
+DEFAULT_FRACTION = 0.1
 
 
 class RNNSkolModel(BaseEstimator):
@@ -114,11 +120,13 @@ class RNNSkolModel(BaseEstimator):
     sampling : str or dict, optional
         "oversample" copies documents that hold the rarest label, "stratify" leaves some of the others out,
         "rare_windows" draws windows with it more often.  A dict gives the scheme's options besides its "name".
-    decision : {"corrected", "argmax", "tuned", "viterbi"}, optional
-        Decide by posteriors (weights, loss and sampling undone), by the network's own probabilities, by
-        posteriors with offsets tuned on held-out documents for ``monitor``, or by the most probable sequence
-        under transitions learned from the training documents.  Of BIO labels every decision takes the best
-        sequence that is legal.  "corrected" if not given; of tokens "tuned" where documents were held out.
+    decision : {"auto", "corrected", "argmax", "tuned", "viterbi"}, default "auto"
+        "corrected" decides by posteriors (weights, loss and sampling undone), "argmax" by the model's own
+        probabilities, "tuned" by posteriors with offsets tuned on held-out documents for ``monitor``, "viterbi" by
+        the most probable sequence under transitions learned from the training documents.  "auto" is "tuned" where
+        documents were held out (offsets replace plain posteriors only if their cross-validated gain exceeds one
+        standard error), else posteriors with offsets that follow from the label counts.  Of BIO labels every
+        decision takes the best legal sequence.
     calibration : {"cautious", "bias", "temperature", "none"}, default "cautious"
         Whether a temperature and a bias for each label, or a temperature alone, is fitted to the posteriors of
         the held-out documents.  "cautious" believes a label's bias as far as training tilted that label:
@@ -133,12 +141,20 @@ class RNNSkolModel(BaseEstimator):
         with BIO labels "fragment_f1", which is the default there; else "important_f1".
     patience : int, optional
         Epochs without a better score before training stops; 2, of tokens 3, if not given.
-    validation_fraction : float, default 0.1
-        Share of lines, in whole documents, held out where ``fit`` is given no validation data; 0 for none.
+    min_updates : int, default 400
+        Smallest number of optimizer updates.  Where epochs, batch size and hop leave fewer, ``fit`` lowers hop and
+        batch size and, unless ``epochs`` is given, makes more passes; the log says so.  0 leaves them as they are.
+    validation_fraction : float, optional
+        Share of lines, in whole documents, held out where ``fit`` is given no validation data; 0 for none.  If not
+        given 0.1, and none of fewer than 20,000 lines, where each document is worth more in training.
     learning_rate : float, optional
         Where Adam's cosine schedule starts; 0.001, of tokens 0.002, if not given.
     feature_dropout : float, optional
         Share of a line's hashed features left out in training; 0.5, of tokens 0.2, if not given.
+    linear_share : float, optional
+        Weight, in the geometric mean of posteriors, of a linear model over the hashed words of a line and of four lines
+        before and after; 0 for none.  0.3 for hashed features of lines (0.15 where ``min_updates`` lengthens training),
+        else 0.
     line_size : int, default 128
         Units of the dense layer between features and LSTM.
     merge : {"centre", "mean", "most_context"}, default "centre"
@@ -226,9 +242,11 @@ class RNNSkolModel(BaseEstimator):
         important: Sequence[str] | None = None,
         monitor: str | None = None,
         patience: int | None = None,
-        validation_fraction: float = 0.1,
+        min_updates: int | None = None,
+        validation_fraction: float | None = None,
         learning_rate: float | None = None,
         feature_dropout: float | None = None,
+        linear_share: float | None = None,
         line_size: int = 128,
         merge: str = "centre",
         use_gpu_in_udf: bool = False,
@@ -273,9 +291,11 @@ class RNNSkolModel(BaseEstimator):
         self.important = important
         self.monitor = monitor
         self.patience = patience
+        self.min_updates = min_updates
         self.validation_fraction = validation_fraction
         self.learning_rate = learning_rate
         self.feature_dropout = feature_dropout
+        self.linear_share = linear_share
         self.line_size = line_size
         self.merge = merge
         self.use_gpu_in_udf = use_gpu_in_udf
@@ -348,9 +368,12 @@ class RNNSkolModel(BaseEstimator):
         check_against_labels(settings, chosen)
         self.labels_, self.other_ = list(chosen), other
         table["label"] = fold_labels(table["label"], chosen, other, "the training data")
-        fitting = Fitting(settings, chosen)
-        tables = self._split(table, validation)
+        tables = self._split(table, validation, settings["validation_fraction"])
         self.validation_documents_ = list(dict.fromkeys(tables.held_out["doc_id"]))
+        settings, message = training_length(lengths_of(tables.training), settings, self.get_params())
+        if message:
+            TrainingLog(self.verbosity).say(message)
+        fitting = Fitting(settings, chosen)
         fitted = fitting.run(tables, Path(checkpoint) if checkpoint else None, strict, watch)
         self.class_weights_, self.weights_, self.counts_ = fitted.class_weights, fitted.weights, fitted.counts
         self.decoder_, self.history_, self.diagnosis_ = fitted.decoder, fitted.history, fitted.diagnosis
@@ -363,13 +386,28 @@ class RNNSkolModel(BaseEstimator):
         table["label"] = fold_labels(table["label"], LabelSet(tuple(self.labels_)), self.other_, what)
         return table
 
-    def _split(self, table: pd.DataFrame, validation: Any) -> TrainingTables:
+    def _split(self, table: pd.DataFrame, validation: Any, fraction: float | None) -> TrainingTables:
         if validation is not None:
             return TrainingTables(table, self._labelled(validation, None, "the validation data"), table)
-        if not self.validation_fraction or table["doc_id"].nunique() < 2:
-            return TrainingTables(table, table.iloc[:0], table)
-        _, chosen = split_documents(table, self.validation_fraction, self.random_state, copies_with_originals(table))
+        none_held_out, log = TrainingTables(table, table.iloc[:0], table), TrainingLog(self.verbosity)
+        if fraction is None and len(table) < HOLD_OUT_FROM:
+            log.say(
+                f"No document is held out: {len(table):,} {self.unit}s are few, and all are trained on "
+                "(validation= or validation_fraction= adds scores of each epoch)."
+            )
+            return none_held_out
+        fraction = DEFAULT_FRACTION if fraction is None else fraction
+        if not fraction or table["doc_id"].nunique() < 2:
+            return none_held_out
+        _, chosen = split_documents(table, fraction, self.random_state, copies_with_originals(table))
         out = table["doc_id"].isin(chosen)
+        lost = sorted(set(table["label"].dropna()) - set(table.loc[~out, "label"].dropna()))
+        if lost:
+            log.warn(
+                f"No document is held out: the label {lost[0]!r} would lose its only training {self.unit}s. "
+                "Annotate a second document that has it."
+            )
+            return none_held_out
         return TrainingTables(table[~out].reset_index(drop=True), table[out].reset_index(drop=True), table)
 
     # -- prediction ---------------------------------------------------------------------------------
@@ -443,6 +481,9 @@ class RNNSkolModel(BaseEstimator):
     def decided_by(self) -> str:
         """How labels are decided; without held-out documents there are no offsets to decide by."""
         decision = str(self._settings()["decision"])
+        if decision == "auto" and self._has_offsets():
+            return "tuned"
+        # Models saved before "auto" had "tuned" as the default of tokens.
         return "corrected" if self.decision is None and decision == "tuned" and not self._has_offsets() else decision
 
     def _decided(self, table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
@@ -500,7 +541,7 @@ class RNNSkolModel(BaseEstimator):
             how: score_lines(
                 table, self.decoder_.decide(raw, lengths, how), posterior, labels, self.important, self.unit
             )
-            for how in DECISIONS
+            for how in DECISIONS[1:]
             if how != "tuned" or self._has_offsets()
         }
 

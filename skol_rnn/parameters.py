@@ -28,7 +28,7 @@ _WHOLE = (
     "line_size",
     "members",
 )
-_SHARES = ("dropout", "feature_dropout", "validation_fraction")
+_SHARES = ("dropout", "feature_dropout", "validation_fraction", "linear_share")
 
 
 def check_parameters(parameters: Mapping[str, Any]) -> None:
@@ -61,12 +61,17 @@ def check_parameters(parameters: Mapping[str, Any]) -> None:
             raise ValueError(f"{name} must be a whole number of at least 1, but is {value!r}.")
     for name in ("stride", "prediction_stride"):
         check_stride(parameters["window_size"], parameters[name], name)
+    least = parameters["min_updates"]
+    if not isinstance(least, (int, np.integer)) or isinstance(least, bool) or least < 0:
+        raise ValueError(f"min_updates must be a whole number of at least 0, but is {least!r}.")
     folds = parameters["tuning_folds"]
     if not isinstance(folds, (int, np.integer)) or isinstance(folds, bool) or folds < 0 or folds == 1:
         raise ValueError(f"tuning_folds must be 0, or a whole number of at least 2, but is {folds!r}.")
     for name in _SHARES:
-        if not 0 <= parameters[name] < 1:
+        if parameters[name] is not None and not 0 <= parameters[name] < 1:
             raise ValueError(f"{name} must be at least 0 and below 1, but is {parameters[name]!r}.")
+    if parameters["linear_share"] and (parameters["features"], parameters["unit"]) != ("hashed", "line"):
+        raise ValueError('linear_share needs features="hashed" and unit="line": leave it out.')
     _check_switch("refit", parameters["refit"])
     if not parameters["learning_rate"] > 0:
         raise ValueError(f"learning_rate must be above 0, but is {parameters['learning_rate']!r}.")

@@ -14,6 +14,7 @@ from skol_rnn.windows import Windows, cut_windows, hop, merge_windows
 
 if TYPE_CHECKING:
     from skol_rnn.documents.columns import Lines
+    from skol_rnn.linear_member import LinearMember
 
 CHUNK = 5_000
 """Lines worked on at a time, in whole documents: it bounds memory and cuts no document."""
@@ -55,7 +56,9 @@ class Sweep:
         return cls(window, stride, parameters["merge"], parameters["prediction_batch_size"])
 
 
-def table_probabilities(network: LineNetwork, family: FeatureFamily, table: Lines, sweep: Sweep) -> np.ndarray:
+def table_probabilities(
+    network: LineNetwork, family: FeatureFamily, table: Lines, sweep: Sweep, linear: LinearMember | None = None
+) -> np.ndarray:
     """Compute each line's probabilities, any tilt of class weights still in them.
 
     Parameters
@@ -68,6 +71,8 @@ def table_probabilities(network: LineNetwork, family: FeatureFamily, table: Line
         Lines of whole documents in order.
     sweep : Sweep
         How windows go over them.
+    linear : LinearMember, optional
+        Averaged with the network.
 
     Returns
     -------
@@ -77,11 +82,17 @@ def table_probabilities(network: LineNetwork, family: FeatureFamily, table: Line
     pieces = [np.zeros((0, network.n_labels))]
     for start, end in whole_documents(table, CHUNK):
         part = rows_of(table, start, end)
-        pieces.append(line_probabilities(network, family.transform(part), lengths_of(part), sweep))
+        pieces.append(line_probabilities(network, family.transform(part), lengths_of(part), sweep, linear))
     return np.concatenate(pieces)
 
 
-def line_probabilities(network: LineNetwork, features: LineFeatures, lengths: list[int], sweep: Sweep) -> np.ndarray:
+def line_probabilities(
+    network: LineNetwork,
+    features: LineFeatures,
+    lengths: list[int],
+    sweep: Sweep,
+    linear: LinearMember | None = None,
+) -> np.ndarray:
     """Compute the same from features that are at hand.
 
     Parameters
@@ -94,6 +105,8 @@ def line_probabilities(network: LineNetwork, features: LineFeatures, lengths: li
         Lines of each document.
     sweep : Sweep
         How windows go over them.
+    linear : LinearMember, optional
+        Averaged with the network.
 
     Returns
     -------
@@ -101,7 +114,8 @@ def line_probabilities(network: LineNetwork, features: LineFeatures, lengths: li
         Rows sum to one.
     """
     windows = cut_windows(lengths, sweep.window_size, sweep.stride)
-    return predict_lines(network, features, windows, sweep.merge, sweep.batch_size)
+    found = predict_lines(network, features, windows, sweep.merge, sweep.batch_size)
+    return linear.mixed(found, features, lengths) if linear else found
 
 
 def predict_lines(

@@ -16,6 +16,7 @@ from skol_rnn.documents.columns import lengths_of, shared_columns
 from skol_rnn.errors import BundleError, DataError
 from skol_rnn.features import FeatureFamily, LineFeatures, features_from_state
 from skol_rnn.labels import suggestion
+from skol_rnn.linear_member import LinearMember
 from skol_rnn.onnx_network import OnnxNetwork
 from skol_rnn.prediction import CHUNK, LineNetwork, Sweep, line_probabilities, table_probabilities
 
@@ -69,6 +70,8 @@ class ServingModel:
         What runs the network.
     sweep : Sweep
         How windows go over documents.
+    linear : LinearMember or None
+        Averaged with the network.
 
     Raises
     ------
@@ -90,6 +93,7 @@ class ServingModel:
         self._line_numbers: str = state["parameters"]["line_no_col"]
         self.sweep = Sweep.of(state["parameters"])
         self._decoder = Decoder.from_arrays(bundle.decision)
+        self.linear = LinearMember.from_arrays(bundle.features)
         self.backend = chosen_backend(bundle, backend)
         if self.backend == "onnx":
             assert bundle.graph is not None
@@ -122,7 +126,7 @@ class ServingModel:
             If the table cannot be used.
         """
         lines, back = self._in_order(table)
-        found = table_probabilities(self.network, self.features, lines, self.sweep)
+        found = table_probabilities(self.network, self.features, lines, self.sweep, self.linear)
         return (found if raw else self._decoder.posterior(found))[back]
 
     def predict(self, table: Lines, decision: str | None = None) -> np.ndarray:
@@ -133,7 +137,7 @@ class ServingModel:
         table : DataFrame or mapping of str to sequence
             As for :meth:`predict_proba`.
         decision : str, optional
-            "corrected", "argmax", "tuned" or "viterbi"; the model's own if not given.
+            "auto", "corrected", "argmax", "tuned" or "viterbi"; the model's own if not given.
 
         Returns
         -------
@@ -188,13 +192,12 @@ class ServingModel:
         if not tables:
             return
         if len(tables) == 1:  # it may be large
-            raw = table_probabilities(self.network, self.features, tables[0].lines, self.sweep)
+            raw = table_probabilities(self.network, self.features, tables[0].lines, self.sweep, self.linear)
         else:
             parts = [self.features.transform(table.lines) for table in tables]
             features = LineFeatures(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
-            raw = line_probabilities(
-                self.network, features, [length for table in tables for length in table.lengths], self.sweep
-            )
+            lengths = [length for table in tables for length in table.lengths]
+            raw = line_probabilities(self.network, features, lengths, self.sweep, self.linear)
         start = 0
         for table in tables:
             rows = raw[start : start + len(table.back)]
@@ -218,6 +221,8 @@ class ServingModel:
         if how not in DECISIONS:
             hint = suggestion(how, DECISIONS)
             raise ValueError(f"decision must be one of {', '.join(DECISIONS)}, but is {how!r}.{hint}")
+        if how == "auto":
+            return "tuned" if self._has_offsets else "auto"
         if how == "tuned" and not self._has_offsets:
             raise DataError('decision="tuned" needs held-out documents: train with them, or decide otherwise.')
         return how

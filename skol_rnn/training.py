@@ -13,7 +13,6 @@ import keras
 import numpy as np
 
 from skol_rnn.batches import WindowBatches
-from skol_rnn.diagnosis import FEW_UPDATES
 from skol_rnn.documents import write_atomically
 from skol_rnn.errors import DataError
 from skol_rnn.npz import npz_bytes, read_npz
@@ -186,8 +185,9 @@ def train(
     loss: keras.losses.Loss,
     batches: WindowBatches,
     plan: TrainingPlan,
-    log: TrainingLog,
     *,
+    log: TrainingLog,
+    best: float = -math.inf,
     score: Callable[[], Evaluation] | None = None,
     checkpoint: Path | None = None,
     fingerprint: str = "",
@@ -207,6 +207,8 @@ def train(
         Epochs, learning rate, monitor, patience.
     log : TrainingLog
         Where progress is shown.
+    best : float, optional
+        Monitored score of the network as it is; its weights are kept unless an epoch scores more.
     score : callable, optional
         Scores the held-out documents after each epoch.
     checkpoint : Path, optional
@@ -228,8 +230,6 @@ def train(
         If the loss or the weights stop being numbers, or the checkpoint is of another run.
     """
     updates = len(batches) * plan.epochs
-    if updates < FEW_UPDATES:
-        log.warn(f"Only {updates} updates in all: more epochs, smaller batches or more documents will help.")
     schedule = keras.optimizers.schedules.CosineDecay(plan.learning_rate, updates, alpha=_FINAL_RATE)
     optimizer = keras.optimizers.Adam(schedule, global_clipnorm=_CLIP)
     # XLA would compile anew for every length of window and batch, and cannot compile cuDNN's LSTM.
@@ -237,6 +237,8 @@ def train(
     optimizer.build(network.trainable_variables)
     callback = EpochScores(plan, score, log, checkpoint, fingerprint, watch)
     callback.set_model(network)
+    if math.isfinite(best):
+        callback.progress.best, callback.best_weights = best, network.get_weights()
     if checkpoint and checkpoint.exists():
         callback.load(checkpoint)
         batches.start_epoch(callback.progress.epoch)

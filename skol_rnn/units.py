@@ -22,7 +22,9 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "dropout": 0.0,
         "feature_dropout": 0.5,
         "patience": 2,
-        "decision": "corrected",
+        "min_updates": 400,
+        "linear_share": 0.3,
+        "decision": "auto",
         "monitor": "important_f1",
     },
     "token": {
@@ -33,7 +35,9 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "dropout": 0.3,
         "feature_dropout": 0.2,
         "patience": 3,
-        "decision": "tuned",
+        "min_updates": 1000,
+        "linear_share": 0.0,
+        "decision": "auto",
         "monitor": SPAN_METRIC,
     },
 }
@@ -85,7 +89,7 @@ def resolve(parameters: Mapping[str, Any], spans: bool = True) -> dict[str, Any]
         raise ValueError(f"unit must be one of {', '.join(UNITS)}, but is {unit!r}.{suggestion(str(unit), UNITS)}")
     settings = {**DEFAULTS[unit], **preset(parameters["preset"], unit)}
     if unit == "line" and parameters["features"] != "hashed":
-        settings["dropout"] = _VECTOR_DROPOUT
+        settings |= {"dropout": _VECTOR_DROPOUT, "linear_share": 0.0}
     resolved = dict(parameters)
     if not spans and resolved["monitor"] is None:
         resolved["monitor"] = DEFAULTS["line"]["monitor"]

@@ -14,6 +14,8 @@ SMALL = {
     "members": 1,
     "refit": False,
     "batch_size": 8,
+    "min_updates": 0,
+    "validation_fraction": 0.1,
     "verbosity": 0,
 }
 

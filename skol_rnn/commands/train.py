@@ -62,9 +62,11 @@ MODEL_OPTIONS = (
     "tuning_folds",
     "monitor",
     "patience",
+    "min_updates",
     "validation_fraction",
     "learning_rate",
     "feature_dropout",
+    "linear_share",
     "line_size",
     "merge",
     "preset",
@@ -160,7 +162,7 @@ def train(
     ] = None,
     sampling: Annotated[Text, _option("oversample, stratify or rare_windows; options of each in --config.")] = None,
     decision: Annotated[
-        Text, _option("corrected (the default), argmax, tuned (the default of tokens) or viterbi.")
+        Text, _option("auto (the default), corrected, argmax, tuned or viterbi.")
     ] = None,
     calibration: Annotated[Text, _option("cautious (the default), bias, temperature or none.")] = None,
     tuning_folds: Annotated[Integer, _option("Folds on which offsets are tuned (default: 0).")] = None,
@@ -170,12 +172,21 @@ def train(
     patience: Annotated[
         Integer, _option("Epochs without a better score before training stops (default: 2; tokens: 3).")
     ] = None,
-    validation_fraction: Annotated[Number, _option("Share of lines held out without --dev (default: 0.1).")] = None,
+    min_updates: Annotated[
+        Integer,
+        _option("Smallest number of updates: few documents get smaller batches and more epochs (default: 400)."),
+    ] = None,
+    validation_fraction: Annotated[
+        Number, _option("Share of lines held out without --dev (default: 0.1; none of fewer than 20,000 lines).")
+    ] = None,
     learning_rate: Annotated[
         Number, _option("Where Adam's cosine schedule starts (default: 0.001; tokens: 0.002).")
     ] = None,
     feature_dropout: Annotated[
         Number, _option("Share of hashed features left out in training (default: 0.5; tokens: 0.2).")
+    ] = None,
+    linear_share: Annotated[
+        Number, _option("Weight of the linear model that is averaged with the network (default: 0.3; hashed lines only).")
     ] = None,
     line_size: Annotated[Integer, _option("Units between features and LSTM (default: 128).")] = None,
     merge: Annotated[Text, _option("centre (the default), mean or most_context.")] = None,

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 from skol_rnn.decoding.bio import bio_transitions, is_bio, legal_steps, only_legal
 from skol_rnn.decoding.calibration import calibration_error, class_calibration_errors, mean_shares
 from skol_rnn.decoding.correction import Correction, correct_probabilities
-from skol_rnn.decoding.cross_tuning import cross_tuned_offsets
+from skol_rnn.decoding.cross_tuning import OffsetChoice, choose_offsets, cross_tuned_offsets
 from skol_rnn.decoding.decoder import Decoder
 from skol_rnn.decoding.fragments import FragmentScorer
-from skol_rnn.decoding.offsets import DECISIONS, METRICS, decide, metric_value, tune_offsets
+from skol_rnn.decoding.offsets import DECISIONS, METRICS, decide, metric_value, prior_offsets, tune_offsets
 from skol_rnn.decoding.scaling import CALIBRATIONS, Scaling, fit_scaling
 from skol_rnn.decoding.sequences import best_sequences
 from skol_rnn.decoding.span_tuning import SpanDecision, SpanTuning
@@ -38,6 +38,7 @@ __all__ = [
     "Correction",
     "Decoder",
     "FragmentScorer",
+    "OffsetChoice",
     "Scaling",
     "SequenceRule",
     "SpanDecision",
@@ -48,6 +49,7 @@ __all__ = [
     "best_sequences",
     "bio_transitions",
     "calibration_error",
+    "choose_offsets",
     "class_calibration_errors",
     "correct_probabilities",
     "cross_tuned_offsets",
@@ -60,6 +62,7 @@ __all__ = [
     "mean_shares",
     "metric_value",
     "only_legal",
+    "prior_offsets",
     "tune_offsets",
     "tuned_strength",
     "viterbi",

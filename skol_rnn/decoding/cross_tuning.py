@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -12,6 +13,25 @@ from skol_rnn.labels import NO_LABEL, LabelSet
 FOLDS = 5
 _BLOCK = 200  # lines that stay together where there are too few documents
 _MIN_DOCUMENTS = 3
+
+
+@dataclass(frozen=True)
+class OffsetChoice:
+    """Offsets, and what they are expected to gain.
+
+    Attributes
+    ----------
+    offsets : ndarray of float64, shape (labels,)
+        All zero where no alternative's gain exceeds its standard error.
+    gain : float
+        Mean gain over the plain posterior, across folds, of the alternative with the most certain gain.
+    error : float
+        Standard error of that gain.
+    """
+
+    offsets: np.ndarray
+    gain: float
+    error: float
 
 
 def cross_tuned_offsets(
@@ -66,9 +86,22 @@ def cross_tuned_offsets(
     >>> np.bincount(decide(p, offsets)).tolist()
     [100, 900]
     """
+    return choose_offsets(probabilities, true, labels, documents, metric, important, tilt).offsets
+
+
+def choose_offsets(
+    probabilities: np.ndarray,
+    true: np.ndarray,
+    labels: LabelSet,
+    documents: Sequence[str] | np.ndarray,
+    metric: str = "important_f1",
+    important: Sequence[str] | None = None,
+    tilt: np.ndarray | None = None,
+) -> OffsetChoice:
+    """Do what :func:`cross_tuned_offsets` does, and return the gain as well."""
     zeros = np.zeros(len(labels))
     if not (true != NO_LABEL).any():
-        return zeros
+        return OffsetChoice(zeros, 0.0, 0.0)
     # One definition of "important" for all folds: that of all lines.
     chosen = important or all_but_majority(true, labels)
 
@@ -83,13 +116,12 @@ def cross_tuned_offsets(
         rivals = [tuned[-1]] if tilt is None else [tuned[-1], tilt]
         gains.append([value(held, offsets) - value(held, zeros) for offsets in rivals])
     if len(gains) < 2:
-        return zeros
-    # (rivals,): what is left of the mean gain after one standard error.
-    sure = np.mean(gains, axis=0) - np.std(gains, axis=0, ddof=1) / np.sqrt(len(gains))
-    best = int(np.argmax(sure))
-    if sure[best] <= 0:
-        return zeros
-    return np.mean(tuned, axis=0) if best == 0 or tilt is None else tilt
+        return OffsetChoice(zeros, 0.0, 0.0)
+    # (rivals,) each; what is left of the mean gain after one standard error decides.
+    mean, error = np.mean(gains, axis=0), np.std(gains, axis=0, ddof=1) / np.sqrt(len(gains))
+    best = int(np.argmax(mean - error))
+    offsets = np.mean(tuned, axis=0) if best == 0 or tilt is None else tilt
+    return OffsetChoice(offsets if mean[best] > error[best] else zeros, float(mean[best]), float(error[best]))
 
 
 def deal_folds(documents: Sequence[str] | np.ndarray, true: np.ndarray, folds: int) -> np.ndarray:

@@ -14,6 +14,7 @@ from skol_rnn.decoding.sequences import best_sequences
 from skol_rnn.decoding.transitions import Transitions, at_strength, viterbi
 
 _TINY = 1e-12
+_WITH_OFFSETS = ("auto", "tuned")
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Decoder:
     correction : Correction
         Undoes what training did to the probabilities.
     offsets : ndarray, shape (labels,)
-        Of "tuned" decisions.
+        Of "auto" and "tuned" decisions.
     transitions : Transitions
         Of "viterbi" decisions.
     scaling : Scaling
@@ -86,14 +87,14 @@ class Decoder:
         posterior = self.posterior(raw)
         if how == "viterbi":
             return viterbi(posterior, list(lengths), self.transitions, self.strength)
-        return decide(posterior, self.offsets if how == "tuned" else None)
+        return decide(posterior, self.offsets if how in _WITH_OFFSETS else None)
 
     def _allowed(self, raw: np.ndarray, lengths: Sequence[int], how: str) -> np.ndarray:
         """Choose the best sequence of labels that the transitions allow."""
         found = np.asarray(raw, np.float64) if how == "argmax" else self.posterior(raw)
         strength = self.strength if how in ("tuned", "viterbi") else 0.0
         start, step, prior = at_strength(self.transitions, strength)
-        offsets = self.offsets if how == "tuned" else np.zeros(len(self.offsets))
+        offsets = self.offsets if how in _WITH_OFFSETS else np.zeros(len(self.offsets))
         return best_sequences(np.log(np.maximum(found, _TINY)) - prior, lengths, start, step, offsets[None])[0]
 
     def arrays(self) -> dict[str, np.ndarray]:

@@ -8,9 +8,13 @@ import numpy as np
 
 from skol_rnn.labels import NO_LABEL, LabelSet, suggestion
 
-DECISIONS = ("argmax", "corrected", "tuned", "viterbi")
-"""How a model decides: by the network's own probabilities, by the posterior, by the posterior with tuned offsets, or by
-the most probable sequence of labels under transitions learned from the training documents."""
+DECISIONS = ("auto", "argmax", "corrected", "tuned", "viterbi")
+"""How a model decides: "argmax" by the network's own probabilities, "corrected" by the posterior, "tuned" by the
+posterior with offsets tuned on held-out documents, "viterbi" by the most probable sequence of labels under transitions
+learned from the training documents.  "auto" is "tuned" where documents were held out, else the posterior with the
+offsets of :func:`prior_offsets`."""
+
+_PRIOR_STRENGTH = 0.45  # docs/learning_curve.md
 
 METRICS = ("important_f1", "macro_f1", "accuracy")
 """What offsets can be tuned for; ``f1/Label`` names the F1 of one label."""
@@ -45,6 +49,34 @@ def decide(probabilities: np.ndarray, offsets: np.ndarray | None = None) -> np.n
     if offsets is None:
         return np.argmax(probabilities, axis=1)
     return np.argmax(_log(probabilities) + offsets, axis=1)
+
+
+def prior_offsets(counts: np.ndarray, strength: float = _PRIOR_STRENGTH) -> np.ndarray:
+    """Choose offsets from the label counts alone, where there are no held-out documents to tune them on.
+
+    The F1 of a label is largest at a threshold of half the F1 that can be reached (Lipton et al. 2014), so a rare label
+    that is hard to find needs a threshold well below one half.  The rarer the label, the lower the F1 from few
+    examples: the offset is a share of the log ratio of the counts.
+
+    Parameters
+    ----------
+    counts : ndarray, shape (labels,)
+        Training lines of each label.
+    strength : float, default 0.45
+        Share of the log ratio; 0 for none.
+
+    Returns
+    -------
+    ndarray of float64, shape (labels,)
+        0 for the most frequent label and for those without a line.
+
+    Examples
+    --------
+    >>> prior_offsets(np.array([10, 100, 1000])).round(2).tolist()
+    [2.07, 1.04, 0.0]
+    """
+    counts = np.asarray(counts, np.float64)
+    return np.where(counts > 0, strength * np.log(max(counts.max(), 1.0) / np.maximum(counts, 1.0)), 0.0)
 
 
 def tune_offsets(

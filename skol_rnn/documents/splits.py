@@ -24,7 +24,8 @@ def split_documents(
     """Split by document, so that a fraction of the lines is held out and labels occur on both sides.
 
     Of 50 random splits, the one is taken that leaves the fewest labels on one side only (of those found in two
-    documents or more), then the one nearest to the fraction of all lines and of each label's.
+    documents or more), then the one nearest to the fraction of all lines and of each label's.  The only document of
+    a label is not held out unless every document is the only one of some label.
 
     Parameters
     ----------
@@ -176,8 +177,8 @@ def _draw(counts: NDArray[np.float64], fraction: float, rng: np.random.Generator
     missing = fraction * counts[:, 0].sum()
 
     def may_take(unit: int) -> bool:
-        # The last unit of a label stays in training, unless no other has it anyway.
-        return bool(not taken[unit] and np.all(left[present[unit] & shared] > 1))
+        # The last unit of a label stays in training, and so does the only one.
+        return bool(not taken[unit] and np.all(left[present[unit]] > 1))
 
     def take(unit: int) -> float:
         taken[unit] = True
@@ -192,7 +193,9 @@ def _draw(counts: NDArray[np.float64], fraction: float, rng: np.random.Generator
         if abs(missing - counts[unit, 0]) < abs(missing) and may_take(unit):
             missing = take(unit)
     if not taken.any():
-        possible = [u for u in order if may_take(u)] or list(order)
+        # Of units that each hold the only lines of a label, the one that loses the fewest labels.
+        unshared = (present & ~shared).sum(axis=1)
+        possible = [u for u in order if may_take(u)] or [u for u in order if unshared[u] == unshared.min()]
         take(min(possible, key=lambda u: counts[u, 0]))
     return taken
 
