@@ -388,7 +388,10 @@ class RNNSkolModel(BaseEstimator):
 
     def _split(self, table: pd.DataFrame, validation: Any, fraction: float | None) -> TrainingTables:
         if validation is not None:
-            return TrainingTables(table, self._labelled(validation, None, "the validation data"), table)
+            held_out = self._labelled(validation, None, "the validation data")
+            if held_out["label"].isna().all():
+                raise DataError("The validation data have no line with a label: give other documents, or none.")
+            return TrainingTables(table, held_out, table)
         none_held_out, log = TrainingTables(table, table.iloc[:0], table), TrainingLog(self.verbosity)
         if fraction is None and len(table) < HOLD_OUT_FROM:
             log.say(

@@ -67,7 +67,7 @@ def predict(
         ),
     ] = None,
     decision: Annotated[
-        str | None, typer.Option(help="corrected, argmax, tuned or viterbi; the model's own if not given.")
+        str | None, typer.Option(help="auto, corrected, argmax, tuned or viterbi; the model's own if not given.")
     ] = None,
     backend: Annotated[
         str, typer.Option(help="onnx (ONNX Runtime), keras, or auto: onnx where it is installed and the model allows.")
@@ -169,7 +169,7 @@ def evaluate(
         Path | None, typer.Option("--json", help="File for the scores as JSON; - for standard output.")
     ] = None,
     decision: Annotated[
-        str | None, typer.Option(help="corrected, argmax, tuned or viterbi; the model's own if not given.")
+        str | None, typer.Option(help="auto, corrected, argmax, tuned or viterbi; the model's own if not given.")
     ] = None,
     compare: Annotated[bool, typer.Option("--compare", help="Show every decision beside plain argmax, too.")] = False,
     html: Annotated[Path | None, typer.Option(help="File for a report as one HTML page.")] = None,
