@@ -39,7 +39,13 @@ SYSTEMS = {
     "old recipe without weights": peers.OldRecipe,
     OURS: peers.Ours,
 }
-PLOTTED = (OURS, "CRF", "LinearSVC, neighbours' words", "logistic regression, neighbours' words", "old recipe without weights")
+PLOTTED = (
+    OURS,
+    "CRF",
+    "LinearSVC, neighbours' words",
+    "logistic regression, neighbours' words",
+    "old recipe without weights",
+)
 
 
 def read_lines(folder):
@@ -129,7 +135,9 @@ def table_of(runs, value, digits=3):
     for system in SYSTEMS:
         if system in grouped:
             cells = [
-                f"{np.mean(found):.{digits}f} ± {np.ptp(found) / 2:.{digits}f}" if (found := grouped[system][n]) else "-"
+                f"{np.mean(found):.{digits}f} ± {np.ptp(found) / 2:.{digits}f}"
+                if (found := grouped[system][n])
+                else "-"
                 for n in sizes
             ]
             lines.append(f"| {system} | " + " | ".join(cells) + " |")

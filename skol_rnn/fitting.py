@@ -210,7 +210,7 @@ class Fitting:
         self._tell_division(weights, counts)
         decoder = self._untuned(table, weights, counts, drawn)
         labeller = self._untrained(lines, self.objective.starting_bias(weights, counts, drawn))
-        labeller = replace(labeller, linear=self._linear(lines, decoder))
+        labeller = replace(labeller, linear=self._linear(labeller, lines, decoder))
         batches = self._batches(lines, labeller.spec.voices)
         self.log.say(
             f"[BiLSTM] {len(lines.true):,} {self.of.unit}s of {len(lines.lengths)} documents in {len(batches.windows):,} windows "
@@ -243,7 +243,7 @@ class Fitting:
         checkpoint: Path | None,
     ) -> _Trained:
         """Train on, in smaller steps, while an important label is never predicted; then give up and say so."""
-        more, updates = self.of.min_updates // 2, len(trained.batches) * len(trained.history["loss"])
+        more, updates = self.of.min_updates, len(trained.batches) * len(trained.history["loss"])
         if not more:
             return trained
         for attempt in range(_MORE_ROUNDS + 1):
@@ -263,7 +263,8 @@ class Fitting:
             rate = plan.learning_rate * _SMALLER_STEPS ** (attempt + 1)
             file = checkpoint and checkpoint.with_name(f"{checkpoint.name}.more{attempt + 1}")
             best = max(trained.history.get(f"val_{plan.monitor}", [-math.inf]))
-            history = run(replace(plan, epochs=epochs, learning_rate=rate, last_epoch=None), checkpoint=file, best=best)
+            further = replace(plan, epochs=epochs, learning_rate=rate, last_epoch=None, patience=epochs)
+            history = run(further, checkpoint=file, best=best)
             updates += len(trained.batches) * len(history["loss"])
             joined = {name: trained.history.get(name, []) + values for name, values in history.items()}
             trained = trained._replace(history=joined)
@@ -285,10 +286,12 @@ class Fitting:
         return [
             name
             for name in important
-            if not predicted[self.labels.index(name)] and present[self.labels.index(name)] and counts[self.labels.index(name)]
+            if not predicted[self.labels.index(name)]
+            and present[self.labels.index(name)]
+            and counts[self.labels.index(name)]
         ]
 
-    def _linear(self, lines: TrainingLines, decoder: Decoder) -> LinearMember | None:
+    def _linear(self, labeller: Labeller, lines: TrainingLines, decoder: Decoder) -> LinearMember | None:
         """Train the linear model that is averaged with the network, if there is to be one."""
         if not self.of.linear_share:
             return None
@@ -297,7 +300,7 @@ class Fitting:
             lines.true,
             lines.lengths,
             n_labels=len(self.labels),
-            vocabulary_size=self._features.vocabulary_size,
+            vocabulary_size=labeller.spec.vocabulary_size,
             share=self.of.linear_share,
             shift=decoder.correction.tilt(),
             seed=self.of.random_state,
@@ -437,9 +440,7 @@ class Fitting:
             decoder = judge.decoder
         if self.of.tuning_folds:
             posterior = decoder.scaling.apply(self._out_of_fold(table, _best_epoch(history, self.of.monitor)))
-            decoder, reason = tuned_decoder(
-                decoder, posterior, table, self.labels, self.of.monitor, self.of.important
-            )
+            decoder, reason = tuned_decoder(decoder, posterior, table, self.labels, self.of.monitor, self.of.important)
             self.log.say(reason)
             return decoder
         if judge:
@@ -505,14 +506,19 @@ def _some_documents(lines: TrainingLines) -> tuple[Any, np.ndarray, list[int]]:
 def _examples_needed(missing: list[str], lines: TrainingLines, labels: LabelSet, unit: str) -> str:
     """Say how many examples the labels have, and how many it takes."""
     document = np.repeat(np.arange(len(lines.lengths)), lines.lengths)
-    seen = []
+    seen, few = [], False
     for name in missing:
         rows = np.flatnonzero(lines.true == labels.index(name))
-        seen.append(f"{name!r} has {len(rows)} training {unit}s in {len(np.unique(document[rows]))} document(s)")
-    return (
-        f"{'; '.join(seen)}: annotate more documents that hold it. Such a label begins to be found from about "
-        f"{_LINES_TO_BE_FOUND} {unit}s in two documents (docs/learning_curve.md)."
+        documents = len(np.unique(document[rows]))
+        few |= len(rows) < _LINES_TO_BE_FOUND or documents < 2
+        seen.append(f"{name!r} has {len(rows)} training {unit}s in {documents} document(s)")
+    advice = (
+        f"annotate more documents that hold it: from about {_LINES_TO_BE_FOUND} {unit}s in two documents on, "
+        "such a label is found (docs/learning_curve.md)."
+        if few
+        else "raise min_updates= or learning_rate=, or see whether its words differ from those of other labels at all."
     )
+    return f"{'; '.join(seen)}: {advice}"
 
 
 def _best_epoch(history: Mapping[str, list[float]], monitor: str) -> int:

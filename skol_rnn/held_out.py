@@ -255,7 +255,10 @@ def tuned_decoder(
         tuning = span_tuning(decoder, posterior, table, labels)
         found = tuning.with_types(tuning.best())
         tuned = replace(decoder, offsets=found.offsets, strength=found.strength)
-        return tuned, f"Decision: offsets that serve the fragment F1 of the validation documents, {named_offsets(tuned.offsets, labels)}."
+        return (
+            tuned,
+            f"Decision: offsets that serve the fragment F1 of the validation documents, {named_offsets(tuned.offsets, labels)}.",
+        )
     true, documents = labels.encode(table["label"]), table["doc_id"].to_numpy()
     choice = choose_offsets(posterior, true, labels, documents, metric, important, decoder.tilt())
     strength = tuned_strength(posterior, true, labels, documents, decoder.transitions, metric, important)

@@ -13,7 +13,10 @@ from skol_rnn.labels import NO_LABEL
 
 REACH = 4
 """Lines before and after whose words are read."""
-_DAMP, _DECAY = 0.6, 0.7  # the nearest neighbour counts 0.6 times as much as the line, each further one 0.7 times the last
+_DAMP, _DECAY = (
+    0.6,
+    0.7,
+)  # the nearest neighbour counts 0.6 times as much as the line, each further one 0.7 times the last
 _NUMBERS_SCALE = 0.3
 _PENALTY, _SHARED_PENALTY = 2e-6, 0.02  # of a line, and of all lines together where there are few
 _PASSES, _MOST_PASSES, _LINES_SEEN = 4, 20, 400_000  # few lines are passed over more often

@@ -36,7 +36,6 @@ from skol_rnn.training import Watch
 from skol_rnn.training_length import training_length
 from skol_rnn.units import resolve
 
-
 HOLD_OUT_FROM = 20_000
 """Rows from which some documents are held out by default; of fewer, each is worth more in training."""
 DEFAULT_FRACTION = 0.1
@@ -120,13 +119,13 @@ class RNNSkolModel(BaseEstimator):
     sampling : str or dict, optional
         "oversample" copies documents that hold the rarest label, "stratify" leaves some of the others out,
         "rare_windows" draws windows with it more often.  A dict gives the scheme's options besides its "name".
-    decision : {"auto", "corrected", "argmax", "tuned", "viterbi"}, default "auto"
+    decision : {"auto", "corrected", "argmax", "tuned", "viterbi"}, optional
         "corrected" decides by posteriors (weights, loss and sampling undone), "argmax" by the model's own
         probabilities, "tuned" by posteriors with offsets tuned on held-out documents for ``monitor``, "viterbi" by
         the most probable sequence under transitions learned from the training documents.  "auto" is "tuned" where
         documents were held out (offsets replace plain posteriors only if their cross-validated gain exceeds one
-        standard error), else posteriors with offsets that follow from the label counts.  Of BIO labels every
-        decision takes the best legal sequence.
+        standard error), else posteriors with offsets that follow from the label counts; it is the default.  Of BIO
+        labels every decision takes the best legal sequence.
     calibration : {"cautious", "bias", "temperature", "none"}, default "cautious"
         Whether a temperature and a bias for each label, or a temperature alone, is fitted to the posteriors of
         the held-out documents.  "cautious" believes a label's bias as far as training tilted that label:
@@ -141,9 +140,10 @@ class RNNSkolModel(BaseEstimator):
         with BIO labels "fragment_f1", which is the default there; else "important_f1".
     patience : int, optional
         Epochs without a better score before training stops; 2, of tokens 3, if not given.
-    min_updates : int, default 400
+    min_updates : int, optional
         Smallest number of optimizer updates.  Where epochs, batch size and hop leave fewer, ``fit`` lowers hop and
-        batch size and, unless ``epochs`` is given, makes more passes; the log says so.  0 leaves them as they are.
+        batch size and, unless ``epochs`` is given, makes more passes; the log says so.  400, of tokens 200, if not
+        given; 0 leaves them as they are.
     validation_fraction : float, optional
         Share of lines, in whole documents, held out where ``fit`` is given no validation data; 0 for none.  If not
         given 0.1, and none of fewer than 20,000 lines, where each document is worth more in training.

@@ -61,12 +61,7 @@ def check_parameters(parameters: Mapping[str, Any]) -> None:
             raise ValueError(f"{name} must be a whole number of at least 1, but is {value!r}.")
     for name in ("stride", "prediction_stride"):
         check_stride(parameters["window_size"], parameters[name], name)
-    least = parameters["min_updates"]
-    if not isinstance(least, (int, np.integer)) or isinstance(least, bool) or least < 0:
-        raise ValueError(f"min_updates must be a whole number of at least 0, but is {least!r}.")
-    folds = parameters["tuning_folds"]
-    if not isinstance(folds, (int, np.integer)) or isinstance(folds, bool) or folds < 0 or folds == 1:
-        raise ValueError(f"tuning_folds must be 0, or a whole number of at least 2, but is {folds!r}.")
+    _check_counts(parameters)
     for name in _SHARES:
         if parameters[name] is not None and not 0 <= parameters[name] < 1:
             raise ValueError(f"{name} must be at least 0 and below 1, but is {parameters[name]!r}.")
@@ -123,6 +118,14 @@ def check_against_labels(parameters: Mapping[str, Any], labels: LabelSet) -> Non
     weights = parameters["class_weights"]
     if isinstance(weights, Mapping):
         resolve_class_weights(weights, labels, np.ones(len(labels)))
+
+
+def _check_counts(parameters: Mapping[str, Any]) -> None:
+    least, folds = parameters["min_updates"], parameters["tuning_folds"]
+    if not isinstance(least, (int, np.integer)) or isinstance(least, bool) or least < 0:
+        raise ValueError(f"min_updates must be a whole number of at least 0, but is {least!r}.")
+    if not isinstance(folds, (int, np.integer)) or isinstance(folds, bool) or folds < 0 or folds == 1:
+        raise ValueError(f"tuning_folds must be 0, or a whole number of at least 2, but is {folds!r}.")
 
 
 def _check_switch(name: str, value: Any) -> None:

@@ -74,7 +74,9 @@ def training_length(
     else:
         # An epoch is whole, so that a short hop may cost many more updates than are needed.
         updates = {hop: _rounded_up(least, batches(hop, batch_size)) for hop in range(1, stride + 1)}
-        stride = next((hop for hop, n in updates.items() if n <= _SURPLUS * least), min(updates, key=updates.__getitem__))
+        stride = next(
+            (hop for hop, n in updates.items() if n <= _SURPLUS * least), min(updates, key=updates.__getitem__)
+        )
         epochs = updates[stride] // batches(stride, batch_size)
     each = batches(stride, batch_size)
     length = {"stride": stride, "batch_size": batch_size, "epochs": epochs}

@@ -13,6 +13,7 @@ from toy import toy_table
 from skol_rnn.cli import run
 
 FAST = ["--epochs", "2", "--hidden-size", "6", "--line-size", "8", "--input-size", "8", "--num-layers", "1"]
+FAST += ["--min-updates", "0", "--validation-fraction", "0.1"]
 LABELS = ["--labels", "Nomenclature,Description", "--other", "Misc", "--important", "Nomenclature,Description"]
 
 

@@ -40,7 +40,14 @@ def ambiguous_table(documents, lines=100, seed=0):
 
 
 def run(table, labels=tuple(LABELS), **changes):
-    settings = {**SMALL, "epochs": 3, "learning_rate": 0.02, "important": ["Nomenclature"], "validation_fraction": 0.3}
+    settings = {
+        **SMALL,
+        "epochs": 3,
+        "learning_rate": 0.02,
+        "important": ["Nomenclature"],
+        "validation_fraction": 0.3,
+        "linear_share": 0,
+    }
     return RNNSkolModel(**{**settings, **changes}).fit(table, labels=list(labels))
 
 

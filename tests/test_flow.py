@@ -18,9 +18,9 @@ PACKAGE = Path(skol_rnn.__file__).parent
 LEVELS = [
     {"errors", "labels", "presets"},
     {"documents", "npz", "windows", "pictures", "class_weights", "distribution", "findings", "scores", "spans"},
-    {"units"},
+    {"units", "training_length"},
     {"formats", "evaluation", "decoding", "losses", "bundle", "features", "datasets", "annotations", "diagnosis"},
-    {"prediction", "onnx_network"},
+    {"linear_member", "prediction", "onnx_network"},
     {"sampling", "objective", "report_rows", "report_html", "report", "progress"},
     {"character_layer", "network", "batches", "training_lines", "parameters"},
     {"labeller", "training"},

@@ -14,7 +14,8 @@ LENGTHS = [12, 1, 30]
 VOCABULARY = 20
 
 
-def features_of(seed=0, lines=sum(LENGTHS)):
+def features_of(seed=0):
+    lines = sum(LENGTHS)
     rng = np.random.default_rng(seed)
     ids = rng.integers(0, VOCABULARY, (lines, 6)).astype(np.int32)
     return LineFeatures(ids, rng.normal(size=(lines, 3)).astype(np.float32))

@@ -14,7 +14,7 @@ TABLE = toy_table()
 
 
 def model(**changes):
-    return RNNSkolModel(**{**SMALL, "epochs": 3, "important": LABELS[:2], "refit": True, **changes})
+    return RNNSkolModel(**{**SMALL, "epochs": 3, "important": LABELS[:2], "refit": True, "linear_share": 0, **changes})
 
 
 @pytest.fixture(scope="module")

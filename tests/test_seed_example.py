@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -39,7 +40,7 @@ model_config = {
     'hidden_size': 128,
     'num_layers': 2,
     'dropout': 0.3,
-    'epochs': EPOCHS,
+    'epochs': 6,
     'batch_size': 32,
     'verbosity': 1,
     'class_weights': class_weights, # Apply class weights
@@ -59,7 +60,7 @@ classifier = SkolClassifierV2(
     model_storage='redis',
     redis_client=redis_client,
     redis_key='rnn_model_with_weights',
-    **model_config
+    MODE**model_config
 )
 
 print("Training classifier with class weights...")
@@ -88,7 +89,12 @@ classifier.predict().to_json("second.json", double_precision=15)
 """
 
 
-def test_the_complete_example_runs_and_a_second_process_predicts_the_same(tmp_path):
+@pytest.mark.parametrize(
+    ("mode", "nomenclature", "description"), [("", 0.70, 0.85), ("extraction_mode='line', ", 0.85, 0.85)]
+)
+def test_the_complete_example_finds_the_rare_label_and_a_second_process_predicts_the_same(
+    tmp_path, mode, nomenclature, description
+):
     import pandas as pd
     from redis_server import RedisServer
 
@@ -100,8 +106,7 @@ def test_the_complete_example_runs_and_a_second_process_predicts_the_same(tmp_pa
     environment |= {"PYSPARK_SUBMIT_ARGS": "--master local[2] --conf spark.ui.enabled=false pyspark-shell"}
 
     def run(code):
-        # One epoch instead of six: what it prints and saves is looked at, not how good it is.
-        code = code.replace("PORT", str(server.port)).replace("EPOCHS", "1")
+        code = code.replace("PORT", str(server.port)).replace("MODE", mode)
         command = [sys.executable, "-c", code]
         done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr[-3000:]
@@ -112,12 +117,16 @@ def test_the_complete_example_runs_and_a_second_process_predicts_the_same(tmp_pa
         run(SECOND)
     finally:
         server.kill()
+    class_names = ("Nomenclature", "Description")
     weights = (
         "[BiLSTM] Using weighted loss with class weights:\n  Description: 10.0\n  Misc: 0.1\n  Nomenclature: 100.0\n"
     )
     assert weights in printed
-    for line in ("Training classifier with class weights...", "Nomenclature F1: 0.", "Description Loss: "):
+    for line in ("Training classifier with class weights...", "Nomenclature Loss: ", "Description Loss: "):
         assert line in printed
+    f1 = {name: float(re.search(rf"^{name} F1: (\S+)$", printed, re.MULTILINE)[1]) for name in class_names}
+    assert f1["Nomenclature"] >= nomenclature
+    assert f1["Description"] >= description
     assert printed.endswith("Model saved to Redis with class weights applied\n")
     first, second = (
         pd.read_json(tmp_path / name).sort_values(["doc_id", "line_number"]).reset_index(drop=True)

@@ -12,6 +12,7 @@ from skol_rnn.cli import run
 from skol_rnn.documents import document_spans
 
 FAST = ["--hidden-size", "6", "--line-size", "8", "--input-size", "8", "--window-size", "24", "--batch-size", "8"]
+FAST += ["--min-updates", "0"]
 LONG = ["--epochs", "20", "--learning-rate", "0.02", "--dropout", "0.1", "--validation-fraction", "0.25"]
 
 

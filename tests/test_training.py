@@ -157,7 +157,7 @@ def test_multiplying_all_weights_changes_nothing():
 
 def test_few_updates_are_told(capsys):
     model(epochs=1, verbosity=1).fit(toy_table(2), labels=LABELS)
-    assert "updates in all: more epochs" in capsys.readouterr().out
+    assert "There were only 1 updates in all; the network has hardly begun; raise epochs=" in capsys.readouterr().out
 
 
 def test_silence_at_verbosity_0(capfd):

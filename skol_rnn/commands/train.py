@@ -161,9 +161,7 @@ def train(
         Number, _option("Share of the truth that the loss spreads over all labels (default: 0.0).")
     ] = None,
     sampling: Annotated[Text, _option("oversample, stratify or rare_windows; options of each in --config.")] = None,
-    decision: Annotated[
-        Text, _option("auto (the default), corrected, argmax, tuned or viterbi.")
-    ] = None,
+    decision: Annotated[Text, _option("auto (the default), corrected, argmax, tuned or viterbi.")] = None,
     calibration: Annotated[Text, _option("cautious (the default), bias, temperature or none.")] = None,
     tuning_folds: Annotated[Integer, _option("Folds on which offsets are tuned (default: 0).")] = None,
     monitor: Annotated[
@@ -186,7 +184,8 @@ def train(
         Number, _option("Share of hashed features left out in training (default: 0.5; tokens: 0.2).")
     ] = None,
     linear_share: Annotated[
-        Number, _option("Weight of the linear model that is averaged with the network (default: 0.3; hashed lines only).")
+        Number,
+        _option("Weight of the linear model that is averaged with the network (default: 0.3; hashed lines only)."),
     ] = None,
     line_size: Annotated[Integer, _option("Units between features and LSTM (default: 128).")] = None,
     merge: Annotated[Text, _option("centre (the default), mean or most_context.")] = None,
