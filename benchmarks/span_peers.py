@@ -110,7 +110,7 @@ class CRF:
         from skol_rnn.decoding import SpanTuning, bio_transitions
         from skol_rnn.held_out import fragment_scorer
 
-        self.labels = LabelSet.from_data(kept["label"])
+        self.labels = LabelSet.from_data([*kept["label"], *held["label"]])
         lengths = held.groupby("doc_id", sort=False).size().tolist()
         scorer = fragment_scorer(held, self.labels)
         tuning = SpanTuning(self._marginals(held), scorer, self.labels, lengths, bio_transitions(self.labels))

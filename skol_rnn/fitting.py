@@ -244,7 +244,8 @@ class Fitting:
     ) -> _Trained:
         """Train on, in smaller steps, while an important label is never predicted; then give up and say so."""
         more, updates = self.of.min_updates, len(trained.batches) * len(trained.history["loss"])
-        if not more:
+        # Spans of few articles are found by the offset of O, whatever the network's own decision is.
+        if not more or is_bio(self.labels):
             return trained
         for attempt in range(_MORE_ROUNDS + 1):
             missing = self._never_predicted(trained, lines, counts)
@@ -277,19 +278,15 @@ class Fitting:
             decoder = trained.judge.decoder
         else:
             features, true, lengths = _some_documents(lines)
-            decoder = replace(trained.decoder, offsets=prior_offsets(counts))
+            decoder = replace(trained.decoder, offsets=self._prior_offsets(counts))
         raw = trained.labeller.of_features(features, lengths, Sweep.of(self.parameters))
         how = "corrected" if self.of.decision == "tuned" else self.of.decision
-        predicted = np.bincount(decoder.decide(raw, lengths, how), minlength=len(self.labels))
-        present = np.bincount(true[true != NO_LABEL], minlength=len(self.labels))
-        important = self.of.important or rare_labels(counts, self.labels)
-        return [
-            name
-            for name in important
-            if not predicted[self.labels.index(name)]
-            and present[self.labels.index(name)]
-            and counts[self.labels.index(name)]
-        ]
+        predicted = np.bincount(decoder.decide(raw, lengths, how), minlength=len(self.labels)) > 0
+        present = np.bincount(true[true != NO_LABEL], minlength=len(self.labels)) > 0
+        important = list(self.of.important or rare_labels(counts, self.labels))
+        asked = [name for name in important if present[i := self.labels.index(name)] and counts[i]]
+        missing = [name for name in asked if not predicted[self.labels.index(name)]]
+        return missing
 
     def _linear(self, labeller: Labeller, lines: TrainingLines, decoder: Decoder) -> LinearMember | None:
         """Train the linear model that is averaged with the network, if there is to be one."""
@@ -446,13 +443,16 @@ class Fitting:
         if judge:
             self.log.say(judge.tune())
             return judge.decoder
-        offsets = prior_offsets(count(self.labels.encode(table["label"]), len(self.labels)))
+        offsets = self._prior_offsets(_counts(table, self.labels))
         if self.of.decision == "auto":
             self.log.say(
                 f"Decision: posteriors with offsets that follow from the label counts, {named_offsets(offsets, self.labels)}; "
                 "no document is held out to tune others."
             )
         return replace(decoder, offsets=offsets)
+
+    def _prior_offsets(self, counts: np.ndarray) -> np.ndarray:
+        return prior_offsets(counts, together=is_bio(self.labels))
 
     def _out_of_fold(self, table: pd.DataFrame, epochs: int) -> np.ndarray:
         """Posteriors of the training documents, each from a network that was trained on the others."""

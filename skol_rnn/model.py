@@ -36,8 +36,11 @@ from skol_rnn.training import Watch
 from skol_rnn.training_length import training_length
 from skol_rnn.units import resolve
 
-HOLD_OUT_FROM = 20_000
-"""Rows from which some documents are held out by default; of fewer, each is worth more in training."""
+HOLD_OUT_FROM = {"line": 20_000, "token": 0}
+"""Rows from which some documents are held out by default; of fewer lines, each is worth more in training.
+
+Spans need an offset that is tuned: without one, few articles give hardly any span.
+"""
 DEFAULT_FRACTION = 0.1
 
 
@@ -142,11 +145,11 @@ class RNNSkolModel(BaseEstimator):
         Epochs without a better score before training stops; 2, of tokens 3, if not given.
     min_updates : int, optional
         Smallest number of optimizer updates.  Where epochs, batch size and hop leave fewer, ``fit`` lowers hop and
-        batch size and, unless ``epochs`` is given, makes more passes; the log says so.  400, of tokens 200, if not
+        batch size and, unless ``epochs`` is given, makes more passes; the log says so.  400, of tokens 40, if not
         given; 0 leaves them as they are.
     validation_fraction : float, optional
         Share of lines, in whole documents, held out where ``fit`` is given no validation data; 0 for none.  If not
-        given 0.1, and none of fewer than 20,000 lines, where each document is worth more in training.
+        given 0.1, but none of fewer than 20,000 lines, each of which is worth more in training.
     learning_rate : float, optional
         Where Adam's cosine schedule starts; 0.001, of tokens 0.002, if not given.
     feature_dropout : float, optional
@@ -393,7 +396,7 @@ class RNNSkolModel(BaseEstimator):
                 raise DataError("The validation data have no line with a label: give other documents, or none.")
             return TrainingTables(table, held_out, table)
         none_held_out, log = TrainingTables(table, table.iloc[:0], table), TrainingLog(self.verbosity)
-        if fraction is None and len(table) < HOLD_OUT_FROM:
+        if fraction is None and len(table) < HOLD_OUT_FROM[self.unit]:
             log.say(
                 f"No document is held out: {len(table):,} {self.unit}s are few, and all are trained on "
                 "(validation= or validation_fraction= adds scores of each epoch)."

@@ -35,7 +35,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "dropout": 0.3,
         "feature_dropout": 0.2,
         "patience": 3,
-        "min_updates": 200,
+        "min_updates": 40,
         "linear_share": 0.0,
         "decision": "auto",
         "monitor": SPAN_METRIC,

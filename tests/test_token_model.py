@@ -157,7 +157,7 @@ def test_the_defaults_are_those_of_the_unit(trained, table):
         "tuned",
     )
     assert resolve(RNNSkolModel(window_size=1).get_params())["prediction_stride"] == 1
-    assert trained.settings_["decision"] == "tuned" and trained.decision is None
+    assert trained.settings_["decision"] == "auto" and trained.decided_by == "tuned"
     assert resolve(RNNSkolModel(unit="token", window_size=7).get_params())["prediction_stride"] == 3
     with pytest.raises(ValueError, match=r"unit must be one of line, token, but is 'tokens'. Did you mean 'token'\?"):
         model(unit="tokens").fit(table)
@@ -206,9 +206,11 @@ def test_weights_by_type_weigh_both_labels(table):
     assert fitted.class_weights_.weights == (5.0, 1.0, 5.0, 1.0, 1.0)
 
 
-def test_without_held_out_documents_the_posterior_decides(table, unseen):
+def test_without_held_out_documents_one_offset_follows_from_the_counts(table, unseen):
     fitted = model(validation_fraction=0).fit(table)
-    assert fitted.decided_by == "corrected"
+    assert fitted.decided_by == "auto"
+    offsets = fitted.decoder_.offsets
+    assert offsets[LABELS.index("O")] == 0 < offsets[LABELS.index("B-NAME")] == offsets[LABELS.index("I-PLACE")]
     assert len(fitted.predict(unseen)) == len(unseen)
 
 

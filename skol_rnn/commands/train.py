@@ -172,10 +172,13 @@ def train(
     ] = None,
     min_updates: Annotated[
         Integer,
-        _option("Smallest number of updates: few documents get smaller batches and more epochs (default: 400)."),
+        _option(
+            "Smallest number of updates: few documents get smaller batches and more epochs (default: 400; tokens: 40)."
+        ),
     ] = None,
     validation_fraction: Annotated[
-        Number, _option("Share of lines held out without --dev (default: 0.1; none of fewer than 20,000 lines).")
+        Number,
+        _option("Share of lines held out without --dev (default: 0.1; none if there are fewer than 20,000 lines)."),
     ] = None,
     learning_rate: Annotated[
         Number, _option("Where Adam's cosine schedule starts (default: 0.001; tokens: 0.002).")
