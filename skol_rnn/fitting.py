@@ -255,12 +255,14 @@ class Fitting:
             where = "validation documents" if trained.judge else "training documents"
             if attempt == _MORE_ROUNDS:
                 self.log.warn(
-                    f"{names} is still never predicted on the {where} after {updates:,} updates in {attempt + 1} rounds. "
+                    f"Still never predicted on the {where} after {updates:,} updates in {attempt + 1} rounds: {names}. "
                     + _examples_needed(missing, lines, self.labels, self.of.unit)
                 )
                 return trained
             epochs = -(-more // len(trained.batches))
-            self.log.say(f"{names} is never predicted on the {where}: training goes on for {epochs} more epochs.")
+            self.log.say(
+                f"Never predicted on the {where}: {names}. Training goes on for {epochs} more epochs, in smaller steps."
+            )
             rate = plan.learning_rate * _SMALLER_STEPS ** (attempt + 1)
             file = checkpoint and checkpoint.with_name(f"{checkpoint.name}.more{attempt + 1}")
             best = max(trained.history.get(f"val_{plan.monitor}", [-math.inf]))
@@ -511,12 +513,12 @@ def _examples_needed(missing: list[str], lines: TrainingLines, labels: LabelSet,
         rows = np.flatnonzero(lines.true == labels.index(name))
         documents = len(np.unique(document[rows]))
         few |= len(rows) < _LINES_TO_BE_FOUND or documents < 2
-        seen.append(f"{name!r} has {len(rows)} training {unit}s in {documents} document(s)")
+        seen.append(f"{name!r} has {len(rows)} training {unit}s in {documents} document{'s' * (documents != 1)}")
     advice = (
         f"annotate more documents that hold it: from about {_LINES_TO_BE_FOUND} {unit}s in two documents on, "
         "such a label is found (docs/learning_curve.md)."
         if few
-        else "raise min_updates= or learning_rate=, or see whether its words differ from those of other labels at all."
+        else f"raise min_updates= or learning_rate=, or see whether the words of such {unit}s differ from those of the others at all."
     )
     return f"{'; '.join(seen)}: {advice}"
 

@@ -148,13 +148,13 @@ def test_the_defaults_are_those_of_the_unit(trained, table):
         15,
         5,
         10,
-        "corrected",
+        "auto",
     )
     assert (token["window_size"], token["stride"], token["prediction_stride"], token["decision"]) == (
         128,
         64,
         64,
-        "tuned",
+        "auto",
     )
     assert resolve(RNNSkolModel(window_size=1).get_params())["prediction_stride"] == 1
     assert trained.settings_["decision"] == "auto" and trained.decided_by == "tuned"
