@@ -287,8 +287,7 @@ class Fitting:
         present = np.bincount(true[true != NO_LABEL], minlength=len(self.labels)) > 0
         important = list(self.of.important or rare_labels(counts, self.labels))
         asked = [name for name in important if present[i := self.labels.index(name)] and counts[i]]
-        missing = [name for name in asked if not predicted[self.labels.index(name)]]
-        return missing
+        return [name for name in asked if not predicted[self.labels.index(name)]]
 
     def _linear(self, labeller: Labeller, lines: TrainingLines, decoder: Decoder) -> LinearMember | None:
         """Train the linear model that is averaged with the network, if there is to be one."""

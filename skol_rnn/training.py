@@ -241,8 +241,9 @@ def train(
         callback.progress.best, callback.best_weights = best, network.get_weights()
     if checkpoint and checkpoint.exists():
         callback.load(checkpoint)
-        batches.start_epoch(callback.progress.epoch)
         log.say(f"Going on after epoch {callback.progress.epoch} of {checkpoint}.")
+    # Also without a checkpoint: a further round must draw the same order whether or not the run was resumed.
+    batches.start_epoch(callback.progress.epoch)
     if not callback.finished:
         try:
             network.fit(
