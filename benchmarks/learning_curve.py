@@ -183,7 +183,8 @@ def report(runs, picture):
             "",
             f"{draws} draws.  Each puts the documents of `dev/` in a random order, scores on the last {TEST_DOCUMENTS} and "
             "trains on the first 1, 2, 4, ... of the others.  The first document of a draw holds every label.  All "
-            "systems run with their defaults.  Cells: mean of the draws ± half their range.",
+            "systems run with their defaults.  Cells: mean of the draws ± half their range.  Seconds are wall time on two "
+            "cores that had other work as well.",
             "",
             f"![Important F1 by number of training documents]({picture.name})",
             "",
