@@ -232,9 +232,11 @@ def plot(runs, file):
     grouped = by_size(runs, lambda run: run["important_f1"])
     lines = by_size(runs, lambda run: run["lines"])
     figure, axes = plt.subplots(figsize=(7, 4.2))
+    sizes = [n for n in SIZES if grouped[OURS][n]]
     for system in PLOTTED:
-        sizes = [n for n in SIZES if grouped[system][n]]
         found = [grouped[system][n] for n in sizes]
+        if not all(found):
+            continue
         x = np.arange(len(sizes))
         mean = np.array([np.mean(f) for f in found])
         (line,) = axes.plot(x, mean, marker="o", linewidth=2.4 if system == OURS else 1.2, label=system)
@@ -242,7 +244,7 @@ def plot(runs, file):
         if system in (OURS, "CRF"):
             axes.fill_between(x, low, high, color=line.get_color(), alpha=0.15, linewidth=0)
     names = [f"{name_of(n, runs)}\n{np.mean(lines[OURS][n]):,.0f}" for n in sizes]
-    axes.set_xticks(x, names)
+    axes.set_xticks(np.arange(len(sizes)), names)
     axes.set(xlabel="training documents, and their lines", ylabel="important F1", ylim=(0, 1))
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8, loc="lower right")
