@@ -20,24 +20,16 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
-import peers
+import quality
+from quality import IMPORTANT
 
-IMPORTANT = ("Nomenclature", "Description")
 LABELS = (*IMPORTANT, "Misc")
 SIZES = (1, 2, 4, 8, 16, 32, 0)
 ALL = 0
 TEST_DOCUMENTS = 14
 OURS = "skol_rnn"
-WEIGHTS = {"Nomenclature": 100.0, "Description": 10.0, "Misc": 0.1}
 SYSTEMS = {
-    "logistic regression": lambda: peers.LinearLines("logistic"),
-    "LinearSVC": lambda: peers.LinearLines("svc"),
-    "logistic regression, neighbours' words": lambda: peers.LinearLines("logistic", neighbours=True),
-    "LinearSVC, neighbours' words": lambda: peers.LinearLines("svc", neighbours=True),
-    "CRF": peers.CRF,
-    "old recipe": lambda: peers.OldRecipe(WEIGHTS),
-    "old recipe without weights": peers.OldRecipe,
-    OURS: peers.Ours,
+    name: made for name, made in quality.SYSTEMS.items() if name not in ("majority", "skol_rnn fast", "skol_rnn best")
 }
 PLOTTED = (
     OURS,
@@ -113,7 +105,7 @@ def run_all(folder, systems, sizes, draws, file):
             runs.append(result)
             file.write_text(json.dumps({"runs": runs}, indent=1) + "\n")
             print(
-                f"{number}/{len(todo)}  {system}, {size or 'all'} documents, draw {seed}: "
+                f"{number}/{len(todo)}  {system}, {name_of(size)} documents, draw {seed}: "
                 f"{result['important_f1']:.3f} in {result['train_seconds']:.0f} s",
                 flush=True,
             )
@@ -131,7 +123,7 @@ def by_size(runs, value):
 def table_of(runs, value, digits=3):
     """Write one table: systems down, sizes across; mean and half the range of the draws."""
     grouped, sizes = by_size(runs, value), [n for n in SIZES if any(run["documents"] == n for run in runs)]
-    lines = ["| System | " + " | ".join(name_of(n, runs) for n in sizes) + " |", "|---" * (len(sizes) + 1) + "|"]
+    lines = ["| System | " + " | ".join(name_of(n) for n in sizes) + " |", "|---" * (len(sizes) + 1) + "|"]
     for system in SYSTEMS:
         if system in grouped:
             cells = [
@@ -144,8 +136,8 @@ def table_of(runs, value, digits=3):
     return lines
 
 
-def name_of(size, runs):
-    """Name a size; all documents by their number."""
+def name_of(size):
+    """Name a size."""
     return str(size) if size != ALL else "all"
 
 
@@ -158,7 +150,7 @@ def gaps(runs):
             best = max(others, key=others.get)
             gap = np.mean(grouped[OURS][size]) - others[best]
             slowest = max(run["train_seconds"] for run in runs if run["system"] == OURS and run["documents"] == size)
-            lines.append(f"| {name_of(size, runs)} | {best} | {others[best]:.3f} | {gap:+.3f} | {slowest:.0f} |")
+            lines.append(f"| {name_of(size)} | {best} | {others[best]:.3f} | {gap:+.3f} | {slowest:.0f} |")
     return lines
 
 
@@ -169,7 +161,7 @@ def report(runs, picture):
         if run["system"] == OURS:
             pool[run["documents"]].append((run["lines"], run["rare_lines"]))
     sizes = [
-        f"| {name_of(n, runs)} | {np.mean([p[0] for p in pool[n]]):,.0f} | {np.mean([p[1] for p in pool[n]]):.0f} |"
+        f"| {name_of(n)} | {np.mean([p[0] for p in pool[n]]):,.0f} | {np.mean([p[1] for p in pool[n]]):.0f} |"
         for n in SIZES
         if pool.get(n)
     ]
@@ -243,7 +235,7 @@ def plot(runs, file):
         low, high = (np.array([limit(f) for f in found]) for limit in (min, max))
         if system in (OURS, "CRF"):
             axes.fill_between(x, low, high, color=line.get_color(), alpha=0.15, linewidth=0)
-    names = [f"{name_of(n, runs)}\n{np.mean(lines[OURS][n]):,.0f}" for n in sizes]
+    names = [f"{name_of(n)}\n{np.mean(lines[OURS][n]):,.0f}" for n in sizes]
     axes.set_xticks(np.arange(len(sizes)), names)
     axes.set(xlabel="training documents, and their lines", ylabel="important F1", ylim=(0, 1))
     axes.grid(alpha=0.3)

@@ -231,49 +231,52 @@ class Fitting:
         )
         history = run(plan, checkpoint=checkpoint)
         trained = _Trained(labeller, decoder, weights, batches, history, judge)
-        return self._continued(trained, lines, counts, run, plan, checkpoint)
+        return self._continued(trained, lines, counts, important, run, plan, checkpoint)
 
     def _continued(
         self,
         trained: _Trained,
         lines: TrainingLines,
         counts: np.ndarray,
+        important: list[str],
         run: Callable[..., History],
         plan: TrainingPlan,
         checkpoint: Path | None,
     ) -> _Trained:
         """Train on, in smaller steps, while an important label is never predicted; then give up and say so."""
-        more, updates = self.of.min_updates, len(trained.batches) * len(trained.history["loss"])
+        more = self.of.min_updates
         # Spans of few articles are found by the offset of O, whatever the network's own decision is.
         if not more or is_bio(self.labels):
             return trained
-        for attempt in range(_MORE_ROUNDS + 1):
-            missing = self._never_predicted(trained, lines, counts)
+        where = "validation documents" if trained.judge else "training documents"
+        epochs = -(-more // len(trained.batches))
+        missing = self._never_predicted(trained, lines, counts, important)
+        for attempt in range(1, _MORE_ROUNDS + 1):
             if not missing:
                 return trained
-            names = ", ".join(map(repr, missing))
-            where = "validation documents" if trained.judge else "training documents"
-            if attempt == _MORE_ROUNDS:
-                self.log.warn(
-                    f"Still never predicted on the {where} after {updates:,} updates in {attempt + 1} rounds: {names}. "
-                    + _examples_needed(missing, lines, self.labels, self.of.unit)
-                )
-                return trained
-            epochs = -(-more // len(trained.batches))
             self.log.say(
-                f"Never predicted on the {where}: {names}. Training goes on for {epochs} more epochs, in smaller steps."
+                f"Never predicted on the {where}: {_quoted(missing)}. "
+                f"Training goes on for {epochs} more epochs, in smaller steps."
             )
-            rate = plan.learning_rate * _SMALLER_STEPS ** (attempt + 1)
-            file = checkpoint and checkpoint.with_name(f"{checkpoint.name}.more{attempt + 1}")
+            rate = plan.learning_rate * _SMALLER_STEPS**attempt
+            file = checkpoint and checkpoint.with_name(f"{checkpoint.name}.more{attempt}")
             best = max(trained.history.get(f"val_{plan.monitor}", [-math.inf]))
             further = replace(plan, epochs=epochs, learning_rate=rate, last_epoch=None, patience=epochs)
             history = run(further, checkpoint=file, best=best)
-            updates += len(trained.batches) * len(history["loss"])
             joined = {name: trained.history.get(name, []) + values for name, values in history.items()}
             trained = trained._replace(history=joined)
-        raise AssertionError("unreachable")
+            missing = self._never_predicted(trained, lines, counts, important)
+        if missing:
+            updates = len(trained.batches) * len(trained.history["loss"])
+            self.log.warn(
+                f"Still never predicted on the {where} after {updates:,} updates in {_MORE_ROUNDS + 1} rounds: "
+                f"{_quoted(missing)}. " + _examples_needed(missing, lines, self.labels, self.of.unit)
+            )
+        return trained
 
-    def _never_predicted(self, trained: _Trained, lines: TrainingLines, counts: np.ndarray) -> list[str]:
+    def _never_predicted(
+        self, trained: _Trained, lines: TrainingLines, counts: np.ndarray, important: list[str]
+    ) -> list[str]:
         """Name the important labels that have lines in what is looked at, and that no line is given."""
         if trained.judge:
             features, true, lengths = trained.judge.features, trained.judge.true, trained.judge.lengths
@@ -285,7 +288,6 @@ class Fitting:
         how = "corrected" if self.of.decision == "tuned" else self.of.decision
         predicted = np.bincount(decoder.decide(raw, lengths, how), minlength=len(self.labels)) > 0
         present = np.bincount(true[true != NO_LABEL], minlength=len(self.labels)) > 0
-        important = list(self.of.important or rare_labels(counts, self.labels))
         asked = [name for name in important if present[i := self.labels.index(name)] and counts[i]]
         return [name for name in asked if not predicted[self.labels.index(name)]]
 
@@ -490,6 +492,10 @@ class Fitting:
         )
         self.log.warn_all([str(f) for f in found if f.name not in _SAID_BEFORE], "all of them: diagnosis_")
         return found
+
+
+def _quoted(names: list[str]) -> str:
+    return ", ".join(map(repr, names))
 
 
 def _some_documents(lines: TrainingLines) -> tuple[Any, np.ndarray, list[int]]:

@@ -13,7 +13,7 @@ from skol_rnn.decoding import (
     FragmentScorer,
     Scaling,
     SpanTuning,
-    choose_offsets,
+    cross_tuned_offsets,
     fit_scaling,
     is_bio,
     tuned_strength,
@@ -194,8 +194,8 @@ class HeldOut:
         Scaling
             The scaling.
         """
-        true, correction = self.labeller.labels.encode(self.table["label"]), self.decoder.correction
-        scaling = fit_scaling(correction.posterior(self._raw()), true, how, correction.tilt())
+        correction = self.decoder.correction
+        scaling = fit_scaling(correction.posterior(self._raw()), self.true, how, correction.tilt())
         self.decoder = replace(self.decoder, scaling=scaling)
         return scaling
 
@@ -260,7 +260,7 @@ def tuned_decoder(
             f"Decision: offsets that serve the fragment F1 of the validation documents, {named_offsets(tuned.offsets, labels)}.",
         )
     true, documents = labels.encode(table["label"]), table["doc_id"].to_numpy()
-    choice = choose_offsets(posterior, true, labels, documents, metric, important, decoder.tilt())
+    choice = cross_tuned_offsets(posterior, true, labels, documents, metric, important, decoder.tilt())
     strength = tuned_strength(posterior, true, labels, documents, decoder.transitions, metric, important)
     gain = f"gain of {choice.gain:.4f} in {metric}"
     if choice.offsets.any():

@@ -8,15 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from skol_rnn.decoding.correction import correct_probabilities
 from skol_rnn.features.lines import LineFeatures
 from skol_rnn.labels import NO_LABEL
 
 REACH = 4
 """Lines before and after whose words are read."""
-_DAMP, _DECAY = (
-    0.6,
-    0.7,
-)  # the nearest neighbour counts 0.6 times as much as the line, each further one 0.7 times the last
+# The nearest line counts 0.6 times as much as the line itself, each further one 0.7 times as much as the one before.
+_WEIGHTS = np.array([0.6 * 0.7 ** (distance - 1) for distance in range(1, REACH + 1)], np.float32)
 _NUMBERS_SCALE = 0.3
 _PENALTY, _SHARED_PENALTY = 2e-6, 0.02  # of a line, and of all lines together where there are few
 _PASSES, _MOST_PASSES, _LINES_SEEN = 4, 20, 400_000  # few lines are passed over more often
@@ -106,7 +105,7 @@ class LinearMember:
     def mixed(self, raw: np.ndarray, features: LineFeatures, lengths: Sequence[int]) -> np.ndarray:
         """Average the network's own probabilities, shape (lines, labels), with the linear model's, shifted likewise."""
         shift = np.exp(self.shift - self.shift.max())
-        posterior = _normalised(raw / shift)
+        posterior = correct_probabilities(raw, shift)
         log = (1 - self.share) * np.log(posterior + _FLOOR)
         log += self.share * np.log(self.probabilities(features, lengths) + _FLOOR)
         return _normalised(np.exp(log) * shift)
@@ -124,8 +123,7 @@ class LinearMember:
         own, before, after = np.split(parts, 3, axis=1)
         scores = own + numbers @ self.numbers + self.bias
         within, length = _places(lengths)
-        for distance in range(1, REACH + 1):
-            weight = np.float32(_DAMP * _DECAY ** (distance - 1))
+        for distance, weight in enumerate(_WEIGHTS, 1):
             has_before, has_after = within >= distance, within < length - distance
             scores[has_before] += weight * before[np.flatnonzero(has_before) - distance]
             scores[has_after] += weight * after[np.flatnonzero(has_after) + distance]
@@ -171,14 +169,13 @@ def _design(features: LineFeatures, lengths: Sequence[int], vocabulary_size: int
     indptr = np.concatenate([[0], np.cumsum(count)])
     own = csr_matrix((values, ids[kept], indptr), shape=(n_lines, vocabulary_size))
     within, length = _places(lengths)
-    weights = np.array([_DAMP * _DECAY ** (distance - 1) for distance in range(1, REACH + 1)], np.float32)
 
     def neighbours(direction: int) -> Any:
         steps = range(1, REACH + 1)
         inside = [(within >= k) if direction < 0 else (within < length - k) for k in steps]
         rows = [np.flatnonzero(mask) for mask in inside]
         columns = [row + direction * k for k, row in zip(steps, rows, strict=True)]
-        size = [np.full(len(row), weight) for row, weight in zip(rows, weights, strict=True)]
+        size = [np.full(len(row), weight) for row, weight in zip(rows, _WEIGHTS, strict=True)]
         places = (np.concatenate(rows), np.concatenate(columns))
         return csr_matrix((np.concatenate(size), places), shape=(n_lines, n_lines)) @ own
 

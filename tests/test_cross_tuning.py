@@ -27,7 +27,7 @@ def lines(seed, documents=20, length=100, bias=(0.0, 0.0, 0.0)):
 def test_a_bias_that_all_documents_share_is_found():
     true, p, documents = lines(0, bias=(3.0, 1.0, 0.0))
     unseen_true, unseen, _ = lines(1, bias=(3.0, 1.0, 0.0))
-    offsets = cross_tuned_offsets(p, true, LABELS, documents)
+    offsets = cross_tuned_offsets(p, true, LABELS, documents).offsets
     before = metric_value(unseen_true, decide(unseen), LABELS)
     after = metric_value(unseen_true, decide(unseen, offsets), LABELS)
     assert after > before + 0.1
@@ -39,7 +39,7 @@ def test_a_bias_that_all_documents_share_is_found():
 def test_on_documents_not_seen_they_cost_little_even_if_there_is_nothing_to_gain(seed):
     true, p, documents = lines(seed)
     unseen_true, unseen, _ = lines(seed + 1)
-    offsets = cross_tuned_offsets(p, true, LABELS, documents)
+    offsets = cross_tuned_offsets(p, true, LABELS, documents).offsets
     plain = metric_value(unseen_true, decide(unseen), LABELS)
     assert metric_value(unseen_true, decide(unseen, offsets), LABELS) > plain - 0.03
 
@@ -49,7 +49,7 @@ def test_where_plain_argmax_is_better_than_the_posterior_it_is_taken():
     tilt = np.array([4.0, 0.0, 0.0])
     # Too few rare lines to tune on: the offsets of the network's own argmax are all that is left.
     assert (true == 0).sum() < 10
-    offsets = cross_tuned_offsets(p, true, LABELS, documents, "f1/Nomenclature", tilt=tilt)
+    offsets = cross_tuned_offsets(p, true, LABELS, documents, "f1/Nomenclature", tilt=tilt).offsets
     np.testing.assert_array_equal(offsets, tilt)
 
 
@@ -61,14 +61,14 @@ def test_argmax_that_is_better_in_one_document_by_chance_is_not_taken():
     p /= p.sum(1, keepdims=True)
     of_argmax, of_posterior = (metric_value(true, decide(p, o), LABELS, "accuracy") for o in (tilt, None))
     assert of_argmax > of_posterior
-    assert not cross_tuned_offsets(p, true, LABELS, documents, "accuracy", tilt=tilt).any()
+    assert not cross_tuned_offsets(p, true, LABELS, documents, "accuracy", tilt=tilt).offsets.any()
 
 
 def test_they_are_the_mean_of_the_folds_offsets():
     true, p, documents = lines(3, bias=(2.0, 0.0, 0.0))
     folds = deal_folds(documents, true, 5)
     by_fold = [tune_offsets(p[folds != f], true[folds != f], LABELS) for f in range(5)]
-    np.testing.assert_allclose(cross_tuned_offsets(p, true, LABELS, documents), np.mean(by_fold, axis=0))
+    np.testing.assert_allclose(cross_tuned_offsets(p, true, LABELS, documents).offsets, np.mean(by_fold, axis=0))
 
 
 def test_an_offset_that_serves_one_document_only_is_not_believed():
@@ -78,12 +78,12 @@ def test_an_offset_that_serves_one_document_only_is_not_believed():
     p[odd] *= [30.0, 1.0, 1.0]
     p /= p.sum(1, keepdims=True)
     assert metric_value(true, decide(p, tune_offsets(p, true, LABELS)), LABELS) > metric_value(true, decide(p), LABELS)
-    assert not cross_tuned_offsets(p, true, LABELS, documents).any()
+    assert not cross_tuned_offsets(p, true, LABELS, documents).offsets.any()
 
 
 def test_without_labels_there_are_no_offsets():
     _, p, documents = lines(0, documents=2, length=5)
-    assert not cross_tuned_offsets(p, np.full(10, NO_LABEL), LABELS, documents).any()
+    assert not cross_tuned_offsets(p, np.full(10, NO_LABEL), LABELS, documents).offsets.any()
 
 
 def test_an_unknown_metric_is_refused():

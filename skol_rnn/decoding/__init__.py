@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from skol_rnn.decoding.bio import bio_transitions, is_bio, legal_steps, only_legal
 from skol_rnn.decoding.calibration import calibration_error, class_calibration_errors, mean_shares
 from skol_rnn.decoding.correction import Correction, correct_probabilities
-from skol_rnn.decoding.cross_tuning import OffsetChoice, choose_offsets, cross_tuned_offsets
+from skol_rnn.decoding.cross_tuning import OffsetChoice, cross_tuned_offsets
 from skol_rnn.decoding.decoder import Decoder
 from skol_rnn.decoding.fragments import FragmentScorer
 from skol_rnn.decoding.offsets import DECISIONS, METRICS, decide, metric_value, prior_offsets, tune_offsets
@@ -49,7 +49,6 @@ __all__ = [
     "best_sequences",
     "bio_transitions",
     "calibration_error",
-    "choose_offsets",
     "class_calibration_errors",
     "correct_probabilities",
     "cross_tuned_offsets",

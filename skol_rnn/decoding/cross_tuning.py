@@ -42,7 +42,7 @@ def cross_tuned_offsets(
     metric: str = "important_f1",
     important: Sequence[str] | None = None,
     tilt: np.ndarray | None = None,
-) -> np.ndarray:
+) -> OffsetChoice:
     """Find offsets that also serve documents they were not tuned on.
 
     The documents are dealt into folds.  Two rivals of the plain posterior are judged on each fold: the offsets tuned on
@@ -70,8 +70,8 @@ def cross_tuned_offsets(
 
     Returns
     -------
-    ndarray of float64, shape (labels,)
-        Offsets; all zero where nothing beats the posterior.
+    OffsetChoice
+        The offsets, all zero where nothing beats the posterior, and their gain.
 
     Raises
     ------
@@ -82,23 +82,10 @@ def cross_tuned_offsets(
     --------
     >>> p = np.tile([[0.4, 0.6]] * 10 + [[0.1, 0.9]] * 90, (10, 1))
     >>> true, documents = np.tile([0] * 10 + [1] * 90, 10), np.repeat(list("abcdefghij"), 100)
-    >>> offsets = cross_tuned_offsets(p, true, LabelSet(("rare", "rest")), documents)
+    >>> offsets = cross_tuned_offsets(p, true, LabelSet(("rare", "rest")), documents).offsets
     >>> np.bincount(decide(p, offsets)).tolist()
     [100, 900]
     """
-    return choose_offsets(probabilities, true, labels, documents, metric, important, tilt).offsets
-
-
-def choose_offsets(
-    probabilities: np.ndarray,
-    true: np.ndarray,
-    labels: LabelSet,
-    documents: Sequence[str] | np.ndarray,
-    metric: str = "important_f1",
-    important: Sequence[str] | None = None,
-    tilt: np.ndarray | None = None,
-) -> OffsetChoice:
-    """Do what :func:`cross_tuned_offsets` does, and return the gain as well."""
     zeros = np.zeros(len(labels))
     if not (true != NO_LABEL).any():
         return OffsetChoice(zeros, 0.0, 0.0)

@@ -157,7 +157,7 @@ def decisions(
         held = found.fold == fold
         offsets = cross_tuned_offsets(
             posterior[~held], true[~held], labels, documents[~held], metric, important, found.tilt
-        )
+        ).offsets
         tuned[held] = decide(posterior[held], offsets)
     return {"argmax": decide(found.raw), "corrected": decide(posterior), "tuned": tuned}
 
