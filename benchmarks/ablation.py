@@ -32,9 +32,9 @@ class Ablated(peers.Ours):
 
     def fit(self, table, labels, seed):
         """Train in a process of its own, whose features are the poorer ones."""
-        from skol_rnn.features import hashed, layout
         from skol_rnn.features.crc import crc_of
-        from skol_rnn.features.line_names import line_features
+        from skol_rnn.features.lines import hashed, layout
+        from skol_rnn.features.lines.names import line_features
 
         if self.without:
             left_out = re.compile(self.without)
@@ -59,7 +59,7 @@ class Ablated(peers.Ours):
 
 
 def _everything():
-    from skol_rnn.features.layout import LAYOUT_NAMES
+    from skol_rnn.features.lines.layout import LAYOUT_NAMES
 
     return LAYOUT_NAMES
 

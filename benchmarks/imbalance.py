@@ -75,7 +75,7 @@ def train_and_score(row, seed, train, dev, threads):
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     os.environ["TF_NUM_INTRAOP_THREADS"] = os.environ["TF_NUM_INTEROP_THREADS"] = str(threads)
     from skol_rnn import RNNSkolModel, read_documents
-    from skol_rnn.decoding import calibration_error, mean_shares
+    from skol_rnn.evaluation.calibration import calibration_error, mean_shares
 
     documents = read_documents(dev)
     started = time.monotonic()

@@ -26,7 +26,7 @@ KEYS = ["doc_id", "line_number"]
 
 def measure(arguments):
     """Label all files several times; return the lines, the seconds of each time, and the labels, pickled."""
-    from skol_rnn.classifier import SkolClassifierV2
+    from skol_rnn.classifier.classifier import SkolClassifierV2
 
     spark = session(arguments.measure) if arguments.measure else None
     options = {"extraction_mode": "line", "model_storage": "disk", "model_path": arguments.model}

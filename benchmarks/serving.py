@@ -60,7 +60,7 @@ class Ours:
     """A saved model."""
 
     def __init__(self, arguments, backend):
-        from skol_rnn.serving import load_serving
+        from skol_rnn.inference.predictor import load_serving
 
         self.model = load_serving(arguments.model, backend=backend, threads=1)
 
@@ -95,7 +95,7 @@ class NetworkAlone:
     """The network on features and windows that are ready in memory, as often as there are documents."""
 
     def __init__(self, arguments):
-        from skol_rnn.serving import load_serving
+        from skol_rnn.inference.predictor import load_serving
 
         self.model, self.ready = load_serving(arguments.model, backend="onnx", threads=1), {}
 
@@ -126,7 +126,7 @@ class NetworkAlone:
 
 def measure(arguments):
     """Label a corpus and print what it took, as JSON."""
-    from skol_rnn.formats import DocumentStream
+    from skol_rnn.data.streams import DocumentStream
 
     what = arguments.measure
     if what in ("onnx", "keras"):
@@ -187,8 +187,8 @@ def check_agreement(corpus, arguments):
     """Compare ONNX Runtime with Keras before anything is timed."""
     import numpy as np
 
-    from skol_rnn.formats import DocumentStream
-    from skol_rnn.serving import load_serving
+    from skol_rnn.data.streams import DocumentStream
+    from skol_rnn.inference.predictor import load_serving
 
     table = next(iter(DocumentStream(corpus))).columns()
     one, other = (load_serving(arguments.model, backend=backend) for backend in ("onnx", "keras"))

@@ -35,7 +35,7 @@ class Dictionary:
 
     def fit(self, table, seed):
         """Collect the texts of spans, each with its most frequent type."""
-        from skol_rnn.spans import decode_spans
+        from skol_rnn.data.bio import decode_spans
 
         types = {}
         for words, labels in documents(table):
@@ -92,7 +92,7 @@ class CRF:
         """Train."""
         import sklearn_crfsuite
 
-        from skol_rnn.documents import split_documents
+        from skol_rnn.data.splits import split_documents
 
         self.folder = tempfile.TemporaryDirectory()
         file = Path(self.folder.name) / "model.crfsuite"
@@ -107,8 +107,9 @@ class CRF:
 
     def _tune(self, kept, held):
         from skol_rnn import LabelSet
-        from skol_rnn.decoding import SpanTuning, bio_transitions
-        from skol_rnn.held_out import fragment_scorer
+        from skol_rnn.decoding.constraints import bio_transitions
+        from skol_rnn.decoding.span_tuning import SpanTuning
+        from skol_rnn.training.validation import fragment_scorer
 
         self.labels = LabelSet.from_data([*kept["label"], *held["label"]])
         lengths = held.groupby("doc_id", sort=False).size().tolist()
@@ -124,7 +125,8 @@ class CRF:
         """Label every token."""
         if not self.tuned:
             return np.concatenate([np.array(line, dtype=object) for line in self.tagger.predict(crf_features(table))])
-        from skol_rnn.decoding import best_sequences, bio_transitions
+        from skol_rnn.decoding.constraints import bio_transitions
+        from skol_rnn.decoding.viterbi import best_sequences
 
         flat = bio_transitions(self.labels)
         scores = np.log(np.maximum(self._marginals(table), 1e-12))
@@ -176,7 +178,7 @@ def crf_features(table):
 
 def line_features(words):
     """Name the features of each token of a line."""
-    from skol_rnn.features.tokens import shape
+    from skol_rnn.features.tokens.hashed import shape
 
     lower, shapes = [word.lower() for word in words], [shape(word) for word in words]
     rows = []

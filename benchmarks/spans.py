@@ -46,7 +46,7 @@ def read_articles(folder):
 
 def character_spans(table, labels):
     """Turn labels of tokens into (start, end, type) by article."""
-    from skol_rnn.spans import decode_spans
+    from skol_rnn.data.bio import decode_spans
 
     spans = {}
     for article, rows in table.groupby("doc_id", sort=False).indices.items():
@@ -57,7 +57,7 @@ def character_spans(table, labels):
 
 def sums_by_type(gold, predicted, typed=True):
     """Sum up both scores by type: fragments' precision, recall and numbers, and exact matches."""
-    from skol_rnn.spans import fragment_scores, strict_scores
+    from skol_rnn.evaluation.span_scores import fragment_scores, strict_scores
 
     exact = {score.name: score.hit for score in strict_scores(gold, predicted).types}
     return {

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 def main() -> None:
     """Run the command line."""
-    from skol_rnn.cli import run
+    from skol_rnn.cli.app import run
 
     run()
 

@@ -16,11 +16,7 @@ class BundleError(DataError):
 
 
 class NotTrainedError(SkolError, ValueError, AttributeError):
-    """A model was asked to predict or save before ``fit``.
-
-    It is a ValueError and an AttributeError, as scikit-learn's ``NotFittedError`` is, so that
-    callers who catch either keep working, without importing scikit-learn here.
-    """
+    """A model was asked to predict or save before ``fit``."""
 
 
 class ModelNotFoundError(BundleError, FileNotFoundError):

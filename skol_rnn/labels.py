@@ -13,25 +13,7 @@ NO_LABEL = -1
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
-    """Say which known name a misspelt one was meant to be.
-
-    Parameters
-    ----------
-    name : str
-        The name that is not known.
-    known : iterable of str
-        The names that are.
-
-    Returns
-    -------
-    str
-        ``" Did you mean 'X'?"`` with a leading space, or ``""`` where nothing is near.
-
-    Examples
-    --------
-    >>> suggestion("Nomenclatur", ["Description", "Nomenclature"])
-    " Did you mean 'Nomenclature'?"
-    """
+    """Say which known name a misspelt one was meant to be."""
     # Case is the commonest slip ("nomenclature"), and plain difflib counts it as a large distance.
     by_fold = {k.casefold(): k for k in known}
     folded = name.casefold()

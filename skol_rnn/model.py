@@ -13,28 +13,33 @@ import pandas as pd
 from sklearn.base import BaseEstimator
 
 import skol_rnn
-from skol_rnn.annotations import choose_labels, fold_labels, is_label_list, is_line_lists, labelled_table
-from skol_rnn.bundle import Bundle, load_bundle, save_bundle
-from skol_rnn.class_weights import ClassWeights
-from skol_rnn.decoding import DECISIONS, Decoder, is_bio
-from skol_rnn.diagnosis import Finding, diagnose
-from skol_rnn.documents import as_table, lengths_of, split_documents
+from skol_rnn.data.columns import lengths_of
+from skol_rnn.data.inputs import choose_labels, fold_labels, is_label_list, is_line_lists, labelled_table
+from skol_rnn.data.splits import split_documents
+from skol_rnn.data.table import as_table
+from skol_rnn.decoding.constraints import is_bio
+from skol_rnn.decoding.decoder import Decoder
+from skol_rnn.decoding.offsets import DECISIONS
 from skol_rnn.errors import DataError, NotTrainedError
-from skol_rnn.features import check_family
-from skol_rnn.fitting import Fitting, TrainingTables
-from skol_rnn.graph import ExportError, network_graph
-from skol_rnn.held_out import score_lines
-from skol_rnn.labeller import Labeller
+from skol_rnn.evaluation.result import Evaluation
+from skol_rnn.evaluation.weight_findings import Finding
+from skol_rnn.features.families import check_family
+from skol_rnn.imbalance.class_weights import ClassWeights
+from skol_rnn.imbalance.oversampling import copies_with_originals
+from skol_rnn.inference.labeller import Labeller
+from skol_rnn.inference.onnx_export import ExportError, network_graph
+from skol_rnn.inference.windowed import Sweep
 from skol_rnn.labels import LabelSet
-from skol_rnn.objective import WeightsSpec, is_frozen_file, refuse_both
-from skol_rnn.parameters import check_against_labels, check_parameters
-from skol_rnn.prediction import Sweep
-from skol_rnn.progress import TrainingLog
-from skol_rnn.sampling import copies_with_originals
-from skol_rnn.scores import Evaluation
-from skol_rnn.training import Watch
-from skol_rnn.training_length import training_length
-from skol_rnn.units import resolve
+from skol_rnn.persistence.bundle import Bundle, load_bundle, save_bundle
+from skol_rnn.training.diagnosis import diagnose
+from skol_rnn.training.fitting import Fitting, TrainingTables
+from skol_rnn.training.length import training_length
+from skol_rnn.training.log import TrainingLog
+from skol_rnn.training.loop import Watch
+from skol_rnn.training.objective import WeightsSpec, is_frozen_file, refuse_both
+from skol_rnn.training.parameters import check_against_labels, check_parameters
+from skol_rnn.training.settings import resolve
+from skol_rnn.training.validation import score_lines
 
 HOLD_OUT_FROM = {"line": 20_000, "token": 0}
 """Rows from which some documents are held out by default; of fewer lines, each is worth more in training.

@@ -12,32 +12,7 @@ MERGES = ("centre", "mean", "most_context")
 
 
 def check_stride(window_size: int, stride: int, name: str = "stride") -> int:
-    """Check that a window and its hop cover every line.
-
-    Parameters
-    ----------
-    window_size : int
-        Lines in a window.
-    stride : int
-        Lines from the start of a window to the start of the next (the hop, not the overlap).
-    name : str, default "stride"
-        What the message calls the hop.
-
-    Returns
-    -------
-    int
-        The stride.
-
-    Raises
-    ------
-    ValueError
-        Unless ``1 <= stride <= window_size``.
-
-    Examples
-    --------
-    >>> check_stride(15, 5)
-    5
-    """
+    """Check that a window and its hop cover every line."""
     if window_size < 1:
         raise ValueError(f"window_size must be at least 1, but is {window_size}.")
     if not 1 <= stride <= window_size:
@@ -49,51 +24,12 @@ def check_stride(window_size: int, stride: int, name: str = "stride") -> int:
 
 
 def hop(window_size: int, stride: int | None) -> int:
-    """Return the hop between windows, a third of the window if none is given.
-
-    Parameters
-    ----------
-    window_size : int
-        Lines in a window.
-    stride : int or None
-        Lines from window to window.
-
-    Returns
-    -------
-    int
-        The stride.
-
-    Examples
-    --------
-    >>> hop(15, None), hop(2, None), hop(15, 15)
-    (5, 1, 15)
-    """
+    """Return the hop between windows, a third of the window if none is given."""
     return max(window_size // 3, 1) if stride is None else stride
 
 
 def window_starts(length: int, window_size: int, stride: int) -> np.ndarray:
-    """Place windows over one document.
-
-    Every line is in at least one window.  The last window is moved back to end with the document
-    rather than padded, unless the document is shorter than a window.
-
-    Parameters
-    ----------
-    length : int
-        Lines of the document.
-    window_size, stride : int
-        Lines in a window and from window to window.
-
-    Returns
-    -------
-    ndarray of int64
-        First line of each window, increasing; empty for an empty document.
-
-    Examples
-    --------
-    >>> window_starts(10, 4, 3).tolist(), window_starts(11, 4, 3).tolist(), window_starts(2, 4, 3).tolist()
-    ([0, 3, 6], [0, 3, 6, 7], [0])
-    """
+    """Place windows over one document."""
     check_stride(window_size, stride)
     if length == 0:
         return np.zeros(0, np.int64)
@@ -104,15 +40,7 @@ def window_starts(length: int, window_size: int, stride: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Windows:
-    """Windows over the lines of several documents.
-
-    Attributes
-    ----------
-    lines : ndarray of int64, shape (windows, window_size)
-        Index of the line at each place, documents laid end to end; -1 is padding, on the right only.
-    n_lines : int
-        Lines of all documents together.
-    """
+    """Windows over the lines of several documents."""
 
     lines: np.ndarray
     n_lines: int
@@ -132,30 +60,7 @@ class Windows:
 
 
 def cut_windows(lengths: Iterable[int], window_size: int, stride: int) -> Windows:
-    """Cut documents into windows that never cross from one document into the next.
-
-    Parameters
-    ----------
-    lengths : iterable of int
-        Lines of each document, in the order in which their lines are laid end to end.
-    window_size, stride : int
-        Lines in a window and from window to window, ``1 <= stride <= window_size``.
-
-    Returns
-    -------
-    Windows
-        Line indices; windows are in document order.
-
-    Raises
-    ------
-    ValueError
-        If the stride does not fit the window.
-
-    Examples
-    --------
-    >>> cut_windows([5, 2], window_size=3, stride=2).lines.tolist()
-    [[0, 1, 2], [2, 3, 4], [5, 6, -1]]
-    """
+    """Cut documents into windows that never cross from one document into the next."""
     check_stride(window_size, stride)
     within = np.arange(window_size, dtype=np.int64)
     pieces, first = [np.zeros((0, window_size), np.int64)], 0
@@ -168,39 +73,7 @@ def cut_windows(lengths: Iterable[int], window_size: int, stride: int) -> Window
 
 
 def merge_windows(values: np.ndarray, windows: Windows, how: str = "centre") -> np.ndarray:
-    """Put window outputs back together, one row a line.
-
-    A line near the edge of a window was read with little context on one side.  ``"centre"`` weighs
-    each occurrence by its distance to the nearer end of the window's real lines, ``"mean"`` weighs
-    all alike, and ``"most_context"`` takes the occurrence farthest from an end (the earlier of two
-    equal ones).
-
-    Parameters
-    ----------
-    values : ndarray, shape (windows, window_size, labels)
-        One vector for each place; what stands at padding is not looked at.
-    windows : Windows
-        Where the places belong.
-    how : {"centre", "mean", "most_context"}, default "centre"
-        The rule.
-
-    Returns
-    -------
-    ndarray of float64, shape (n_lines, labels)
-        Weighted mean of each line's occurrences.
-
-    Raises
-    ------
-    ValueError
-        If the rule is unknown or the shapes do not agree.
-
-    Examples
-    --------
-    >>> windows = cut_windows([4], window_size=3, stride=1)
-    >>> ones = np.ones((2, 3, 1)) * [[[1.0]], [[4.0]]]
-    >>> merge_windows(ones, windows).ravel().tolist()
-    [1.0, 2.0, 3.0, 4.0]
-    """
+    """Put window outputs back together, one row a line."""
     if how not in MERGES:
         raise ValueError(f"merge must be one of {', '.join(MERGES)}, but is {how!r}.")
     if values.shape[:2] != windows.lines.shape:

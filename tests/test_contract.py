@@ -15,7 +15,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_predict
 from toy import LABELS, SMALL, as_documents, toy_table
 
-from skol_rnn.commands.train import MODEL_OPTIONS, OTHER_SETTINGS
+from skol_rnn.cli.train import MODEL_OPTIONS, OTHER_SETTINGS
 from skol_rnn.errors import NotTrainedError
 from skol_rnn.model import RNNSkolModel
 
@@ -126,7 +126,7 @@ def test_every_parameter_can_be_set_on_the_command_line_or_in_a_file():
 
 
 def test_the_help_tells_the_defaults_of_the_model():
-    from skol_rnn.commands import train
+    from skol_rnn.cli import train
 
     annotations = typing.get_type_hints(train.train, include_extras=True)
     for name in MODEL_OPTIONS:

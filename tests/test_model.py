@@ -12,9 +12,9 @@ import pytest
 from toy import LABELS, SMALL, as_documents, toy_table
 
 from skol_rnn.errors import DataError
-from skol_rnn.features.hashed import HashedFeatures
+from skol_rnn.features.lines.hashed import HashedFeatures
 from skol_rnn.model import RNNSkolModel, load_model
-from skol_rnn.presets import PRESETS
+from skol_rnn.training.presets import PRESETS
 
 
 def model(**changes):
@@ -84,12 +84,12 @@ def test_a_document_gives_the_same_alone_and_among_others_in_any_order(trained, 
 
 def test_chunks_of_documents_change_nothing(trained, table, monkeypatch):
     expected = trained.predict_proba(table)
-    monkeypatch.setattr("skol_rnn.prediction.CHUNK", 1)
+    monkeypatch.setattr("skol_rnn.inference.windowed.CHUNK", 1)
     np.testing.assert_allclose(trained.predict_proba(table), expected, atol=1e-5)
 
 
 def test_the_features_of_a_line_are_computed_once(trained, table, monkeypatch):
-    from skol_rnn.features import hashed
+    from skol_rnn.features.lines import hashed
 
     seen = Counter()
     original = hashed.normal_form

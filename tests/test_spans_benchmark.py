@@ -34,7 +34,7 @@ def test_gold_spans_come_back_from_the_labels_of_tokens(spans, tmp_path):
 
 
 def test_the_sums_give_the_scores_of_the_package(spans):
-    from skol_rnn.spans import fragment_scores, strict_scores
+    from skol_rnn.evaluation.span_scores import fragment_scores, strict_scores
 
     gold = {"1": [(0, 10, "L"), (20, 30, "N"), (40, 80, "D")], "2": [(0, 8, "N")]}
     predicted = {"1": [(0, 10, "L"), (20, 34, "D")], "2": [(4, 8, "N")]}

@@ -7,14 +7,14 @@ import pandas as pd
 import pytest
 from toy import BIO_LABELS, SMALL, as_documents, toy_table, toy_tokens
 
-from skol_rnn.decoding import legal_steps
-from skol_rnn.features import features_from_state, make_features
-from skol_rnn.features.token_layout import TOKEN_LAYOUT_NAMES, token_layout_numbers
-from skol_rnn.features.tokens import TokenFeatures
-from skol_rnn.held_out import fragment_scorer
+from skol_rnn.decoding.constraints import legal_steps
+from skol_rnn.features.families import features_from_state, make_features
+from skol_rnn.features.tokens.hashed import TokenFeatures
+from skol_rnn.features.tokens.layout import TOKEN_LAYOUT_NAMES, token_layout_numbers
 from skol_rnn.labels import LabelSet
 from skol_rnn.model import RNNSkolModel, load_model
-from skol_rnn.units import resolve
+from skol_rnn.training.settings import resolve
+from skol_rnn.training.validation import fragment_scorer
 
 TOKENS = {**SMALL, "unit": "token", "window_size": 24, "learning_rate": 0.02, "dropout": 0.1, "feature_dropout": 0.2}
 LABELS = LabelSet(tuple(BIO_LABELS))

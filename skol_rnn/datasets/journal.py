@@ -71,24 +71,7 @@ def make_journal_corpus(
 
 
 def damaged_documents(n_documents: int) -> dict[int, str]:
-    """Say which documents of a made-up corpus carry broken markup.
-
-    Parameters
-    ----------
-    n_documents : int
-        Size of the corpus.
-
-    Returns
-    -------
-    dict of int to str
-        Position of the document and kind of damage: "nested" is a block left open while a running head opens and
-        closes, "at-sign" is ``@Page-header*]`` for ``#Page-header*]``. Empty below six documents.
-
-    Examples
-    --------
-    >>> damaged_documents(24)
-    {8: 'nested', 16: 'at-sign'}
-    """
+    """Say which documents of a made-up corpus carry broken markup."""
     return {n_documents // 3: "nested", 2 * n_documents // 3: "at-sign"} if n_documents >= 6 else {}
 
 
@@ -142,27 +125,7 @@ def _parts(sections: Sections, lines: int) -> Iterator[Iterator[Block]]:
 
 
 def write_sample(folder: str | Path, seed: int = 0) -> Path:
-    """Write the sample corpus: 18 documents to train on and 6, from other journals, to test on.
-
-    Parameters
-    ----------
-    folder : str or Path
-        Where ``train/`` and ``test/`` go; made if absent. Files of the same name are replaced, others left alone.
-    seed : int, default=0
-        Seed of the corpus.
-
-    Returns
-    -------
-    Path
-        The folder.
-
-    Examples
-    --------
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     sample = write_sample(folder)
-    ...     len(list((sample / "train").glob("*.txt.ann"))), len(list((sample / "test").glob("*.txt.ann")))
-    (18, 6)
-    """
+    """Write the sample corpus: 18 documents to train on and 6, from other journals, to test on."""
     folder = Path(folder)
     for i, (name, text) in enumerate(make_journal_corpus(seed=seed)):
         part = folder / ("train" if i < TRAIN_DOCUMENTS else "test")
@@ -186,13 +149,7 @@ def replace_file(path: Path, content: bytes) -> None:
 
 
 def cache_folder() -> Path:
-    """Return the folder that samples and downloads are kept in.
-
-    Returns
-    -------
-    Path
-        What the environment variable ``SKOL_RNN_CACHE`` names, else ``~/.cache/skol_rnn``.
-    """
+    """Return the folder that samples and downloads are kept in."""
     return Path(os.environ.get("SKOL_RNN_CACHE") or Path.home() / ".cache" / "skol_rnn")
 
 

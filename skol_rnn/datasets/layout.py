@@ -20,17 +20,7 @@ LIGATURES = (("fi", "ﬁ"), ("fl", "ﬂ"))
 
 @dataclass(frozen=True)
 class Block:
-    """Lines of one kind, as one pair of markers encloses them.
-
-    Parameters
-    ----------
-    label : str
-        Their label.
-    lines : tuple of str
-        The lines.
-    gap : int
-        Blank lines before the block.
-    """
+    """Lines of one kind, as one pair of markers encloses them."""
 
     label: str
     lines: tuple[str, ...]
@@ -38,29 +28,7 @@ class Block:
 
 
 def wrap(text: str, style: Style, dice: Dice) -> tuple[str, ...]:
-    """Break text into lines, dividing some long words at the line's end.
-
-    Parameters
-    ----------
-    text : str
-        One paragraph.
-    style : Style
-        Gives the width, how often words are divided, and with which sign.
-    dice : Dice
-        Source of chance.
-
-    Returns
-    -------
-    tuple of str
-        Lines of at most ``style.width`` characters, unless one word alone is longer.
-
-    Examples
-    --------
-    >>> from skol_rnn.datasets.writer import draw_style
-    >>> style = replace(draw_style(Dice(0), noise=0.0), width=12, division=0.0)
-    >>> wrap("Spores hyaline, smooth.", style, Dice(0))
-    ('Spores', 'hyaline,', 'smooth.')
-    """
+    """Break text into lines, dividing some long words at the line's end."""
     lines, line = [], ""
     for word in text.split(" "):
         room = style.width - len(line) - 1
@@ -82,24 +50,7 @@ def _divide(word: str, room: int, style: Style, dice: Dice) -> tuple[str, str]:
 
 
 def paginate(blocks: Iterable[Block], heads: Sequence[str], style: Style, dice: Dice) -> list[Block]:
-    """Cut the blocks into pages and put a running head on top of each page but the first.
-
-    Parameters
-    ----------
-    blocks : iterable of Block
-        The document.
-    heads : sequence of str
-        Running heads for even and odd pages, without page number.
-    style : Style
-        Gives the shape of the running head.
-    dice : Dice
-        Source of chance.
-
-    Returns
-    -------
-    list of Block
-        The blocks; one that a page break falls into is in two parts with the head between them.
-    """
+    """Cut the blocks into pages and put a running head on top of each page but the first."""
     pages: list[Block] = []
     number, room = dice.between(1, 300), dice.between(34, 50)
     for block in blocks:
@@ -125,22 +76,7 @@ def running_head(title: str, number: int, style: Style) -> tuple[str, ...]:
 
 
 def misread(line: str, style: Style, dice: Dice) -> str:
-    """Return the line as text recognition would, with some characters taken for others.
-
-    Parameters
-    ----------
-    line : str
-        A line.
-    style : Style
-        Gives how often characters are misread and ligatures kept.
-    dice : Dice
-        Source of chance.
-
-    Returns
-    -------
-    str
-        The line; never blank if it was not.
-    """
+    """Return the line as text recognition would, with some characters taken for others."""
     pairs = [(*pair, style.ligatures) for pair in LIGATURES] + [(*pair, style.noise) for pair in CONFUSIONS]
     for old, new, rate in pairs:
         if rate and old in line:
@@ -155,28 +91,7 @@ def noisy(blocks: Iterable[Block], style: Style, dice: Dice) -> list[Block]:
 
 
 def render(blocks: Iterable[Block], damage: str | None = None) -> str:
-    r"""Write the blocks in YEDDA markup.
-
-    Parameters
-    ----------
-    blocks : iterable of Block
-        The document.
-    damage : {None, "nested", "at-sign"}
-        Kind of broken markup to leave in the file, as annotators do: "nested" leaves the block before the first running
-        head that interrupts a description open until the description ends, "at-sign" ends every running head with
-        ``@Page-header*]``.
-
-    Returns
-    -------
-    str
-        The file's text, ending with a newline.
-
-    Examples
-    --------
-    >>> blocks = [Block("Nomenclature", ("Calella alba Bran.",)), Block("Description", ("Spores smooth.",), gap=1)]
-    >>> render(blocks)
-    '[@Calella alba Bran.#Nomenclature*]\n\n[@Spores smooth.#Description*]\n'
-    """
+    r"""Write the blocks in YEDDA markup."""
     blocks = list(blocks)
     cut = _interrupted_description(blocks) if damage == "nested" else None
     parts = []

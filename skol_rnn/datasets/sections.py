@@ -13,13 +13,7 @@ ROMAN = ("Introduction", "Materials and methods", "Taxonomy", "Discussion", "Ack
 
 
 class Sections:
-    """Writes the sections of one article.
-
-    Parameters
-    ----------
-    writer : Writer
-        Source of words and style.
-    """
+    """Writes the sections of one article."""
 
     def __init__(self, writer: Writer) -> None:
         self.writer, self.dice, self.style = writer, writer.dice, writer.style

@@ -17,21 +17,7 @@ KINDS = ("agaric", "micro_fungus", "asco", "polypore")
 
 
 class Dice:
-    """Random choices that are the same on every platform and every Python version.
-
-    Only ``random.Random.random`` promises the same sequence for a seed for ever, so all else is made from it.
-
-    Parameters
-    ----------
-    seed : int
-        Seed of the sequence.
-
-    Examples
-    --------
-    >>> dice = Dice(0)
-    >>> dice.between(1, 6), dice.pick("abc"), dice.chance(0.5)
-    (6, 'c', True)
-    """
+    """Random choices that are the same on every platform and every Python version."""
 
     def __init__(self, seed: int) -> None:
         self._next = random.Random(seed).random
@@ -51,29 +37,7 @@ class Dice:
 
 @dataclass(frozen=True)
 class Style:
-    """How one journal looks: choices that hold for a whole document.
-
-    Parameters
-    ----------
-    width : int
-        Characters in a full line.
-    dash, unit, hyphen : str
-        Range dash, sign for micrometres, character that divides a word at the line's end.
-    citation, bibliography, header, key : int
-        Which of three ways to set citations, references, running heads and keys.
-    synonym : str
-        What a synonym line begins with.
-    organ : int
-        0: ``Pileus 3 mm``, 1: ``PILEUS 3 mm``, 2: ``Pileus: 3 mm``.
-    caps_names, caps_headings, numbered : bool
-        Species names in capitals; headings in capitals; treatments numbered.
-    division, gap, noise, ligatures : float
-        Probability of a divided word, of a blank line between blocks, of a misread character, of a ligature.
-    habitat : str
-        The label that the annotators of this journal gave to habitat paragraphs.
-    note : str
-        What notes begin with.
-    """
+    """How one journal looks: choices that hold for a whole document."""
 
     width: int
     dash: str
@@ -97,20 +61,7 @@ class Style:
 
 
 def draw_style(dice: Dice, noise: float) -> Style:
-    """Draw the style of a journal.
-
-    Parameters
-    ----------
-    dice : Dice
-        Source of chance.
-    noise : float
-        Probability that a character which looks like another is misread.
-
-    Returns
-    -------
-    Style
-        The style.
-    """
+    """Draw the style of a journal."""
     return Style(
         width=dice.between(56, 88),
         dash=dice.pick("-–"),
@@ -136,15 +87,7 @@ def draw_style(dice: Dice, noise: float) -> Style:
 
 @dataclass(frozen=True)
 class Taxon:
-    """A made-up species with the place of its publication.
-
-    Parameters
-    ----------
-    genus, epithet, author, journal : str
-        Names as printed.
-    volume, page, year : int
-        Where and when it was published.
-    """
+    """A made-up species with the place of its publication."""
 
     genus: str
     epithet: str
@@ -196,23 +139,7 @@ def make_taxon(dice: Dice, genus: str) -> Taxon:
 
 
 class Writer:
-    """Turns patterns into text for one document.
-
-    Parameters
-    ----------
-    dice : Dice
-        Source of chance.
-    style : Style
-        How the journal looks.
-    kind : {"agaric", "micro_fungus", "asco", "polypore"}
-        Which fungi the document treats.
-
-    Examples
-    --------
-    >>> dice = Dice(1)
-    >>> Writer(dice, draw_style(dice, noise=0.0), "asco").expand("{3-3} spores")
-    '3 spores'
-    """
+    """Turns patterns into text for one document."""
 
     def __init__(self, dice: Dice, style: Style, kind: str) -> None:
         self.dice, self.style, self.kind = dice, style, kind
@@ -228,18 +155,7 @@ class Writer:
         }
 
     def expand(self, pattern: str) -> str:
-        """Fill the slots of a pattern, innermost first, until none is left.
-
-        Parameters
-        ----------
-        pattern : str
-            Text with slots in braces.
-
-        Returns
-        -------
-        str
-            Plain text.
-        """
+        """Fill the slots of a pattern, innermost first, until none is left."""
         while SLOT.search(pattern):
             pattern = SLOT.sub(lambda match: self._fill(match.group(1)), pattern)
         # An abbreviation at the end of a sentence has its full stop already.

@@ -1,108 +1,86 @@
-"""Whether probabilities mean what they say."""
+"""Calibrate posteriors on documents that were not trained on: one temperature, one bias a label."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 
 from skol_rnn.labels import NO_LABEL
 
+CALIBRATIONS = ("none", "temperature", "bias", "cautious")
+"""No calibration; a temperature; a temperature and a bias for each label; the same, the bias believed only as far as
+training tilted the label."""
 
-def calibration_error(probabilities: np.ndarray, true: np.ndarray, bins: int = 15) -> float:
-    """Compute the expected calibration error of the most probable label.
+_TINY = 1e-12
+_MIN_SUPPORT = 10  # lines below which a label's bias stays 0: it would fit noise
+_MIN_LINES = 50
+_LARGEST = 6.0
+_DOUBT = 0.5  # deviation of a correction's error, as a share of what is corrected
+_DOCUMENTS_DIFFER = 0.8  # deviation of a label's bias from volume to volume of a journal, where nothing was tilted
 
-    Lines are put into bins of equal width by the largest probability; the error is the mean over lines of the distance
-    between a bin's mean probability and its share of right labels (Naeini, Cooper & Hauskrecht 2015).
 
-    Parameters
-    ----------
-    probabilities : ndarray, shape (lines, labels)
-        Probabilities.
-    true : ndarray of int, shape (lines,)
-        Labels; ``NO_LABEL`` lines are left out.
-    bins : int, default 15
-        Bins between 0 and 1; a bin includes its upper edge.
+class Scaling(NamedTuple):
+    """Posterior = softmax(log p / temperature + bias)."""
 
-    Returns
-    -------
-    float
-        Between 0 and 1; NaN if no line has a label.
+    temperature: float
+    bias: np.ndarray
 
-    Raises
-    ------
-    ValueError
-        If there is not at least one bin.
+    def apply(self, probabilities: np.ndarray) -> np.ndarray:
+        """Calibrate probabilities, shape (lines, labels)."""
+        if self.temperature == 1.0 and not self.bias.any():
+            return probabilities
+        scores = _log(probabilities) / self.temperature + self.bias
+        exponents = np.exp(scores - scores.max(axis=1, keepdims=True, initial=-np.inf))
+        return exponents / exponents.sum(axis=1, keepdims=True)
 
-    Examples
-    --------
-    >>> p = np.array([[0.9, 0.1]] * 10)
-    >>> round(calibration_error(p, np.array([0] * 7 + [1] * 3)), 4)
-    0.2
-    """
+
+def fit_scaling(
+    probabilities: np.ndarray, true: np.ndarray, how: str = "bias", tilt: np.ndarray | None = None
+) -> Scaling:
+    """Find the scaling that makes the true labels most probable."""
+    n_labels = probabilities.shape[1]
+    neutral = Scaling(1.0, np.zeros(n_labels))
     known = true != NO_LABEL
-    probabilities, true = np.asarray(probabilities, np.float64)[known], true[known]
-    top = np.argmax(probabilities, axis=1)
-    return _binned_error(probabilities[np.arange(len(true)), top], top == true, bins)
+    support = np.bincount(true[known], minlength=n_labels)
+    if how == "none" or known.sum() < _MIN_LINES or (support > 0).sum() < 2:
+        return neutral
+    log_p, true = _log(probabilities[known]), true[known]
+    none = np.zeros(0, np.int64)
+    if how == "temperature":
+        return _most_probable(log_p, true, none, neutral.bias)
+    full = _most_probable(log_p, true, np.flatnonzero(support >= _MIN_SUPPORT), neutral.bias)
+    if how == "bias":
+        return full
+    majority = int(np.argmax(support))
+    tilt = neutral.bias if tilt is None else tilt
+    doubt = _DOUBT * (tilt - tilt[majority])
+    believed = doubt**2 / (doubt**2 + _DOCUMENTS_DIFFER**2)
+    return _most_probable(log_p, true, none, believed * (full.bias - full.bias[majority]) + 0.0)  # no -0.0
 
 
-def class_calibration_errors(probabilities: np.ndarray, true: np.ndarray, bins: int = 15) -> np.ndarray:
-    """Compute the calibration error of each label's probability, the label against the rest.
+def _most_probable(log_p: np.ndarray, true: np.ndarray, free: np.ndarray, bias: np.ndarray) -> Scaling:
+    """Fit a temperature, and the bias of the labels that are free; that of the others is given."""
+    from scipy.optimize import minimize  # for training only
+    from scipy.special import log_softmax
 
-    Parameters
-    ----------
-    probabilities, true, bins
-        As in :func:`calibration_error`.
+    one_hot = np.zeros_like(log_p)
+    one_hot[np.arange(len(true)), true] = 1.0
 
-    Returns
-    -------
-    ndarray of float64, shape (labels,)
-        Errors, each over all lines; NaN if no line has a label (classwise ECE: Kull et al. 2019, "Beyond temperature
-        scaling").
+    def cost(values: np.ndarray) -> tuple[float, np.ndarray]:
+        sharpness, added = np.exp(-values[0]), bias.copy()
+        added[free] = values[1:]
+        scores = log_softmax(sharpness * log_p + added, axis=1)
+        wrong = np.exp(scores) - one_hot  # (lines, labels): the gradient by the scores
+        slope = np.append(-sharpness * (wrong * log_p).sum(), wrong.sum(axis=0)[free]) + values
+        return float(-scores[one_hot > 0].sum() + 0.5 * values @ values), slope
 
-    Examples
-    --------
-    >>> p = np.array([[0.9, 0.1]] * 10)
-    >>> class_calibration_errors(p, np.array([0] * 7 + [1] * 3)).round(4).tolist()
-    [0.2, 0.2]
-    """
-    known = true != NO_LABEL
-    probabilities, true = np.asarray(probabilities, np.float64)[known], true[known]
-    return np.array([_binned_error(column, true == k, bins) for k, column in enumerate(probabilities.T)])
+    start = np.zeros(1 + len(free))
+    found = minimize(cost, start, jac=True, method="L-BFGS-B", bounds=[(-_LARGEST, _LARGEST)] * len(start)).x
+    fitted = bias.copy()
+    fitted[free] = found[1:]
+    return Scaling(float(np.exp(found[0])), fitted)
 
 
-def mean_shares(probabilities: np.ndarray, true: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Compute the share of each label that the probabilities claim, and the true one.
-
-    Parameters
-    ----------
-    probabilities : ndarray, shape (lines, labels)
-        Probabilities.
-    true : ndarray of int, shape (lines,)
-        Labels; ``NO_LABEL`` lines are left out.
-
-    Returns
-    -------
-    predicted, true : ndarray of float64, shape (labels,)
-        Mean probability and share of lines; NaN if no line has a label.
-
-    Examples
-    --------
-    >>> predicted, share = mean_shares(np.array([[0.5, 0.5], [0.7, 0.3]]), np.array([0, 0]))
-    >>> predicted.round(4).tolist(), share.tolist()
-    ([0.6, 0.4], [1.0, 0.0])
-    """
-    known = true != NO_LABEL
-    probabilities, true = np.asarray(probabilities, np.float64)[known], true[known]
-    k = probabilities.shape[1]
-    if not len(true):
-        return np.full(k, np.nan), np.full(k, np.nan)
-    return probabilities.mean(axis=0), np.bincount(true, minlength=k) / len(true)
-
-
-def _binned_error(probability: np.ndarray, is_right: np.ndarray, bins: int) -> float:
-    if not isinstance(bins, (int, np.integer)) or bins < 1:
-        raise ValueError(f"bins must be a whole number of at least 1, but is {bins!r}.")
-    if not len(probability):
-        return float("nan")
-    place = np.clip(np.ceil(probability * bins).astype(np.int64) - 1, 0, bins - 1)
-    # Of each bin the sum of probability minus truth: |sum| / lines is its distance times its share of the lines.
-    return float(np.abs(np.bincount(place, probability - is_right, bins)).sum() / len(probability))
+def _log(probabilities: np.ndarray) -> np.ndarray:
+    return np.log(np.maximum(np.asarray(probabilities, np.float64), _TINY))

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from skol_rnn.decoding.calibration import Scaling
 from skol_rnn.decoding.correction import Correction
 from skol_rnn.decoding.offsets import decide
-from skol_rnn.decoding.scaling import Scaling
-from skol_rnn.decoding.sequences import best_sequences
 from skol_rnn.decoding.transitions import Transitions, at_strength, viterbi
+from skol_rnn.decoding.viterbi import best_sequences
 
 _TINY = 1e-12
 _WITH_OFFSETS = ("auto", "tuned")
@@ -19,34 +19,7 @@ _WITH_OFFSETS = ("auto", "tuned")
 
 @dataclass(frozen=True)
 class Decoder:
-    """How a trained model gets from the network's probabilities to labels.
-
-    Where the transitions forbid something, as those of BIO labels do, every decision takes the best sequence that they
-    allow, and "tuned" believes them as far as their strength.
-
-    Attributes
-    ----------
-    correction : Correction
-        Undoes what training did to the probabilities.
-    offsets : ndarray, shape (labels,)
-        Of "auto" and "tuned" decisions.
-    transitions : Transitions
-        Of "viterbi" decisions.
-    scaling : Scaling
-        Calibrates the posteriors.
-    strength : float, default 1
-        Of the transitions; 0 for none.
-
-    Examples
-    --------
-    >>> from skol_rnn.decoding.transitions import learn_transitions
-    >>> transitions = learn_transitions(np.array([0, 0, 1, 1]), [4], 2)
-    >>> neutral = Scaling(1.0, np.zeros(2))
-    >>> decoder = Decoder(Correction(np.array([4.0, 1.0])), np.array([2.0, 0.0]), transitions, neutral)
-    >>> raw = np.array([[0.6, 0.4], [0.9, 0.1]])
-    >>> [decoder.decide(raw, [2], how).tolist() for how in ("argmax", "corrected", "tuned")]
-    [[0, 0], [1, 0], [0, 0]]
-    """
+    """How a trained model gets from the network's probabilities to labels."""
 
     correction: Correction
     offsets: np.ndarray
@@ -64,22 +37,7 @@ class Decoder:
         return self.correction.tilt() / self.scaling.temperature - self.scaling.bias
 
     def decide(self, raw: np.ndarray, lengths: Sequence[int], how: str) -> np.ndarray:
-        """Choose a label for each line.
-
-        Parameters
-        ----------
-        raw : ndarray, shape (lines, labels)
-            The network's probabilities.
-        lengths : sequence of int
-            Lines of each document.
-        how : str
-            One of ``DECISIONS``.
-
-        Returns
-        -------
-        ndarray of int64, shape (lines,)
-            Label indices.
-        """
+        """Choose a label for each line."""
         if self.transitions.forbid:
             return self._allowed(raw, lengths, how)
         if how == "argmax":

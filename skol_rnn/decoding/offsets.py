@@ -27,58 +27,14 @@ _TINY = 1e-12
 
 
 def decide(probabilities: np.ndarray, offsets: np.ndarray | None = None) -> np.ndarray:
-    """Choose the label with the largest log probability plus offset.
-
-    Parameters
-    ----------
-    probabilities : ndarray, shape (lines, labels)
-        Probabilities.
-    offsets : ndarray, shape (labels,), optional
-        Added to the log probabilities; none for a plain argmax.
-
-    Returns
-    -------
-    ndarray of int64, shape (lines,)
-        Label indices; the first of equal ones.
-
-    Examples
-    --------
-    >>> p = np.array([[0.4, 0.6], [0.1, 0.9]])
-    >>> decide(p).tolist(), decide(p, np.array([1.0, 0.0])).tolist()
-    ([1, 1], [0, 1])
-    """
+    """Choose the label with the largest log probability plus offset."""
     if offsets is None:
         return np.argmax(probabilities, axis=1)
     return np.argmax(_log(probabilities) + offsets, axis=1)
 
 
 def prior_offsets(counts: np.ndarray, *, together: bool = False) -> np.ndarray:
-    """Choose offsets from the label counts alone, where there are no held-out documents to tune them on.
-
-    The F1 of a label is largest at a threshold of half the F1 that can be reached (Lipton et al. 2014), so a rare label
-    that is hard to find needs a threshold well below one half.  The rarer the label, the lower the F1 from few
-    examples: the offset is a share of the log ratio of the counts, at most 2.5.
-
-    Parameters
-    ----------
-    counts : ndarray, shape (labels,)
-        Training lines of each label.
-    together : bool, default False
-        Whether all labels but the most frequent get one offset, that of their sum, as BIO labels do: of those, offsets
-        by label would prefer the rarer types of spans.
-
-    Returns
-    -------
-    ndarray of float64, shape (labels,)
-        0 for the most frequent label and for those without a line.
-
-    Examples
-    --------
-    >>> prior_offsets(np.array([10, 100, 1000])).round(2).tolist()
-    [2.07, 1.04, 0.0]
-    >>> prior_offsets(np.array([10, 100, 1000]), together=True).round(2).tolist()
-    [0.99, 0.99, 0.0]
-    """
+    """Choose offsets from the label counts alone, where there are no held-out documents to tune them on."""
     counts = np.asarray(counts, np.float64)
     largest = max(counts.max(), 1.0)
     rare = np.arange(len(counts)) != int(np.argmax(counts))
@@ -94,42 +50,7 @@ def tune_offsets(
     metric: str = "important_f1",
     important: Sequence[str] | None = None,
 ) -> np.ndarray:
-    """Find the offset of each label that serves a metric best on held-out lines.
-
-    Coordinate search: with the other offsets held, raising one label's offset moves lines to that label
-    one by one, so the metric of every possible offset follows from one sort and a running count.  The
-    search is exact in each coordinate and repeats until nothing improves.
-
-    Parameters
-    ----------
-    probabilities : ndarray, shape (lines, labels)
-        Probabilities of documents that were not trained on.
-    true : ndarray of int, shape (lines,)
-        Their labels; ``NO_LABEL`` lines are left out.
-    labels : LabelSet
-        Label names.
-    metric : str, default "important_f1"
-        "important_f1", "macro_f1", "accuracy", or "f1/Label".
-    important : sequence of str, optional
-        The labels of "important_f1"; all but the most frequent one by default.
-
-    Returns
-    -------
-    ndarray of float64, shape (labels,)
-        Offsets; 0 for a label with fewer than 10 held-out lines.
-
-    Raises
-    ------
-    ValueError
-        If the metric or a label is unknown.
-
-    Examples
-    --------
-    >>> p = np.array([[0.4, 0.6]] * 10 + [[0.1, 0.9]] * 90)
-    >>> offsets = tune_offsets(p, np.array([0] * 10 + [1] * 90), LabelSet(("rare", "rest")))
-    >>> np.bincount(decide(p, offsets)).tolist()
-    [10, 90]
-    """
+    """Find the offset of each label that serves a metric best on held-out lines."""
     known = true != NO_LABEL
     scores, true = _log(probabilities[known]), true[known]
     support = np.bincount(true, minlength=len(labels))
@@ -155,29 +76,7 @@ def metric_value(
     metric: str = "important_f1",
     important: Sequence[str] | None = None,
 ) -> float:
-    """Compute the metric that offsets are tuned for.
-
-    Parameters
-    ----------
-    true, predicted : ndarray of int, shape (lines,)
-        Label indices; lines whose true label is ``NO_LABEL`` are left out.
-    labels : LabelSet
-        Label names.
-    metric : str, default "important_f1"
-        As in :func:`tune_offsets`.
-    important : sequence of str, optional
-        The labels of "important_f1"; all but the most frequent one by default.
-
-    Returns
-    -------
-    float
-        The value.
-
-    Examples
-    --------
-    >>> metric_value(np.array([0, 1, 1]), np.array([0, 1, 0]), LabelSet(("rare", "rest")), "f1/rare")
-    0.6666666666666666
-    """
+    """Compute the metric that offsets are tuned for."""
     known = true != NO_LABEL
     true, predicted = true[known], predicted[known]
     support = np.bincount(true, minlength=len(labels))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from skol_rnn.documents.table import check_table, require_column
+from skol_rnn.data.table import check_table, require_column
 from skol_rnn.errors import DataError
 from skol_rnn.labels import LabelSet, suggestion
 
@@ -20,33 +20,7 @@ _OUTSIDE = -2  # no label has this index
 
 @dataclass(frozen=True)
 class SequenceRule:
-    """When a line's label is changed because of the lines around it.
-
-    Parameters
-    ----------
-    name : str
-        What the results call the rule.
-    current, becomes : str
-        The line's label, and the one that it gets.
-    threshold : float, optional
-        The probability that ``evidence`` must exceed; a rule without one is off.
-    previous, next : str, optional
-        Label that the line directly before or after must have.
-    near : str, optional
-        Label that one of the two lines before or the two lines after must have.
-    evidence : str, optional
-        Label whose probability is looked at; ``becomes`` if not given.
-
-    Raises
-    ------
-    ValueError
-        If the threshold is not between 0 and 1, or the rule changes nothing.
-
-    Examples
-    --------
-    >>> SequenceRule("references_go_on", current="Text", becomes="Reference", previous="Reference", threshold=0.3).uses()
-    ['Text', 'Reference']
-    """
+    """When a line's label is changed because of the lines around it."""
 
     name: str
     current: str
@@ -153,29 +127,7 @@ def apply_sequence_rules(
 
 
 def rule_effects(before: pd.DataFrame, after: pd.DataFrame) -> dict[str, int]:
-    """Count the lines that each rule changed.
-
-    Parameters
-    ----------
-    before, after : DataFrame
-        What was given to :func:`apply_sequence_rules` and what it returned.
-
-    Returns
-    -------
-    dict of str to int
-        Changed lines by rule, sorted by name; rules without effect are left out.
-
-    Raises
-    ------
-    ValueError
-        If the tables have different numbers of rows.
-
-    Examples
-    --------
-    >>> before = pd.DataFrame({"predicted_label": ["Misc", "Misc"]})
-    >>> rule_effects(before, pd.DataFrame({"predicted_label": ["Key", "Misc"], "rule": ["a_rule", None]}))
-    {'a_rule': 1}
-    """
+    """Count the lines that each rule changed."""
     if len(before) != len(after):
         raise ValueError(f"There were {len(before)} lines before and {len(after)} after the rules.")
     differs = before["predicted_label"].to_numpy(dtype=object) != after["predicted_label"].to_numpy(dtype=object)

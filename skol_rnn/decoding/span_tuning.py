@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skol_rnn.decoding.fragments import FragmentScorer, Sums
-from skol_rnn.decoding.sequences import best_sequences
+from skol_rnn.data.bio import OUTSIDE, span_types
 from skol_rnn.decoding.transitions import Transitions, at_strength
+from skol_rnn.decoding.viterbi import best_sequences
+from skol_rnn.evaluation.fragments import FragmentScorer, Sums
 from skol_rnn.labels import LabelSet
-from skol_rnn.spans.bio import OUTSIDE, span_types
 
 OUTSIDE_OFFSETS = tuple(np.arange(-6.0, 2.01, 0.25).tolist())
 """Offsets of O that are tried."""
@@ -26,48 +26,14 @@ _TINY = 1e-12
 
 
 class SpanDecision(NamedTuple):
-    """How spans are decided.
-
-    Attributes
-    ----------
-    offsets : ndarray, shape (labels,)
-        Added to the log posteriors.
-    strength : float
-        Of learned transitions.
-    """
+    """How spans are decided."""
 
     offsets: np.ndarray
     strength: float
 
 
 class SpanTuning:
-    """Search for the decision with the best fragment F1 on documents that were not trained on.
-
-    Parameters
-    ----------
-    posterior : ndarray, shape (tokens, labels)
-        Posteriors.
-    scorer : FragmentScorer
-        Of the same tokens.
-    labels : LabelSet
-        BIO labels.
-    lengths : sequence of int
-        Tokens of each document.
-    transitions : Transitions
-        Of the training documents, what is illegal forbidden.
-
-    Examples
-    --------
-    >>> from skol_rnn.decoding import learn_transitions, only_legal
-    >>> bio, true = LabelSet(("B-A", "I-A", "O")), np.array([2, 0, 1, 2] * 10)
-    >>> p = np.where(true[:, None] == np.arange(3), 0.4, [0.02, 0.02, 0.58])
-    >>> place = np.tile(np.arange(4), 10)
-    >>> scorer = FragmentScorer(true, bio, [4] * 10, 5 * place, 5 * place + 4)
-    >>> tuning = SpanTuning(p, scorer, bio, [4] * 10, only_legal(learn_transitions(true, [4] * 10, 3), bio))
-    >>> found = tuning.best(strengths=(0.0,))
-    >>> found.offsets.tolist(), tuning.f1(found)
-    ([0.0, 0.0, -0.5], 1.0)
-    """
+    """Search for the decision with the best fragment F1 on documents that were not trained on."""
 
     def __init__(
         self,
@@ -97,21 +63,7 @@ class SpanTuning:
         return self.sums(decision.offsets[None], decision.strength)[0].f1()
 
     def best(self, strengths: Sequence[float] = STRENGTHS) -> SpanDecision:
-        """Choose the offset of O, and the strength of transitions if that serves documents it was not tuned on.
-
-        All offsets are tried at each strength.  A strength other than the first is believed if its gain over the first,
-        the offsets of both tuned on the other folds of documents, is above its standard error.
-
-        Parameters
-        ----------
-        strengths : sequence of float
-            Strengths to try.
-
-        Returns
-        -------
-        SpanDecision
-            Of equally good offsets the smallest.
-        """
+        """Choose the offset of O, and the strength of transitions if that serves documents it was not tuned on."""
         offsets = np.where(self._outside > 0, np.array(sorted(OUTSIDE_OFFSETS, key=abs))[:, None], 0.0)
         scored = [self.sums(offsets, strength) for strength in strengths]  # (strengths, offsets)
         gains = [self._sure_gain(scored[0], rival) for rival in scored]
@@ -132,22 +84,7 @@ class SpanTuning:
         return float(np.mean(gains) - np.std(gains, ddof=1) / np.sqrt(_FOLDS))
 
     def with_types(self, decision: SpanDecision) -> SpanDecision:
-        """Give each type an offset of its own, if that serves documents it was not tuned on.
-
-        Coordinate search, type by type.  The result is believed if its gain over ``decision``, tuned on the other folds
-        of documents and judged on each, is above its standard error, as
-        :func:`skol_rnn.decoding.cross_tuned_offsets` believes offsets.
-
-        Parameters
-        ----------
-        decision : SpanDecision
-            From :meth:`best`.
-
-        Returns
-        -------
-        SpanDecision
-            With or without offsets by type.
-        """
+        """Give each type an offset of its own, if that serves documents it was not tuned on."""
         folds = np.arange(self.scorer.n_documents) % _FOLDS
         if self.scorer.n_documents < 2 * _FOLDS:
             return decision

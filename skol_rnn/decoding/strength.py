@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from skol_rnn.decoding.cross_tuning import FOLDS, all_but_majority, deal_folds
 from skol_rnn.decoding.offsets import metric_value
 from skol_rnn.decoding.transitions import Transitions, viterbi
+from skol_rnn.decoding.tuning import FOLDS, all_but_majority, deal_folds
 from skol_rnn.labels import NO_LABEL, LabelSet
 
 STRENGTHS = (0.05, 0.1, 0.2, 0.35, 0.6, 1.0)
@@ -24,43 +24,7 @@ def tuned_strength(
     metric: str = "important_f1",
     important: Sequence[str] | None = None,
 ) -> float:
-    """Find the strength of transitions that serves a metric on documents that were not trained on.
-
-    A bidirectional network knows the lines around, so that transitions at full strength count the neighbours twice.
-    A strength is believed if its mean gain over the posterior alone, fold by fold of the documents, is above the
-    gain's standard error, as :func:`skol_rnn.decoding.cross_tuned_offsets` believes offsets.
-
-    Parameters
-    ----------
-    probabilities : ndarray, shape (lines, labels)
-        Posteriors of documents that were not trained on.
-    true : ndarray of int, shape (lines,)
-        Their labels; ``NO_LABEL`` lines are left out.
-    labels : LabelSet
-        Label names.
-    documents : sequence of str, shape (lines,)
-        Document of each line, each document's lines together.
-    transitions : Transitions
-        Of the training documents.
-    metric : str, default "important_f1"
-        As in :func:`skol_rnn.decoding.tune_offsets`.
-    important : sequence of str, optional
-        The labels of "important_f1"; all but the most frequent one by default.
-
-    Returns
-    -------
-    float
-        One of ``STRENGTHS``; 0 where none is better than the posterior alone.
-
-    Examples
-    --------
-    >>> from skol_rnn.decoding import learn_transitions
-    >>> blocks = np.repeat([0, 1, 0, 1], 50)
-    >>> p = np.where(blocks[:, None] == [0, 1], 0.9, 0.1)
-    >>> p[::10] = [[0.55, 0.45], [0.45, 0.55]] * 10  # lines that look like neither
-    >>> tuned_strength(p, blocks, LabelSet(("a", "b")), np.repeat(list("wxyz"), 50), learn_transitions(blocks, [200], 2))
-    0.05
-    """
+    """Find the strength of transitions that serves a metric on documents that were not trained on."""
     if not (true != NO_LABEL).any():
         return 0.0
     documents = np.asarray(documents, dtype=object)

@@ -12,24 +12,7 @@ _LONGEST = 63  # bytes that are put behind in one go; few words have more
 
 
 def crc_of(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    r"""Return CRC-32 and length of texts in UTF-8.
-
-    Parameters
-    ----------
-    texts : sequence of str
-        Texts without line ends.
-
-    Returns
-    -------
-    tuple of (ndarray of uint32, ndarray of int32)
-        CRC-32 and number of bytes of each text.
-
-    Examples
-    --------
-    >>> checks, lengths = crc_of(["spore", "μm"])
-    >>> checks.tolist() == [crc32(b"spore"), crc32("μm".encode())], lengths.tolist()
-    (True, [5, 3])
-    """
+    r"""Return CRC-32 and length of texts in UTF-8."""
     # All are encoded in one go.
     encoded = "\n".join(texts).encode().split(b"\n") if texts else []
     return (
@@ -39,29 +22,7 @@ def crc_of(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def joined_crc(first: np.ndarray, second: np.ndarray, length: np.ndarray) -> np.ndarray:
-    """Return the CRC-32 of texts put together.
-
-    A CRC is linear: that of ``a + b`` is that of ``a`` driven on by as many zero bytes as ``b`` has, xor that of ``b``,
-    as in zlib's ``crc32_combine``.  How a number of zero bytes changes each byte of a CRC is looked up.
-
-    Parameters
-    ----------
-    first, second : ndarray of uint32, shape (n,)
-        CRC-32 of what stands before and after; ``first`` may be one for all.
-    length : ndarray of int, shape (n,)
-        Bytes of what stands after.
-
-    Returns
-    -------
-    ndarray of uint32, shape (n,)
-        CRC-32 of both.
-
-    Examples
-    --------
-    >>> (first, _), (second, length) = crc_of(["Pileus "]), crc_of(["ruber"])
-    >>> int(joined_crc(first, second, length)[0]) == crc32(b"Pileus ruber")
-    True
-    """
+    """Return the CRC-32 of texts put together."""
     tables, left = _tables(), np.asarray(length)
     while True:
         step = np.minimum(left, _LONGEST)

@@ -17,37 +17,7 @@ _SHARE_OF_CONTEXT = 4  # a window's overlap with the next is this part of it
 def transformer_vectors(
     table: pd.DataFrame, folder: str | Path, *, layer: int = -1, batch_size: int = 16, device: str = "cpu"
 ) -> list[np.ndarray]:
-    """Compute a vector of each token from a transformer; put them into a column for ``features="vectors"``.
-
-    A document longer than the model reads at a time is read in windows that overlap, and a token's vector is taken from
-    the window in which it stands farthest from an edge.  A token of several word pieces gets the mean of theirs.
-
-    Parameters
-    ----------
-    table : DataFrame
-        Tokens of whole documents in order, with ``doc_id`` and ``value``.
-    folder : str or Path
-        A model and a fast tokeniser as ``save_pretrained`` writes them.  Nothing is downloaded, and no code of the folder
-        is run.
-    layer : int, default -1
-        Whose states are taken; -1 is the last.
-    batch_size : int, default 16
-        Windows read at a time.
-    device : str, default "cpu"
-        Where the model runs.
-
-    Returns
-    -------
-    list of ndarray of float32, shape (size,)
-        One a token.
-
-    Raises
-    ------
-    ImportError
-        If transformers or torch is not installed.
-    DataError
-        If the folder holds no model, or its tokeniser does not say which piece is of which token.
-    """
+    """Compute a vector of each token from a transformer; put them into a column for ``features="vectors"``."""
     model, tokenizer = _load(Path(folder), device)
     vectors: list[np.ndarray] = []
     for _, document in table.groupby("doc_id", sort=False):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from skol_rnn.labels import NO_LABEL, LabelSet
-from skol_rnn.pictures import check_picture, new_figure, save_figure
+from skol_rnn.persistence.figures import check_picture, new_figure, save_figure
 
 _MARKERS = {"argmax": ("s", "#b2182b"), "corrected": ("o", "#2166ac"), "tuned": ("D", "#1b7837")}
 
@@ -23,37 +23,7 @@ def draw_curves(
     points: Sequence[dict[str, Any]],
     best: int,
 ) -> Path:
-    """Draw precision against recall of each important label, out of fold.
-
-    Parameters
-    ----------
-    path : Path
-        The picture, ``.png`` or ``.svg``.
-    posterior : ndarray, shape (lines, labels)
-        Posteriors of the best trial.
-    true : ndarray of int, shape (lines,)
-        Labels.
-    labels : LabelSet
-        Their names.
-    important : sequence of str
-        Labels to draw, one panel each.
-    points : sequence of dict
-        Where each trial's decisions stand: ``number``, ``decision``, ``precision`` and ``recall`` by label.
-    best : int
-        Number of the trial whose posteriors these are.
-
-    Returns
-    -------
-    Path
-        The path.
-
-    Raises
-    ------
-    ImportError
-        If matplotlib is missing.
-    ValueError
-        If the ending is neither.
-    """
+    """Draw precision against recall of each important label, out of fold."""
     check_picture(path)
     figure = new_figure(5.2 * len(important), 4.8)
     panels = figure.subplots(1, len(important), squeeze=False)[0]

@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from skol_rnn.decoding import cross_tuned_offsets, decide, fit_scaling, metric_value
-from skol_rnn.evaluation import evaluate_labels
+from skol_rnn.decoding.calibration import fit_scaling
+from skol_rnn.decoding.offsets import decide, metric_value
+from skol_rnn.decoding.tuning import cross_tuned_offsets
+from skol_rnn.evaluation.evaluate import evaluate_labels
 from skol_rnn.labels import LabelSet
 from skol_rnn.model import RNNSkolModel
 
@@ -21,17 +23,7 @@ Folds = Sequence[tuple[np.ndarray, np.ndarray]]
 
 @dataclass(frozen=True)
 class OutOfFold:
-    """What the networks of all folds say of the documents each has not trained on.
-
-    Attributes
-    ----------
-    raw, posterior : ndarray, shape (lines, labels)
-        The networks' probabilities, and those with weights and loss undone.
-    tilt : ndarray, shape (labels,)
-        Mean over the folds of the offsets of plain argmax.
-    fold : ndarray of int, shape (lines,)
-        Fold that held each line.
-    """
+    """What the networks of all folds say of the documents each has not trained on."""
 
     raw: np.ndarray
     posterior: np.ndarray
@@ -47,28 +39,7 @@ def train_folds(
     report: Callable[[int, int, float], None],
     monitor: str,
 ) -> OutOfFold:
-    """Train one network a fold.
-
-    Parameters
-    ----------
-    table : DataFrame
-        Lines with the labels of ``labels``.
-    folds : sequence of (kept, held)
-        Row positions.
-    labels : LabelSet
-        Labels.
-    settings : mapping
-        Parameters of the model.
-    report : callable
-        Called with fold, epoch (from 1) and the monitored score; what it raises ends the training.
-    monitor : str
-        The score.
-
-    Returns
-    -------
-    OutOfFold
-        Probabilities of every line.
-    """
+    """Train one network a fold."""
     shape = (len(table), len(labels))
     raw, posterior, fold_of = np.zeros(shape), np.zeros(shape), np.zeros(len(table), np.int64)
     tilts = []
@@ -97,20 +68,7 @@ def train_folds(
 
 
 def calibrated(found: OutOfFold, true: np.ndarray) -> np.ndarray:
-    """Calibrate each fold's posteriors on the other folds.
-
-    Parameters
-    ----------
-    found : OutOfFold
-        Probabilities.
-    true : ndarray of int, shape (lines,)
-        Labels.
-
-    Returns
-    -------
-    ndarray, shape (lines, labels)
-        Posteriors.
-    """
+    """Calibrate each fold's posteriors on the other folds."""
     result = np.empty_like(found.posterior)
     for fold in np.unique(found.fold):
         held = found.fold == fold
@@ -128,30 +86,7 @@ def decisions(
     metric: str,
     important: Sequence[str],
 ) -> dict[str, np.ndarray]:
-    """Decide every line in each way, with offsets that were tuned on the other folds.
-
-    Parameters
-    ----------
-    found : OutOfFold
-        Probabilities.
-    posterior : ndarray, shape (lines, labels)
-        Calibrated posteriors.
-    true : ndarray of int, shape (lines,)
-        Labels.
-    labels : LabelSet
-        Their names.
-    documents : ndarray of str, shape (lines,)
-        Document, or group, of each line.
-    metric : str
-        What offsets are tuned for.
-    important : sequence of str
-        Labels of the important F1.
-
-    Returns
-    -------
-    dict of str to ndarray of int, shape (lines,)
-        Label indices by decision.
-    """
+    """Decide every line in each way, with offsets that were tuned on the other folds."""
     tuned = decide(posterior)
     for fold in np.unique(found.fold):
         held = found.fold == fold
@@ -165,26 +100,7 @@ def decisions(
 def score_decisions(
     decided: Mapping[str, np.ndarray], true: np.ndarray, labels: LabelSet, metric: str, important: Sequence[str]
 ) -> dict[str, dict[str, Any]]:
-    """Score each decision on all folds together.
-
-    Parameters
-    ----------
-    decided : mapping of str to ndarray of int
-        Label indices by decision.
-    true : ndarray of int, shape (lines,)
-        Labels.
-    labels : LabelSet
-        Their names.
-    metric : str
-        The score that trials are compared by.
-    important : sequence of str
-        Labels of the important F1.
-
-    Returns
-    -------
-    dict of str to dict
-        By decision: ``score``, and ``precision``, ``recall`` and ``f1`` by important label.
-    """
+    """Score each decision on all folds together."""
     result: dict[str, dict[str, Any]] = {}
     for name, predicted in decided.items():
         evaluation = evaluate_labels(true, predicted, labels, important=important)

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from skol_rnn.documents import write_atomically
 from skol_rnn.labels import LabelSet
+from skol_rnn.persistence.atomic import write_atomically
 from skol_rnn.tuning.curves import draw_curves
 
 

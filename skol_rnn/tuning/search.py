@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 
 from skol_rnn.model import RNNSkolModel
+from skol_rnn.training.settings import resolve
 from skol_rnn.tuning.out_of_fold import calibrated, decisions, score_decisions, train_folds
 from skol_rnn.tuning.result import TrialReport, TuningResult
 from skol_rnn.tuning.space import draw, moderate_trials
 from skol_rnn.tuning.storage import FINISHED, BestProbabilities, open_study, run_again, unfinished
 from skol_rnn.tuning.task import Task
-from skol_rnn.units import resolve
 
 Told = Callable[[TrialReport], None]
 

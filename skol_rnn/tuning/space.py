@@ -20,23 +20,7 @@ STEEPEST = 1.25
 
 
 def drawn_parameters(search: Collection[str]) -> set[str]:
-    """Name the model's parameters that the search sets.
-
-    Parameters
-    ----------
-    search : collection of str
-        Of ``SEARCHES``.
-
-    Returns
-    -------
-    set of str
-        Names.
-
-    Examples
-    --------
-    >>> sorted(drawn_parameters(["loss"]))
-    ['calibration', 'decision', 'loss', 'tau', 'tuning_folds']
-    """
+    """Name the model's parameters that the search sets."""
     always = {"decision", "calibration", "tuning_folds"}
     by_loss = {"loss", "tau"} if "loss" in search else set()
     weighted = {"class_weights", "weight_alpha"} if {"alpha", "weights"} & set(search) else set()
@@ -44,25 +28,7 @@ def drawn_parameters(search: Collection[str]) -> set[str]:
 
 
 def moderate_trials(search: Sequence[str], rarity: Mapping[str, float]) -> list[dict[str, Any]]:
-    """List the trials to begin with.
-
-    Parameters
-    ----------
-    search : sequence of str
-        Of ``SEARCHES``.
-    rarity : mapping of str to float
-        How many times rarer than the most frequent label each label is, the most frequent one last.
-
-    Returns
-    -------
-    list of dict
-        Parameters of trials: the exponents with the plain loss, then each other loss once.
-
-    Examples
-    --------
-    >>> moderate_trials(["alpha"], {"Nomenclature": 100.0, "Misc": 1.0})
-    [{'alpha': 0.5}, {'alpha': 0.0}, {'alpha': 0.25}, {'alpha': 0.75}]
-    """
+    """List the trials to begin with."""
     with_weights: list[dict[str, Any]] = [{}]
     if "weights" in search:
         with_weights = [
@@ -79,22 +45,7 @@ def moderate_trials(search: Sequence[str], rarity: Mapping[str, float]) -> list[
 
 
 def draw(trial: Any, search: Sequence[str], rarity: Mapping[str, float]) -> dict[str, Any]:
-    """Draw a trial's settings.
-
-    Parameters
-    ----------
-    trial : optuna.Trial
-        The trial.
-    search : sequence of str
-        Of ``SEARCHES``.
-    rarity : mapping of str to float
-        As for :func:`moderate_trials`.
-
-    Returns
-    -------
-    dict
-        Parameters of ``RNNSkolModel``.
-    """
+    """Draw a trial's settings."""
     drawn: dict[str, Any] = {}
     if "loss" in search:
         drawn["loss"] = trial.suggest_categorical("loss", list(LOSSES))

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from skol_rnn.documents import write_atomically
 from skol_rnn.errors import DataError
-from skol_rnn.npz import npz_bytes, read_npz
+from skol_rnn.persistence.atomic import write_atomically
+from skol_rnn.persistence.npz import npz_bytes, read_npz
 
 FINISHED = ("COMPLETE", "PRUNED")
 """States of trials that count; one that failed is run again."""
@@ -17,35 +17,7 @@ _STARTUP = 4  # trials that are never given up: there is no median to compare th
 
 
 def open_study(storage: str | Path | None, name: str, seed: int, fingerprint: str, warmup: int = 0) -> Any:
-    """Open a search, or begin one.
-
-    Trials that a dead process left running are marked as failed, and queued to be run again.
-
-    Parameters
-    ----------
-    storage : path or None
-        SQLite file; None keeps the trials in memory.
-    name : str
-        Name of the search.
-    seed : int
-        Seed of the draws.
-    fingerprint : str
-        Hash of what trials must share.
-    warmup : int, default 0
-        Epochs before which no trial is given up.
-
-    Returns
-    -------
-    optuna.Study
-        The search.
-
-    Raises
-    ------
-    DataError
-        If the file cannot be used, or is of a search on other data or settings.
-    ImportError
-        If optuna is missing.
-    """
+    """Open a search, or begin one."""
     try:
         import optuna
     except ImportError as error:
@@ -94,15 +66,7 @@ def unfinished(study: Any, n_trials: int) -> bool:
 
 
 class BestProbabilities:
-    """Posteriors of the best trial so far, beside the trials' file or in memory.
-
-    Parameters
-    ----------
-    storage : path or None
-        The trials' file.
-    name : str
-        Name of the search.
-    """
+    """Posteriors of the best trial so far, beside the trials' file or in memory."""
 
     def __init__(self, storage: str | Path | None, name: str) -> None:
         self.path = None if storage is None else Path(f"{storage}.{name}.npz")
@@ -119,13 +83,7 @@ class BestProbabilities:
             write_atomically(self.path, npz_bytes(self.kept))
 
     def load(self, number: int) -> np.ndarray:
-        """Return the posteriors of a trial.
-
-        Raises
-        ------
-        DataError
-            If they are not there.
-        """
+        """Return the posteriors of a trial."""
         # A killed trial's own may be here; run again it has the same settings and score, and another number.
         if not self.kept:
             raise DataError(f"The posteriors of trial {number} are not at {self.path}: were files moved apart?")

@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from skol_rnn.annotations import choose_labels, fold_labels, labelled_table
-from skol_rnn.decoding import METRICS
-from skol_rnn.documents import document_folds, document_groups
+from skol_rnn.data.inputs import choose_labels, fold_labels, labelled_table
+from skol_rnn.data.splits import document_folds, document_groups
+from skol_rnn.decoding.offsets import METRICS
 from skol_rnn.errors import DataError
+from skol_rnn.imbalance.oversampling import copies_with_originals
 from skol_rnn.labels import NO_LABEL, LabelSet, suggestion
 from skol_rnn.model import RNNSkolModel
-from skol_rnn.objective import rare_labels
-from skol_rnn.parameters import check_parameters
-from skol_rnn.sampling import copies_with_originals
+from skol_rnn.training.objective import rare_labels
+from skol_rnn.training.parameters import check_parameters
 from skol_rnn.tuning.space import SEARCHES, drawn_parameters
 
 _COLUMNS = ("label_col", "line_no_col")
@@ -28,35 +28,7 @@ _ARGUMENTS = {"important": "important", "monitor": "metric", "random_state": "se
 
 @dataclass(frozen=True)
 class Task:
-    """What stays the same over all trials.
-
-    Attributes
-    ----------
-    table : DataFrame
-        Lines with the labels of ``labels``, or None.
-    labels : LabelSet
-        Labels.
-    other : str or None
-        Label of all other lines.
-    true : ndarray of int, shape (lines,)
-        Label indices.
-    units : ndarray of str, shape (lines,)
-        Document, or group, of each line.
-    folds : list of (kept, held)
-        Row positions.
-    metric : str
-        The score to maximise.
-    important : tuple of str
-        Labels of the important F1.
-    settings : dict
-        Parameters of the model.
-    columns : dict
-        Parameters that say how the table was read, which is done.
-    search : tuple of str
-        What is drawn, of ``SEARCHES``.
-    seed : int
-        Seed.
-    """
+    """What stays the same over all trials."""
 
     table: pd.DataFrame
     labels: LabelSet
@@ -87,23 +59,7 @@ class Task:
         settings: Mapping[str, Any],
         search: Sequence[str],
     ) -> Task:
-        """Check all that can be checked before any training.
-
-        Parameters
-        ----------
-        data, y, labels, other, folds, groups, metric, important, seed, settings, search
-            See :func:`skol_rnn.tuning.tune_class_weights`.
-
-        Returns
-        -------
-        Task
-            The task.
-
-        Raises
-        ------
-        DataError, ValueError
-            As there.
-        """
+        """Check all that can be checked before any training."""
         _check_search(search)
         _check_settings(settings, search)
         columns = {name: settings[name] for name in _COLUMNS if name in settings}

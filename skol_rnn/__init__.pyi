@@ -1,0 +1,36 @@
+from .classifier.classifier import SkolClassifierV2 as SkolClassifierV2
+from .data.document import Corpus as Corpus
+from .data.document import Document as Document
+from .data.reading import read_documents as read_documents
+from .data.spans import SpanRules as SpanRules
+from .data.writing import write_documents as write_documents
+from .decoding.rules import apply_sequence_rules as apply_sequence_rules
+from .errors import BundleError as BundleError
+from .errors import DataError as DataError
+from .evaluation.evaluate import evaluate_labels as evaluate_labels
+from .evaluation.result import Evaluation as Evaluation
+from .evaluation.span_errors import boundary_errors as boundary_errors
+from .evaluation.span_scores import fragment_scores as fragment_scores
+from .evaluation.span_scores import strict_scores as strict_scores
+from .imbalance.class_weights import ClassWeights as ClassWeights
+from .imbalance.counts import label_distribution as label_distribution
+from .imbalance.oversampling import oversample_documents_with_rare_labels as oversample_documents_with_rare_labels
+from .imbalance.oversampling import stratified_document_sample as stratified_document_sample
+from .imbalance.strategies import class_weight_strategy as class_weight_strategy
+from .inference.predictor import ServingModel as ServingModel
+from .inference.predictor import load_serving as load_serving
+from .labels import LabelSet as LabelSet
+from .model import RNNSkolModel as RNNSkolModel
+from .model import load_model as load_model
+from .network.build import build_bilstm_model as build_bilstm_model
+from .network.losses import FocalLabelF1 as FocalLabelF1
+from .network.losses import FocalLoss as FocalLoss
+from .network.losses import LogitAdjustedLoss as LogitAdjustedLoss
+from .network.losses import WeightedCategoricalCrossentropy as WeightedCategoricalCrossentropy
+from .network.losses import weighted_categorical_crossentropy as weighted_categorical_crossentropy
+from .persistence.store import DiskStore as DiskStore
+from .persistence.store import RedisStore as RedisStore
+from .training.diagnosis import diagnose as diagnose
+from .tuning.search import tune_class_weights as tune_class_weights
+
+__version__: str

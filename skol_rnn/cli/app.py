@@ -1,0 +1,100 @@
+"""The command ``skol-rnn``: parses, calls the model, prints, and turns errors into one sentence and a status."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import traceback
+
+import typer
+
+from skol_rnn import __version__
+from skol_rnn.errors import SkolError
+
+OK, FAILED, USAGE, BAD_DATA, INTERRUPTED = 0, 1, 2, 3, 130
+
+app = typer.Typer(
+    name="skol-rnn",
+    help="Label every line of a document when the class that matters is a hundred times rarer than the rest.",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import PackageNotFoundError, version
+
+        libraries = []
+        for name in ("tensorflow", "keras", "onnxruntime", "numpy"):
+            with contextlib.suppress(PackageNotFoundError):  # where models are served there is no TensorFlow
+                libraries.append(f"{name} {version(name)}")
+        typer.echo("  ".join([f"skol_rnn {__version__}", *libraries]))
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print versions and stop."),
+    debug: bool = typer.Option(False, "--debug", help="Show the whole traceback of an error."),
+) -> None:
+    """Options before the command."""
+
+
+def _register() -> None:
+    # The commands import light modules only; what loads TensorFlow is imported when a command runs.
+    from skol_rnn.cli import data, demo, predict, spans, train, tune, weights
+
+    for module in (train, predict, weights, tune, data, spans, demo):
+        module.register(app)
+
+
+def run(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit."""
+    words = sys.argv[1:] if arguments is None else arguments
+    debug = "--debug" in words
+    # The option is taken wherever it stands, since it is added to a command line that has just failed.
+    words = (["--debug"] if debug else []) + [word for word in words if word != "--debug"]
+    sys.exit(_status(words, debug))
+
+
+def _status(words: list[str], debug: bool) -> int:
+    try:
+        status = app(args=words, standalone_mode=False, prog_name="skol-rnn")
+        # Typer turns Ctrl-C into this status without a word.
+        return _fail("Interrupted.", INTERRUPTED) if status == INTERRUPTED else status or OK
+    except typer.Exit as stop:
+        return stop.exit_code
+    except typer.TyperException as error:
+        # What the parser raises shows itself with the usage line; the base class has no more than its message.
+        if show := getattr(error, "show", None):
+            show()
+            return USAGE
+        return _fail(error.format_message(), USAGE)
+    except (KeyboardInterrupt, typer.Abort):
+        return _fail("Interrupted.", INTERRUPTED)
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        return _fail(*_sentence(error))
+
+
+def _sentence(error: Exception) -> tuple[str, int]:
+    message = str(error) or type(error).__name__
+    if isinstance(error, SkolError):
+        return message, BAD_DATA
+    if isinstance(error, (ValueError, TypeError)):
+        return message, USAGE
+    if isinstance(error, ImportError):
+        return message, FAILED
+    return f"{type(error).__name__}: {message} (--debug shows where)", FAILED
+
+
+def _fail(message: str, status: int) -> int:
+    typer.echo(f"skol-rnn: {message}", err=True)
+    return status
+
+
+_register()

@@ -1,1 +1,0 @@
-"""The commands of ``skol-rnn``, one module for each group of them."""

@@ -1,0 +1,208 @@
+"""YEDDA markup, ``[@text#Label*]``: read with repairs, written so that the same comes back."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from pathlib import Path
+
+from skol_rnn.data.document import Document, Repair, split_lines
+from skol_rnn.data.formats.encoding import read_file, refuse_damage
+from skol_rnn.errors import DataError
+
+_NAME = r"[A-Za-z][A-Za-z0-9_-]{0,49}"
+_LABEL = re.compile(_NAME)
+_MARKER = re.compile(
+    rf"(?P<opener>\[@)|#(?P<closer>{_NAME})\*\]|@(?P<typo>{_NAME})\*\]|#(?P<missing>{_NAME})(?=[ \t]*\r?\n\s*\[@)|\*\]"
+)
+_LINE_END = re.compile(r"[ \t]*\r?(?:\n|\Z)")
+_MAX_INNER = 4  # more blocks than that inside another are blocks that follow one whose end is missing
+# Other readers of YEDDA take any "#...*]" for the end of a block, so more is refused than is a marker here.
+_UNWRITABLE = re.compile(r"\[@|#[^*#\]\n]+\*\]")
+_CONFUSING = re.compile(rf"@{_NAME}\*\]|#{_NAME}\s*\Z")
+_STANDOFF = re.compile(r"\s*[TREAMN][0-9]+\t")
+
+
+@dataclass(slots=True)
+class _Marker:
+    """A piece of markup; ``label`` of an opener is known once its block is closed."""
+
+    start: int
+    end: int
+    opens: bool
+    label: str | None = None
+    closed: bool = False
+    inner: int = 0
+
+
+class _Blocks:
+    """One pass over a file's markers: which opener belongs to which closer, and what is damaged."""
+
+    def __init__(self, raw: str, path: str) -> None:
+        self.raw, self.path = raw, path
+        self.markers: list[_Marker] = []
+        self.repairs: list[Repair] = []
+        self._open: list[_Marker] = []
+        self._line_ends = [match.start() for match in re.finditer("\n", raw)]
+        found = list(_MARKER.finditer(raw))
+        self._used = {match["closer"] for match in found}
+        for match in found:
+            self._take(match)
+        self._settle_unclosed()
+
+    def line(self, position: int) -> int:
+        """Return the line of the file, from 1, that a character stands in."""
+        return bisect_right(self._line_ends, position - 1) + 1
+
+    def repair(self, position: int, kind: str, detail: str) -> None:
+        """List what was found at a character."""
+        self.repairs.append(Repair(self.path, self.line(position), kind, detail))
+
+    def _take(self, match: re.Match[str]) -> None:
+        label = match["closer"] or match["typo"] or match["missing"]
+        if match["opener"]:
+            self._start_block(match)
+        elif match["closer"]:
+            self._end_block(match, match["closer"])
+        elif match["typo"] and self._open and _LINE_END.match(self.raw, match.end()):
+            self.repair(match.start(), "typo closer", f"{match.group()} read as #{label}*]")
+            self._end_block(match, match["typo"])
+        elif match["missing"]:
+            if self._open and label in self._used:
+                self.repair(match.start(), "missing closer", f"#{label} before a new block read as #{label}*]")
+                self._end_block(match, match["missing"])
+        else:
+            self.repair(match.start(), "bare closer", f"{match.group()} without #Label kept as text")
+
+    def _start_block(self, match: re.Match[str]) -> None:
+        if self._open and self._open[-1].inner == _MAX_INNER:
+            self._open.clear()  # whatever is around it holds as many blocks and more
+        if self._open:
+            self._open[-1].inner += 1
+        self._open.append(_Marker(match.start(), match.end(), opens=True))
+        self.markers.append(self._open[-1])
+
+    def _end_block(self, match: re.Match[str], label: str) -> None:
+        self.markers.append(_Marker(match.start(), match.end(), opens=False, closed=bool(self._open)))
+        if not self._open:
+            self.repair(match.start(), "stray closer", f"{match.group()} closes no block; left out")
+            return
+        opener = self._open.pop()
+        opener.label, opener.closed = label, True
+        if opener.inner:
+            self.repair(opener.start, "nested block", f"{opener.inner} inside; all other lines are {label}")
+        elif not self.raw[opener.end : match.start()].strip():
+            self.repair(opener.start, "empty block", f"{label} without text")
+
+    def _settle_unclosed(self) -> None:
+        following: str | None = None
+        for marker in reversed(self.markers):
+            if marker.opens and not marker.closed:
+                marker.label = following
+                told = f"takes {following} from the block it runs into" if following else "no block follows; no label"
+                self.repair(marker.start, "unclosed block", told)
+            if marker.opens:
+                following = marker.label
+
+    def segments(self) -> tuple[list[str], list[str | None]]:
+        """Return the pieces of text between markers and the label that holds in each."""
+        pieces: list[str] = []
+        labels: list[str | None] = []
+        around: list[str | None] = []
+        current: str | None = None
+        position = 0
+        for marker in self.markers:
+            pieces.append(self.raw[position : marker.start])
+            labels.append(current)
+            position = marker.end
+            if marker.opens:
+                current = marker.label
+                if marker.closed:
+                    around.append(current)
+            else:
+                if marker.closed:
+                    around.pop()
+                current = around[-1] if around else None
+        return [*pieces, self.raw[position:]], [*labels, current]
+
+
+def parse_yedda(raw: str, path: str = "text") -> tuple[str, tuple[str | None, ...], tuple[Repair, ...]]:
+    r"""Take the markup off a text."""
+    blocks = _Blocks(raw, path)
+    pieces, piece_labels = blocks.segments()
+    text = "".join(pieces)
+    starts = [0, *accumulate(len(piece) for piece in pieces)]
+    labels: list[str | None] = []
+    gaps: list[Repair] = []
+    number = counted = 0
+    for line in split_lines(text):
+        value = text[line.start : line.end]
+        label = piece_labels[bisect_right(starts, line.end - len(value.lstrip()), hi=len(pieces)) - 1]
+        # No marker holds a line end, so lines count the same with and without markers.
+        number, counted = number + text.count("\n", counted, line.start), line.start
+        if label is None and (not labels or labels[-1] is not None):
+            gaps.append(Repair(path, number + 1, "text outside blocks", f"from {value.strip()[:40]!r} on, no label"))
+        labels.append(label)
+    return text, tuple(labels), tuple(sorted([*blocks.repairs, *gaps], key=lambda repair: repair.line))
+
+
+def read_yedda(path: Path, doc_id: str, *, strict: bool = False) -> Document:
+    """Read a file with YEDDA markup."""
+    decoded = read_file(path)
+    if path.suffix == ".ann" and "[@" not in decoded.text and _STANDOFF.match(decoded.text):
+        raise DataError(f"{path} looks like brat's standoff annotation, without its text {path.stem}.txt beside it.")
+    text, labels, repairs = parse_yedda(decoded.text, str(path))
+    if strict:
+        refuse_damage((*decoded.repairs, *repairs))
+    return Document(doc_id, text, labels, (*decoded.repairs, *repairs), str(path), bom=decoded.bom)
+
+
+def format_yedda(
+    text: str,
+    spans: Sequence[tuple[int, int]],
+    labels: Sequence[str | None],
+    *,
+    coalesce: bool = True,
+    name: str = "the document",
+) -> str:
+    r"""Put markup around labelled lines and leave all else as it is."""
+    _check_writable(text, labels, name)
+    pieces, position = [], 0
+    for start, end, label in _runs(text, spans, labels, coalesce):
+        pieces += [text[position:start], "[@", text[start:end], f"#{label}*]"]
+        position = end
+    return "".join([*pieces, text[position:]])
+
+
+def _check_writable(text: str, labels: Sequence[str | None], name: str) -> None:
+    if match := _UNWRITABLE.search(text):
+        line = text.count("\n", 0, match.start()) + 1
+        raise DataError(
+            f"{name}: line {line} holds {match.group()[:40]!r}, which YEDDA would take for markup: "
+            "write JSONL or CSV instead."
+        )
+    for label in sorted({label for label in labels if label is not None}):
+        if not _LABEL.fullmatch(label):
+            raise DataError(
+                f"{name}: label {label!r} cannot be written in YEDDA, whose labels are a letter and up to 49 letters, "
+                "digits, '-' or '_': write JSONL or CSV instead."
+            )
+
+
+def _runs(
+    text: str, spans: Sequence[tuple[int, int]], labels: Sequence[str | None], coalesce: bool
+) -> list[tuple[int, int, str]]:
+    """Return start, end and label of each block."""
+    runs: list[tuple[int, int, str]] = []
+    joins = False  # whether the line before may share its block
+    for (start, end), label in zip(spans, labels, strict=True):
+        alone = not coalesce or bool(_CONFUSING.search(text, start, end))
+        if label is not None and joins and not alone and runs[-1][2] == label:
+            runs[-1] = (runs[-1][0], end, label)
+        elif label is not None:
+            runs.append((start, end, label))
+        joins = label is not None and not alone
+    return runs

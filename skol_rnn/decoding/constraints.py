@@ -1,0 +1,51 @@
+"""BIO labels: which of them may follow which, so that no illegal sequence is ever predicted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import numpy as np
+
+from skol_rnn.data.bio import OUTSIDE
+from skol_rnn.decoding.transitions import Transitions
+from skol_rnn.labels import LabelSet
+
+_BEGIN, _INSIDE = "B-", "I-"
+
+
+def is_bio(labels: Iterable[str]) -> bool:
+    """Tell BIO labels from others: ``O``, ``B-X``, and ``I-X`` only where there is a ``B-X``."""
+    names = set(labels)
+    begun = {name[2:] for name in names if name.startswith(_BEGIN)}
+    inside = {name[2:] for name in names if name.startswith(_INSIDE)}
+    others = {name for name in names if not name.startswith((_BEGIN, _INSIDE))}
+    return bool(begun) and inside <= begun and others <= {OUTSIDE}
+
+
+def legal_steps(labels: LabelSet) -> tuple[np.ndarray, np.ndarray]:
+    """Say where a document may begin and what may follow what: ``I-X`` only after ``B-X`` or ``I-X``."""
+    if not is_bio(labels):
+        raise ValueError(f"Labels {', '.join(labels)} are not BIO: O, B-X, and I-X only where there is a B-X.")
+    names = np.array(list(labels), dtype=object)
+    inside = np.array([name.startswith(_INSIDE) for name in names])
+    kind = np.array([name[2:] for name in names], dtype=object)  # "" for O
+    return ~inside, ~inside[None, :] | (kind[:, None] == kind[None, :])
+
+
+def bio_transitions(labels: LabelSet) -> Transitions:
+    """Make flat transitions: all that is legal is equally good, all else forbidden."""
+    start, step = legal_steps(labels)
+    k = len(labels)
+    return Transitions(np.where(start, 0.0, -np.inf), np.where(step, 0.0, -np.inf), np.full(k, 1.0 / k))
+
+
+def only_legal(transitions: Transitions, labels: LabelSet) -> Transitions:
+    """Forbid what BIO forbids, and share its probability out among the rest."""
+    start, step = legal_steps(labels)
+    return replace(transitions, start=_among(transitions.start, start), step=_among(transitions.step, step))
+
+
+def _among(log_shares: np.ndarray, legal: np.ndarray) -> np.ndarray:
+    kept = np.where(legal, log_shares, -np.inf)
+    return kept - np.logaddexp.reduce(kept, axis=-1, keepdims=True)

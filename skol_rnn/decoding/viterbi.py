@@ -1,0 +1,118 @@
+"""Viterbi over whole documents, many of them and many rival offsets side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+_SIDE_BY_SIDE = 64  # documents decided at a time
+
+
+def best_sequences(
+    emission: np.ndarray,
+    lengths: Sequence[int],
+    start: np.ndarray,
+    step: np.ndarray,
+    offsets: np.ndarray | None = None,
+) -> np.ndarray:
+    """Find the sequence of labels of each document whose scores have the largest sum."""
+    offsets = np.zeros((1, emission.shape[1])) if offsets is None else offsets
+    sizes = np.asarray(lengths, np.int64)
+    firsts = np.cumsum(sizes) - sizes
+    decided = np.zeros((len(offsets), len(emission)), np.int64)
+    # (documents x rivals), the longest documents first
+    order = np.argsort(-sizes, kind="stable")
+    order = order[sizes[order] > 0]
+    document, rival = np.repeat(order, len(offsets)), np.tile(np.arange(len(offsets)), len(order))
+    for i in range(0, len(document), _SIDE_BY_SIDE):
+        d, r = document[i : i + _SIDE_BY_SIDE], rival[i : i + _SIDE_BY_SIDE]
+        last, came_from, going_on = _forward(emission, firsts[d], sizes[d], start, step, offsets[r])
+        if (last < 0).any():
+            number = int(d[last < 0].min())
+            raise ValueError(
+                f"The transitions allow no sequence of labels for document {number} of {sizes[number]} lines: "
+                "allow more labels at the start, or after one another."
+            )
+        _walk_back(last, came_from, going_on, r, firsts[d], decided)
+    return decided
+
+
+def _forward(
+    emission: np.ndarray,
+    firsts: np.ndarray,
+    sizes: np.ndarray,
+    start: np.ndarray,
+    step: np.ndarray,
+    offsets: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Go through some documents, the longest first."""
+    longest, k = int(sizes[0]), emission.shape[1]
+    came_from = np.zeros((longest, len(sizes), k), np.min_scalar_type(k))
+    steps, last = _Steps(step), np.empty(len(sizes), np.int64)
+    going_on = np.searchsorted(-sizes, -np.arange(longest + 1), side="left")
+    score = start + emission[firsts] + offsets  # (documents, labels)
+    for t in range(1, longest + 1):
+        on = going_on[t]
+        if on < len(score):
+            last[on : len(score)] = _last_label(score[on:])
+            score, firsts, offsets = score[:on], firsts[:on], offsets[:on]
+        if on:
+            score, came_from[t, :on] = steps.best(score)
+            score = score + (emission[firsts + t] + offsets)
+    return last, came_from, going_on
+
+
+class _Steps:
+    """The best label before each label:
+
+    where few may stand before it, or all labels are alike, little is compared.
+    """
+
+    def __init__(self, step: np.ndarray) -> None:
+        allowed = step > -np.inf
+        self.k = len(step)
+        self.few = np.flatnonzero((allowed.sum(axis=0) <= 2) & (allowed.sum(axis=0) > 0))
+        many = np.setdiff1d(np.arange(self.k), self.few)
+        distinct, self.which = np.unique(step[:, many], axis=1, return_inverse=True)
+        self.many, self.into = many, np.ascontiguousarray(distinct.T)  # (distinct, label before)
+        # The one or two labels before each of the few, in order.
+        rows = [np.flatnonzero(allowed[:, column])[[0, -1]] for column in self.few]
+        self.before = np.array(rows, np.int64).reshape(len(self.few), 2)
+        self.added = step[self.before, self.few[:, None]]  # (few, 2)
+
+    def best(self, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the score with which each label is reached, and the label before it: (documents, labels) both."""
+        reached, before = np.empty(score.shape), np.empty(score.shape, np.int64)
+        through = score[:, None, :] + self.into  # (documents, distinct, label before)
+        chosen = through.argmax(axis=2)
+        reached[:, self.many] = np.take_along_axis(through, chosen[:, :, None], axis=2)[:, self.which, 0]
+        before[:, self.many] = chosen[:, self.which]
+        if len(self.few):
+            pairs = score[:, self.before] + self.added  # (documents, few, 2)
+            second = pairs[:, :, 1] > pairs[:, :, 0]  # of equal ones the first, as argmax chooses
+            reached[:, self.few] = np.where(second, pairs[:, :, 1], pairs[:, :, 0])
+            before[:, self.few] = np.where(second, self.before[:, 1], self.before[:, 0])
+        return reached, before
+
+
+def _last_label(score: np.ndarray) -> np.ndarray:
+    best = score.argmax(axis=1)
+    return np.where(score[np.arange(len(score)), best] == -np.inf, -1, best)
+
+
+def _walk_back(
+    last: np.ndarray,
+    came_from: np.ndarray,
+    going_on: np.ndarray,
+    rival: np.ndarray,
+    firsts: np.ndarray,
+    decided: np.ndarray,
+) -> None:
+    """Follow the best labels from the end of each document to its start, into ``decided``."""
+    here, rows = last.copy(), np.arange(len(last))
+    for t in range(len(came_from) - 1, -1, -1):
+        on = going_on[t]
+        decided[rival[:on], firsts[:on] + t] = here[:on]
+        if t:
+            here[:on] = came_from[t, rows[:on], here[:on]]

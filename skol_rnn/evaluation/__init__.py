@@ -1,0 +1,1 @@
+"""Scores of labels and spans, what they say, and how they are reported."""

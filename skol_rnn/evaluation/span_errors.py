@@ -1,0 +1,102 @@
+"""Where predicted spans go wrong: at their first token, at their ends, in pieces, in type, or altogether."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from skol_rnn.data.bio import split_label
+from skol_rnn.data.spans import Span
+from skol_rnn.evaluation.span_scores import spans_of_labels
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SPAN_OUTCOMES = ("exact", "shifted", "split", "merged", "other type", "missed")
+"""What becomes of a true span; each has one of these."""
+
+COLUMNS = ("spans", *SPAN_OUTCOMES, "spurious", "B->I", "B->O", "I->B", "I->O", "O->B", "O->I")
+
+
+def boundary_errors(gold: Iterable[Sequence[str | None]], predicted: Iterable[Sequence[str | None]]) -> pd.DataFrame:
+    """Count errors at the ends of spans.
+
+    Parameters
+    ----------
+    gold, predicted : iterable of sequences of (str or None)
+        Labels of each document's tokens in BIO or BIOES.
+
+    Returns
+    -------
+    DataFrame
+        One row a type and a last row ``all``.  In spans: how many are true, and of these how many were found
+        ``exact``; ``shifted``, with another start or end; ``split`` into several of the type; ``merged`` with others
+        of the type; as an ``other type``; or ``missed``; and how many predicted ones are ``spurious``, without a
+        token of any true span.  In tokens: how many begin a span (B), go on with one (I) or are outside (O) and were
+        predicted as another of these, by the true type, or by the predicted one of what is outside.
+
+    Raises
+    ------
+    ValueError
+        If the documents or their tokens do not match in number.
+
+    Examples
+    --------
+    >>> found = boundary_errors([["B-A", "I-A", "I-A", "O", "B-B"]], [["B-A", "O", "B-A", "O", "O"]])
+    >>> found.loc["all", ["spans", "split", "missed", "B->O", "I->B", "I->O"]].tolist()
+    [2, 1, 1, 1, 1, 1]
+    """
+    gold, predicted = list(gold), list(predicted)
+    if list(map(len, gold)) != list(map(len, predicted)):
+        raise ValueError("True and predicted labels must be of the same documents, one label a token.")
+    counts: Counter[tuple[str, str]] = Counter()
+    for true, guessed in zip(gold, predicted, strict=True):
+        counts += _token_errors(true, guessed)
+        counts += span_outcomes(spans_of_labels(true, "begin"), spans_of_labels(guessed, "begin"))
+    kinds = sorted({kind for kind, _ in counts})
+    import pandas as pd
+
+    table = pd.DataFrame([[counts[kind, name] for name in COLUMNS] for kind in kinds], kinds, COLUMNS, dtype=int)
+    table.loc["all"] = table.sum().astype(int)
+    return table
+
+
+def _token_errors(true: Sequence[str | None], guessed: Sequence[str | None]) -> Counter[tuple[str, str]]:
+    counts: Counter[tuple[str, str]] = Counter()
+    place = {"S": "B", "E": "I"}
+    for gold, found in zip(true, guessed, strict=True):
+        (a, kind), (b, other) = split_label(gold), split_label(found)
+        a, b = place.get(a, a), place.get(b, b)
+        if a != b:
+            counts[kind or other, f"{a}->{b}"] += 1
+    return counts
+
+
+def span_outcomes(gold: Sequence[Span], predicted: Sequence[Span]) -> Counter[tuple[str, str]]:
+    """Count what becomes of the spans of one document."""
+    counts: Counter[tuple[str, str]] = Counter()
+    for span in gold:
+        counts[span[2], "spans"] += 1
+        counts[span[2], _outcome(span, gold, predicted)] += 1
+    for span in predicted:
+        if not _touched(span, gold):
+            counts[span[2], "spurious"] += 1
+    return counts
+
+
+def _outcome(span: Span, gold: Sequence[Span], predicted: Sequence[Span]) -> str:
+    if span in predicted:
+        return "exact"
+    over = _touched(span, predicted)
+    alike = [other for other in over if other[2] == span[2]]
+    if len(alike) > 1:
+        return "split"
+    if alike:
+        others = [other for other in _touched(alike[0], gold) if other[2] == span[2]]
+        return "merged" if len(others) > 1 else "shifted"
+    return "other type" if over else "missed"
+
+
+def _touched(span: Span, others: Sequence[Span]) -> list[Span]:
+    return [other for other in others if other[0] < span[1] and span[0] < other[1]]

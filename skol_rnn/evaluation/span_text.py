@@ -1,0 +1,117 @@
+"""A text with its true and its predicted spans one above the other, for the terminal."""
+
+from __future__ import annotations
+
+import colorsys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from skol_rnn.data.spans import Span
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+SIDES = ("gold", "predicted")
+_GUTTER = max(map(len, SIDES)) + 2
+_TURN = 0.618_033_988_75  # the golden section: hues of neighbours in the list of types are far apart
+
+
+def type_colours(types: Iterable[str]) -> dict[str, str]:
+    """Give each type a colour of its own."""
+    colours = {}
+    for position, kind in enumerate(sorted(set(types))):
+        rgb = colorsys.hls_to_rgb(position * _TURN % 1, 0.4, 0.55)
+        colours[kind] = "#" + "".join(f"{round(255 * part):02x}" for part in rgb)
+    return colours
+
+
+def tracks(spans: Sequence[Span]) -> list[list[Span]]:
+    """Share spans out among as few rows as they need so that no two in a row overlap."""
+    rows: list[list[Span]] = []
+    for span in sorted(spans):
+        for row in rows:
+            if row[-1][1] <= span[0]:
+                row.append(span)
+                break
+        else:
+            rows.append([span])
+    return rows
+
+
+def show_spans(
+    text: str, gold: Sequence[Span], predicted: Sequence[Span], *, width: int = 100, only_spans: bool = False
+) -> Text:
+    r"""Draw a text with its true and its predicted spans below each line."""
+    from rich.text import Text
+
+    room = width - _GUTTER
+    if room < 10:
+        raise ValueError(f"A width of {width} leaves no room for the text; give at least {_GUTTER + 10}.")
+    colours = type_colours(span[2] for span in (*gold, *predicted))
+    sides = {name: tracks(spans) for name, spans in zip(SIDES, (gold, predicted), strict=True)}
+    picture = Text()
+    left_out = False
+    for start, end in _folded(text, room):
+        found = [(name, row) for name, rows in sides.items() for row in rows if _within(row, start, end)]
+        if only_spans and not found:
+            left_out = True
+            continue
+        if left_out:
+            picture.append(f"{'':{_GUTTER}}...\n", style="dim")
+            left_out = False
+        picture.append(f"{'':{_GUTTER}}{''.join(map(_printable, text[start:end]))}\n")
+        for name, row in found:
+            picture.append(f"{name:{_GUTTER}}", style="dim")
+            _draw(picture, text, start, end, row, colours)
+            picture.append("\n")
+    picture.rstrip()
+    return picture
+
+
+def _folded(text: str, room: int) -> Iterable[tuple[int, int]]:
+    """Cut a text into stretches that fit into a number of columns, at blanks if possible; blank lines are left out."""
+    position = 0
+    for line in text.split("\n"):
+        end_of_line = position + len(line)
+        start = position
+        while start < end_of_line:
+            end, used = start, 0
+            while end < end_of_line and used + _cells(text[end]) <= room:
+                used += _cells(text[end])
+                end += 1
+            blank = text.rfind(" ", start, end)
+            if end < end_of_line and blank > start:
+                end = blank + 1
+            if text[start:end].strip():
+                yield start, end
+            start = end
+        position = end_of_line + 1
+
+
+def _printable(character: str) -> str:
+    return character if character.isprintable() else " "
+
+
+def _cells(character: str) -> int:
+    from rich.cells import cell_len
+
+    return cell_len(_printable(character))
+
+
+def _within(row: Sequence[Span], start: int, end: int) -> list[Span]:
+    return [span for span in row if span[0] < end and start < span[1]]
+
+
+def _draw(picture: Text, text: str, start: int, end: int, row: Sequence[Span], colours: Mapping[str, str]) -> None:
+    """Draw the spans of one row below one stretch of the text."""
+    column = start
+    for a, b, kind in _within(row, start, end):
+        first, last = max(a, start), min(b, end)
+        gap = sum(map(_cells, text[column:first]))
+        size = max(sum(map(_cells, text[first:last])), 1)
+        bar = ("[" if a >= start else "") + kind
+        closing = "]" if b <= end and size > 1 else ""
+        bar = bar[: size - len(closing)].ljust(size - len(closing), "-") + closing
+        picture.append(" " * gap)
+        picture.append(bar, style=f"bold {colours[kind]}")
+        column = last

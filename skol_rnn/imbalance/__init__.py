@@ -1,0 +1,1 @@
+"""Label counts, class weights and sampling."""

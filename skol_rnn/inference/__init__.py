@@ -1,0 +1,1 @@
+"""Prediction by a trained model, with Keras or ONNX Runtime."""

@@ -1,0 +1,161 @@
+"""A linear model of a line's words and of those around it, averaged with the network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from skol_rnn.decoding.correction import correct_probabilities
+from skol_rnn.features.base import LineFeatures
+from skol_rnn.labels import NO_LABEL
+
+REACH = 4
+"""Lines before and after whose words are read."""
+# The nearest line counts 0.6 times as much as the line itself, each further one 0.7 times as much as the one before.
+_WEIGHTS = np.array([0.6 * 0.7 ** (distance - 1) for distance in range(1, REACH + 1)], np.float32)
+_NUMBERS_SCALE = 0.3
+_PENALTY, _SHARED_PENALTY = 2e-6, 0.02  # of a line, and of all lines together where there are few
+_PASSES, _MOST_PASSES, _LINES_SEEN = 4, 20, 400_000  # few lines are passed over more often
+_FLOOR = 1e-4  # keeps one model's near-zero from vetoing a label that the other is sure of
+_CHUNK_FLOATS = 4_000_000
+_NEVER = -30.0  # score of a label without a training line
+
+
+@dataclass(frozen=True)
+class LinearMember:
+    """One-vs-rest logistic regression over a line's hashed words, its neighbours' damped words and its layout numbers."""
+
+    words: np.ndarray
+    numbers: np.ndarray
+    bias: np.ndarray
+    share: float
+    shift: np.ndarray
+
+    @classmethod
+    def fit(
+        cls,
+        features: LineFeatures,
+        true: np.ndarray,
+        lengths: Sequence[int],
+        *,
+        n_labels: int,
+        vocabulary_size: int,
+        share: float,
+        shift: np.ndarray,
+        seed: int,
+    ) -> LinearMember | None:
+        """Train on lines of whole documents by averaged stochastic gradient descent; None if they have one label only."""
+        from sklearn.linear_model import SGDClassifier
+
+        known = np.flatnonzero(true != NO_LABEL)
+        if len(np.unique(true[known])) < 2:
+            return None
+        inputs, own = _design(features, lengths, vocabulary_size)[known], true[known]
+        penalty = max(_PENALTY, _SHARED_PENALTY / len(own))
+        passes = int(np.clip(_LINES_SEEN // len(own), _PASSES, _MOST_PASSES))
+        model = SGDClassifier(
+            loss="log_loss", alpha=penalty, average=True, max_iter=passes, tol=None, random_state=seed, n_jobs=-1
+        ).fit(inputs, own)
+        coefficients, intercept = model.coef_, model.intercept_
+        if len(model.classes_) == 2:  # scikit-learn then has one score, that of the second label
+            coefficients, intercept = np.vstack([-coefficients, coefficients]), np.append(-intercept, intercept)
+        by_label = np.zeros((n_labels, inputs.shape[1]), np.float32)
+        bias = np.full(n_labels, _NEVER, np.float32)
+        by_label[model.classes_], bias[model.classes_] = coefficients, intercept
+        words = by_label[:, : 3 * vocabulary_size].reshape(n_labels, 3, vocabulary_size).transpose(2, 1, 0).copy()
+        words[0] = 0
+        numbers = _NUMBERS_SCALE * by_label[:, 3 * vocabulary_size :].T
+        return cls(words, np.ascontiguousarray(numbers, np.float32), bias, share, np.asarray(shift, np.float64))
+
+    def probabilities(self, features: LineFeatures, lengths: Sequence[int]) -> np.ndarray:
+        """Compute posteriors, float64 of shape (lines, labels)."""
+        scores = self._scores(features, lengths).astype(np.float64)
+        each = 1 / (1 + np.exp(-np.clip(scores, _NEVER, -_NEVER)))
+        return _normalised(each)
+
+    def mixed(self, raw: np.ndarray, features: LineFeatures, lengths: Sequence[int]) -> np.ndarray:
+        """Average the network's own probabilities, shape (lines, labels), with the linear model's, shifted likewise."""
+        shift = np.exp(self.shift - self.shift.max())
+        posterior = correct_probabilities(raw, shift)
+        log = (1 - self.share) * np.log(posterior + _FLOOR)
+        log += self.share * np.log(self.probabilities(features, lengths) + _FLOOR)
+        return _normalised(np.exp(log) * shift)
+
+    def _scores(self, features: LineFeatures, lengths: Sequence[int]) -> np.ndarray:
+        ids, numbers = features
+        n_labels = len(self.bias)
+        flat = self.words.reshape(len(self.words), 3 * n_labels)
+        parts = np.zeros((len(ids), 3 * n_labels), np.float32)
+        step = max(_CHUNK_FLOATS // max(ids.shape[1] * 3 * n_labels, 1), 1)
+        for start in range(0, len(ids), step):
+            found = ids[start : start + step]
+            parts[start : start + step] = flat[found].sum(axis=1)  # (lines, slots, 3 * labels) summed over slots
+        parts /= np.sqrt(np.maximum((ids > 0).sum(axis=1), 1))[:, None]
+        own, before, after = np.split(parts, 3, axis=1)
+        scores = own + numbers @ self.numbers + self.bias
+        within, length = _places(lengths)
+        for distance, weight in enumerate(_WEIGHTS, 1):
+            has_before, has_after = within >= distance, within < length - distance
+            scores[has_before] += weight * before[np.flatnonzero(has_before) - distance]
+            scores[has_after] += weight * after[np.flatnonzero(has_after) + distance]
+        return scores
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return the arrays of the saved model."""
+        return {
+            "linear/words": self.words,
+            "linear/numbers": self.numbers,
+            "linear/bias": self.bias,
+            "linear/share": np.array(self.share),
+            "linear/shift": self.shift,
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> LinearMember | None:
+        """Rebuild what :meth:`arrays` returned; None for a model saved without one."""
+        if "linear/words" not in arrays:
+            return None
+        words, numbers, bias, share, shift = (
+            arrays[f"linear/{name}"] for name in ("words", "numbers", "bias", "share", "shift")
+        )
+        return cls(words, numbers, bias, float(share), shift)
+
+
+def _places(lengths: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+    """Return each line's place in its document, and the document's length: two arrays of shape (lines,)."""
+    length = np.repeat(np.asarray(lengths, np.int64), lengths)
+    starts = np.cumsum(np.asarray(lengths, np.int64)) - np.asarray(lengths, np.int64)
+    return np.arange(len(length)) - np.repeat(starts, lengths), length
+
+
+def _design(features: LineFeatures, lengths: Sequence[int], vocabulary_size: int) -> Any:
+    """Lay out the columns that the model is trained on: own words, words before, words after, numbers; CSR."""
+    from scipy.sparse import csr_matrix, hstack
+
+    ids, numbers = features
+    n_lines = len(ids)
+    kept = ids > 0
+    count = kept.sum(axis=1)
+    values = np.repeat(1 / np.sqrt(np.maximum(count, 1)), count).astype(np.float32)
+    indptr = np.concatenate([[0], np.cumsum(count)])
+    own = csr_matrix((values, ids[kept], indptr), shape=(n_lines, vocabulary_size))
+    within, length = _places(lengths)
+
+    def neighbours(direction: int) -> Any:
+        steps = range(1, REACH + 1)
+        inside = [(within >= k) if direction < 0 else (within < length - k) for k in steps]
+        rows = [np.flatnonzero(mask) for mask in inside]
+        columns = [row + direction * k for k, row in zip(steps, rows, strict=True)]
+        size = [np.full(len(row), weight) for row, weight in zip(rows, _WEIGHTS, strict=True)]
+        places = (np.concatenate(rows), np.concatenate(columns))
+        return csr_matrix((np.concatenate(size), places), shape=(n_lines, n_lines)) @ own
+
+    parts = [own, neighbours(-1), neighbours(1), csr_matrix(_NUMBERS_SCALE * numbers)]
+    return hstack(parts, format="csr", dtype=np.float32)
+
+
+def _normalised(values: np.ndarray) -> np.ndarray:
+    return values / values.sum(axis=1, keepdims=True)

@@ -1,0 +1,274 @@
+"""The network as an ONNX graph: written from the layers that Keras has, and checked against them.
+
+What is the same for a line in every window it is in, the embedding bag and the dense layer, is computed once a line;
+lines are gathered into windows before the first LSTM.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+
+from skol_rnn.errors import SkolError
+from skol_rnn.features.base import LineFeatures
+from skol_rnn.inference.onnx_runner import SHARED_ARRAYS, OnnxNetwork
+from skol_rnn.network.build import Columns, EmbeddingBag
+from skol_rnn.training.batches import KerasNetwork
+from skol_rnn.windows import cut_windows
+
+_OPSET = 17
+_IR_VERSION = 9  # readable by ONNX Runtime 1.17 and later
+_TOLERANCE = 1e-4
+_CHECKED_LENGTHS = (1, 2, 7, 40)  # lines of the random documents: shorter and longer than a window
+_GATES = (0, 3, 1, 2)  # Keras: input, forget, cell, output; ONNX: input, output, forget, cell
+
+
+class ExportError(SkolError):
+    """A network cannot be written as an ONNX graph; the message is the reason, for the middle of a sentence."""
+
+
+def network_graph(network: keras.Model, window_size: int) -> bytes:
+    """Write the network as an ONNX graph, and compare it with Keras on random documents."""
+    graph = _Writer(network).to_bytes()
+    difference = _difference(network, graph, window_size)
+    if not difference <= _TOLERANCE:
+        raise ExportError(f"its logits differ from Keras's by {difference:.2g}")
+    return graph
+
+
+def _difference(network: keras.Model, graph: bytes, window_size: int) -> float:
+    """Return the largest difference of logits on documents of random features."""
+    rng = np.random.default_rng(0)
+    shapes = {tensor.name.split(":")[0]: tensor.shape for tensor in network.inputs}
+    slots, size = shapes["ids"][-1], shapes["numbers"][-1]
+    vocabulary = [layer.vocabulary_size for layer in network.layers if isinstance(layer, EmbeddingBag)]
+    n_lines = sum(_CHECKED_LENGTHS)
+    ids = rng.integers(0, min(vocabulary, default=1), (n_lines, slots), dtype=np.int32)
+    ids[rng.random(ids.shape) < 0.3] = 0
+    features = LineFeatures(ids, rng.normal(size=(n_lines, size)).astype(np.float32))
+    lines = cut_windows(_CHECKED_LENGTHS, window_size, 1).lines
+    arrays = {weight.path: np.asarray(weight) for weight in network.weights}
+    try:
+        found = OnnxNetwork(graph, arrays).logits(features, lines)
+    except ImportError as error:
+        raise ExportError(str(error)) from error
+    expected = KerasNetwork(network).logits(features, lines)
+    return float(np.abs(found - expected)[lines >= 0].max())
+
+
+class _Writer:
+    """One walk over a Keras network; a tensor has the name of the layer that it comes from, and /out."""
+
+    def __init__(self, network: keras.Model) -> None:
+        self.onnx = _onnx()
+        self.network = network
+        self.nodes: list[Any] = []
+        self.constants: dict[str, Any] = {}
+        self.names: dict[int, str] = {}  # by Keras tensor
+        self.of_windows: set[str] = set()
+
+    def to_bytes(self) -> bytes:
+        """Return the graph."""
+        self._begin()
+        for operation in self.network.operations:
+            if isinstance(operation, keras.layers.InputLayer):
+                continue
+            self._write(operation)
+        logits = self._in_windows(self.names[id(self.network.outputs[0])])
+        self._node("Transpose", [logits], "logits", perm=[1, 0, 2])
+        helper, kinds = self.onnx.helper, self.onnx.TensorProto
+        shapes = {tensor.name.split(":")[0]: tensor.shape for tensor in self.network.inputs}
+        # Columns at the right may be left away if they are empty, unless each has its place.
+        placed = any(isinstance(layer, Columns) for layer in self.network.layers)
+        inputs = [
+            helper.make_tensor_value_info("ids", kinds.INT32, ["lines", shapes["ids"][-1] if placed else None]),
+            helper.make_tensor_value_info("numbers", kinds.FLOAT, ["lines", shapes["numbers"][-1]]),
+            helper.make_tensor_value_info("lines", kinds.INT64, ["windows", "window"]),
+        ]
+        n_labels = self.network.output_shape[-1]
+        output = helper.make_tensor_value_info("logits", kinds.FLOAT, ["windows", "window", n_labels])
+        graph = helper.make_graph(self.nodes, "skol_rnn", inputs, [output], list(self.constants.values()))
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=_IR_VERSION)
+        return model.SerializeToString(deterministic=True)
+
+    def _begin(self) -> None:
+        for tensor in self.network.inputs:
+            self.names[id(tensor)] = tensor.name.split(":")[0]
+        # (windows, window) -> (window, windows); padding, -1, is row 0, which nothing looks at
+        self._node("Transpose", ["lines"], "places_or_padding", perm=[1, 0])
+        self._node("Max", ["places_or_padding", self._constant("zero", np.int64(0))], "places")
+        self._node("GreaterOrEqual", ["places_or_padding", "zero"], "real")
+        self._node("Cast", ["real"], "real_numbers", to=self.onnx.TensorProto.INT32)
+        self._node("ReduceSum", ["real_numbers", self._constant("first_axis", np.array([0]))], "lengths", keepdims=0)
+
+    def _write(self, operation: Any) -> None:
+        inputs = operation.input if isinstance(operation.input, (list, tuple)) else [operation.input]
+        missing = [tensor for tensor in inputs if id(tensor) not in self.names]
+        if missing:
+            raise ExportError(f"the input of {operation.name} does not come from the network's inputs")
+        name = self._writer_of(operation)(operation, [self.names[id(tensor)] for tensor in inputs])
+        self.names[id(operation.output)] = name
+
+    def _writer_of(self, operation: Any) -> Callable[[Any, list[str]], str]:
+        layers = keras.layers
+        writers: list[tuple[Any, Callable[[Any, list[str]], str]]] = [
+            (EmbeddingBag, self._bag),
+            (Columns, self._columns),
+            ((layers.Dropout, layers.SpatialDropout1D, layers.GaussianNoise), lambda _, inputs: inputs[0]),
+            (layers.Concatenate, self._concatenate),
+            (layers.Dense, self._dense),
+            (layers.Activation, lambda layer, inputs: self._activated(layer, inputs[0])),
+            (layers.Bidirectional, self._bilstm),
+            (layers.Average, lambda layer, inputs: self._elementwise("Mean", layer, inputs)),
+            (layers.Add, lambda layer, inputs: self._elementwise("Sum", layer, inputs)),
+            (layers.Maximum, lambda layer, inputs: self._elementwise("Max", layer, inputs)),
+        ]
+        for kind, writer in writers:
+            if isinstance(operation, kind):
+                return writer
+        raise ExportError(f"{operation.name} is of a kind that is not exported, {type(operation).__name__}")
+
+    # -- one method a kind of layer: names of the inputs in, name of the output out -------------------
+
+    def _bag(self, layer: EmbeddingBag, inputs: list[str]) -> str:
+        name, ids = layer.name, inputs[0]
+        axis = self._constant("last_axis", np.array([-1]))
+        embeddings = self._shared(layer.embeddings)
+        self._node("Greater", [ids, self._constant("no_id", np.int32(0))], f"{name}/is_kept")
+        self._node("Cast", [f"{name}/is_kept"], f"{name}/kept", to=self.onnx.TensorProto.FLOAT)  # (lines, slots)
+        self._node("Gather", [embeddings, ids], f"{name}/vectors", axis=0)  # (lines, slots, size)
+        middle = self._constant("middle_axis", np.array([1]))
+        self._node("Unsqueeze", [f"{name}/kept", middle], f"{name}/row")
+        self._node("MatMul", [f"{name}/row", f"{name}/vectors"], f"{name}/sums")  # (lines, 1, size)
+        self._node("Squeeze", [f"{name}/sums", middle], f"{name}/sum")
+        self._node("ReduceSum", [f"{name}/kept", axis], f"{name}/count", keepdims=1)
+        self._node("Max", [f"{name}/count", self._constant("one", np.float32(1))], f"{name}/at_least_one")
+        self._node("Sqrt", [f"{name}/at_least_one"], f"{name}/root")
+        return self._node("Div", [f"{name}/sum", f"{name}/root"], f"{name}/out")
+
+    def _columns(self, layer: Columns, inputs: list[str]) -> str:
+        bounds = [
+            self._constant(f"{layer.name}/{end}", np.array([place]))
+            for end, place in (("first", layer.first), ("end", layer.end))
+        ]
+        return self._node(
+            "Slice", [inputs[0], *bounds, self._constant("last_axis", np.array([-1]))], f"{layer.name}/out"
+        )
+
+    def _concatenate(self, layer: Any, inputs: list[str]) -> str:
+        if layer.axis not in (-1, 2):
+            raise ExportError(f"{layer.name} does not join along the last axis")
+        return self._elementwise("Concat", layer, inputs, axis=-1)
+
+    def _dense(self, layer: Any, inputs: list[str]) -> str:
+        name = self._like(inputs[0], f"{layer.name}/product")
+        self._node("MatMul", [inputs[0], self._weight(layer.kernel)], name)
+        if layer.use_bias:
+            name = self._node("Add", [name, self._weight(layer.bias)], self._like(name, f"{layer.name}/sum"))
+        return self._activated(layer, name)
+
+    def _activated(self, layer: Any, tensor: str) -> str:
+        kinds = {"linear": "Identity", "relu": "Relu", "tanh": "Tanh", "sigmoid": "Sigmoid"}
+        kind = kinds.get(layer.activation.__name__)
+        if kind is None:
+            raise ExportError(f"{layer.name} has an activation that is not exported, {layer.activation.__name__}")
+        return self._node(kind, [tensor], self._like(tensor, f"{layer.name}/out"))
+
+    def _elementwise(self, kind: str, layer: Any, inputs: list[str], **attributes: Any) -> str:
+        if any(name in self.of_windows for name in inputs):
+            inputs = [self._in_windows(name) for name in inputs]
+        return self._node(kind, inputs, self._like(inputs[0], f"{layer.name}/out"), **attributes)
+
+    def _bilstm(self, layer: Any, inputs: list[str]) -> str:
+        _check_bilstm(layer, inputs)
+        name, pair = layer.name, (layer.forward_layer.cell, layer.backward_layer.cell)
+        units = pair[0].units
+        # (directions, 4 * units, size), (directions, 4 * units, units) and (directions, 8 * units)
+        kernel = np.stack([_gates(cell.kernel).T for cell in pair])
+        recurrent = np.stack([_gates(cell.recurrent_kernel).T for cell in pair])
+        # ONNX has a second bias, added to the same sum.
+        bias = np.stack([np.concatenate([_gates(cell.bias), np.zeros(4 * units, np.float32)]) for cell in pair])
+        arrays = {"kernel": kernel, "recurrent": recurrent, "bias": bias}
+        weights = [self._constant(f"{name}/{part}", array) for part, array in arrays.items()]
+        given = [self._in_windows(inputs[0]), *weights, "lengths"]
+        self._node("LSTM", given, f"{name}/both", hidden_size=units, direction="bidirectional")
+        # (window, directions, windows, units) -> (window, windows, directions * units)
+        self._node("Transpose", [f"{name}/both"], f"{name}/side_by_side", perm=[0, 2, 1, 3])
+        shape = self._constant(f"{name}/shape", np.array([0, 0, 2 * units]))
+        self.of_windows.add(f"{name}/out")
+        return self._node("Reshape", [f"{name}/side_by_side", shape], f"{name}/out")
+
+    # -- tensors --------------------------------------------------------------------------------------
+
+    def _in_windows(self, tensor: str) -> str:
+        """Gather a tensor of lines into windows; one of windows stays as it is."""
+        if tensor in self.of_windows:
+            return tensor
+        name = f"{tensor}/in_windows"
+        if name not in self.of_windows:
+            self.of_windows.add(name)
+            self._node("Gather", [tensor, "places"], name, axis=0)
+        return name
+
+    def _like(self, tensor: str, name: str) -> str:
+        """Name a tensor that is of windows if another is."""
+        if tensor in self.of_windows:
+            self.of_windows.add(name)
+        return name
+
+    def _node(self, kind: str, inputs: list[str], output: str, **attributes: Any) -> str:
+        self.nodes.append(self.onnx.helper.make_node(kind, inputs, [output], name=output, **attributes))
+        return output
+
+    def _weight(self, weight: Any) -> str:
+        return self._constant(weight.path, np.asarray(weight))
+
+    def _constant(self, name: str, array: Any) -> str:
+        if name not in self.constants:
+            self.constants[name] = self.onnx.numpy_helper.from_array(
+                np.ascontiguousarray(array).reshape(np.shape(array)), name
+            )
+        return name
+
+    def _shared(self, weight: Any) -> str:
+        """Declare an array that is not in the graph but beside it, under the same name."""
+        if not weight.path.endswith(SHARED_ARRAYS):
+            raise ExportError(f"its embeddings are called {weight.path}, which does not end in {SHARED_ARRAYS}")
+        kinds = self.onnx.TensorProto
+        tensor = kinds(name=weight.path, data_type=kinds.FLOAT, dims=weight.shape, data_location=kinds.EXTERNAL)
+        length = 4 * int(np.prod(weight.shape))
+        for key, value in (("location", "network.npz"), ("offset", "0"), ("length", str(length))):
+            tensor.external_data.add(key=key, value=value)
+        self.constants[weight.path] = tensor
+        return weight.path
+
+
+def _check_bilstm(layer: Any, inputs: list[str]) -> None:
+    pair = (layer.forward_layer, layer.backward_layer)
+    if not all(isinstance(one, keras.layers.LSTM) for one in pair) or layer.merge_mode != "concat":
+        raise ExportError(f"{layer.name} is not a pair of LSTMs that are put side by side")
+    for one in pair:
+        usual = (one.activation.__name__, one.recurrent_activation.__name__) == ("tanh", "sigmoid")
+        if not (usual and one.use_bias and one.return_sequences) or one.units != pair[0].units:
+            raise ExportError(f"{layer.name} is not a pair of usual LSTMs over every line")
+    if inputs[1:] != ["mask"]:
+        raise ExportError(f"{layer.name} does not take the network's mask")
+
+
+def _gates(weight: Any) -> np.ndarray:
+    """Put the four gates, side by side on the last axis, in the order of ONNX."""
+    parts = np.split(np.asarray(weight), 4, axis=-1)
+    return np.concatenate([parts[gate] for gate in _GATES], axis=-1)
+
+
+def _onnx() -> Any:
+    try:
+        import onnx
+        import onnx.helper
+        import onnx.numpy_helper
+    except ImportError as error:
+        raise ExportError("the package onnx is not installed: pip install onnx") from error
+    return onnx

@@ -1,0 +1,63 @@
+"""The network as ONNX Runtime runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from skol_rnn.errors import BundleError
+from skol_rnn.features.base import LineFeatures
+
+SHARED_ARRAYS = "/embeddings"
+"""Arrays whose name ends so are not in the graph but beside it, in the saved network."""
+
+
+class OnnxNetwork:
+    """The network as ONNX Runtime runs it; lines go in once, and windows of them come out."""
+
+    def __init__(self, graph: bytes, arrays: Mapping[str, np.ndarray], threads: int | None = None) -> None:
+        runtime = _onnxruntime()
+        options = runtime.SessionOptions()
+        options.log_severity_level = 3
+        # Batches differ in shape, and what is planned and kept for each shape adds up; it gains no time.
+        options.enable_mem_pattern = False
+        options.enable_cpu_mem_arena = False
+        if threads is not None:
+            options.intra_op_num_threads = threads
+        self._shared = {name: array for name, array in arrays.items() if name.endswith(SHARED_ARRAYS)}
+        values = [runtime.OrtValue.ortvalue_from_numpy(array) for array in self._shared.values()]
+        try:
+            if values:
+                options.add_external_initializers(list(self._shared), values)
+            self._session = runtime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # its errors have no base class of their own
+            raise BundleError(
+                f"ONNX Runtime does not take the model's graph ({error}): save the model anew."
+            ) from error
+        self.n_labels: int = self._session.get_outputs()[0].shape[-1]
+        self._inputs = {value.name: value.shape for value in self._session.get_inputs()}
+
+    def logits(self, features: LineFeatures, lines: np.ndarray) -> np.ndarray:
+        """Compute logits (windows, window, labels) of windows of lines; -1 is padding, on the right."""
+        # Windows that follow one another are of lines that do.
+        first, end = lines[:, 0].min(), lines.max() + 1
+        ids = features.ids[first:end]
+        if "ids" in self._inputs and not isinstance(self._inputs["ids"][1], int):
+            used = np.flatnonzero(ids.any(axis=0))  # ids stand on the left, and most lines have few
+            ids = ids[:, : used[-1] + 1 if len(used) else 1]
+        inputs = {
+            "ids": ids,
+            "numbers": features.numbers[first:end],
+            "lines": np.where(lines < 0, -1, lines - first),
+        }
+        return self._session.run(None, {name: inputs[name] for name in self._inputs})[0]
+
+
+def _onnxruntime() -> Any:
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise ImportError("ONNX Runtime is not installed: pip install 'skol_rnn[serve]'.") from error
+    return onnxruntime

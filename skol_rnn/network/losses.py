@@ -1,0 +1,346 @@
+"""Masked losses over windows of lines, from logits or probabilities.
+
+True labels are one-hot, shape (batch, window, labels); a line whose row is all zero is padding (or has
+no label) and takes part in nothing.  That makes padding explicit: it does not depend on a mask that an
+operation on the way may drop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from skol_rnn.imbalance.strategies import class_weight_strategy
+
+_EPSILON = 1e-7  # the seed's clip, for probabilities; logits need none
+_PACKAGE = "skol_rnn"
+DEFAULT_GAMMA = 2.0
+DEFAULT_TAU = 1.0
+
+
+class _MaskedLoss(keras.losses.Loss):
+    """Mean of a per-line loss over the real lines of a batch, weighted by the true class."""
+
+    def __init__(
+        self,
+        weights: Sequence[float] | None = None,
+        from_logits: bool = True,
+        label_smoothing: float = 0.0,
+        margins: Sequence[float] | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(name=name, **kwargs)
+        if not 0 <= label_smoothing < 1:
+            raise ValueError(f"label_smoothing must be at least 0 and below 1, but is {label_smoothing!r}.")
+        if margins is not None and not np.all(np.isfinite(margins)):
+            raise ValueError(f"margins must be finite, but are {list(margins)!r}.")
+        self.margins = None if margins is None else [float(m) for m in margins]
+        self.weights = None if weights is None else [float(w) for w in weights]
+        self.from_logits, self.label_smoothing = from_logits, label_smoothing
+
+    def log_probabilities(self, y_pred: Any) -> Any:
+        """Return log p of each label, shape (batch, window, labels)."""
+        scores = y_pred if self.from_logits else ops.log(ops.clip(y_pred, _EPSILON, 1.0 - _EPSILON))
+        if self.margins is not None:
+            scores = scores + ops.convert_to_tensor(self.margins, scores.dtype)
+        elif not self.from_logits:
+            return scores
+        return ops.log_softmax(scores, axis=-1)
+
+    def targets(self, y_true: Any) -> Any:
+        """Return what the probabilities should be, smoothed and weighted, (batch, window, labels); 0 at padding."""
+        target = y_true
+        if self.label_smoothing:
+            real = ops.sum(y_true, axis=-1, keepdims=True)
+            target = (1.0 - self.label_smoothing) * y_true + self.label_smoothing * real / y_true.shape[-1]
+        if self.weights is None:
+            return target
+        weight = ops.sum(y_true * ops.convert_to_tensor(self.weights, y_true.dtype), axis=-1, keepdims=True)
+        return target * weight
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        y_pred = ops.convert_to_tensor(y_pred)
+        y_true = ops.cast(y_true, y_pred.dtype)
+        real = ops.sum(y_true, axis=-1)  # (batch, window): 1 at real lines, 0 at padding
+        per_line = self.call(y_true, y_pred)
+        if sample_weight is not None:
+            per_line = per_line * ops.cast(sample_weight, per_line.dtype)
+        # Divided by the number of real lines, never by the batch's sum of weights: a line's share of the
+        # loss must not depend on which labels its batch-mates have.
+        return ops.sum(per_line * real) / ops.maximum(ops.sum(real), 1.0)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments, for Keras to rebuild the loss."""
+        own = {"weights": self.weights, "from_logits": self.from_logits, "label_smoothing": self.label_smoothing}
+        return {"name": self.name, **own, **({} if self.margins is None else {"margins": self.margins})}
+
+
+@keras.saving.register_keras_serializable(package=_PACKAGE)
+class WeightedCategoricalCrossentropy(_MaskedLoss):
+    """Cross-entropy with a weight for each true class.
+
+    Over the real lines, the mean of ``weight[true class] * -log p(true class)``, p being the softmax of logits plus margins.
+
+    Parameters
+    ----------
+    weights : sequence of float or None
+        One weight a label, in label order; None weighs all alike.
+    from_logits : bool, default True
+        Whether predictions are logits; else they are probabilities, clipped at 1e-7.
+    label_smoothing : float, default 0
+        Share of the truth that is spread over all labels.
+    margins : sequence of float or None
+        Added to the logits in the loss, one a label (Menon et al. 2021, "Long-tail learning via logit adjustment").
+        Weights w have the same minimum as margins of ``-log w``; steep ones let go of the labels that weigh little.
+    name : str, optional
+        Name in the log.
+
+    Raises
+    ------
+    ValueError
+        If a margin is not finite, or the label smoothing out of range.
+
+    Examples
+    --------
+    >>> loss = WeightedCategoricalCrossentropy([2.0, 1.0], from_logits=False)
+    >>> y_true = np.array([[[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]]])  # the third line is padding
+    >>> y_pred = np.array([[[0.5, 0.5], [0.5, 0.5], [0.9, 0.1]]])
+    >>> round(float(loss(y_true, y_pred)), 4)  # (2 ln 2 + ln 2) / 2
+    1.0397
+    """
+
+    def __init__(
+        self,
+        weights: Sequence[float] | None = None,
+        from_logits: bool = True,
+        label_smoothing: float = 0.0,
+        margins: Sequence[float] | None = None,
+        name: str = "weighted_categorical_crossentropy",
+    ) -> None:
+        super().__init__(weights, from_logits, label_smoothing, margins, name)
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Return the loss of each line, shape (batch, window)."""
+        return -ops.sum(self.targets(y_true) * self.log_probabilities(y_pred), axis=-1)
+
+
+@keras.saving.register_keras_serializable(package=_PACKAGE)
+class FocalLoss(_MaskedLoss):
+    """Cross-entropy that counts less where the true class is already probable.
+
+    Over the real lines, the mean of ``weight[true class] * (1 - p)**gamma * -log p`` with p the probability of
+    the true class (Lin et al. 2017, "Focal loss for dense object detection"; weight is their alpha).  Its minimum
+    is not at the true probabilities; ``skol_rnn.decoding.correction.Correction`` finds them again.
+
+    Parameters
+    ----------
+    weights : sequence of float or None
+        One weight a label, in label order; None weighs all alike.
+    gamma : float, default 2
+        How much easy lines are discounted; 0 is cross-entropy.
+    from_logits : bool, default True
+        Whether predictions are logits.
+    label_smoothing : float, default 0
+        Share of the truth that is spread over all labels.
+    margins : sequence of float or None
+        Added to the logits in the loss, one a label.
+    name : str, optional
+        Name in the log.
+
+    Examples
+    --------
+    >>> y_true, y_pred = np.array([[[1.0, 0.0]]]), np.array([[[0.5, 0.5]]])
+    >>> round(float(FocalLoss(gamma=2, from_logits=False)(y_true, y_pred)), 4)  # ln 2 / 4
+    0.1733
+    """
+
+    def __init__(
+        self,
+        weights: Sequence[float] | None = None,
+        gamma: float = DEFAULT_GAMMA,
+        from_logits: bool = True,
+        label_smoothing: float = 0.0,
+        margins: Sequence[float] | None = None,
+        name: str = "focal",
+    ) -> None:
+        super().__init__(weights, from_logits, label_smoothing, margins, name)
+        if not (gamma >= 0 and np.isfinite(gamma)):
+            raise ValueError(f"gamma must be finite and at least 0, but is {gamma!r}.")
+        self.gamma = float(gamma)
+
+    @classmethod
+    def class_balanced(
+        cls, counts: Sequence[int], beta: float = 0.999, gamma: float = DEFAULT_GAMMA, **kwargs: Any
+    ) -> FocalLoss:
+        """Weigh by the effective number of examples (Cui et al. 2019).
+
+        Parameters
+        ----------
+        counts : sequence of int, shape (labels,)
+            Training lines of each label.
+        beta : float, default 0.999
+            0 weighs all labels alike, near 1 by inverse frequency.
+        gamma : float, default 2
+            As above.
+        **kwargs : Any
+            Further arguments of the loss.
+
+        Returns
+        -------
+        FocalLoss
+            The class-balanced focal loss.
+
+        Examples
+        --------
+        >>> [round(w, 3) for w in FocalLoss.class_balanced([1000, 10], beta=0.9).weights]
+        [0.789, 1.211]
+        """
+        return cls(class_weight_strategy("effective", counts, beta=beta).tolist(), gamma, **kwargs)
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Return the loss of each line, shape (batch, window)."""
+        log_p = self.log_probabilities(y_pred)
+        # The tiny number keeps the gradient of the power finite where p is 1 to the last bit.
+        discount = ops.power(ops.maximum(1.0 - ops.exp(log_p), _EPSILON), self.gamma)
+        return -ops.sum(self.targets(y_true) * discount * log_p, axis=-1)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return {**super().get_config(), "gamma": self.gamma}
+
+
+@keras.saving.register_keras_serializable(package=_PACKAGE)
+class LogitAdjustedLoss(WeightedCategoricalCrossentropy):
+    """Cross-entropy of the logits with tau times the log prior added.
+
+    The network itself then learns what the classes look like whatever their frequency, and its argmax minimises
+    the balanced error for tau = 1 (Menon et al. 2021, "Long-tail learning via logit adjustment").
+
+    Parameters
+    ----------
+    priors : sequence of float
+        Share of each label in the training lines, above 0.
+    tau : float, default 1
+        How much of the prior is added; 0 is cross-entropy.
+    weights : sequence of float or None
+        One weight a label besides.
+    from_logits : bool, default True
+        Whether predictions are logits.
+    label_smoothing : float, default 0
+        Share of the truth that is spread over all labels.
+    name : str, optional
+        Name in the log.
+
+    Examples
+    --------
+    >>> y_true, logits = np.array([[[1.0, 0.0]]]), np.array([[[0.0, 0.0]]])
+    >>> round(float(LogitAdjustedLoss([0.25, 0.75])(y_true, logits)), 4)  # -ln 0.25
+    1.3863
+    """
+
+    def __init__(
+        self,
+        priors: Sequence[float],
+        tau: float = DEFAULT_TAU,
+        weights: Sequence[float] | None = None,
+        from_logits: bool = True,
+        label_smoothing: float = 0.0,
+        name: str = "logit_adjusted",
+    ) -> None:
+        if not (tau >= 0 and np.isfinite(tau)):
+            raise ValueError(f"tau must be finite and at least 0, but is {tau!r}.")
+        if not all(np.isfinite(p) and p > 0 for p in priors):
+            raise ValueError(f"priors must be above 0, but are {list(priors)!r}.")
+        self.priors, self.tau = [float(p) for p in priors], float(tau)
+        super().__init__(weights, from_logits, label_smoothing, (self.tau * np.log(self.priors)).tolist(), name)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments, which the margins follow from."""
+        config = super().get_config()
+        del config["margins"]
+        return {**config, "priors": self.priors, "tau": self.tau}
+
+
+@keras.saving.register_keras_serializable(package=_PACKAGE)
+class FocalLabelF1(_MaskedLoss):
+    """Cross-entropy plus one minus the mean soft F1 of chosen labels.
+
+    Soft counts are summed over the real lines of the batch, and
+    ``F1 = (2 TP + 1) / (2 TP + FP + FN + 1)``.  The added ones keep a gradient against false positives in
+    a batch without the label, and the cross-entropy keeps the other labels learning; with F1 alone both
+    are lost.
+
+    Parameters
+    ----------
+    focal : sequence of int
+        Indices of the chosen labels.
+    weights : sequence of float or None
+        One weight a label, for the cross-entropy.
+    from_logits : bool, default True
+        Whether predictions are logits.
+    label_smoothing : float, default 0
+        Share of the truth that is spread over all labels, for the cross-entropy.
+    name : str, optional
+        Name in the log.
+
+    Examples
+    --------
+    >>> y_true, perfect = np.eye(3)[None], 50.0 * np.eye(3)[None]
+    >>> round(float(FocalLabelF1([0])(y_true, perfect)), 4)
+    0.0
+    """
+
+    def __init__(
+        self,
+        focal: Sequence[int],
+        weights: Sequence[float] | None = None,
+        from_logits: bool = True,
+        label_smoothing: float = 0.0,
+        name: str = "focal_label_f1",
+    ) -> None:
+        super().__init__(weights, from_logits, label_smoothing, name=name)
+        self.focal = [int(i) for i in focal]
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Return each line's cross-entropy plus the batch's one minus soft F1, shape (batch, window)."""
+        log_p = self.log_probabilities(y_pred)
+        real = ops.sum(y_true, axis=-1, keepdims=True)
+        p, true = ops.exp(log_p) * real, y_true
+        true_positives = ops.sum(p * true, axis=(0, 1))
+        # 2 TP + FP + FN is the sum of what was predicted and what is true.
+        both = ops.sum(p, axis=(0, 1)) + ops.sum(true, axis=(0, 1))
+        f1 = ops.take((2.0 * true_positives + 1.0) / (both + 1.0), self.focal)
+        return -ops.sum(self.targets(true) * log_p, axis=-1) + (1.0 - ops.mean(f1))
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return {**super().get_config(), "focal": self.focal}
+
+
+def weighted_categorical_crossentropy(
+    y_true: Any, y_pred: Any, weights: Sequence[float], from_logits: bool = True
+) -> Any:
+    """Compute the weighted cross-entropy of one batch.
+
+    Parameters
+    ----------
+    y_true : array, shape (batch, window, labels)
+        One-hot labels; all-zero rows are padding.
+    y_pred : array, shape (batch, window, labels)
+        Logits, or probabilities with ``from_logits=False``.
+    weights : sequence of float
+        One weight a label.
+    from_logits : bool, default True
+        What ``y_pred`` is.
+
+    Returns
+    -------
+    scalar tensor
+        See :class:`WeightedCategoricalCrossentropy`.
+    """
+    return WeightedCategoricalCrossentropy(weights, from_logits)(np.asarray(y_true), y_pred)

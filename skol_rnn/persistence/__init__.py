@@ -1,0 +1,1 @@
+"""Files of models and figures: written atomically, read without running code."""

@@ -1,0 +1,196 @@
+"""The saved model: JSON, arrays and checksums, as one folder or one file of the same bytes.
+
+Nothing in it is pickled and nothing in it is code: a model is rebuilt from numbers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import shutil
+import tempfile
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from skol_rnn.errors import BundleError, DataError
+from skol_rnn.persistence.atomic import write_atomically
+from skol_rnn.persistence.npz import npz_bytes, read_npz, zip_bytes
+
+FORMAT = "skol_rnn model"
+FORMAT_VERSION = 1
+SINGLE_FILE_ENDINGS = (".skol", ".zip")
+"""A path with one of these endings is saved as one file, any other as a folder."""
+SIZE_LIMIT = 2 << 30
+"""Bytes a bundle may have; a larger one is refused before it is read."""
+
+_MANIFEST = "manifest.json"
+_STATE = "model.json"
+_ARRAYS = ("network", "features", "decision")
+_FILES = (_STATE, *(f"{part}.npz" for part in _ARRAYS))
+_GRAPH = "network.onnx"
+"""The only file that a bundle may lack: older ones do, and those of networks that have no such form."""
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """What a trained model is made of."""
+
+    state: dict[str, Any]
+    network: dict[str, np.ndarray] = field(default_factory=dict)
+    features: dict[str, np.ndarray] = field(default_factory=dict)
+    decision: dict[str, np.ndarray] = field(default_factory=dict)
+    graph: bytes | None = None
+
+    def files(self) -> dict[str, bytes]:
+        """Return the bundle's files by name, the manifest with their checksums first."""
+        files = {_STATE: _json(self.state)}
+        files |= {f"{part}.npz": npz_bytes(getattr(self, part)) for part in _ARRAYS}
+        if self.graph is not None:
+            files[_GRAPH] = self.graph
+        sums = {name: {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)} for name, data in files.items()}
+        manifest = {"format": FORMAT, "format_version": FORMAT_VERSION, "files": sums}
+        return {_MANIFEST: _json(manifest), **files}
+
+    def to_bytes(self) -> bytes:
+        """Return the bundle as one blob, a zip of its files; equal bundles give equal bytes."""
+        return zip_bytes(self.files())
+
+    @classmethod
+    def from_bytes(cls, blob: bytes, name: str = "the model") -> Bundle:
+        """Read a blob that :meth:`to_bytes` wrote."""
+        try:
+            with zipfile.ZipFile(io.BytesIO(blob)) as archive:
+                known = {i.filename: i for i in archive.infolist() if i.filename in (_MANIFEST, *_FILES, _GRAPH)}
+                _check_size(sum(i.file_size for i in known.values()), name)
+                files = {n: archive.read(n) for n in known}
+        except (zipfile.BadZipFile, EOFError, OSError, ValueError, NotImplementedError) as error:
+            raise BundleError(f"{name} is no saved model, or it is damaged ({error}).") from error
+        return _parse(files, name)
+
+
+def save_bundle(bundle: Bundle, path: str | os.PathLike[str]) -> Path:
+    """Write a bundle so that a reader finds the old one or the new one, never half of either."""
+    path = Path(path)
+    check_destination(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.suffix in SINGLE_FILE_ENDINGS:
+            write_atomically(path, bundle.to_bytes())
+        else:
+            _save_folder(bundle.files(), path)
+    except OSError as error:
+        raise DataError(f"{path} cannot be written ({error.strerror or error}); the model was not saved.") from error
+    return path
+
+
+def check_destination(path: str | os.PathLike[str]) -> None:
+    """Check that a model may be saved at a path, before time is spent on training it."""
+    path = Path(path)
+    single = path.suffix in SINGLE_FILE_ENDINGS
+    if path.is_dir() and (single or (any(path.iterdir()) and not (path / _MANIFEST).is_file())):
+        raise DataError(f"{path} is a folder and no saved model; it was left as it is. Choose another name.")
+    if path.is_file() and not single:
+        raise DataError(f"{path} is a file and no saved model; it was left as it is. Choose another name.")
+    above = next((folder for folder in path.absolute().parents if folder.exists()), Path("/"))
+    if not above.is_dir() or not os.access(above, os.W_OK):
+        raise DataError(f"{path} cannot be written: {above} is no folder that may be written to.")
+
+
+def _save_folder(files: dict[str, bytes], path: Path) -> None:
+    fresh = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+    try:
+        for name, data in files.items():
+            with open(fresh / name, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+        fresh.chmod(0o755)
+        _swap(fresh, path)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+
+
+def _swap(fresh: Path, path: Path) -> None:
+    """Put a finished folder in the place of an older one, which comes back if that fails."""
+    if not path.exists():
+        fresh.rename(path)
+        return
+    older = Path(tempfile.mkdtemp(prefix=f".{path.name}-old-", dir=path.parent))
+    os.replace(path, older / "model")
+    try:
+        fresh.rename(path)
+    except OSError:
+        os.replace(older / "model", path)
+        raise
+    finally:
+        if path.exists():
+            shutil.rmtree(older, ignore_errors=True)
+
+
+def load_bundle(path: str | os.PathLike[str]) -> Bundle:
+    """Read a bundle and verify its checksums before anything is built from it."""
+    path = Path(path)
+    try:
+        if not path.exists():
+            raise BundleError(f"There is no model at {path}.")
+        if path.is_file():
+            _check_size(path.stat().st_size, str(path))
+            return Bundle.from_bytes(path.read_bytes(), str(path))
+        present = [path / name for name in (_MANIFEST, *_FILES, _GRAPH) if (path / name).is_file()]
+        _check_size(sum(file.stat().st_size for file in present), str(path))
+        return _parse({file.name: file.read_bytes() for file in present}, str(path))
+    except OSError as error:
+        raise BundleError(f"{path} cannot be read ({error.strerror or error}).") from error
+
+
+def _check_size(size: int, name: str) -> None:
+    if size > SIZE_LIMIT:
+        raise BundleError(f"{name} has {size:,} bytes, more than the {SIZE_LIMIT:,} that a model may have.")
+
+
+def _parse(files: dict[str, bytes], name: str) -> Bundle:
+    if _MANIFEST not in files:
+        raise BundleError(f"{name} is no saved model: it has no {_MANIFEST}.")
+    manifest = _json_object(files[_MANIFEST], f"{name}: {_MANIFEST}")
+    if manifest.get("format") != FORMAT:
+        raise BundleError(f"{name} is no model of skol_rnn (its format is {manifest.get('format')!r}).")
+    version = manifest.get("format_version")
+    if not isinstance(version, int) or version > FORMAT_VERSION:
+        raise BundleError(f"{name} was written in format {version}, newer than {FORMAT_VERSION}: upgrade skol_rnn.")
+    sums = manifest.get("files")
+    sums = sums if isinstance(sums, dict) else {}
+    for part in (*_FILES, _GRAPH) if _GRAPH in sums else _FILES:
+        _verify(files.get(part), sums.get(part), f"{name}: {part}")
+    try:
+        arrays = {part: read_npz(files[f"{part}.npz"]) for part in _ARRAYS}
+    except DataError as error:
+        raise BundleError(f"{name}: {error}") from error
+    graph = files[_GRAPH] if _GRAPH in sums else None
+    return Bundle(_json_object(files[_STATE], f"{name}: {_STATE}"), **arrays, graph=graph)
+
+
+def _verify(data: bytes | None, expected: Any, name: str) -> None:
+    if data is None:
+        raise BundleError(f"{name} is missing: the model is incomplete, copy it anew.")
+    if not isinstance(expected, dict) or expected.get("sha256") != hashlib.sha256(data).hexdigest():
+        raise BundleError(f"{name} does not have the checksum it was saved with: the model is damaged, copy it anew.")
+
+
+def _json(value: dict[str, Any]) -> bytes:
+    return (json.dumps(value, indent=1, ensure_ascii=False, allow_nan=True) + "\n").encode()
+
+
+def _json_object(data: bytes, name: str) -> dict[str, Any]:
+    try:
+        value = json.loads(data)
+    except ValueError as error:
+        raise BundleError(f"{name} is damaged ({error}).") from error
+    if not isinstance(value, dict):
+        raise BundleError(f"{name} is damaged: it holds no JSON object.")
+    return value

@@ -1,0 +1,65 @@
+"""How long to train: enough updates of the network, however few the documents."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from skol_rnn.windows import window_starts
+
+SMALL_DATA: dict[str, dict[str, Any]] = {
+    "line": {"learning_rate": 3e-3, "feature_dropout": 0.7, "linear_share": 0.15},
+    "token": {},
+}
+"""By unit: parameters whose default is another where the documents alone would give too few updates."""
+
+_SMALL_BATCH = 16  # smaller ones take as long for each update and see less
+_SURPLUS = 1.15  # updates beyond the smallest number that a shorter hop may cost
+_PATIENCE_SHARE = 0.5  # of min_updates, without a better score, before training stops
+
+
+def training_length(
+    lengths: Sequence[int], settings: Mapping[str, Any], given: Mapping[str, Any]
+) -> tuple[dict[str, Any], str | None]:
+    """Choose hop, batch size and number of passes so that training makes enough updates."""
+    window, least = settings["window_size"], settings["min_updates"]
+
+    def batches(stride: int, batch_size: int) -> int:
+        windows = sum(len(window_starts(length, window, stride)) for length in lengths)
+        return -(-windows // batch_size)
+
+    stride, batch_size, epochs = settings["stride"], settings["batch_size"], settings["epochs"]
+    at_first = batches(stride, batch_size) * epochs
+    if not 0 < at_first < least:
+        return dict(settings), None
+    fixed = given.get("epochs") is not None
+    batch_size = min(batch_size, _SMALL_BATCH)
+    if fixed:
+        while stride > 1 and batches(stride, batch_size) * epochs < least:
+            stride -= 1
+        while batch_size > 1 and batches(stride, batch_size) * epochs < least:
+            batch_size = max(batch_size * 2 // 3, 1)
+    else:
+        # An epoch is whole, so that a short hop may cost many more updates than are needed.
+        updates = {hop: _rounded_up(least, batches(hop, batch_size)) for hop in range(1, stride + 1)}
+        stride = next(
+            (hop for hop, n in updates.items() if n <= _SURPLUS * least), min(updates, key=updates.__getitem__)
+        )
+        epochs = updates[stride] // batches(stride, batch_size)
+    each = batches(stride, batch_size)
+    length = {"stride": stride, "batch_size": batch_size, "epochs": epochs}
+    if given.get("patience") is None:
+        length["patience"] = max(settings["patience"], -(-int(_PATIENCE_SHARE * least) // each))
+    for name, value in SMALL_DATA[settings["unit"]].items():
+        if given.get(name) is None and settings.get(name):
+            length[name] = value
+    message = (
+        f"{sum(lengths):,} {settings['unit']}s give {at_first} updates in {settings['epochs']} epochs: training uses "
+        f"stride {stride}, batches of {batch_size} windows and {epochs} epochs, {each * epochs:,} updates."
+    )
+    return {**settings, **length}, message
+
+
+def _rounded_up(least: int, each: int) -> int:
+    """Return the smallest multiple of ``each`` that is at least ``least``."""
+    return -(-least // each) * each

@@ -1,0 +1,51 @@
+"""The lines a network trains on: features and labels, after sampling."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from skol_rnn.features.base import LineFeatures
+from skol_rnn.imbalance.sampling import Sampling
+from skol_rnn.labels import NO_LABEL, LabelSet
+from skol_rnn.training.window_sampling import window_draw_rates
+from skol_rnn.windows import Windows
+
+
+class TrainingLines(NamedTuple):
+    """Lines of documents laid end to end."""
+
+    features: LineFeatures
+    true: np.ndarray
+    lengths: list[int]
+
+    def at(self, rows: np.ndarray, lengths: list[int]) -> TrainingLines:
+        """Return the lines at some rows, whose documents have these lengths."""
+        ids, numbers = self.features
+        return TrainingLines(LineFeatures(ids[rows], numbers[rows]), self.true[rows], lengths)
+
+
+def count(true: np.ndarray, n_labels: int) -> np.ndarray:
+    """Count the lines of each label."""
+    return np.bincount(true[true != NO_LABEL], minlength=n_labels)
+
+
+def sample_lines(lines: TrainingLines, table: pd.DataFrame, sampling: Sampling | None) -> TrainingLines:
+    """Copy or leave out whole documents, as a sampling scheme wants."""
+    if sampling is None or sampling.name == "rare_windows":
+        return lines
+    rows = table.groupby("doc_id", sort=False).indices
+    drawn = [rows[source] for _, source in sampling.draw(table["doc_id"], table["label"])]
+    return lines.at(np.concatenate(drawn), [len(document) for document in drawn])
+
+
+def draw_rates(
+    windows: Windows, true: np.ndarray, labels: LabelSet, sampling: Sampling | None
+) -> tuple[np.ndarray, np.ndarray] | tuple[None, None]:
+    """Return how often windows are drawn and what corrects their loss, or nothing where each is drawn once."""
+    if sampling is None or sampling.name != "rare_windows":
+        return None, None
+    rare = [labels.index(name) for name in sampling.labels_among(labels.decode(true[true != NO_LABEL]))]
+    return window_draw_rates(windows, np.isin(true, rare), sampling.boost)

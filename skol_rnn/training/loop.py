@@ -1,0 +1,184 @@
+"""Train a network: compile, score each epoch on held-out documents, keep the best epoch, stop early, resume."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from skol_rnn.errors import DataError
+from skol_rnn.evaluation.result import Evaluation
+from skol_rnn.persistence.atomic import write_atomically
+from skol_rnn.persistence.npz import npz_bytes, read_npz
+from skol_rnn.training.batches import WindowBatches
+from skol_rnn.training.log import TrainingLog
+
+_FINAL_RATE = 0.02  # share of the learning rate that the cosine schedule ends at
+_CLIP = 1.0
+
+History = dict[str, list[float]]
+Watch = Callable[[int, Evaluation], None]
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """How long and how fast to train, and what decides which epoch was best."""
+
+    epochs: int
+    learning_rate: float
+    monitor: str
+    patience: int
+    last_epoch: int | None = None
+
+
+@dataclass
+class _Progress:
+    """What a checkpoint holds beside the arrays."""
+
+    epoch: int = 0
+    best: float = -math.inf
+    best_epoch: int = 0
+    history: History = field(default_factory=dict)
+
+
+class EpochScores(keras.callbacks.Callback):
+    """After each epoch: score, remember the best weights, stop early, write the checkpoint."""
+
+    def __init__(
+        self,
+        plan: TrainingPlan,
+        score: Callable[[], Evaluation] | None,
+        log: TrainingLog,
+        checkpoint: Path | None,
+        fingerprint: str,
+        watch: Watch | None = None,
+    ) -> None:
+        super().__init__()
+        self.watch = watch
+        self.plan, self.score, self.log, self.checkpoint, self.fingerprint = plan, score, log, checkpoint, fingerprint
+        self.progress = _Progress()
+        self.best_weights: list[np.ndarray] | None = None
+
+    @property
+    def finished(self) -> bool:
+        """Whether no epoch is left, or the patience is used up."""
+        progress = self.progress
+        stale = self.best_weights is not None and progress.epoch - progress.best_epoch >= self.plan.patience
+        return progress.epoch >= (self.plan.last_epoch or self.plan.epochs) or stale
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Open the epoch's bar."""
+        self.log.start_epoch(epoch + 1, self.plan.epochs, self.params["steps"])
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Move the bar; stop at once where the loss is not a number."""
+        loss = (logs or {}).get("loss", 0.0)
+        if not math.isfinite(loss):
+            raise DataError(
+                f"Training stopped: the loss became {loss} in batch {batch + 1}. "
+                "Lower the learning rate or the largest class weight."
+            )
+        self.log.step(loss)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Score the epoch and decide whether to go on."""
+        scores: dict[str, float] = {"loss": float((logs or {})["loss"])}
+        evaluation = self.score() if self.score else None
+        if evaluation is not None:
+            scores.update(evaluation.history("val_"))
+        for name, value in scores.items():
+            self.progress.history.setdefault(name, []).append(value)
+        self.progress.epoch = epoch + 1
+        if evaluation is not None and scores[f"val_{self.plan.monitor}"] > self.progress.best:
+            self.progress.best, self.progress.best_epoch = scores[f"val_{self.plan.monitor}"], epoch + 1
+            self.best_weights = self.model.get_weights()
+        self.log.end_epoch(epoch + 1, scores, evaluation)
+        if self.checkpoint:
+            self._save(self.checkpoint)
+        if self.watch and evaluation is not None:
+            self.watch(epoch + 1, evaluation)
+        if self.finished:
+            self.model.stop_training = True
+
+    def restore_best(self) -> None:
+        """Put back the weights of the best epoch, and make sure they are numbers."""
+        if self.best_weights is not None:
+            self.model.set_weights(self.best_weights)
+        if not all(np.isfinite(w).all() for w in self.model.get_weights()):
+            raise DataError("Training ended in weights that are not numbers: lower the learning rate.")
+
+    def _variables(self) -> list[keras.Variable]:
+        return [*self.model.variables, *self.model.optimizer.variables]
+
+    def _save(self, path: Path) -> None:
+        arrays = {f"variable/{i}": np.asarray(v) for i, v in enumerate(self._variables())}
+        arrays |= {f"best/{i}": w for i, w in enumerate(self.best_weights or [])}
+        state = json.dumps({"fingerprint": self.fingerprint, **asdict(self.progress)})
+        write_atomically(path, npz_bytes({**arrays, "state": np.array(state)}))
+
+    def load(self, path: Path) -> None:
+        """Go on from a checkpoint."""
+        arrays = read_npz(path)
+        state = json.loads(str(arrays["state"]))
+        if state.pop("fingerprint") != self.fingerprint:
+            raise DataError(
+                f"{path} belongs to a run with other data, labels, weights or settings: "
+                "delete it to start anew, or give what that run was given."
+            )
+        for i, variable in enumerate(self._variables()):
+            variable.assign(arrays[f"variable/{i}"])
+        best = [arrays[f"best/{i}"] for i in range(sum(name.startswith("best/") for name in arrays))]
+        self.best_weights = best or None
+        self.progress = _Progress(**state)
+
+
+def train(
+    network: keras.Model,
+    loss: keras.losses.Loss,
+    batches: WindowBatches,
+    plan: TrainingPlan,
+    *,
+    log: TrainingLog,
+    best: float = -math.inf,
+    score: Callable[[], Evaluation] | None = None,
+    checkpoint: Path | None = None,
+    fingerprint: str = "",
+    watch: Watch | None = None,
+) -> History:
+    """Train a network and leave it with the weights of its best epoch."""
+    updates = len(batches) * plan.epochs
+    schedule = keras.optimizers.schedules.CosineDecay(plan.learning_rate, updates, alpha=_FINAL_RATE)
+    optimizer = keras.optimizers.Adam(schedule, global_clipnorm=_CLIP)
+    # XLA would compile anew for every length of window and batch, and cannot compile cuDNN's LSTM.
+    network.compile(optimizer, loss, jit_compile=False)
+    optimizer.build(network.trainable_variables)
+    callback = EpochScores(plan, score, log, checkpoint, fingerprint, watch)
+    callback.set_model(network)
+    if math.isfinite(best):
+        callback.progress.best, callback.best_weights = best, network.get_weights()
+    if checkpoint and checkpoint.exists():
+        callback.load(checkpoint)
+        log.say(f"Going on after epoch {callback.progress.epoch} of {checkpoint}.")
+    # Also without a checkpoint: a further round must draw the same order whether or not the run was resumed.
+    batches.start_epoch(callback.progress.epoch)
+    if not callback.finished:
+        try:
+            network.fit(
+                batches,
+                epochs=plan.epochs,
+                initial_epoch=callback.progress.epoch,
+                callbacks=[callback],
+                verbose=0,
+                shuffle=False,  # WindowBatches draws the order itself, so that a resumed run draws the same
+            )
+        finally:
+            log.close()  # an interrupt must not leave the terminal without a cursor
+    callback.restore_best()
+    log.end(callback.progress.best_epoch)
+    return callback.progress.history

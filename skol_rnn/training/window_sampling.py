@@ -1,0 +1,36 @@
+"""Draw training windows so that rare labels are in most batches, and correct the loss for it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from skol_rnn.imbalance.draws import check_between
+from skol_rnn.windows import Windows
+
+
+def window_draw_rates(windows: Windows, is_rare: np.ndarray, boost: float = 4.0) -> tuple[np.ndarray, np.ndarray]:
+    """Say how often each window is drawn, and what its loss is multiplied by for that."""
+    check_between("boost", boost, 1.0, 1e6)
+    is_rare = np.asarray(is_rare, bool)
+    if is_rare.shape != (windows.n_lines,):
+        raise ValueError(f"is_rare has shape {is_rare.shape}, but the windows are over {windows.n_lines} lines.")
+    # The last flag, reached by -1, is that of padding.
+    holds_rare = np.append(is_rare, False)[windows.lines].any(axis=1)
+    rates = np.where(holds_rare, float(boost), 1.0)
+    return rates, rates.mean() / rates if len(rates) else rates
+
+
+def draw_windows(rates: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Draw as many windows as there are, with chances in proportion to their rates."""
+    rates = np.asarray(rates, np.float64)
+    if not (np.isfinite(rates) & (rates > 0)).all():
+        raise ValueError("Rates of windows must be positive and finite.")
+    n = len(rates)
+    if n == 0:
+        return np.zeros(0, np.int64)
+    order = rng.permutation(n)
+    ends = np.cumsum(rates[order])
+    points = np.arange(n) + rng.random()
+    drawn = np.searchsorted(ends * (n / ends[-1]), points, side="right")
+    # Rounding could put the last point on the last end.
+    return rng.permutation(order[np.minimum(drawn, n - 1)])

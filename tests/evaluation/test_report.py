@@ -1,0 +1,270 @@
+"""Reports: the same figures in the same order everywhere, readable and escaped."""
+
+from __future__ import annotations
+
+import builtins
+import csv
+import io
+import subprocess
+import sys
+from html.parser import HTMLParser
+from typing import Any
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from skol_rnn.evaluation import report
+from skol_rnn.evaluation.evaluate import evaluate_labels
+from skol_rnn.evaluation.result import Evaluation
+from skol_rnn.labels import LabelSet
+
+LABELS = LabelSet(("Description", "Misc [red]x[/red]", "<b>|Nomen*"))
+IMPORTANT = ["<b>|Nomen*", "Description"]
+ORDER = ["<b>|Nomen*", "Description", "Misc [red]x[/red]"]
+AVERAGES = ["mean of important", "macro mean", "weighted mean", "accuracy"]
+
+
+@pytest.fixture(scope="module")
+def evaluation() -> Evaluation:
+    rng = np.random.default_rng(3)
+    true = rng.choice(3, 400, p=[0.3, 0.65, 0.05])
+    predicted = np.where(rng.random(400) < 0.7, true, rng.choice(3, 400))
+    predicted[:2] = -1
+    return evaluate_labels(
+        true,
+        predicted,
+        LABELS,
+        probabilities=rng.dirichlet([1, 1, 1], 400),
+        documents=[f"vol{i // 200}/<i>a&b" for i in range(400)],
+        lengths=rng.integers(1, 90, 400),
+        important=IMPORTANT,
+    )
+
+
+@pytest.fixture
+def no_jinja2(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = builtins.__import__
+
+    def refuse(name: str, *rest: Any, **more: Any) -> Any:  # noqa: ANN401
+        if name.split(".")[0] == "jinja2":
+            raise ImportError(name)
+        return real(name, *rest, **more)
+
+    monkeypatch.setattr(builtins, "__import__", refuse)
+
+
+class _Page(HTMLParser):
+    """Collects tables as lists of rows of cell texts, and checks that tags close in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.seen: set[str] = set()
+        self.tables: list[list[list[str]]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.add(tag)
+        assert not {name for name, _ in attrs} & {"src", "href", "onclick"}
+        if tag != "meta":
+            self.open.append(tag)
+        if tag == "table":
+            self.tables.append([])
+        elif tag == "tr":
+            self.tables[-1].append([])
+        elif tag in ("td", "th"):
+            self.tables[-1][-1].append("")
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.add(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] in ("td", "th"):
+            self.tables[-1][-1][-1] += data
+
+
+def _parse(text: str) -> _Page:
+    page = _Page()
+    page.feed(text)
+    page.close()
+    assert page.open == []
+    return page
+
+
+def test_text_has_classes_first_important_ones_leading_and_accuracy_last(evaluation: Evaluation) -> None:
+    text = report.to_text(evaluation)
+    first = text.split("Scores by character")[0]
+    places = [first.index(f"\n{name}") for name in ORDER + AVERAGES]
+    assert places == sorted(places)
+    figures = next(line for line in first.splitlines() if "<b>|Nomen*" in line).split()
+    expected = [
+        f"{column[2]:.4f}" for column in (evaluation.precision, evaluation.recall, evaluation.f1, evaluation.loss)
+    ]
+    assert figures[-6:] == [*expected, str(evaluation.support[2]), str(evaluation.predicted[2])]
+
+
+def test_text_is_plain_fits_its_width_and_holds_all_parts(evaluation: Evaluation) -> None:
+    text = report.to_text(evaluation, width=90)
+    assert "\x1b" not in text
+    assert max(map(len, text.splitlines())) <= 90
+    for part in ("Scores by line", "Scores by character", "Confusion", "! 2 of 400 lines got no prediction"):
+        assert part in text
+    assert str(evaluation) == report.to_text(evaluation)
+
+
+def test_text_confusion_is_in_the_order_of_the_rows_with_missing_last(evaluation: Evaluation) -> None:
+    lines = report.to_text(evaluation).splitlines()
+    row = next(line for line in lines if line.startswith("2 Description")).split()
+    expected = [*evaluation.confusion[0][[2, 0, 1]], evaluation.missing[0]]
+    assert row[2:] == [str(count) for count in expected]
+
+
+def test_text_lists_the_largest_confusions_where_the_matrix_would_not_fit() -> None:
+    labels = LabelSet(tuple(f"L{i:02}" for i in range(29)))
+    true = np.concatenate([np.arange(29), [5, 5, 5, 7, 7, 8]])
+    predicted = np.concatenate([np.arange(29), [6, 6, 6, 9, 9, -1]])
+    lines = report.to_text(evaluate_labels(true, predicted, labels)).splitlines()
+    start = lines.index("Largest confusions (true -> predicted)")
+    listed = [line.split(maxsplit=1) for line in lines[start + 1 : start + 4]]
+    assert listed == [["3", "L05 -> L06"], ["2", "L07 -> L09"], ["1", "L08 -> no prediction"]]
+
+
+def test_a_loss_that_does_not_exist_is_a_dash() -> None:
+    text = report.to_text(evaluate_labels([0, 0], [0, 0], LABELS))
+    row = next(line for line in text.splitlines() if line.startswith("Description"))
+    assert row.split()[1:] == ["1.0000", "1.0000", "1.0000", "-", "2", "2"]
+
+
+def test_rich_renders_the_object_itself(evaluation: Evaluation) -> None:
+    out = io.StringIO()
+    Console(file=out, width=100, color_system=None).print(evaluation)
+    assert "Misc [red]x[/red]" in out.getvalue()
+    assert "mean of important" in out.getvalue()
+
+
+def test_csv_reads_back_with_full_precision(evaluation: Evaluation) -> None:
+    rows = list(csv.DictReader(io.StringIO(report.to_csv(evaluation))))
+    assert [row["name"] for row in rows] == ORDER + AVERAGES
+    assert [row["kind"] for row in rows] == ["class"] * 3 + ["average"] * 4
+    assert float(rows[0]["f1"]) == evaluation.f1[2]
+    assert float(rows[0]["loss"]) == evaluation.loss[2]
+    assert [float(row["f1"]) for row in rows[3:]] == [
+        evaluation.important_f1,
+        evaluation.macro_f1,
+        evaluation.weighted_f1,
+        evaluation.accuracy,
+    ]
+    assert rows[3]["precision"] == ""
+    assert {row["unit"] for row in rows} == {"line"}
+
+
+def test_markdown_is_a_table_whatever_the_labels_hold(evaluation: Evaluation) -> None:
+    lines = report.to_markdown(evaluation).splitlines()
+    table = [line for line in lines if line.startswith("|")]
+    assert {line.replace("\\|", "").count("|") for line in table} == {8}
+    assert table[2].startswith(r"| \<b\>\|Nomen\* \* |")
+    assert [line.split(" | ")[0].strip("| ") for line in table[5:]] == AVERAGES
+    assert sum(line.startswith("- ") for line in lines) == len(evaluation.warnings()) > 0
+
+
+def test_html_is_one_well_formed_page_with_every_figure(evaluation: Evaluation) -> None:
+    pytest.importorskip("jinja2")
+    text = report.to_html(evaluation, title="<script>alert(1)</script>")
+    page = _parse(text)
+    assert not page.seen & {"script", "link", "img", "b", "i"}
+    scores, characters, confusion, documents = page.tables
+    names = [row[0].removesuffix(" *") for row in scores[1:]]
+    assert names == ORDER + AVERAGES
+    assert scores[1][3] == f"{evaluation.f1[2]:.4f}"
+    assert characters[0][5] == "Characters"
+    assert [row[1:] for row in confusion[1:]] == [
+        [f"{n:,}" for n in [*evaluation.confusion[i][[2, 0, 1]], evaluation.missing[i]]] for i in (2, 0, 1)
+    ]
+    assert [row[0] for row in documents[1:]] == ["vol0/<i>a&b", "vol1/<i>a&b"]
+    assert documents[1][1:4] == ["200", "2", f"{evaluation.per_document[0][1].accuracy:.4f}"]
+    assert text.count("<li>") == len(evaluation.warnings())
+
+
+def test_html_bars_are_as_long_as_f1(evaluation: Evaluation) -> None:
+    pytest.importorskip("jinja2")
+    assert f'width="{100 * evaluation.f1[2]:.1f}" height="10" fill="#0072b2"' in report.to_html(evaluation)
+
+
+def test_html_shows_a_dash_for_a_label_that_a_document_neither_has_nor_was_given() -> None:
+    pytest.importorskip("jinja2")
+    e = evaluate_labels(
+        [0, 1, 2], [0, 1, 2], LabelSet(("a", "b", "c")), documents=["x", "x", "y"], important=["a", "c"]
+    )
+    documents = _parse(report.to_html(e)).tables[-1]
+    assert [row[-2:] for row in documents] == [["a", "c"], ["1.0000", "-"], ["-", "1.0000"]]
+
+
+def test_html_without_documents_characters_or_warnings_leaves_those_parts_out() -> None:
+    pytest.importorskip("jinja2")
+    text = report.to_html(evaluate_labels([0, 1, 2], [0, 1, 2], LABELS))
+    assert len(_parse(text).tables) == 2
+    assert "<li>" not in text
+
+
+def test_notebook_shows_the_table_alone(evaluation: Evaluation) -> None:
+    pytest.importorskip("jinja2")
+    text = evaluation._repr_html_()
+    assert len(_parse(text).tables) == 1
+    assert "<html" not in text
+
+
+@pytest.mark.usefixtures("no_jinja2")
+def test_without_jinja2_html_names_the_extra_and_the_notebook_falls_back(evaluation: Evaluation) -> None:
+    with pytest.raises(ImportError, match=r"pip install 'skol_rnn\[report\]'"):
+        report.to_html(evaluation)
+    text = evaluation._repr_html_()
+    assert text.startswith("<pre>")
+    assert "&lt;b&gt;|Nomen*" in text
+
+
+def test_comparison_has_one_row_each_and_columns_in_the_shared_order(evaluation: Evaluation) -> None:
+    majority = evaluate_labels([1, 1, 0], [1, 1, 1], LABELS)
+    rows = [("model [1]", evaluation), ("majority", majority)]
+    out = io.StringIO()
+    Console(file=out, width=120, color_system=None).print(report.comparison_table(rows))
+    assert "model [1]" in out.getvalue()
+    lines = report.comparison_markdown(rows).splitlines()
+    assert (
+        lines[0] == r"| Model | \<b\>\|Nomen\* \* | Description \* | Misc \[red\]x\[/red\] | Important F1 | Macro F1 |"
+    )
+    expected = [*evaluation.f1[[2, 0, 1]], evaluation.important_f1, evaluation.macro_f1]
+    assert lines[2] == rf"| model \[1\] | {' | '.join(f'{f1:.4f}' for f1 in expected)} |"
+    assert lines[3] == "| majority | 0.0000 | 0.0000 | 0.8000 | 0.0000 | 0.2667 |"
+
+
+def test_comparison_measures_every_row_by_the_same_important_labels(evaluation: Evaluation) -> None:
+    other = evaluate_labels([0, 1, 1], [0, 1, 1], LABELS, important=["Description"])
+    by_first = report.comparison_markdown([("m", evaluation), ("o", other)]).splitlines()[3]
+    given = report.comparison_markdown([("m", evaluation), ("o", other)], ["Description"]).splitlines()
+    assert by_first.split(" | ")[-2] == "0.5000"
+    assert given[3].split(" | ")[-2] == "1.0000"
+    assert given[2].split(" | ")[-2] == f"{evaluation.f1[0]:.4f}"
+
+
+def test_comparison_refuses_what_cannot_be_compared(evaluation: Evaluation) -> None:
+    assert evaluation.by_character is not None
+    others = [evaluate_labels([0], [0], LabelSet(("a", "b"))), evaluation.by_character]
+    for other in others:
+        with pytest.raises(ValueError, match="same labels"):
+            report.comparison_table([("a", evaluation), ("b", other)])
+    with pytest.raises(ValueError, match="no evaluation"):
+        report.comparison_markdown([])
+    with pytest.raises(ValueError, match="Unknown label"):
+        report.comparison_table([("a", evaluation)], ["nothing"])
+
+
+def test_importing_loads_no_heavy_library() -> None:
+    code = (
+        "import sys, skol_rnn.evaluation.evaluate, skol_rnn.imbalance, skol_rnn.evaluation.report\n"
+        "print(sorted({'tensorflow', 'keras', 'sklearn', 'gensim', 'jinja2', 'scipy'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
