@@ -1,13 +1,41 @@
-"""What all tests share: where the real corpora are."""
+"""What all tests share: eager toy networks, one tiny trained model, and where the real corpora are."""
 
 from __future__ import annotations
 
+import functools
 import os
+import sys
 from pathlib import Path
 
 import pytest
+from toy import SMALL, toy_table
 
 CHECKOUT = Path(__file__).resolve().parent.parent
+
+
+EAGER_UPDATES = 30
+"""Updates up to which a training takes less time eagerly than its tracing alone would."""
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Run toy networks eagerly, unless they train for long: tracing them costs most of their time and memory."""
+    tensorflow, keras = sys.modules.get("tensorflow"), sys.modules.get("keras")
+    if tensorflow is None or not hasattr(tensorflow, "config") or not hasattr(keras, "Model"):
+        return
+    tensorflow.config.run_functions_eagerly(True)
+    if keras.Model.fit.__name__ != "fit_toy":
+        original = keras.Model.fit
+
+        @functools.wraps(original)
+        def fit_toy(self, x, *args, epochs=1, **kwargs):
+            tensorflow.config.run_functions_eagerly(len(x) * epochs <= EAGER_UPDATES)
+            try:
+                return original(self, x, *args, epochs=epochs, **kwargs)
+            finally:
+                tensorflow.config.run_functions_eagerly(True)
+
+        fit_toy.__name__ = "fit_toy"
+        keras.Model.fit = fit_toy
 
 
 @pytest.fixture(scope="session")
@@ -17,3 +45,17 @@ def corpora() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no corpora at {folder}: set SKOL_RNN_CORPORA")
     return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_model():
+    """Return one trained model of toy size; tests must not change it (copy it with ``sklearn.base.clone`` or ``load``)."""
+    from skol_rnn import RNNSkolModel
+
+    return RNNSkolModel(epochs=2, **SMALL).fit(toy_table())
+
+
+@pytest.fixture(scope="session")
+def tiny_bundle(tiny_model, tmp_path_factory) -> Path:
+    """Return the folder of the tiny model, saved once."""
+    return tiny_model.save(tmp_path_factory.mktemp("model") / "tiny")
