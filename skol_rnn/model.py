@@ -31,13 +31,13 @@ from skol_rnn.inference.onnx_export import ExportError, network_graph
 from skol_rnn.inference.windowed import Sweep
 from skol_rnn.labels import LabelSet
 from skol_rnn.persistence.bundle import Bundle, load_bundle, save_bundle
+from skol_rnn.training.checks import check_against_labels, check_parameters
 from skol_rnn.training.diagnosis import diagnose
 from skol_rnn.training.fitting import Fitting, TrainingTables
 from skol_rnn.training.length import training_length
 from skol_rnn.training.log import TrainingLog
 from skol_rnn.training.loop import Watch
 from skol_rnn.training.objective import WeightsSpec, is_frozen_file, refuse_both
-from skol_rnn.training.parameters import check_against_labels, check_parameters
 from skol_rnn.training.settings import resolve
 from skol_rnn.training.validation import score_lines
 

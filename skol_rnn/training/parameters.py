@@ -1,102 +1,308 @@
-"""Check the parameters of a model before any time is spent on features and training."""
+"""The parameters of ``RNNSkolModel``: their names, defaults and documentation, and their older spellings."""
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
+from skol_rnn.labels import suggestion
 
-from skol_rnn.decoding.calibration import CALIBRATIONS
-from skol_rnn.decoding.constraints import is_bio
-from skol_rnn.decoding.offsets import DECISIONS
-from skol_rnn.imbalance.resolve import resolve_class_weights
-from skol_rnn.imbalance.sampling import Sampling
-from skol_rnn.labels import LabelSet, suggestion
-from skol_rnn.training.objective import STEEP_WEIGHTS, Objective
-from skol_rnn.training.settings import SPAN_METRIC, resolve
-from skol_rnn.windows import MERGES, check_stride
+if TYPE_CHECKING:
+    from skol_rnn.imbalance.class_weights import ClassWeights
 
-_WHOLE = (
-    "hidden_size",
-    "num_layers",
-    "batch_size",
-    "prediction_batch_size",
-    "epochs",
-    "num_workers",
-    "patience",
-    "window_size",
-    "line_size",
-    "members",
+REMOVED = {
+    "steep_weights": "class weights are capped at the ratio of the label counts",
+    "merge": "a line's label comes from the window that has it nearest its centre",
+    "tuning_folds": "offsets are tuned on the validation documents",
+    "use_gpu_in_udf": "TensorFlow chooses the device",
+    "num_workers": "batches are gathered by one thread",
+    "num_classes": "labels are counted in the data",
+}
+"""Former parameters without effect, and what happens instead."""
+
+_OPTIONS = {
+    "gamma": ("loss", "focal"),
+    "tau": ("loss", "logit_adjusted"),
+    "label_smoothing": ("loss", "cross_entropy"),
+    "weight_alpha": ("class_weights", "smoothed"),
+    "weight_beta": ("class_weights", "effective"),
+    "max_weight_ratio": ("class_weights", "inverse"),
+}
+"""Former parameters that are options of another one now, with the name that has them by default."""
+
+_OPTION_NAMES = {
+    "label_smoothing": "smoothing",
+    "weight_alpha": "alpha",
+    "weight_beta": "beta",
+    "max_weight_ratio": "max_ratio",
+}
+
+
+class ModelParameters:
+    """Bidirectional LSTM that labels every line, or every token, of a document.
+
+    Parameters without a value take a default that suits the unit and the preset; ``settings_`` has the values used.
+
+    Parameters
+    ----------
+    unit : {"line", "token"}, default "line"
+        What gets a label.  Where other parameters say line, they mean token with ``unit="token"``.
+    features : str, default "hashed"
+        Features: hashed, tfidf, word2vec, fasttext, doc2vec or vectors; for tokens also ngrams and characters.  Tokens
+        have no tfidf and no doc2vec; "vectors" reads ``features_col``.
+    important : list of str, optional
+        Labels whose mean F1 is the important F1; all but the most frequent if not given.
+    class_weights : str, dict of str to float, or ClassWeights, default "auto"
+        Class weights in the loss: none, a strategy, a weight for each label, or the path of a saved file.  Strategies
+        are "inverse", "balanced", "smoothed", "effective", "log" and "aggressive", with options as in
+        ``"smoothed:alpha=0.5,max_ratio=10"``.  A label missing from a dict weighs 1.0.  None means no weights.  "auto"
+        is "smoothed" for tokens under cross-entropy, otherwise None, the best-scoring option.  Weights steeper than the
+        ratio of the label counts are capped at it.
+    loss : str, default "auto"
+        Loss: cross_entropy, focal, class_balanced_focal, soft_f1 or logit_adjusted.  Options follow the name, as in
+        ``"focal:gamma=2"``, ``"logit_adjusted:tau=1"``, ``"cross_entropy:smoothing=0.1"``.  "auto" is "soft_f1" with
+        ``focal_labels``, otherwise "cross_entropy".
+    focal_labels : list of str, optional
+        Labels whose soft F1 the loss adds; not together with class weights.
+    sampling : str or dict, optional
+        Sampling of the training documents: oversample, stratify or rare_windows.  "oversample" copies documents that
+        hold the rarest label, "stratify" leaves out some of the others, "rare_windows" draws windows with rare labels
+        more often.  A dict holds the "name" and its options.
+    decision : {"auto", "corrected", "argmax", "tuned", "viterbi"}, optional
+        How probabilities become labels; auto if not given.  "corrected" takes the largest posterior (weights, loss and
+        sampling undone), "argmax" the largest output of the network, "tuned" adds offsets to the posteriors that are
+        tuned on the validation documents for ``monitor``, "viterbi" takes the most probable sequence.  "auto" tunes
+        offsets where there are validation documents and the cross-validated gain exceeds one standard error; without
+        validation documents the offsets follow from the label counts.  BIO labels always form legal sequences.
+    calibration : {"cautious", "bias", "temperature", "none"}, default "cautious"
+        Calibration fitted on the validation documents: cautious, bias, temperature or none.  "temperature" fits one
+        temperature, "bias" also an offset for each label, "cautious" limits these offsets to the shift that class
+        weights, loss and sampling caused.
+    monitor : str, optional
+        Score that chooses the best epoch and the offsets.  One of "important_f1" (the default), "macro_f1",
+        "accuracy", "f1/Label", and for BIO tokens "fragment_f1" (their default).
+    preset : {"fast", "default", "best"}, default "default"
+        Trade of time for F1: the defaults of epochs, ensemble size and refit.
+    epochs : int, optional
+        Largest number of passes over the training windows; from the preset if not given.
+    batch_size : int, optional
+        Windows in a training batch; 64, for tokens 32, if not given.
+    learning_rate : float, optional
+        Initial learning rate of Adam with cosine decay; 0.001, for tokens 0.002, if not given.
+    min_updates : int, optional
+        Smallest number of optimizer updates; 400, for tokens 40, if not given.  Where the data give fewer, ``fit`` lowers
+        stride and batch size and, unless ``epochs`` is given, makes more passes; the log reports it.  0 turns this off.
+    patience : int, optional
+        Epochs without a better score before training stops; 2, for tokens 3, if not given.
+    validation_fraction : float, optional
+        Share of lines, in whole documents, of the validation set; 0.1 if not given, but none of fewer than 20,000
+        lines.  It has no effect where ``fit`` receives validation data.
+    ensemble_size : int, optional
+        Networks trained jointly, whose logits are averaged; from the preset if not given.
+    refit : bool, optional
+        Whether a new network is trained on all documents, validation set included, for the best number of epochs; from
+        the preset if not given.
+    input_size : int, optional
+        Length of a line's vector.  For "hashed" the size of the embeddings (64), for word vectors theirs (300), for
+        "tfidf" the size after reduction (not reduced), for "vectors" the expected size.
+    line_size : int, default 128
+        Units of the dense layer between features and LSTM.
+    hidden_size : int, default 96
+        LSTM units in each direction.
+    num_layers : int, optional
+        Stacked bidirectional layers; 2, for tokens 1, if not given.
+    dropout : float, optional
+        Share of activations dropped in training; 0 for hashed lines, otherwise 0.3, if not given.
+    feature_dropout : float, optional
+        Share of hashed features dropped in training; 0.5, for tokens 0.2, if not given.
+    linear_share : float, optional
+        Weight of a linear model over neighbouring lines in the geometric mean with the network; 0.3 for hashed lines
+        (0.15 where ``min_updates`` lengthens training), otherwise 0, if not given.
+    window_size : int, optional
+        Lines in a window; 15, for tokens 128, if not given.
+    stride : int, optional
+        Lines between the starts of training windows; a third of the window, for tokens half, if not given.
+    prediction_stride : int, optional
+        Lines between the starts of prediction windows; two thirds of the window, for tokens half, if not given.
+    prediction_batch_size : int, default 256
+        Windows in a prediction batch.
+    features_col : str, default "features"
+        Column of precomputed vectors.
+    label_col : str, default "label"
+        Column of the labels.
+    line_no_col : str, default "line_number"
+        Column of a line's position in its document.
+    name : str, default "RNN_BiLSTM"
+        Name of the model in logs and files.
+    verbosity : int, default 1
+        0 prints nothing, 1 one line an epoch, 2 every warning.
+    random_state : int, default 0
+        Seed of the split, the initial weights, dropout and the order of windows.
+    **renamed
+        Former names, accepted for one version with a FutureWarning.
+
+    Attributes
+    ----------
+    labels_ : list of str
+        Labels in the order of the probabilities.
+    class_weights_ : ClassWeights
+        Weights as the strategy, the dict or the file gave them, with their counts.
+    weights_ : ndarray, shape (labels,)
+        Class weights as used, of mean 1 over the training lines.
+    counts_ : ndarray, shape (labels,)
+        Training lines of each label before sampling.
+    decoder_ : Decoder
+        Correction, calibration, offsets and transitions.
+    findings_ : list of Finding
+        What may have gone wrong, in words.
+    history_ : dict of str to list of float
+        One value an epoch: ``loss``, ``val_f1/Label``, ``val_loss/Label`` and so on; ``refit_loss`` of the refit.
+    validation_documents_ : list of str
+        Documents that chose the epoch and the offsets; with ``refit`` trained on afterwards.
+    settings_ : dict of str to object
+        Parameters as used, defaults filled in.
+
+    Examples
+    --------
+    >>> from skol_rnn import RNNSkolModel
+    >>> lines = [f"{'genus' if i % 5 == 0 else 'prose'} number {i}" for i in range(60)]
+    >>> labels = ["Nomenclature" if i % 5 == 0 else "Misc" for i in range(60)]
+    >>> model = RNNSkolModel(epochs=2, hidden_size=4, input_size=8, verbosity=0)
+    >>> model = model.fit([lines] * 3, [labels] * 3)
+    >>> model.predict_proba([lines])[0].shape
+    (60, 2)
+    """
+
+    def __init__(
+        self,
+        *,
+        unit: str = "line",
+        features: str = "hashed",
+        important: Sequence[str] | None = None,
+        class_weights: str | Mapping[str, float] | ClassWeights | None = "auto",
+        loss: str = "auto",
+        focal_labels: Sequence[str] | None = None,
+        sampling: str | Mapping[str, Any] | None = None,
+        decision: str | None = None,
+        calibration: str = "cautious",
+        monitor: str | None = None,
+        preset: str = "default",
+        epochs: int | None = None,
+        batch_size: int | None = None,
+        learning_rate: float | None = None,
+        min_updates: int | None = None,
+        patience: int | None = None,
+        validation_fraction: float | None = None,
+        ensemble_size: int | None = None,
+        refit: bool | None = None,
+        input_size: int | None = None,
+        line_size: int = 128,
+        hidden_size: int = 96,
+        num_layers: int | None = None,
+        dropout: float | None = None,
+        feature_dropout: float | None = None,
+        linear_share: float | None = None,
+        window_size: int | None = None,
+        stride: int | None = None,
+        prediction_stride: int | None = None,
+        prediction_batch_size: int = 256,
+        features_col: str = "features",
+        label_col: str = "label",
+        line_no_col: str = "line_number",
+        name: str = "RNN_BiLSTM",
+        verbosity: int = 1,
+        random_state: int = 0,
+        **renamed: Any,
+    ) -> None:
+        self.unit = unit
+        self.features = features
+        self.important = important
+        self.class_weights = class_weights
+        self.loss = loss
+        self.focal_labels = focal_labels
+        self.sampling = sampling
+        self.decision = decision
+        self.calibration = calibration
+        self.monitor = monitor
+        self.preset = preset
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.min_updates = min_updates
+        self.patience = patience
+        self.validation_fraction = validation_fraction
+        self.ensemble_size = ensemble_size
+        self.refit = refit
+        self.input_size = input_size
+        self.line_size = line_size
+        self.hidden_size = hidden_size
+        self.num_layers = num_layers
+        self.dropout = dropout
+        self.feature_dropout = feature_dropout
+        self.linear_share = linear_share
+        self.window_size = window_size
+        self.stride = stride
+        self.prediction_stride = prediction_stride
+        self.prediction_batch_size = prediction_batch_size
+        self.features_col = features_col
+        self.label_col = label_col
+        self.line_no_col = line_no_col
+        self.name = name
+        self.verbosity = verbosity
+        self.random_state = random_state
+        if renamed:
+            self._set_former(renamed, stacklevel=3)
+
+    def set_params(self, **parameters: Any) -> ModelParameters:
+        """Set parameters; former names are accepted with a FutureWarning.
+
+        Parameters
+        ----------
+        **parameters
+            Values by name.
+
+        Returns
+        -------
+        ModelParameters
+            Self.
+        """
+        former = {key: value for key, value in parameters.items() if key not in PARAMETERS}
+        for key, value in parameters.items():
+            if key in PARAMETERS:
+                setattr(self, key, value)
+        self._set_former(former, stacklevel=3)
+        return self
+
+    def _set_former(self, former: Mapping[str, Any], stacklevel: int) -> None:
+        current = {key: getattr(self, key) for key in PARAMETERS}
+        for key, value in current_names(former, current, stacklevel + 1).items():
+            setattr(self, key, value)
+
+
+PARAMETERS = tuple(
+    name for name, p in inspect.signature(ModelParameters.__init__).parameters.items() if p.kind is p.KEYWORD_ONLY
 )
-_SHARES = ("dropout", "feature_dropout", "validation_fraction", "linear_share")
+"""Names of all parameters."""
 
 
-def check_parameters(parameters: Mapping[str, Any]) -> None:
-    """Check what can be checked without data."""
-    parameters = resolve(parameters)
-    Objective.of(parameters)
-    Sampling.parse(parameters["sampling"])
-    for name in _WHOLE:
-        value = parameters[name]
-        if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 1:
-            raise ValueError(f"{name} must be a whole number of at least 1, but is {value!r}.")
-    for name in ("stride", "prediction_stride"):
-        check_stride(parameters["window_size"], parameters[name], name)
-    _check_counts(parameters)
-    for name in _SHARES:
-        if parameters[name] is not None and not 0 <= parameters[name] < 1:
-            raise ValueError(f"{name} must be at least 0 and below 1, but is {parameters[name]!r}.")
-    if parameters["linear_share"] and (parameters["features"], parameters["unit"]) != ("hashed", "line"):
-        raise ValueError('linear_share needs features="hashed" and unit="line": leave it out.')
-    _check_switch("refit", parameters["refit"])
-    if not parameters["learning_rate"] > 0:
-        raise ValueError(f"learning_rate must be above 0, but is {parameters['learning_rate']!r}.")
-    choices = {
-        "decision": DECISIONS,
-        "merge": MERGES,
-        "calibration": CALIBRATIONS,
-        "steep_weights": STEEP_WEIGHTS,
-    }
-    for name, allowed in choices.items():
-        _check_choice(name, parameters[name], allowed)
-    if parameters["use_gpu_in_udf"]:
-        warnings.warn("use_gpu_in_udf changes nothing: TensorFlow chooses the device.", FutureWarning, stacklevel=3)
-
-
-def check_against_labels(parameters: Mapping[str, Any], labels: LabelSet) -> None:
-    """Check the parameters that name or count labels."""
-    parameters = resolve(parameters)
-    if parameters["num_classes"] not in (None, len(labels)):
-        names = ", ".join(labels)
-        raise ValueError(f"There are {len(labels)} labels ({names}), but num_classes={parameters['num_classes']}.")
-    for name in (*(parameters["important"] or ()), *(parameters["focal_labels"] or ())):
-        labels.index(name)
-    monitors = ["important_f1", "macro_f1", "accuracy", *(f"f1/{name}" for name in labels)]
-    if parameters["unit"] == "token" and is_bio(labels):
-        monitors = [SPAN_METRIC, *monitors]
-    _check_choice("monitor", parameters["monitor"], monitors)
-    weights = parameters["class_weights"]
-    if isinstance(weights, Mapping):
-        resolve_class_weights(weights, labels, np.ones(len(labels)))
-
-
-def _check_counts(parameters: Mapping[str, Any]) -> None:
-    least, folds = parameters["min_updates"], parameters["tuning_folds"]
-    if not isinstance(least, (int, np.integer)) or isinstance(least, bool) or least < 0:
-        raise ValueError(f"min_updates must be a whole number of at least 0, but is {least!r}.")
-    if not isinstance(folds, (int, np.integer)) or isinstance(folds, bool) or folds < 0 or folds == 1:
-        raise ValueError(f"tuning_folds must be 0, or a whole number of at least 2, but is {folds!r}.")
-
-
-def _check_switch(name: str, value: Any) -> None:
-    if not isinstance(value, bool):
-        raise ValueError(f"{name} must be True or False, but is {value!r}.")
-
-
-def _check_choice(name: str, value: Any, allowed: Sequence[str]) -> None:
-    if value not in allowed:
-        raise ValueError(
-            f"{name} must be one of {', '.join(allowed)}, but is {value!r}.{suggestion(str(value), allowed)}"
-        )
+def current_names(renamed: Mapping[str, Any], values: Mapping[str, Any], stacklevel: int = 3) -> dict[str, Any]:
+    """Apply former parameters to the current ones, with a FutureWarning for each."""
+    found = dict(values)
+    for old, value in renamed.items():
+        if old == "members":
+            found["ensemble_size"], advice = value, "use ensemble_size"
+        elif old in REMOVED:
+            advice = f"it has no effect: {REMOVED[old]}"
+        elif old in _OPTIONS:
+            target, default = _OPTIONS[old]
+            option = _OPTION_NAMES.get(old, old)
+            if value is not None and not (old == "label_smoothing" and value == 0):
+                spec = found[target] if isinstance(found[target], str) and found[target] != "auto" else default
+                found[target] = f"{spec}{',' if ':' in spec else ':'}{option}={value}"
+            advice = f'use {target}="{default}:{option}={value}"'
+        else:
+            raise TypeError(f"RNNSkolModel has no parameter {old!r}.{suggestion(old, (*values, *REMOVED, *_OPTIONS))}")
+        warnings.warn(f"The parameter {old} of RNNSkolModel is gone: {advice}.", FutureWarning, stacklevel=stacklevel)
+    return found
