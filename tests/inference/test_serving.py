@@ -26,11 +26,11 @@ from skol_rnn.cli.app import run
 from skol_rnn.errors import BundleError, DataError
 from skol_rnn.features.base import LineFeatures
 from skol_rnn.inference.onnx_export import ExportError, network_graph
-from skol_rnn.inference.onnx_runner import OnnxNetwork
+from skol_rnn.inference.onnx_runner import OnnxRunner
 from skol_rnn.inference.predictor import load_serving
 from skol_rnn.network.build import EmbeddingBag, NetworkSpec, build_network
 from skol_rnn.persistence.bundle import Bundle, load_bundle, save_bundle
-from skol_rnn.training.batches import KerasNetwork
+from skol_rnn.inference.keras_runner import KerasRunner
 from skol_rnn.windows import cut_windows
 
 BLOCKED = ("tensorflow", "keras", "pandas", "sklearn", "scipy", "gensim", "onnx")
@@ -60,8 +60,8 @@ def serving(saved):
 def logits(network, graph, features, lines):
     """Return those of ONNX Runtime and of Keras at the real lines."""
     arrays = {weight.path: np.asarray(weight) for weight in network.weights}
-    found = OnnxNetwork(graph, arrays, threads=1).logits(features, lines)
-    return found[lines >= 0], KerasNetwork(network).logits(features, lines)[lines >= 0]
+    found = OnnxRunner(graph, arrays, threads=1).logits(features, lines)
+    return found[lines >= 0], KerasRunner(network).logits(features, lines)[lines >= 0]
 
 
 def random_features(rng, n_lines, spec):
@@ -116,7 +116,7 @@ def test_what_stands_at_padding_has_no_say():
     rng = np.random.default_rng(0)
     network = shaken(build_network(spec), rng)
     features = random_features(rng, 5, spec)
-    runner = OnnxNetwork(network_graph(network, 8), {w.path: np.asarray(w) for w in network.weights})
+    runner = OnnxRunner(network_graph(network, 8), {w.path: np.asarray(w) for w in network.weights})
     alone = runner.logits(features, np.arange(5)[None])
     padded = runner.logits(features, np.array([[0, 1, 2, 3, 4, -1, -1, -1]]))
     np.testing.assert_allclose(padded[:, :5], alone, atol=1e-6)
