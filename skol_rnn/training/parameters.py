@@ -267,7 +267,10 @@ class ModelParameters:
         for key, value in parameters.items():
             if key in PARAMETERS:
                 setattr(self, key, value)
-        self._set_former(former, stacklevel=3)
+        try:
+            self._set_former(former, stacklevel=3)
+        except TypeError as error:  # scikit-learn expects a ValueError here
+            raise ValueError(f"Invalid parameter: {error}") from None
         return self
 
     def _set_former(self, former: Mapping[str, Any], stacklevel: int) -> None:

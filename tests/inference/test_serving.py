@@ -25,12 +25,12 @@ from skol_rnn import RNNSkolModel
 from skol_rnn.cli.app import run
 from skol_rnn.errors import BundleError, DataError
 from skol_rnn.features.base import LineFeatures
+from skol_rnn.inference.keras_runner import KerasRunner
 from skol_rnn.inference.onnx_export import ExportError, network_graph
 from skol_rnn.inference.onnx_runner import OnnxRunner
 from skol_rnn.inference.predictor import load_serving
 from skol_rnn.network.build import EmbeddingBag, NetworkSpec, build_network
 from skol_rnn.persistence.bundle import Bundle, load_bundle, save_bundle
-from skol_rnn.inference.keras_runner import KerasRunner
 from skol_rnn.windows import cut_windows
 
 BLOCKED = ("tensorflow", "keras", "pandas", "sklearn", "scipy", "gensim", "onnx")
@@ -97,9 +97,11 @@ def test_the_graph_gives_the_logits_of_keras(num_layers, window, vocabulary, lin
         np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("members", [1, 2])
-def test_the_linear_member_is_exported_and_lines_may_lack_all_ids_beside_them(members):
-    spec = NetworkSpec(3, 4, 9, 4, 5, 6, 4, 1, 0.3, 0.2, 0, members=members, beside=2, beside_vocabulary_size=30)
+@pytest.mark.parametrize("ensemble_size", [1, 2])
+def test_the_linear_member_is_exported_and_lines_may_lack_all_context_ids(members):
+    spec = NetworkSpec(
+        3, 4, 9, 4, 5, 6, 4, 1, 0.3, 0.2, 0, ensemble_size=members, context_slots=2, context_vocabulary_size=30
+    )
     rng = np.random.default_rng(members)
     network = shaken(build_network(spec), rng)
     graph = network_graph(network, 4)
