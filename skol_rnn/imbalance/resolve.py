@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from skol_rnn.imbalance.class_weights import EXPLICIT, NONE, ClassWeights, check_length, checked_weights
-from skol_rnn.imbalance.strategies import checked_counts, class_weight_strategy
+from skol_rnn.imbalance.strategies import checked_counts, class_weight_strategy, parse_strategy
 from skol_rnn.labels import LabelSet, suggestion
 
 logger = logging.getLogger(__name__)
@@ -24,6 +24,12 @@ WeightsSpec = str | Mapping[str, float] | ClassWeights | None
 def is_frozen_file(spec: Any) -> bool:
     """Whether ``class_weights`` is the path of frozen weights and not the name of a strategy."""
     return isinstance(spec, str) and spec.endswith(FROZEN_ENDINGS)
+
+
+def check_spec(spec: Any) -> None:
+    """Raise a ValueError for a misspelt strategy or option, before any data are read."""
+    if isinstance(spec, str) and not is_frozen_file(spec):
+        parse_strategy(spec)
 
 
 def freeze_weights(spec: WeightsSpec, labels: LabelSet, counts: np.ndarray) -> ClassWeights:

@@ -18,6 +18,7 @@ from skol_rnn.errors import DataError
 from skol_rnn.imbalance.class_weights import ClassWeights
 from skol_rnn.imbalance.resolve import (
     cap_weights,
+    check_spec,
     describe_weights,
     freeze_weights,
     is_frozen_file,
@@ -381,6 +382,18 @@ def test_weights_are_frozen_with_their_counts(tmp_path: Path) -> None:
     assert freeze_weights(by_name, LABELS, counts) is by_name
     with pytest.raises(DataError, match="none.json"):
         freeze_weights(str(tmp_path / "none.json"), LABELS, counts)
+
+
+def test_a_misspelt_strategy_is_refused_without_labels() -> None:
+    for spec in (None, "log", "smoothed:alpha=1", "w.json", {"a": 1.0}, ClassWeights(("a",), (1.0,), (1,))):
+        check_spec(spec)
+    for spec, message in (
+        ("smooth", "mean 'smoothed'"),
+        ("smoothed:alfa=1", "mean 'alpha'"),
+        ("log:max_ratio=0", "at"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            check_spec(spec)
 
 
 def test_only_a_path_with_its_ending_is_a_frozen_file() -> None:
