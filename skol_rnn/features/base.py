@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from abc import ABC, abstractmethod
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
@@ -22,21 +23,16 @@ class LineFeatures(NamedTuple):
     numbers: np.ndarray
 
 
+@dataclass(eq=False)
 class FeatureFamily(ABC):
-    """Interface of a family, which is fitted on training rows only."""
+    """Interface of a family, which is fitted on training rows only; its fields are its options."""
 
-    name: str
-    """Name in a saved model."""
-    vocabulary_size = 0
-    """Number of ids of a row's own features, the empty slot's 0 included."""
-    context_slots = 0
-    """Number of id columns that describe neighbouring tokens."""
-    context_vocabulary_size = 0
-    """Number of ids in these columns, the empty slot's 0 included."""
-    characters = 0
-    """Number of id columns that hold characters."""
-    alphabet_size = 0
-    """Number of character ids, those of the empty slot and of unknown characters included."""
+    name = ""  # in a saved model
+    vocabulary_size = 0  # ids of a row's own features, the empty slot's 0 included
+    context_slots = 0  # id columns that describe neighbouring tokens
+    context_vocabulary_size = 0  # ids in these columns, the empty slot's 0 included
+    characters = 0  # id columns that hold characters, the last ones
+    alphabet_size = 0  # ids in these columns, those of the empty slot and of unknown characters included
 
     def fit(self, table: Lines) -> Self:
         """Learn vocabulary and scales from training rows."""
@@ -51,14 +47,23 @@ class FeatureFamily(ABC):
     def transform(self, table: Lines) -> LineFeatures:
         """Compute the features of rows, in their order."""
 
-    @abstractmethod
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-        """Return what was fitted as JSON values and arrays, without pickle."""
+        """Return options and what was fitted as JSON values and arrays, without pickle."""
+        values, arrays = self._fitted()
+        return {field.name: getattr(self, field.name) for field in fields(self)} | values, arrays
 
     @classmethod
-    @abstractmethod
-    def from_state(cls, settings: dict[str, Any], arrays: dict[str, np.ndarray]) -> Self:
+    def from_state(cls, values: dict[str, Any], arrays: dict[str, np.ndarray]) -> Self:
         """Rebuild a fitted family from its state."""
+        features = cls(**{field.name: values[field.name] for field in fields(cls)})
+        features._restore(values, arrays)
+        return features
+
+    @abstractmethod
+    def _fitted(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]: ...
+
+    @abstractmethod
+    def _restore(self, values: dict[str, Any], arrays: dict[str, np.ndarray]) -> None: ...
 
 
 def dense_features(numbers: np.ndarray) -> LineFeatures:

@@ -63,12 +63,13 @@ def make_features(
     check_family(name, unit)
     entry = FAMILIES[name] if unit == "line" else _SAVED_TOKEN_FAMILIES[TOKEN_FAMILIES[name]]
     options = {"method": name, "input_size": input_size, "features_col": features_col, "seed": seed}
-    return entry.load()(**{option: options[option] for option in entry.options})
+    given = {option: options[option] for option in entry.options if options[option] is not None}
+    return entry.load()(**given)
 
 
 def features_from_state(name: str, settings: dict[str, Any], arrays: dict[str, np.ndarray]) -> FeatureFamily:
     """Rebuild a fitted family from its name in the saved model and its state."""
-    entry = (FAMILIES | _SAVED_TOKEN_FAMILIES).get(name)
-    if entry is None:
+    families = FAMILIES | _SAVED_TOKEN_FAMILIES
+    if name not in families:
         check_family(name)
-    return entry.load().from_state(settings, arrays)
+    return families[name].load().from_state(settings, arrays)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,14 +16,14 @@ if TYPE_CHECKING:
     from skol_rnn.data.columns import Lines
 
 
+@dataclass(eq=False)
 class PrecomputedFeatures(FeatureFamily):
     """Vectors from a column of the table: nothing is learned, scaled or added."""
 
     name = "vectors"
 
-    def __init__(self, features_col: str = "features", input_size: int | None = None) -> None:
-        self.features_col = features_col
-        self.input_size = input_size
+    features_col: str = "features"
+    input_size: int | None = None
 
     def fit_transform(self, table: Lines) -> LineFeatures:
         """Learn the length of the vectors, and return those of the same rows."""
@@ -55,16 +56,11 @@ class PrecomputedFeatures(FeatureFamily):
             size = len(vectors[-1])
         return vectors
 
-    def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-        """Return what was fitted."""
-        return {"features_col": self.features_col, "input_size": self.input_size, "size": self.size_}, {}
+    def _fitted(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        return {"size": self.size_}, {}
 
-    @classmethod
-    def from_state(cls, settings: dict[str, Any], arrays: dict[str, np.ndarray]) -> PrecomputedFeatures:
-        """Rebuild a fitted family."""
-        features = cls(settings["features_col"], settings["input_size"])
-        features.size_ = settings["size"]
-        return features
+    def _restore(self, values: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
+        self.size_ = values["size"]
 
 
 def _vector(cell: object, size: int | None) -> np.ndarray:

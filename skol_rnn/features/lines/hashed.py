@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,15 +26,15 @@ Block = tuple[int, np.ndarray, np.ndarray]
 """Number of lines, and line and code of each of their distinct features, in order."""
 
 
+@dataclass(eq=False)
 class HashedFeatures(FeatureFamily):
     """Bag of hashed line features and layout numbers; the default."""
 
     name = "hashed"
 
-    def __init__(self, min_count: int = 2, max_features: int = 60_000, slots: int = 96) -> None:
-        self.min_count = min_count
-        self.max_features = max_features
-        self.slots = slots
+    min_count: int = 2
+    max_features: int = 60_000
+    slots: int = 96
 
     def fit_transform(self, table: Lines) -> LineFeatures:
         """Choose the features to keep, and transform the same lines, each of which is hashed once."""
@@ -69,18 +70,12 @@ class HashedFeatures(FeatureFamily):
             start += block_size
         return slots
 
-    def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-        """Return what was fitted."""
-        settings = {"min_count": self.min_count, "max_features": self.max_features, "slots": self.slots}
-        return settings, {"buckets": self.buckets_, **self._scaler._asdict()}
+    def _fitted(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        return {}, {"buckets": self.buckets_, **self._scaler._asdict()}
 
-    @classmethod
-    def from_state(cls, settings: dict[str, Any], arrays: dict[str, np.ndarray]) -> HashedFeatures:
-        """Rebuild a fitted family."""
-        features = cls(**settings)
-        features._keep(BucketVocabulary(arrays["buckets"]))
-        features._scaler = StandardScaler.from_arrays(arrays)
-        return features
+    def _restore(self, values: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
+        self._keep(BucketVocabulary(arrays["buckets"]))
+        self._scaler = StandardScaler.from_arrays(arrays)
 
 
 def _bucket(hashes: np.ndarray) -> np.ndarray:

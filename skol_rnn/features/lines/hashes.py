@@ -19,9 +19,15 @@ _MAX_TOKENS = 200  # of a line, which bounds the work on a line that is a whole 
 _MAX_CHARACTERS = 20 * _MAX_TOKENS
 _TOKEN = re.compile(r"[^\W\d_]+|\d+|[^\w\s\ud800-\udfff]")  # word, number, other character but half a surrogate pair
 _TOKEN_OR_END = re.compile(rf"{_TOKEN.pattern}|\n")
-_MAX_TOKEN_FEATURES = 5  # features of a token that do not depend on its position
 _MAX_CACHED_TOKENS = 1 << 16  # most tokens of a corpus are a few thousand words
-_SPACE = crc32(b" ")
+_MAX_FEATURES = 5  # of a token: word, shape and affixes, which do not depend on its position
+_HASHES = np.dtype(
+    [
+        *(("word", "u4"), ("word_bytes", "i4"), ("shape", "u4"), ("shape_bytes", "i4")),
+        *(("pair_start", "u4"), ("n_features", "i4"), ("features", "u4", (_MAX_FEATURES,))),
+    ]
+)
+"""CRC-32 and lengths of a token's texts; ``pair_start`` is the word behind "b=" and before a space."""
 
 Encode = Callable[[np.ndarray], np.ndarray]
 """Turns CRC-32 into codes, of which those below 0 are no feature."""
@@ -34,8 +40,7 @@ def line_features(text: str) -> list[str]:
     tokens = _TOKEN.findall(text[:_MAX_CHARACTERS])[:_MAX_TOKENS]
     if not tokens:
         return ["h="]
-    words, shapes = [_word(token) for token in tokens], [_shape(token) for token in tokens]
-    names = []
+    words, shapes, names = [_word(token) for token in tokens], [_shape(token) for token in tokens], []
     for word, shape in zip(words, shapes, strict=True):
         names += [f"w={word}", f"s={shape}", *_affixes(word)]
     names += [f"b={word} {after}" for word, after in zip(words, words[1:], strict=False)]
@@ -72,45 +77,31 @@ def line_codes(texts: Sequence[str], encode: Encode) -> Codes:
     return np.concatenate([lines for lines, _ in parts]), np.concatenate([codes for _, codes in parts])
 
 
-class _Hashed(NamedTuple):
-    """CRC-32 and length in bytes of n texts, (n,) each."""
-
-    crc: np.ndarray
-    length: np.ndarray
-
-    def at(self, rows: np.ndarray) -> _Hashed:
-        return _Hashed(self.crc[rows], self.length[rows])
-
-    def after(self, prefix: str | np.ndarray) -> np.ndarray:
-        """Return the CRC-32 of each text behind a prefix, which is a text or an array of CRC-32."""
-        crc = np.array([crc32(prefix.encode())], np.uint32) if isinstance(prefix, str) else prefix
-        return joined_crc(crc, self.crc, self.length)
+def _hashes_of(tokens: Sequence[str]) -> np.ndarray:
+    hashes, words = np.zeros(len(tokens), _HASHES), [_word(token) for token in tokens]
+    affixes = [_affixes(word) for word in words]
+    hashes["word"], hashes["word_bytes"] = crc_of(words)
+    hashes["shape"], hashes["shape_bytes"] = crc_of([_shape(token) for token in tokens])
+    hashes["n_features"] = [2 + len(names) for names in affixes]
+    features = hashes["features"]
+    features[:, 0], features[:, 1] = _words(hashes, "w="), _shapes(hashes, "s=")
+    features[:, 2:][np.arange(2, _MAX_FEATURES) < hashes["n_features"][:, None]] = crc_of(list(chain(*affixes)))[0]
+    hashes["pair_start"] = joined_crc(_words(hashes, "b="), _crc(" "), np.ones(1, np.int32))
+    return hashes
 
 
-class _Vocabulary(NamedTuple):
-    """Hashes of n distinct tokens: word, shape, word behind "b=" and a space, and unpositioned features."""
+def _crc(text: str) -> np.ndarray:
+    return np.array([crc32(text.encode())], np.uint32)
 
-    words: _Hashed
-    shapes: _Hashed
-    pair_starts: np.ndarray
-    features: np.ndarray
-    n_features: np.ndarray
 
-    @classmethod
-    def of(cls, tokens: Sequence[str]) -> _Vocabulary:
-        texts = [_word(token) for token in tokens]
-        words, shapes = _Hashed(*crc_of(texts)), _Hashed(*crc_of([_shape(token) for token in tokens]))
-        affixes = [_affixes(word) for word in texts]
-        n_features = np.fromiter(map(len, affixes), np.int32, len(tokens)) + 2
-        features = np.zeros((len(tokens), _MAX_TOKEN_FEATURES), np.uint32)
-        features[:, 0], features[:, 1] = words.after("w="), shapes.after("s=")
-        features[:, 2:][np.arange(2, _MAX_TOKEN_FEATURES) < n_features[:, None]] = crc_of(list(chain(*affixes)))[0]
-        starts = joined_crc(words.after("b="), np.array([_SPACE], np.uint32), np.ones(1, np.int32))
-        return cls(words, shapes, starts, features, n_features)
+def _words(hashes: np.ndarray, prefix: str) -> np.ndarray:
+    """Return the CRC-32 of the words behind a prefix."""
+    return joined_crc(_crc(prefix), hashes["word"], hashes["word_bytes"])
 
-    def extended(self, other: _Vocabulary) -> _Vocabulary:
-        words, shapes = (_Hashed(*map(np.concatenate, zip(*pair, strict=True))) for pair in zip(self[:2], other[:2]))
-        return _Vocabulary(words, shapes, *map(np.concatenate, zip(self[2:], other[2:], strict=True)))
+
+def _shapes(hashes: np.ndarray, prefix: str) -> np.ndarray:
+    """Return the CRC-32 of the shapes behind a prefix."""
+    return joined_crc(_crc(prefix), hashes["shape"], hashes["shape_bytes"])
 
 
 class _Cache:
@@ -121,82 +112,82 @@ class _Cache:
         self._clear()
 
     def _clear(self) -> None:
-        self._row_of, self._vocabulary = defaultdict(count(1).__next__, {"\n": 0}), _Vocabulary.of([""])
+        self._row_of, self._hashes = defaultdict(count(1).__next__, {"\n": 0}), _hashes_of([""])
 
-    def rows(self, tokens: list[str]) -> tuple[np.ndarray, _Vocabulary]:
-        """Return each token's row in the vocabulary, and the vocabulary."""
+    def rows(self, tokens: list[str]) -> tuple[np.ndarray, np.ndarray]:
+        """Return each token's row in the hashes, and the hashes."""
         with self._lock:
             if len(self._row_of) > _MAX_CACHED_TOKENS:
                 self._clear()
             n_known = len(self._row_of)
             rows = np.fromiter(map(self._row_of.__getitem__, tokens), np.int64, len(tokens))
             if len(self._row_of) > n_known:
-                self._vocabulary = self._vocabulary.extended(_Vocabulary.of(list(self._row_of)[n_known:]))
-            return rows, self._vocabulary
+                self._hashes = np.concatenate([self._hashes, _hashes_of(list(self._row_of)[n_known:])])
+            return rows, self._hashes
 
 
 _CACHE = _Cache()
 
 
 class _Tokens(NamedTuple):
-    """Tokens of some lines in one sequence: line and vocabulary row of each; number and first token of each line."""
+    """Tokens of some lines in one sequence: line and row in the hashes of each; first token and number per line."""
 
     line: np.ndarray
     row: np.ndarray
-    n_tokens: np.ndarray
     first: np.ndarray
-    vocabulary: _Vocabulary
+    n_tokens: np.ndarray
+    hashes: np.ndarray
 
     @classmethod
     def of(cls, texts: Sequence[str]) -> _Tokens:
         # Tokens are the same whatever white space separates them; a line end is reserved for the end of a text.
         short = [text[:_MAX_CHARACTERS].replace("\n", " ") for text in texts]
-        rows, vocabulary = _CACHE.rows(_TOKEN_OR_END.findall("\n".join(short)))
+        rows, hashes = _CACHE.rows(_TOKEN_OR_END.findall("\n".join(short)))
         is_token = rows != 0
         line, row = np.cumsum(~is_token)[is_token], rows[is_token]
         n_tokens = np.bincount(line, minlength=len(texts))
-        first = np.cumsum(n_tokens) - n_tokens
         if (n_tokens > _MAX_TOKENS).any():
-            kept = np.arange(len(line)) - first[line] < _MAX_TOKENS
+            kept = np.arange(len(line)) - (np.cumsum(n_tokens) - n_tokens)[line] < _MAX_TOKENS
             line, row, n_tokens = line[kept], row[kept], np.minimum(n_tokens, _MAX_TOKENS)
-            first = np.cumsum(n_tokens) - n_tokens
-        return cls(line, row, n_tokens, first, vocabulary)
+        return cls(line, row, np.cumsum(n_tokens) - n_tokens, n_tokens, hashes)
 
     def unpositioned(self, encode: Encode) -> Codes:
         """Return line and code of words, shapes and affixes; each distinct token is encoded once."""
-        occurs = np.bincount(self.row, minlength=len(self.vocabulary.features)) > 0
+        occurs = np.bincount(self.row, minlength=len(self.hashes)) > 0
         index = (np.cumsum(occurs) - 1)[self.row]
-        codes = encode(self.vocabulary.features[occurs].ravel()).reshape(-1, _MAX_TOKEN_FEATURES)[index]
-        n_features = self.vocabulary.n_features[self.row]
-        return np.repeat(self.line, n_features), codes[np.arange(_MAX_TOKEN_FEATURES) < n_features[:, None]]
+        codes = encode(self.hashes["features"][occurs].ravel()).reshape(-1, _MAX_FEATURES)[index]
+        n_features = self.hashes["n_features"][self.row]
+        return np.repeat(self.line, n_features), codes[np.arange(_MAX_FEATURES) < n_features[:, None]]
 
     def pairs(self) -> Codes:
         """Return line and CRC-32 of adjacent words."""
         first = np.flatnonzero(self.line[1:] == self.line[:-1])
-        starts = self.vocabulary.pair_starts[self.row[first]]
-        return self.line[first], self.vocabulary.words.at(self.row[first + 1]).after(starts)
+        start, second = (
+            self.hashes["pair_start"][self.row[first]],
+            self.hashes[["word", "word_bytes"]][self.row[first + 1]],
+        )
+        return self.line[first], joined_crc(start, second["word"], second["word_bytes"])
 
     def ends(self) -> list[Codes]:
         """Return line and CRC-32 of the leading and last tokens of lines that are not empty."""
-        words, shapes = self.vocabulary.words, self.vocabulary.shapes
         parts = []
         for i in range(_LEADING):
             lines = np.flatnonzero(self.n_tokens > i)
-            rows = self.row[self.first[lines] + i]
-            parts += [(lines, words.at(rows).after(f"{i + 1}=")), (lines, shapes.at(rows).after(f"{i + 1}s="))]
+            hashes = self.hashes[self.row[self.first[lines] + i]]
+            parts += [(lines, _words(hashes, f"{i + 1}=")), (lines, _shapes(hashes, f"{i + 1}s="))]
         lines = np.flatnonzero(self.n_tokens)
-        end, two = self.first + self.n_tokens, np.minimum(self.n_tokens, 2)
-        parts.append((lines, self._shapes("h=", lines, self.first, np.minimum(self.n_tokens, _LEADING))))
-        parts.append((lines, words.at(self.row[end[lines] - 1]).after("l=")))
-        parts.append((lines, self._shapes("t=", lines, end - two, two)))
+        first, n_tokens = self.first[lines], self.n_tokens[lines]
+        end, two = first + n_tokens, np.minimum(n_tokens, 2)
+        parts.append((lines, self._shape_sequence("h=", first, np.minimum(n_tokens, _LEADING))))
+        parts.append((lines, _words(self.hashes[self.row[end - 1]], "l=")))
+        parts.append((lines, self._shape_sequence("t=", end - two, two)))
         return parts
 
-    def _shapes(self, prefix: str, lines: np.ndarray, first: np.ndarray, count: np.ndarray) -> np.ndarray:
-        """Return the CRC-32 of a prefix and ``count`` shapes, joined by spaces, from token ``first`` on."""
-        shapes = self.vocabulary.shapes
-        hashes = shapes.at(self.row[first[lines]]).after(prefix)
-        for i in range(1, int(count.max(initial=0))):
-            more = np.flatnonzero(count[lines] > i)
-            shape = shapes.at(self.row[first[lines[more]] + i])
-            hashes[more] = _Hashed(shape.after(" "), shape.length + 1).after(hashes[more])
-        return hashes
+    def _shape_sequence(self, prefix: str, first: np.ndarray, n_tokens: np.ndarray) -> np.ndarray:
+        """Return the CRC-32 of a prefix and the shapes of some tokens from each ``first`` on, joined by spaces."""
+        crc = _shapes(self.hashes[self.row[first]], prefix)
+        for i in range(1, int(n_tokens.max(initial=0))):
+            more = np.flatnonzero(n_tokens > i)
+            hashes = self.hashes[self.row[first[more] + i]]
+            crc[more] = joined_crc(crc[more], _shapes(hashes, " "), hashes["shape_bytes"] + 1)
+        return crc

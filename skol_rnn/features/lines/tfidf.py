@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
@@ -20,22 +21,16 @@ def word_suffixes(words: Sequence[str]) -> list[str]:
     return [word[-length:] for word in words for length in (2, 3, 4) if len(word) > length]
 
 
+@dataclass(eq=False)
 class TfidfFeatures(WordFeatures):
     """TF-IDF of lower-case words and of suffixes, each block normalised to length 1, and layout numbers."""
 
     name = "tfidf"
 
-    def __init__(
-        self,
-        word_vocab_size: int = 800,
-        suffix_vocab_size: int = 200,
-        min_doc_freq: int = 2,
-        input_size: int | None = None,
-    ) -> None:
-        self.word_vocab_size = word_vocab_size
-        self.suffix_vocab_size = suffix_vocab_size
-        self.min_doc_freq = min_doc_freq
-        self.input_size = input_size
+    word_vocab_size: int = 800
+    suffix_vocab_size: int = 200
+    min_doc_freq: int = 2
+    input_size: int | None = None
 
     def _fit_words(self, lines: list[list[str]]) -> None:
         suffixes = [word_suffixes(words) for words in lines]
@@ -63,30 +58,17 @@ class TfidfFeatures(WordFeatures):
         dense = terms.toarray() if self.projection_ is None else terms @ self.projection_
         return np.concatenate([dense, layout], axis=1)
 
-    def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-        """Return what was fitted."""
-        settings = {
-            "word_vocab_size": self.word_vocab_size,
-            "suffix_vocab_size": self.suffix_vocab_size,
-            "min_doc_freq": self.min_doc_freq,
-            "input_size": self.input_size,
-            "words": self.words_,
-            "suffixes": self.suffixes_,
-        }
+    def _fitted(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         arrays = {"word_idf": self.word_idf_, "suffix_idf": self.suffix_idf_, **self._scaler._asdict()}
         if self.projection_ is not None:
             arrays["projection"] = self.projection_
-        return settings, arrays
+        return {"words": self.words_, "suffixes": self.suffixes_}, arrays
 
-    @classmethod
-    def from_state(cls, settings: dict[str, Any], arrays: dict[str, np.ndarray]) -> TfidfFeatures:
-        """Rebuild a fitted family."""
-        features = cls(**{name: value for name, value in settings.items() if name not in {"words", "suffixes"}})
-        features.words_, features.suffixes_ = settings["words"], settings["suffixes"]
-        features.word_idf_, features.suffix_idf_ = arrays["word_idf"], arrays["suffix_idf"]
-        features.projection_ = arrays.get("projection")
-        features._scaler = StandardScaler.from_arrays(arrays)
-        return features
+    def _restore(self, values: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
+        self.words_, self.suffixes_ = values["words"], values["suffixes"]
+        self.word_idf_, self.suffix_idf_ = arrays["word_idf"], arrays["suffix_idf"]
+        self.projection_ = arrays.get("projection")
+        self._scaler = StandardScaler.from_arrays(arrays)
 
 
 def _frequent(lines: list[list[str]], size: int, min_lines: int) -> list[str]:

@@ -9,9 +9,8 @@ from __future__ import annotations
 import logging
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from functools import cached_property, lru_cache
 from itertools import chain
 from typing import Any, ClassVar, Self
@@ -31,46 +30,8 @@ _INFERENCE_STEPS = 10
 _SHRINKAGE = np.float32(0.1)
 
 
-@dataclass(frozen=True)
-class Training:
-    """Settings that gensim's three models share."""
-
-    size: int
-    epochs: int
-    min_count: int
-    seed: int
-
-    def has_words(self, lines: list[list[str]]) -> bool:
-        """Return whether any word is frequent enough; gensim cannot train without one."""
-        return any(count >= self.min_count for count in Counter(chain.from_iterable(lines)).values())
-
-    def options(self) -> dict[str, Any]:
-        """Return the settings as gensim's arguments."""
-        return {
-            "vector_size": self.size,
-            "epochs": self.epochs,
-            "min_count": self.min_count,
-            "seed": self.seed,
-            "workers": 1,  # with more, the vectors depend on the threads' timing
-            "hashfxn": _stable_hash,
-            "negative": _NEGATIVES,
-        }
-
-
 def _stable_hash(word: str) -> int:
     return crc32(word.encode())  # Python's own hash of text differs between processes
-
-
-@contextmanager
-def _quiet_gensim() -> Iterator[None]:
-    """Silence gensim's warning about little training data."""
-    logger = logging.getLogger("gensim")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
 
 
 @dataclass(frozen=True)
@@ -78,36 +39,42 @@ class LineVectors(ABC):
     """Trained vectors of words, and the rule that makes a line's vector of them."""
 
     vocabulary: list[str]
-    arrays: ClassVar[tuple[str, ...]]
+    vectors: np.ndarray
+    arrays: ClassVar[tuple[str, ...]]  # names of the arrays in a saved model
 
     @classmethod
-    def train(cls, lines: list[list[str]], training: Training) -> Self:
-        """Train on the words of lines; without a frequent word all vectors are zeros."""
-        if not training.has_words(lines):
-            return cls._untrained(training.size)
-        with _quiet_gensim():
-            return cls._trained(lines, training)
+    def train(cls, lines: list[list[str]], *, size: int, epochs: int, min_count: int, seed: int) -> Self:
+        """Train on the words of lines; if no word is frequent enough, all vectors are zeros."""
+        if max(Counter(chain.from_iterable(lines)).values(), default=0) < min_count:  # gensim needs a word
+            return cls([], *(np.zeros((0, size), np.float32) for _ in cls.arrays))
+        options = {"vector_size": size, "epochs": epochs, "min_count": min_count, "seed": seed, "negative": _NEGATIVES}
+        logger = logging.getLogger("gensim")  # which warns of little training data
+        level = logger.level
+        logger.setLevel(logging.ERROR)
+        try:
+            # With more than one worker, the vectors depend on the timing of threads.
+            return cls._train(lines, {**options, "workers": 1, "hashfxn": _stable_hash})
+        finally:
+            logger.setLevel(level)
 
     @classmethod
     @abstractmethod
-    def _untrained(cls, size: int) -> Self: ...
-
-    @classmethod
-    @abstractmethod
-    def _trained(cls, lines: list[list[str]], training: Training) -> Self: ...
+    def _train(cls, lines: list[list[str]], options: dict[str, Any]) -> Self: ...
 
     @abstractmethod
     def of_line(self, words: Sequence[str]) -> np.ndarray:
         """Return the vector of a line, float32 of shape (size,)."""
 
-    def state(self) -> tuple[list[str], dict[str, np.ndarray]]:
-        """Return vocabulary and arrays."""
-        return self.vocabulary, {name: getattr(self, name) for name in self.arrays}
+    def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """Return the vocabulary as a JSON value, and the arrays."""
+        return {"vocabulary": self.vocabulary}, dict(
+            zip(self.arrays, (getattr(self, field.name) for field in fields(self)[1:]), strict=True)
+        )
 
     @classmethod
-    def from_state(cls, vocabulary: list[str], arrays: dict[str, np.ndarray]) -> Self:
+    def from_state(cls, values: dict[str, Any], arrays: dict[str, np.ndarray]) -> Self:
         """Rebuild trained vectors."""
-        return cls(vocabulary, *(arrays[name] for name in cls.arrays))
+        return cls(values["vocabulary"], *(arrays[name] for name in cls.arrays))
 
     @cached_property
     def _row_of(self) -> dict[str, int]:
@@ -121,18 +88,13 @@ class LineVectors(ABC):
 class WordMeans(LineVectors):
     """Mean of word2vec vectors (skip-gram); an unknown word counts as zeros."""
 
-    vectors: np.ndarray
     arrays = ("vectors",)
 
     @classmethod
-    def _untrained(cls, size: int) -> WordMeans:
-        return cls([], np.zeros((0, size), np.float32))
-
-    @classmethod
-    def _trained(cls, lines: list[list[str]], training: Training) -> WordMeans:
+    def _train(cls, lines: list[list[str]], options: dict[str, Any]) -> WordMeans:
         from gensim.models import Word2Vec
 
-        model = Word2Vec(lines, sg=1, **training.options())
+        model = Word2Vec(lines, sg=1, **options)
         return cls(list(model.wv.index_to_key), model.wv.vectors)
 
     def of_line(self, words: Sequence[str]) -> np.ndarray:
@@ -144,21 +106,15 @@ class WordMeans(LineVectors):
 class SubwordMeans(LineVectors):
     """Mean of fastText vectors (skip-gram); an unknown word is the mean of its character n-grams."""
 
-    vectors: np.ndarray
     ngram_vectors: np.ndarray
     arrays = ("vectors", "ngram_vectors")
 
     @classmethod
-    def _untrained(cls, size: int) -> SubwordMeans:
-        return cls([], np.zeros((0, size), np.float32), np.zeros((1, size), np.float32))
-
-    @classmethod
-    def _trained(cls, lines: list[list[str]], training: Training) -> SubwordMeans:
+    def _train(cls, lines: list[list[str]], options: dict[str, Any]) -> SubwordMeans:
         from gensim.models import FastText
 
         shortest, longest = _SUBWORD_LENGTHS
-        subwords = {"min_n": shortest, "max_n": longest, "bucket": _SUBWORD_BUCKETS}
-        model = FastText(sentences=lines, sg=1, **subwords, **training.options())
+        model = FastText(sentences=lines, sg=1, min_n=shortest, max_n=longest, bucket=_SUBWORD_BUCKETS, **options)
         return cls(list(model.wv.index_to_key), model.wv.vectors, model.wv.vectors_ngrams)
 
     def of_word(self, word: str) -> np.ndarray:
@@ -166,7 +122,7 @@ class SubwordMeans(LineVectors):
         row = self._row_of.get(word)
         if row is not None:
             return self.vectors[row]
-        buckets = list(ngram_buckets(word, len(self.ngram_vectors)))
+        buckets = list(ngram_buckets(word, len(self.ngram_vectors))) if len(self.ngram_vectors) else []
         return self.ngram_vectors[buckets].sum(axis=0) / np.float32(max(len(buckets), 1))
 
     def of_line(self, words: Sequence[str]) -> np.ndarray:
@@ -196,37 +152,28 @@ def ngram_buckets(word: str, buckets: int) -> tuple[int, ...]:
 class InferredVectors(LineVectors):
     """Lines as paragraphs of doc2vec's distributed bag of words (PV-DBOW, Le and Mikolov 2014)."""
 
-    weights: np.ndarray
     noise: np.ndarray
     arrays = ("weights", "noise")
 
     @classmethod
-    def _untrained(cls, size: int) -> InferredVectors:
-        return cls([], np.zeros((0, size), np.float32), np.zeros(0, np.int32))
-
-    @classmethod
-    def _trained(cls, lines: list[list[str]], training: Training) -> InferredVectors:
+    def _train(cls, lines: list[list[str]], options: dict[str, Any]) -> InferredVectors:
         from gensim.models.doc2vec import Doc2Vec, TaggedDocument
 
-        model = Doc2Vec([TaggedDocument(words, [i]) for i, words in enumerate(lines)], dm=0, **training.options())
+        model = Doc2Vec([TaggedDocument(words, [i]) for i, words in enumerate(lines)], dm=0, **options)
         vocabulary = list(model.wv.index_to_key)
         frequency = np.asarray([model.wv.get_vecattr(word, "count") for word in vocabulary]) ** 0.75
-        draw = np.random.default_rng(training.seed).choice
+        draw = np.random.default_rng(options["seed"]).choice
         noise = draw(len(frequency), _NOISE_WORDS, p=frequency / frequency.sum())
         return cls(vocabulary, model.syn1neg, noise.astype(np.int32))
 
-    @cached_property
-    def _noise_weights(self) -> np.ndarray:
-        return self.weights[self.noise]
-
     def of_line(self, words: Sequence[str]) -> np.ndarray:
         """Infer the vector of a line by gradient ascent; zeros if no word is known."""
-        vector = np.zeros(self.weights.shape[1], np.float32)
-        known, noise = self.weights[self._rows(words)], self._noise_weights
+        vector, known = np.zeros(self.vectors.shape[1], np.float32), self.vectors[self._rows(words)]
         if not len(known):
             return vector
+        noise = self._noise_vectors
         share = np.float32(_NEGATIVES * len(known) / len(noise))
-        # The gradient's slope is at most a quarter of the squared weights and the shrinkage: no step overshoots.
+        # The gradient's slope is at most a quarter of the squared vectors and the shrinkage: no step overshoots.
         squares = np.einsum("ij,ij->", known, known) + share * np.einsum("ij,ij->", noise, noise)
         step = np.float32(1) / (squares / np.float32(4) + _SHRINKAGE)
         for _ in range(_INFERENCE_STEPS):
@@ -236,6 +183,10 @@ class InferredVectors(LineVectors):
             vector += step * (pull - share * push - _SHRINKAGE * vector)
         return vector
 
+    @cached_property
+    def _noise_vectors(self) -> np.ndarray:
+        return self.vectors[self.noise]
+
 
 def _logistic(score: np.ndarray) -> np.ndarray:
     return (np.tanh(score / 2) + 1) / 2  # without the overflow of exp
@@ -243,7 +194,6 @@ def _logistic(score: np.ndarray) -> np.ndarray:
 
 METHODS: dict[str, type[LineVectors]] = {"word2vec": WordMeans, "fasttext": SubwordMeans, "doc2vec": InferredVectors}
 """How a line gets its vector, by the name of the family."""
-_OPTIONS = ("method", "input_size", "epochs", "min_count", "seed")
 
 
 def method_class(method: str, allowed: Sequence[str]) -> type[LineVectors]:
@@ -254,26 +204,23 @@ def method_class(method: str, allowed: Sequence[str]) -> type[LineVectors]:
     return METHODS[method]
 
 
+@dataclass(eq=False)
 class WordVectorFeatures(WordFeatures):
     """Vectors of lines from word2vec, fastText or doc2vec, and layout numbers."""
 
-    def __init__(
-        self,
-        method: str = "word2vec",
-        input_size: int | None = None,
-        epochs: int = 5,
-        min_count: int = 2,
-        seed: int = 0,
-    ) -> None:
-        self._class = method_class(method, tuple(METHODS))
-        self.name = self.method = method
-        self.input_size = input_size or 300
-        self.epochs = epochs
-        self.min_count = min_count
-        self.seed = seed
+    method: str = "word2vec"
+    input_size: int = 300
+    epochs: int = 5
+    min_count: int = 2
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        self.name, self._class = self.method, method_class(self.method, tuple(METHODS))
 
     def _fit_words(self, lines: list[list[str]]) -> None:
-        self._vectors = self._class.train(lines, Training(self.input_size, self.epochs, self.min_count, self.seed))
+        self._vectors = self._class.train(
+            lines, size=self.input_size, epochs=self.epochs, min_count=self.min_count, seed=self.seed
+        )
 
     def _numbers(self, lines: list[list[str]], layout: np.ndarray) -> np.ndarray:
         numbers = np.empty((len(lines), self.input_size + layout.shape[1]), np.float32)
@@ -282,16 +229,10 @@ class WordVectorFeatures(WordFeatures):
         numbers[:, self.input_size :] = layout
         return numbers
 
-    def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-        """Return what was fitted."""
-        vocabulary, arrays = self._vectors.state()
-        settings = {name: getattr(self, name) for name in _OPTIONS}
-        return settings | {"vocabulary": vocabulary}, arrays | self._scaler._asdict()
+    def _fitted(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        values, arrays = self._vectors.state()
+        return values, arrays | self._scaler._asdict()
 
-    @classmethod
-    def from_state(cls, settings: dict[str, Any], arrays: dict[str, np.ndarray]) -> WordVectorFeatures:
-        """Rebuild a fitted family."""
-        features = cls(*(settings[name] for name in _OPTIONS))
-        features._vectors = features._class.from_state(settings["vocabulary"], arrays)
-        features._scaler = StandardScaler.from_arrays(arrays)
-        return features
+    def _restore(self, values: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
+        self._vectors = self._class.from_state(values, arrays)
+        self._scaler = StandardScaler.from_arrays(arrays)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 import numpy as np
@@ -53,19 +53,11 @@ class TokenFeatures(FeatureFamily):
 
     name = "token-hashed"
     ngrams = False
+    target_encoding = True
     context_slots = 2 * len(_STEPS) + 2
-
-    def __init__(
-        self,
-        min_documents: int = 2,
-        max_features: int = 60_000,
-        max_context_features: int = 120_000,
-        target_encoding: bool = True,
-    ) -> None:
-        self.min_documents = min_documents
-        self.max_features = max_features
-        self.max_context_features = max_context_features
-        self.target_encoding = target_encoding
+    min_documents = 2
+    max_features = 60_000
+    max_context_features = 120_000
 
     def fit_transform(self, table: Lines) -> LineFeatures:
         """Choose the features to keep, learn scales and target encoding, and transform the same tokens."""
@@ -82,7 +74,8 @@ class TokenFeatures(FeatureFamily):
             _vocabulary(context, tokens.document, self.min_documents, self.max_context_features),
         )
         self._slots = int((self._vocabulary.index(own[0]) >= 0).sum(axis=1).max(initial=0))
-        return LineFeatures(self._ids(own, context), np.concatenate(numbers, axis=1))
+        self._fit_extension(tokens)
+        return self._extended(LineFeatures(self._ids(own, context), np.concatenate(numbers, axis=1)), tokens)
 
     def _keep(self, own: BucketVocabulary, context: BucketVocabulary) -> None:
         self._vocabulary, self._context_vocabulary = own, context
@@ -95,7 +88,14 @@ class TokenFeatures(FeatureFamily):
         if self._encoder:
             numbers.append(self._encoder.transform(tokens))
         ids = self._ids(_own_column(tokens, self.ngrams), _context_columns(tokens))
-        return LineFeatures(ids, np.concatenate(numbers, axis=1))
+        return self._extended(LineFeatures(ids, np.concatenate(numbers, axis=1)), tokens)
+
+    def _fit_extension(self, tokens: Tokens) -> None:
+        """Fit what a derived family adds."""
+
+    def _extended(self, hashed: LineFeatures, tokens: Tokens) -> LineFeatures:
+        """Append the columns of a derived family."""
+        return hashed
 
     def _ids(self, own: Column, context: Sequence[Column]) -> np.ndarray:
         """Return the ids of each token and of its context, (tokens, slots + context slots)."""
@@ -106,34 +106,25 @@ class TokenFeatures(FeatureFamily):
         context_ids = [(self._context_vocabulary.index(buckets) + 1)[row] for buckets, row in context]
         return np.concatenate([ids[own[1]], *context_ids], axis=1).astype(np.int32)
 
-    def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-        """Return what was fitted; the keys are those of earlier versions."""
-        settings: dict[str, Any] = {
+    def _fitted(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        values: dict[str, Any] = {
             "min_documents": self.min_documents,
             "max_features": self.max_features,
-            "max_beside": self.max_context_features,
+            "max_beside": self.max_context_features,  # this and the next names are those of earlier versions
             "ngrams": self.ngrams,
             "slots": self._slots,
         }
         own, context = self._vocabulary.buckets, self._context_vocabulary.buckets
         arrays = {"buckets": own, "beside_buckets": context, **self._scaler._asdict()}
         if self._encoder:
-            settings["rates"], encoding = self._encoder.state()
+            values["rates"], encoding = self._encoder.state()
             arrays |= encoding
-        return settings, arrays
+        return values, arrays
 
-    @classmethod
-    def from_state(cls, settings: dict[str, Any], arrays: dict[str, np.ndarray]) -> Self:
-        """Rebuild a fitted family."""
-        features = cls()
-        features._load(settings, arrays)
-        return features
-
-    def _load(self, settings: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
-        self.min_documents, self.max_features = settings["min_documents"], settings["max_features"]
-        self.max_context_features, self._slots = settings["max_beside"], settings["slots"]
-        self.target_encoding = "rates" in settings
-        self._encoder = TargetEncoder.from_state(settings["rates"], arrays) if self.target_encoding else None
+    def _restore(self, values: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
+        self.min_documents, self.max_features = values["min_documents"], values["max_features"]
+        self.max_context_features, self._slots = values["max_beside"], values["slots"]
+        self._encoder = TargetEncoder.from_state(values["rates"], arrays) if "rates" in values else None
         self._keep(BucketVocabulary(arrays["buckets"]), BucketVocabulary(arrays["beside_buckets"]))
         self._scaler = StandardScaler.from_arrays(arrays)
 

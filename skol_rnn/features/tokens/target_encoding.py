@@ -152,7 +152,9 @@ def _keys(tokens: Tokens) -> dict[str, np.ndarray]:
     )
     two = _phrase_keys(word, word, tokens, 1)
     before, after = tokens.shifted(word, 1), tokens.shifted(word, -1)
-    return dict(zip(_PSEUDO_COUNTS, (word, beginning, before, after, two, _phrase_keys(two, word, tokens, 2)), strict=True))
+    return dict(
+        zip(_PSEUDO_COUNTS, (word, beginning, before, after, two, _phrase_keys(two, word, tokens, 2)), strict=True)
+    )
 
 
 def _key(text: str) -> int:
