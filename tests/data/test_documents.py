@@ -9,9 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skol_rnn.data.document import Corpus, Document, split_lines
+from skol_rnn.data.inputs import LabelledRows, as_table
 from skol_rnn.data.splits import split_documents
-from skol_rnn.data.table import as_table, check_table, collapse_labels
+from skol_rnn.data.table import check_table, collapse_labels
 from skol_rnn.errors import DataError
+from skol_rnn.labels import LabelSet
 
 COLUMNS = ["doc_id", "line_number", "value", "start", "end", "blank_before", "page_break"]
 
@@ -150,9 +152,17 @@ def test_bad_tables_are_refused(change, message):
         check_table(change(ROWS))
 
 
-def test_labels_can_be_asked_for():
-    with pytest.raises(DataError, match="no column 'label'"):
-        check_table(ROWS.drop(columns="label"), need_labels=True)
+def test_the_row_of_a_bad_label_counts_unlabelled_rows():
+    with pytest.raises(DataError, match="Row 2 of column 'label' holds 3, not text"):
+        check_table(ROWS.assign(label=["X", None, 3, 4]))
+
+
+def test_labels_are_encoded_once_with_lengths_and_counts():
+    labels = LabelSet(("X", "Y", "Z"))
+    rows = LabelledRows.of(check_table(ROWS), labels)
+    assert (rows.true.tolist(), rows.lengths, len(rows)) == ([-1, 0, 1, -1], [2, 2], 4)
+    assert rows.counts.tolist() == [1, 1, 0]
+    assert LabelledRows.of(check_table(ROWS.iloc[:0]), labels).counts.tolist() == [0, 0, 0]
 
 
 def test_a_table_is_made_from_whatever_holds_documents(tmp_path):

@@ -151,7 +151,7 @@ def test_articles_without_a_table_and_tables_that_cannot_be_written_are_refused(
     fill(tmp_path, {"train/article7.txt": "We never lie."})
     with pytest.raises(DataError, match="has no labels"):
         read_documents(tmp_path / "train" / "article7.txt", format="ptc")
-    with pytest.raises(DataError, match=r"no FOLDER\.labels\.tsv beside its FOLDER"):
+    with pytest.raises(DataError, match=r"not FOLDER/article<ID>\.txt with FOLDER\.labels\.tsv"):
         read_documents(tmp_path / "train", format="ptc")
     with pytest.raises(DataError, match="holds a tab"):
         write_documents([Document("7", "a", spans=((0, 1, "a\tb"),))], tmp_path / "out", format="ptc")
@@ -218,17 +218,17 @@ def test_all_that_is_wrong_with_standoff_is_told_at_once(tmp_path):
         read_documents(tmp_path, unit="token")
     told = {int(line.split("a.ann:")[1].split(":")[0]): line for line in str(caught.value).splitlines()}
     assert sorted(told) == [2, 3, 4, 5, 6, 7]
-    assert "'lie' is annotated, but '\\nli' stands there" in told[2]
+    assert "the annotation quotes 'lie', but the text at its offsets is '\\nli'" in told[2]
     assert "outside the text" in told[3]
     assert "is not ID, type and offsets" in told[4] and "is not ID" in told[5]
     assert "reversed" in told[6] and "overlap" in told[7]
 
 
 def test_standoff_is_refused_where_it_has_no_room_or_no_text(tmp_path):
-    with pytest.raises(DataError, match="which holds white space"):
+    with pytest.raises(DataError, match="which contains white space"):
         write_documents([Document("a", "b", spans=((0, 1, "Two words"),))], tmp_path, format="brat")
     fill(tmp_path, {"lone.ann": "T1\tX 0 2\tWe\n"})
-    with pytest.raises(DataError, match="without its text lone.txt beside it"):
+    with pytest.raises(DataError, match="but its text lone.txt is missing"):
         read_documents(tmp_path)
     (unlabelled,) = write_documents([Document("u", "Not labelled")], tmp_path / "o", format="brat")
     assert not unlabelled.with_suffix(".ann").exists()
@@ -273,14 +273,14 @@ def test_all_that_is_wrong_with_columns_is_told_at_once(tmp_path):
         "d.bio:3",
         "d.bio:4",
     ]
-    for line, message in zip(told, ["1 columns, not 2", "no label", "no label", "does not stand in the text", "no JSON string",
-                                    "does not stand", "whole numbers"], strict=True):  # fmt: skip
+    for line, message in zip(told, ["1 columns, not 2", "no label", "no label", "'never' is not in the text after character 2", "no JSON string",
+                                    "'We' is not in the text at 1 to 2", "whole numbers"], strict=True):  # fmt: skip
         assert message in line
 
 
 def test_tokens_without_a_form_in_columns_are_refused():
     for text, token in (("a\tb", (0, 3)), ("# a", (0, 3)), ("a\n", (0, 2)), ("-DOCSTART-", (0, 10))):
-        with pytest.raises(DataError, match="has no form in columns"):
+        with pytest.raises(DataError, match="columns cannot store token 0"):
             format_bio(Document("d", text, ("O",), tokens=(token,)))
     assert format_bio(by_unit(Document("d", "a\r\nb"), "token")).splitlines()[3:] == ["a\t0\t1", "", "b\t3\t4"]
 

@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skol_rnn import read_documents
-from skol_rnn.data.bio import decode_spans, encode_spans, span_types, token_labels
+from skol_rnn.data.bio import decode_spans, encode_spans, is_bio, span_types, token_labels
 from skol_rnn.data.document import Corpus, Document, breaks_before
+from skol_rnn.data.inputs import as_table
 from skol_rnn.data.spans import OverlapError, SpanRules, resolve_overlaps
-from skol_rnn.data.table import as_table, check_table
+from skol_rnn.data.table import check_table
 from skol_rnn.data.tokens import by_unit, find_tokens, tokenise
 from skol_rnn.errors import DataError
 from skol_rnn.evaluation.span_scores import fragment_scores
@@ -102,6 +103,27 @@ def test_rules_of_unknown_names_are_refused():
             SpanRules(**wrong)
 
 
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        (["O", "B-A", "I-A"], True),
+        (["B-A"], True),
+        (["O", "B-A", "I-B"], False),
+        (["O"], False),
+        (["O", "B-A", "Misc"], False),
+        (["O", "B-"], False),
+    ],
+)
+def test_which_labels_are_bio(labels, expected):
+    assert is_bio(labels) is expected
+
+
+def test_which_labels_have_bio_prefixes():
+    assert is_bio(["O", "I-B", "B-A"], complete=False)
+    assert not is_bio(["o", "B-A"], complete=False)
+    assert not is_bio(["O"], complete=False)
+
+
 def test_the_last_token_ends_its_span():
     tokens = tokenise("a b")
     assert decode_spans(tokens, ["O", "B-A"]) == [(2, 3, "A")]
@@ -146,7 +168,7 @@ def test_a_table_of_tokens_keeps_its_columns_when_checked():
 @pytest.mark.parametrize(
     ("tokens", "message"),
     [
-        ([(0, 3), (2, 5)], "token 1, [2, 5], begins before the end of the token before it, 3"),
+        ([(0, 3), (2, 5)], "token 1, [2, 5], begins before the end of the previous token, 3"),
         ([(3, 3)], "token 0, [3, 3], is empty or reversed"),
         ([(0, 99)], "outside the text of 7 characters"),
         ([(-1, 2)], "outside the text"),

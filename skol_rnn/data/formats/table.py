@@ -1,4 +1,4 @@
-"""CSV and Parquet files of the shared table."""
+"""CSV and Parquet files of the shared table, and the documents that its rows make up."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ import numpy as np
 import pandas as pd
 
 from skol_rnn.data.document import Document, split_lines
-from skol_rnn.data.formats.encoding import INVALID, decode, read_bytes, refuse_damage
-from skol_rnn.data.formats.token_table import token_document
+from skol_rnn.data.formats.encoding import read_bytes, read_records
 from skol_rnn.data.table import check_table
 from skol_rnn.errors import DataError
 
 _NUMBERS = ("line_number", "start", "end", "blank_before", "break_before")
+_GAPS = ("", " ", "\n", "\n\n")  # text before a token by its break_before
 
 
 class _Row(NamedTuple):
@@ -31,11 +31,9 @@ class _Row(NamedTuple):
 
 def read_csv(path: Path, doc_id: str, *, strict: bool = False) -> list[Document]:
     """Read documents from a CSV file of the shared table."""
-    decoded = decode(read_bytes(path), str(path))
-    if strict:
-        refuse_damage(repair for repair in decoded.repairs if repair.kind == INVALID)
+    text = read_records(path, strict=strict).text
     try:
-        table = pd.read_csv(io.StringIO(decoded.text), dtype=str, keep_default_na=False)
+        table = pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False)
     except pd.errors.EmptyDataError:
         return []
     except (pd.errors.ParserError, ValueError) as error:
@@ -71,7 +69,7 @@ def read_parquet(path: Path, doc_id: str, *, strict: bool = False) -> list[Docum
 
 def _require_pyarrow() -> None:
     try:
-        import pyarrow  # noqa: F401  # pandas' own message names no extra of this package
+        import pyarrow  # noqa: F401  # pandas' own message does not name our extra
     except ImportError as error:
         raise ImportError("Parquet needs pyarrow: pip install 'skol_rnn[parquet]', or use CSV.") from error
 
@@ -81,14 +79,52 @@ def _documents(table: pd.DataFrame, path: Path, doc_id: str) -> list[Document]:
         table = table.assign(doc_id=doc_id)
     try:
         table = check_table(table)
-        return [_document(str(name), rows, str(path)) for name, rows in table.groupby("doc_id", sort=False)]
+        make = _of_tokens if "break_before" in table else _of_lines
+        return [make(str(name), rows, str(path)) for name, rows in table.groupby("doc_id", sort=False)]
     except DataError as error:
         raise DataError(f"{path}: {error}") from error
 
 
-def _document(doc_id: str, table: pd.DataFrame, path: str) -> Document:
-    if "break_before" in table:
-        return token_document(doc_id, table, path)
+def _column(table: pd.DataFrame, name: str) -> list[Any]:
+    return table[name].tolist() if name in table else [None] * len(table)
+
+
+def _of_tokens(doc_id: str, table: pd.DataFrame, path: str) -> Document:
+    r"""Make a document whose rows are tokens."""
+    pieces: list[str] = []
+    tokens: list[tuple[int, int]] = []
+    problems, length = [], 0
+    columns = (_column(table, name) for name in ("value", "start", "end", "break_before"))
+    for row, (value, start, end, before) in enumerate(zip(*columns, strict=True)):
+        if pd.isna(start):
+            gap = _GAPS[max(0, min(int(before), 3))] if row else ""
+        else:
+            gap = _token_gap(int(start) - length, int(before) if row else 0)
+            if int(start) != length + len(gap) or (not pd.isna(end) and int(end) - int(start) != len(value)):
+                reason = f"does not fit its offsets {start} and {end} or break_before"
+                problems.append(f"token {row}, {value!r:.40}, {reason}")
+        if not value.strip():
+            problems.append(f"token {row} is blank")
+        pieces += [gap, value]
+        length += len(gap)
+        tokens.append((length, length + len(value)))
+        length += len(value)
+    if problems:
+        raise DataError(f"document {doc_id!r}: {'; '.join(problems)}")
+    labels = tuple(table["label"]) if "label" in table else None
+    return Document(doc_id, "".join(pieces), labels, path=path, tokens=tuple(tokens))
+
+
+def _token_gap(room: int, before: int) -> str:
+    r"""Return ``room`` characters with the line ends that ``break_before`` asks for, and spaces."""
+    ends = max(before - 1, 0)
+    if ends and room == 2 * ends:
+        return "\r\n" * ends
+    return "\n" * ends + " " * max(room - ends, 0)
+
+
+def _of_lines(doc_id: str, table: pd.DataFrame, path: str) -> Document:
+    r"""Make a document whose rows are lines."""
     rows = _without_blank(table)
     values = [row.value for row in rows]
     starts = [row.start for row in rows if row.start is not None]
@@ -109,11 +145,9 @@ def _document(doc_id: str, table: pd.DataFrame, path: str) -> Document:
 
 
 def _without_blank(table: pd.DataFrame) -> list[_Row]:
-    """Return the rows that hold text; blank ones become blank lines before the next."""
+    """Return the rows that hold text; blank rows become blank lines before the next one."""
     rows, blank, page = [], 0, False
-    labels = table["label"] if "label" in table else [None] * len(table)
-    starts = table["start"] if "start" in table else [None] * len(table)
-    columns = (table["value"], labels, starts, table["blank_before"], table["page_break"])
+    columns = (_column(table, name) for name in ("value", "label", "start", "blank_before", "page_break"))
     for value, label, start, before, breaks in zip(*columns, strict=True):
         blank, page = blank + int(before), page or bool(breaks)
         if value.strip():
@@ -134,22 +168,22 @@ def rebuild_text(
         ends = blank + (index > 0)
         room = starts[index] - length - ends if starts and index < len(starts) else 0
         visible = before[len(before.rstrip()) :] + value[: len(value) - len(value.lstrip())]
-        gap = _gap(ends, blank, max(room, 0), page and "\f" not in visible, before.endswith("\r"))
+        gap = _line_gap(ends, blank, max(room, 0), page and "\f" not in visible, before.endswith("\r"))
         pieces += [gap, value]
         length += len(gap) + len(value)
         before = value
     return "".join(pieces)
 
 
-def _gap(ends: int, blank: int, room: int, page: bool, after_return: bool) -> str:
-    r"""Fill the space between two lines: so many line ends, and ``room`` characters of white space among them."""
+def _line_gap(ends: int, blank: int, room: int, page: bool, after_return: bool) -> str:
+    r"""Return the text between two lines: ``ends`` line ends with ``room`` characters of white space among them."""
     if room == ends and not page:
         return "\r\n" * ends
     if room > 1 and not blank:
-        return "\n" * (ends + room)  # a table that does not tell blank lines
+        return "\n" * (ends + room)  # the table does not count blank lines
     first = ""
     if ends > blank:
-        # A carriage return at a line's end would be taken for a part of the line end that follows it.
+        # A carriage return at the end of a line would be read as part of the line end that follows.
         first = "\r\n" if after_return or (room and not blank) else "\n"
         room = max(room - len(first) + 1, 0)
     filler = ("\f" if page and blank else "") + " " * (room - 1 if page and blank else room)
@@ -157,19 +191,10 @@ def _gap(ends: int, blank: int, room: int, page: bool, after_return: bool) -> st
 
 
 def format_table(
-    document: Document,
-    labels: Sequence[str | None] | None = None,
-    probabilities: Sequence[Sequence[float]] | None = None,
-    *,
-    kind: str = "csv",
+    document: Document, probabilities: Sequence[Sequence[float]] | None = None, *, kind: str = "csv"
 ) -> bytes:
     """Turn a document into the bytes of a CSV or Parquet file."""
     table = document.table()
-    if labels is not None:
-        column = pd.Series(list(labels), dtype=object)
-        table = table.assign(label=column) if "label" in table else table.copy()
-        if "label" not in table:
-            table.insert(3, "label", column)
     if probabilities is not None:
         vectors = [[float(p) for p in line] for line in probabilities]
         table["probabilities"] = [json.dumps(v) for v in vectors] if kind == "csv" else vectors
