@@ -203,6 +203,13 @@ class Document:
         return pd.DataFrame({name: pd.Series(column, dtype=column.dtype) for name, column in columns.items()})
 
 
+def with_repairs(documents: list[Document], repairs: tuple[Repair, ...]) -> list[Document]:
+    """Add the repairs of a file to its first document."""
+    if documents and repairs:
+        documents[0] = replace(documents[0], repairs=repairs + documents[0].repairs)
+    return documents
+
+
 def _objects(items: Sequence[object]) -> np.ndarray:
     """Return an array of Python objects."""
     array = np.empty(len(items), dtype=object)

@@ -13,13 +13,16 @@ from skol_rnn.data.discovery import ONE_DOCUMENT, Found, Skipped, find_files, su
 from skol_rnn.data.document import Corpus, Document
 from skol_rnn.data.formats.brat import read_brat
 from skol_rnn.data.formats.conll import read_bio
+from skol_rnn.data.formats.encoding import INVALID, MIXED, read_file
 from skol_rnn.data.formats.jsonl import read_jsonl
-from skol_rnn.data.formats.ptc import ArticleSpan, label_table_of, read_article, read_labels
-from skol_rnn.data.formats.text import read_text
+from skol_rnn.data.formats.ptc import LabelTable, label_table_of, read_article, read_labels
 from skol_rnn.data.formats.yedda import read_yedda
 from skol_rnn.data.spans import SpanRules
 from skol_rnn.data.tokens import Tokeniser, by_unit
 from skol_rnn.errors import DataError
+
+_DAMAGE = {INVALID, "missing closer", "nested block", "stray closer", "typo closer", "unclosed block"}
+"""Kinds of repair that change the text or guess a label; ``strict`` refuses them, and mixed line ends with offsets."""
 
 
 class Reader:
@@ -34,7 +37,7 @@ class Reader:
     ) -> None:
         self.strict, self.unit, self.tokeniser, self.rules = strict, unit, tokeniser, rules
         self.problems: list[str] = []
-        self._tables: dict[Path, dict[str, list[ArticleSpan]]] = {}
+        self._tables: dict[Path, LabelTable] = {}
 
     def read(self, file: Found, skipped: Skipped) -> list[Document]:
         """Read the documents of a file as :meth:`collect` does, and raise its problems."""
@@ -50,6 +53,7 @@ class Reader:
             found = self._read(file)
         for document in found:
             with self._collecting():
+                self._refuse_damage(document, file.format)
                 document = by_unit(document, self.unit, self.tokeniser, self.rules)
                 documents += [document] if document.n_rows else []
         if not documents and not self.problems:
@@ -70,33 +74,38 @@ class Reader:
         except DataError as error:
             self.problems.append(str(error))
 
-    def _read(self, file: Found) -> list[Document]:
-        path, doc_id, strict = file.path, file.doc_id, self.strict
-        match file.format:
-            case "yedda":
-                return [read_yedda(path, doc_id, strict=strict)]
-            case "text":
-                return [read_text(path, doc_id, strict=strict)]
-            case "ptc":
-                return [read_article(path, doc_id, self._label_table(path), strict=strict)]
-            case "jsonl":
-                return read_jsonl(path, doc_id, self.problems, strict=strict)
-            case "brat":
-                return [read_brat(path, doc_id, self.problems, strict=strict)]
-            case "bio":
-                return read_bio(path, doc_id, self.problems, strict=strict)
-            case "csv":
-                return table_format().read_csv(path, doc_id, strict=strict)
-            case _:
-                return table_format().read_parquet(path, doc_id, strict=strict)
+    def _refuse_damage(self, document: Document, format: str) -> None:
+        damage = {*_DAMAGE, MIXED} if format in ("ptc", "brat") else _DAMAGE
+        for repair in document.repairs if self.strict else ():
+            if repair.kind in damage:
+                where = f"{repair.path}:{repair.line}: {repair.kind}: {repair.detail}"
+                raise DataError(f"{where}. Correct the file, or read it without strict.")
 
-    def _label_table(self, article: Path) -> tuple[Path, dict[str, list[ArticleSpan]]]:
-        table = label_table_of(article)
+    def _read(self, file: Found) -> list[Document]:
+        path, doc_id = file.path, file.doc_id
+        match file.format:
+            case "text":
+                decoded = read_file(path)
+                return [Document(doc_id, decoded.text, None, decoded.repairs, str(path), bom=decoded.bom)]
+            case "yedda":
+                return [read_yedda(path, doc_id)]
+            case "ptc":
+                return [self._article(path, doc_id)]
+            case "csv":
+                return table_format().read_csv(path, doc_id)
+            case "parquet":
+                return table_format().read_parquet(path, doc_id)
+            case _:
+                read = {"jsonl": read_jsonl, "brat": read_brat, "bio": read_bio}[file.format]
+                return read(path, doc_id, self.problems)
+
+    def _article(self, path: Path, doc_id: str) -> Document:
+        table = label_table_of(path)
         if table is None:
-            raise DataError(f"{article} has no labels: give it as article<ID>.txt in a folder with FOLDER.labels.tsv.")
+            raise DataError(f"{path} has no labels: give it as article<ID>.txt in a folder with FOLDER.labels.tsv.")
         if table not in self._tables:
-            self._tables[table] = read_labels(table, article.parent, self.problems)
-        return table, self._tables[table]
+            self._tables[table] = read_labels(table, path.parent, self.problems)
+        return read_article(path, doc_id, table, self._tables[table])
 
 
 def table_format() -> ModuleType:

@@ -180,9 +180,9 @@ def test_strict_names_file_line_and_kind(tmp_path):
     path = tmp_path / "a.txt.ann"
     path.write_text("[@a#X*]\nout\n[@\f#P*]\n[@b\n[@c#X*]\n[@d#X*]\n", encoding="utf-8")
     with pytest.raises(DataError, match=rf"{re.escape(str(path))}:4: unclosed block"):
-        read_yedda(path, "a", strict=True)
+        read_documents(path, strict=True)
     path.write_text("[@a#X*]\nout\n[@\f#P*]\n[@b*] c#X*]\n", encoding="utf-8")
-    assert read_yedda(path, "a", strict=True).labels == ("X", None, "X")
+    assert read_documents(path, strict=True).documents[0].labels == ("X", None, "X")
 
 
 def test_standoff_is_not_read_as_yedda(tmp_path):

@@ -31,10 +31,10 @@ def is_standoff(path: Path) -> bool:
     return not start.strip() or bool(STANDOFF.match(start))
 
 
-def read_brat(path: Path, doc_id: str, problems: list[str], *, strict: bool = False) -> Document:
+def read_brat(path: Path, doc_id: str, problems: list[str]) -> list[Document]:
     """Read a text with brat's annotation."""
     text_path, path = path.with_suffix(".txt"), path.with_suffix(".ann")
-    decoded = read_file(text_path, strict=strict, offsets=True)
+    decoded = read_file(text_path)
     shift = int(decoded.bom)  # brat counts a byte order mark as a character
     spans: list[Span] = []
     sources: list[tuple[str, int]] = []
@@ -60,9 +60,8 @@ def read_brat(path: Path, doc_id: str, problems: list[str], *, strict: bool = Fa
             repairs.append(Repair(str(path), number, "discontinuous span", detail))
         spans += parts
         sources += [(str(path), number)] * len(parts)
-    return Document(
-        doc_id, decoded.text, None, tuple(repairs), str(text_path), tuple(spans), decoded.bom, sources=tuple(sources)
-    )
+    parts = decoded.text, None, tuple(repairs), str(text_path), tuple(spans), decoded.bom
+    return [Document(doc_id, *parts, sources=tuple(sources))]
 
 
 def _mismatch(text: str, parts: list[Span], quoted: str | None) -> str | None:

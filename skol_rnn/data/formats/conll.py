@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from skol_rnn.data.bio import OUTSIDE, decode_spans, split_label, stray_positions
-from skol_rnn.data.document import Document, Repair, breaks_before
+from skol_rnn.data.document import Document, Repair, breaks_before, with_repairs
 from skol_rnn.data.formats.encoding import read_records
 from skol_rnn.errors import DataError
 
@@ -33,15 +33,16 @@ class _Part:
         return [row for row in self.lines if row is not None]
 
 
-def read_bio(path: Path, doc_id: str, problems: list[str], *, strict: bool = False) -> list[Document]:
+def read_bio(path: Path, doc_id: str, problems: list[str]) -> list[Document]:
     """Read documents from a file of columns."""
-    parts, columns = _parts(read_records(path, strict=strict).text, str(path), problems)
+    text, repairs = read_records(path)
+    parts, columns = _parts(text, str(path), problems)
     documents = []
     for number, part in enumerate(parts, 1):
         name = part.doc_id or (doc_id if len(parts) == 1 else f"{doc_id}/{number}")
         if document := _document(part, name, columns, str(path), problems):
             documents.append(document)
-    return documents
+    return with_repairs(documents, repairs)
 
 
 def _parts(text: str, path: str, problems: list[str]) -> tuple[list[_Part], tuple[str, ...] | None]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,19 +11,7 @@ from skol_rnn.data.document import Repair
 from skol_rnn.errors import DataError
 
 INVALID = "invalid UTF-8"
-HARMLESS = frozenset(
-    {
-        "bare closer",
-        "byte order mark",
-        "CRLF line ends",
-        "control characters",
-        "empty block",
-        "mixed line ends",
-        "text outside blocks",
-    }
-)
-"""Kinds of repair that neither change the text nor guess a label: ``strict`` allows them."""
-_HARMLESS_WITH_OFFSETS = HARMLESS - {"mixed line ends"}
+MIXED = "mixed line ends"
 
 _HEAD = 8192  # bytes that are enough to recognise text
 _ODD = re.compile(r"\r(?!\n)|[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f]")  # form feeds and tabs belong to text
@@ -41,21 +28,15 @@ class Decoded:
     repairs: tuple[Repair, ...] = ()
 
 
-def read_file(path: Path, *, strict: bool = False, offsets: bool = False) -> Decoded:
-    """Read and decode a file; ``strict`` refuses damage, and mixed line ends if ``offsets`` refer to the text."""
-    decoded = decode(read_bytes(path), str(path))
-    if strict:
-        refuse_damage(decoded.repairs, _HARMLESS_WITH_OFFSETS if offsets else HARMLESS)
-    return decoded
+def read_file(path: Path) -> Decoded:
+    """Read and decode a file."""
+    return decode(read_bytes(path), str(path))
 
 
-def read_records(path: Path, *, strict: bool = False) -> Decoded:
-    """Read a file of records, of which only invalid UTF-8 concerns the documents."""
-    decoded = decode(read_bytes(path), str(path))
-    repairs = tuple(repair for repair in decoded.repairs if repair.kind == INVALID)
-    if strict:
-        refuse_damage(repairs)
-    return Decoded(decoded.text, decoded.bom, repairs)
+def read_records(path: Path) -> tuple[str, tuple[Repair, ...]]:
+    """Read a file of records; of its repairs, only invalid UTF-8 concerns the documents."""
+    decoded = read_file(path)
+    return decoded.text, tuple(repair for repair in decoded.repairs if repair.kind == INVALID)
 
 
 def read_bytes(path: Path) -> bytes:
@@ -107,15 +88,5 @@ def _oddities(text: str, path: str) -> list[Repair]:
         count = sum(1 for _ in _ODD.finditer(text))
         add(first.start(), "control characters", f"{count} in the file, kept; the first is {first.group()!r}")
     if crlf >= 0 and (bare := _BARE.search(text)):
-        add(bare.start(), "mixed line ends", "both CR LF and LF end lines; offsets count every character")
+        add(bare.start(), MIXED, "both CR LF and LF end lines; offsets count every character")
     return found
-
-
-def refuse_damage(repairs: Iterable[Repair], harmless: Collection[str] = HARMLESS) -> None:
-    """Raise a DataError for the first repair that is not harmless."""
-    for repair in repairs:
-        if repair.kind not in harmless:
-            raise DataError(
-                f"{repair.path}:{repair.line}: {repair.kind}: {repair.detail}. "
-                "Correct the file, or read it without strict."
-            )

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from skol_rnn.data.document import Document
+from skol_rnn.data.document import Document, with_repairs
 from skol_rnn.data.formats.encoding import read_records
 from skol_rnn.data.spans import Span
 from skol_rnn.data.tokens import document_spans
@@ -19,12 +18,12 @@ _LABEL_KEYS = ("label", "labels", "entities")
 _RELATIONS = ("start_offset", "end_offset", "label")  # keys of an entity in doccano's export with relations
 
 
-def read_jsonl(path: Path, doc_id: str, problems: list[str], *, strict: bool = False) -> list[Document]:
+def read_jsonl(path: Path, doc_id: str, problems: list[str]) -> list[Document]:
     """Read documents, one JSON object per line."""
-    decoded = read_records(path, strict=strict)
+    text, repairs = read_records(path)
     documents: list[Document] = []
     seen: dict[str, int] = {}
-    for number, line in enumerate(decoded.text.split("\n"), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
         try:
@@ -34,9 +33,7 @@ def read_jsonl(path: Path, doc_id: str, problems: list[str], *, strict: bool = F
             documents.append(document)
         except DataError as error:
             problems.append(f"{path}:{number}: {error}")
-    if documents and decoded.repairs:
-        documents[0] = replace(documents[0], repairs=decoded.repairs)
-    return documents
+    return with_repairs(documents, repairs)
 
 
 def parse_record(line: str, doc_id: str, path: str | None = None, number: int = 1) -> Document:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from skol_rnn.data.document import Document, Repair
@@ -19,12 +18,8 @@ _COLUMNS = "article_id, technique, start, end"
 _WHOLE = re.compile(r"-?[0-9]{1,15}")
 
 
-@dataclass(frozen=True)
-class ArticleSpan:
-    """A row of the label table: its line in the file, and its span with the offsets of the file."""
-
-    line: int
-    span: Span
+LabelTable = dict[str, list[tuple[int, Span]]]
+"""Line in the file and span of each row of a label table, by article ID."""
 
 
 def labels_of_folder(folder: Path) -> Path:
@@ -59,10 +54,10 @@ def article_name(name: str) -> str:
     return str(path.with_name(f"article{article_id(name)}")) if path.name else name
 
 
-def read_labels(path: Path, folder: Path, problems: list[str]) -> dict[str, list[ArticleSpan]]:
-    r"""Read a label table: the rows of each article ID."""
+def read_labels(path: Path, folder: Path, problems: list[str]) -> LabelTable:
+    r"""Read a label table."""
     here = {match["id"] for item in folder.iterdir() if (match := _ARTICLE.fullmatch(item.name))}
-    found: dict[str, list[ArticleSpan]] = {}
+    found: LabelTable = {}
     for number, line in enumerate(read_file(path).text.split("\n"), 1):
         line = line.removesuffix("\r")
         if not line.strip() or (number == 1 and line.startswith("article_id\t")):
@@ -70,7 +65,7 @@ def read_labels(path: Path, folder: Path, problems: list[str]) -> dict[str, list
         match line.split("\t"):
             case [name, kind, start, end] if kind.strip() and _WHOLE.fullmatch(start) and _WHOLE.fullmatch(end):
                 if name in here:
-                    found.setdefault(name, []).append(ArticleSpan(number, (int(start), int(end), kind)))
+                    found.setdefault(name, []).append((number, (int(start), int(end), kind)))
                 else:
                     problems.append(f"{path}:{number}: there is no article{name}.txt in {folder}")
             case _:
@@ -78,19 +73,16 @@ def read_labels(path: Path, folder: Path, problems: list[str]) -> dict[str, list
     return found
 
 
-def read_article(
-    path: Path, doc_id: str, labels: tuple[Path, dict[str, list[ArticleSpan]]], *, strict: bool = False
-) -> Document:
+def read_article(path: Path, doc_id: str, table: Path, labels: LabelTable) -> Document:
     """Read an article with its spans."""
-    decoded = read_file(path, strict=strict, offsets=True)
-    table, by_article = labels
-    rows = by_article.get(article_id(path.name), [])
+    decoded = read_file(path)
+    rows = labels.get(article_id(path.name), [])
     shift = int(decoded.bom)
-    spans = tuple((start - shift * (start > 0), end - shift, kind) for start, end, kind in (row.span for row in rows))
+    spans = tuple((start - shift * (start > 0), end - shift, kind) for _, (start, end, kind) in rows)
     repairs = decoded.repairs
     if not rows:
         repairs += (Repair(str(path), 1, "article without labels", f"no row in {table}; read without spans"),)
-    sources = tuple((str(table), row.line) for row in rows)
+    sources = tuple((str(table), line) for line, _ in rows)
     return Document(doc_id, decoded.text, None, repairs, str(path), spans, decoded.bom, sources=sources)
 
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from skol_rnn.data.document import Document, split_lines
+from skol_rnn.data.document import Document, split_lines, with_repairs
 from skol_rnn.data.formats.encoding import read_bytes, read_records
 from skol_rnn.data.table import check_table
 from skol_rnn.errors import DataError
@@ -29,9 +29,9 @@ class _Row(NamedTuple):
     page: bool
 
 
-def read_csv(path: Path, doc_id: str, *, strict: bool = False) -> list[Document]:
+def read_csv(path: Path, doc_id: str) -> list[Document]:
     """Read documents from a CSV file of the shared table."""
-    text = read_records(path, strict=strict).text
+    text, repairs = read_records(path)
     try:
         table = pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False)
     except pd.errors.EmptyDataError:
@@ -44,7 +44,7 @@ def read_csv(path: Path, doc_id: str, *, strict: bool = False) -> list[Document]
         table["page_break"] = table["page_break"].str.lower().isin(["true", "1"])
     if "label" in table:
         table["label"] = pd.Series([label or None for label in table["label"]], dtype=object)
-    return _documents(table, path, doc_id)
+    return with_repairs(_documents(table, path, doc_id), repairs)
 
 
 def _whole_numbers(column: pd.Series[str], path: Path) -> pd.Series[Any]:
@@ -56,7 +56,7 @@ def _whole_numbers(column: pd.Series[str], path: Path) -> pd.Series[Any]:
     return numbers.astype(np.int64)
 
 
-def read_parquet(path: Path, doc_id: str, *, strict: bool = False) -> list[Document]:
+def read_parquet(path: Path, doc_id: str) -> list[Document]:
     """Read documents from a Parquet file of the shared table."""
     _require_pyarrow()
     data = read_bytes(path)

@@ -10,7 +10,7 @@ from itertools import accumulate
 from pathlib import Path
 
 from skol_rnn.data.document import Document, Repair, split_lines
-from skol_rnn.data.formats.encoding import read_file, refuse_damage
+from skol_rnn.data.formats.encoding import read_file
 from skol_rnn.errors import DataError
 
 _NAME = r"[A-Za-z][A-Za-z0-9_-]{0,49}"
@@ -149,14 +149,12 @@ def parse_yedda(raw: str, path: str = "text") -> tuple[str, tuple[str | None, ..
     return text, tuple(labels), tuple(sorted([*blocks.repairs, *gaps], key=lambda repair: repair.line))
 
 
-def read_yedda(path: Path, doc_id: str, *, strict: bool = False) -> Document:
+def read_yedda(path: Path, doc_id: str) -> Document:
     """Read a file with YEDDA markup."""
-    decoded = read_file(path, strict=strict)
+    decoded = read_file(path)
     if path.suffix == ".ann" and "[@" not in decoded.text and _STANDOFF.match(decoded.text):
         raise DataError(f"{path} looks like brat's standoff annotation, but its text {path.stem}.txt is missing.")
     text, labels, repairs = parse_yedda(decoded.text, str(path))
-    if strict:
-        refuse_damage(repairs)
     return Document(doc_id, text, labels, (*decoded.repairs, *repairs), str(path), bom=decoded.bom)
 
 
