@@ -121,6 +121,11 @@ def _array(values: Sequence[Any]) -> np.ndarray:
         return values
     if len(values) and isinstance(values[0], (bool, int, float, np.generic)):
         return np.asarray(values)
+    return object_array(values)
+
+
+def object_array(values: Sequence[Any]) -> np.ndarray:
+    """Return a one-dimensional array of Python objects."""
     array = np.empty(len(values), dtype=object)
     array[:] = list(values)
     return array

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from skol_rnn.data.columns import is_missing
+from skol_rnn.data.columns import is_missing, object_array
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -169,14 +169,14 @@ class Document:
         [0, 1]
         """
         places: Sequence[tuple[int, ...]] = self.lines if self.tokens is None else self.tokens
-        values = _objects([self.text[place[0] : place[1]] for place in places])
+        values = object_array([self.text[place[0] : place[1]] for place in places])
         columns = {
-            "doc_id": _objects([self.doc_id] * len(values)),
+            "doc_id": object_array([self.doc_id] * len(values)),
             "line_number": np.arange(len(values), dtype=np.int64),
             "value": values,
         }
         if self.labels is not None:
-            columns["label"] = _objects(self.labels)
+            columns["label"] = object_array(self.labels)
         if self.tokens is not None:
             ends = np.asarray(self.tokens, dtype=np.int64).reshape(-1, 2)
             before = np.asarray(breaks_before(self.text, self.tokens), dtype=np.int64)
@@ -208,13 +208,6 @@ def with_repairs(documents: list[Document], repairs: tuple[Repair, ...]) -> list
     if documents and repairs:
         documents[0] = replace(documents[0], repairs=repairs + documents[0].repairs)
     return documents
-
-
-def _objects(items: Sequence[object]) -> np.ndarray:
-    """Return an array of Python objects."""
-    array = np.empty(len(items), dtype=object)
-    array[:] = items
-    return array
 
 
 @dataclass(frozen=True)

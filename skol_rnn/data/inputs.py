@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -57,8 +57,8 @@ def as_table(
     """Turn a table, a corpus, paths or a list of documents into the shared table."""
     if isinstance(data, pd.DataFrame):
         return check_table(data, line_no_col=line_no_col)
-    if isinstance(data, (str, Path)) or (isinstance(data, _LISTS) and len(data) and _are_paths(data)):
-        paths: Any = data
+    paths: Any = [data] if isinstance(data, (str, Path)) else data
+    if isinstance(paths, _LISTS) and len(paths) and all(isinstance(path, (str, Path)) for path in paths):
         return check_table(read_documents(paths, unit=unit, tokeniser=tokeniser, rules=rules).table)
     if isinstance(data, Corpus):
         # A corpus may have been read under other rules: its rows stay as they are if none are passed here.
@@ -72,10 +72,6 @@ def as_table(
         for index, item in enumerate(data)
     ]
     return check_table(pd.concat(tables or [Corpus(()).table], ignore_index=True))
-
-
-def _are_paths(items: Iterable[object]) -> bool:
-    return all(isinstance(item, (str, Path)) for item in items)
 
 
 def _rows(item: object, index: int, unit: str) -> pd.DataFrame:

@@ -77,15 +77,20 @@ class SpanRules:
             raise ValueError("overlap='priority' needs the order: priority=('most important', ...).")
 
 
+def offset_problem(start: int, end: int, length: int) -> str | None:
+    """Return what is wrong with the offsets of a span in a text of some length."""
+    if start >= end:
+        return "is empty or reversed"
+    return f"is outside the text of {length} characters" if start < 0 or end > length else None
+
+
 def check_spans(spans: Sequence[Span], length: int, types: Sequence[str] | None = None) -> list[tuple[int, str]]:
     """List the spans that are empty, outside the text or of an unknown type, with the reason."""
     found = []
     for index, (start, end, kind) in enumerate(spans):
         shown = [start, end, kind]
-        if start >= end:
-            found.append((index, f"{shown} is empty or reversed"))
-        elif start < 0 or end > length:
-            found.append((index, f"{shown} is outside the text of {length} characters"))
+        if problem := offset_problem(start, end, length):
+            found.append((index, f"{shown} {problem}"))
         if types is not None and kind not in types:
             found.append((index, f"{shown}: unknown type; known are {', '.join(types)}.{suggestion(kind, types)}"))
     return found

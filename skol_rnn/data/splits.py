@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from skol_rnn.data.columns import require_column
 from skol_rnn.errors import DataError
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 _DRAWS = 50  # random splits to choose from; the best of 50 is close to the fraction even for few documents
 
@@ -39,7 +36,7 @@ def split_documents(
 
 def document_folds(
     table: pd.DataFrame, folds: int, seed: int = 0, groups: str | Mapping[str, str] | None = None
-) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+) -> list[tuple[np.ndarray, np.ndarray]]:
     """Split the lines into folds of whole documents with similar label frequencies."""
     group_of = document_groups(table, groups)
     what = "documents" if groups is None else "groups of documents"
@@ -70,7 +67,7 @@ def document_groups(table: pd.DataFrame, groups: str | Mapping[str, str] | None 
     return pairs.set_index("doc_id")["group"].astype(str).sort_index()
 
 
-def _label_counts(table: pd.DataFrame, group_of: pd.Series[Any]) -> NDArray[np.float64]:
+def _label_counts(table: pd.DataFrame, group_of: pd.Series[Any]) -> np.ndarray:
     """Count the lines of each group: all lines in column 0, then those of each label."""
     group = table["doc_id"].map(group_of)
     lines = group.value_counts().sort_index()
@@ -81,7 +78,7 @@ def _label_counts(table: pd.DataFrame, group_of: pd.Series[Any]) -> NDArray[np.f
     return np.asarray(counts, dtype=np.float64)
 
 
-def _draw(counts: NDArray[np.float64], fraction: float, rng: np.random.Generator) -> NDArray[np.bool_]:
+def _draw(counts: np.ndarray, fraction: float, rng: np.random.Generator) -> np.ndarray:
     """Choose validation groups at random: first one for each label, then up to the fraction of lines."""
     present, order = counts > 0, rng.permutation(len(counts))
     shared = present.sum(axis=0) > 1
@@ -113,7 +110,7 @@ def _draw(counts: NDArray[np.float64], fraction: float, rng: np.random.Generator
     return taken
 
 
-def _misfit(counts: NDArray[np.float64], taken: NDArray[np.bool_], fraction: float) -> tuple[int, float]:
+def _misfit(counts: np.ndarray, taken: np.ndarray, fraction: float) -> tuple[int, float]:
     """Score a split, lower is better: shared labels missing on a side, then the distance from the fraction."""
     shared = (counts > 0).sum(axis=0) > 1
     one_sided = sum(int((part[:, shared].sum(axis=0) == 0).sum()) for part in (counts[taken], counts[~taken]))

@@ -9,7 +9,15 @@ from dataclasses import replace
 
 from skol_rnn.data.bio import decode_spans, encode_spans
 from skol_rnn.data.document import Document, Repair, line_labels
-from skol_rnn.data.spans import OverlapError, Span, SpanRules, check_spans, overlap_problems, resolve_overlaps
+from skol_rnn.data.spans import (
+    OverlapError,
+    Span,
+    SpanRules,
+    check_spans,
+    offset_problem,
+    overlap_problems,
+    resolve_overlaps,
+)
 from skol_rnn.errors import DataError
 
 Token = tuple[int, int]
@@ -38,23 +46,18 @@ def find_tokens(text: str, tokeniser: Tokeniser | None = None) -> tuple[Token, .
         except (TypeError, ValueError):
             problems.append(f"token {position} is {token!r:.60}, not a pair of offsets (start, end)")
             continue
-        if reason := _reason_against(text, start, stop, end):
+        reason = offset_problem(start, stop, len(text))
+        if reason is None and start < end:
+            reason = f"begins before the end of the previous token, {end}"
+        if reason is None and text[start:stop].isspace():
+            reason = "is white space"
+        if reason is not None:
             problems.append(f"token {position}, [{start}, {stop}], {reason}")
         tokens.append((start, stop))
         end = max(end, stop)
     if problems:
         raise DataError("; ".join(problems))
     return tuple(tokens)
-
-
-def _reason_against(text: str, start: int, stop: int, end: int) -> str | None:
-    if start >= stop:
-        return "is empty or reversed"
-    if start < 0 or stop > len(text):
-        return f"is outside the text of {len(text)} characters"
-    if start < end:
-        return f"begins before the end of the previous token, {end}"
-    return "is white space" if text[start:stop].isspace() else None
 
 
 def by_unit(

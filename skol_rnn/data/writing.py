@@ -6,7 +6,7 @@ import codecs
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -115,17 +115,13 @@ class DocumentWriter:
             document = replace(document, labels=tuple(map(_label, labels)), spans=None, sources=())
         if probabilities is not None and len(probabilities) != document.n_rows:
             raise ValueError(document.wrong_number("probabilities", len(probabilities)))
-        for place, data in self._files(document, probabilities):
+        name = article_name(document.doc_id) if self.format == "ptc" else document.doc_id
+        for ending, data in _contents(document, self.format, probabilities).items():
+            place = place_for(replace(document, doc_id=name), self.folder, self.format, ending)
             self._stage(place, data)
         self._places.append(place)
         if self.format == "ptc" and document_spans(document) is not None:  # one label table for a whole folder
             self._articles.setdefault(place.parent, []).append(document)
-
-    def _files(self, document: Document, probabilities: Any) -> Iterator[tuple[Path, bytes]]:
-        """Yield place and content of the files of a document, its own last."""
-        name = article_name(document.doc_id) if self.format == "ptc" else document.doc_id
-        for ending, data in _contents(document, self.format, probabilities).items():
-            yield place_for(replace(document, doc_id=name), self.folder, self.format, ending), data
 
     def _stage(self, place: Path, data: bytes) -> None:
         if place in self._staged:
@@ -170,11 +166,11 @@ def count_lost_spans(document: Document, format: str) -> int:
 
 
 def _label(item: object) -> str | None:
-    if item is None or isinstance(item, str):
+    if isinstance(item, str):
         return item
-    if is_missing(item):
-        return None
-    raise ValueError(f"Label {item!r} is not text.")
+    if not is_missing(item):
+        raise ValueError(f"Label {item!r} is not text.")
+    return None
 
 
 def _with_rows_of(document: Document, format: str) -> Document:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from skol_rnn.data.document import Document, split_lines
 from skol_rnn.data.formats.encoding import decode
 from skol_rnn.data.formats.jsonl import format_record, parse_record
-from skol_rnn.data.formats.table import format_table, read_csv, read_parquet, rebuild_text
+from skol_rnn.data.formats.table import LineRow, format_table, read_csv, read_parquet, rebuild_text
 from skol_rnn.data.reading import read_documents
 from skol_rnn.data.tokens import by_unit
 from skol_rnn.data.writing import write_documents
@@ -232,7 +232,7 @@ def test_tables_come_back(tmp_path_factory, document, parquet):
 def test_tables_without_offsets_come_back(document):
     lines = document.lines
     values = [document.text[line.start : line.end] for line in lines]
-    text = rebuild_text(values, [line.blank_before for line in lines], [line.page_break for line in lines])
+    text = rebuild_text([LineRow(value, *line[2:]) for value, line in zip(values, lines, strict=True)])
     assert [text[line.start : line.end] for line in split_lines(text)] == values
     assert [line.blank_before for line in split_lines(text)] == [line.blank_before for line in lines]
     assert [line.page_break for line in split_lines(text)] == [line.page_break for line in lines]

@@ -60,8 +60,8 @@ def read_brat(path: Path, doc_id: str, problems: list[str]) -> list[Document]:
             repairs.append(Repair(str(path), number, "discontinuous span", detail))
         spans += parts
         sources += [(str(path), number)] * len(parts)
-    parts = decoded.text, None, tuple(repairs), str(text_path), tuple(spans), decoded.bom
-    return [Document(doc_id, *parts, sources=tuple(sources))]
+    read = (decoded.text, None, tuple(repairs), str(text_path), tuple(spans), decoded.bom)
+    return [Document(doc_id, *read, sources=tuple(sources))]
 
 
 def _mismatch(text: str, parts: list[Span], quoted: str | None) -> str | None:

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 
 from skol_rnn.data.bio import OUTSIDE, decode_spans, split_label, stray_positions
@@ -84,7 +85,11 @@ def _document(
     width = len(columns or (rows[0][1] if rows else ()))
     labelled = width > 1 if columns is None else "LABEL" in columns
     found = [f"{path}:{line}: {len(row)} columns, not {width}" for line, row in rows if len(row) != width]
-    found += _bad_labels(rows, path) if labelled else []
+    for line, row in rows if labelled else ():
+        try:
+            split_label(row[-1])
+        except DataError as error:
+            found.append(f"{path}:{line}: {error}")
     if not found:
         text = _joined(part.lines) if part.text is None else part.text
         tokens = tuple(_places(rows, columns, text, path, found))
@@ -104,27 +109,10 @@ def _document(
     return Document(doc_id, text, labels, repairs, path, spans, tokens=tokens, sources=sources)
 
 
-def _bad_labels(rows: Sequence[_Row], path: str) -> list[str]:
-    found = []
-    for line, row in rows:
-        try:
-            split_label(row[-1])
-        except DataError as error:
-            found.append(f"{path}:{line}: {error}")
-    return found
-
-
 def _joined(lines: Sequence[_Row | None]) -> str:
     """Make a text of tokens: a space between two of them, a line end between sentences."""
-    pieces: list[str] = []
-    gap = ""
-    for row in lines:
-        if row is None:
-            gap = "\n" if pieces else ""
-        else:
-            pieces += [gap, row[1][0]]
-            gap = " "
-    return "".join(pieces)
+    sentences = (list(group) for blank, group in groupby(lines, key=lambda row: row is None) if not blank)
+    return "\n".join(" ".join(row[1][0] for row in sentence if row) for sentence in sentences)
 
 
 def _places(

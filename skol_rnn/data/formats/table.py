@@ -21,12 +21,14 @@ _NUMBERS = ("line_number", "start", "end", "blank_before", "break_before")
 _GAPS = ("", " ", "\n", "\n\n")  # text before a token by its break_before
 
 
-class _Row(NamedTuple):
+class LineRow(NamedTuple):
+    """A row that is a line: its text and what precedes it; ``start`` is None if the table has no offsets."""
+
     value: str
-    label: str | None
-    start: int | None
     blank: int
     page: bool
+    start: int | None = None
+    label: str | None = None
 
 
 def read_csv(path: Path, doc_id: str) -> list[Document]:
@@ -126,47 +128,45 @@ def _token_gap(room: int, before: int) -> str:
 def _of_lines(doc_id: str, table: pd.DataFrame, path: str) -> Document:
     r"""Make a document whose rows are lines."""
     rows = _without_blank(table)
-    values = [row.value for row in rows]
-    starts = [row.start for row in rows if row.start is not None]
-    if len(starts) < len(rows):
-        starts = []
-    text = rebuild_text(values, [row.blank for row in rows], [row.page for row in rows], starts or None)
+    if any(row.start is None for row in rows):
+        rows = [row._replace(start=None) for row in rows]
+    text = rebuild_text(rows)
     lines = split_lines(text)
-    found = [(text[line.start : line.end], line.start) for line in lines]
-    given = list(zip(values, starts or [line.start for line in lines], strict=False))
-    if found != given:
-        wrong = next((i for i, pair in enumerate(zip(found, given, strict=False)) if pair[0] != pair[1]), 0)
+    fits = [
+        text[line.start : line.end] == row.value and row.start in (None, line.start)
+        for line, row in zip(lines, rows, strict=False)
+    ]
+    if len(lines) != len(rows) or not all(fits):
+        wrong = fits.index(False) if False in fits else 0
         raise DataError(
-            f"document {doc_id!r}: line {wrong}, {values[wrong][:40]!r}, is not one line or does not fit its "
-            "offsets; give one line a row, and correct the columns start and end or leave them out."
+            f"document {doc_id!r}: line {wrong}, {rows[wrong].value[:40]!r}, is not one line or does not fit its "
+            "offsets; give one line per row, and correct the columns start and end or drop them."
         )
     labels = tuple(row.label for row in rows) if "label" in table else None
     return Document(doc_id, text, labels, path=path)
 
 
-def _without_blank(table: pd.DataFrame) -> list[_Row]:
+def _without_blank(table: pd.DataFrame) -> list[LineRow]:
     """Return the rows that hold text; blank rows become blank lines before the next one."""
     rows, blank, page = [], 0, False
     columns = (_column(table, name) for name in ("value", "label", "start", "blank_before", "page_break"))
     for value, label, start, before, breaks in zip(*columns, strict=True):
         blank, page = blank + int(before), page or bool(breaks)
         if value.strip():
-            rows.append(_Row(value, label, None if pd.isna(start) else int(start), blank, page))
+            rows.append(LineRow(value, blank, page, None if pd.isna(start) else int(start), label))
             blank, page = 0, False
         else:
             blank, page = blank + 1, page or "\f" in value
     return rows
 
 
-def rebuild_text(
-    values: Sequence[str], blanks: Sequence[int], pages: Sequence[bool], starts: Sequence[int] | None = None
-) -> str:
+def rebuild_text(rows: Sequence[LineRow]) -> str:
     r"""Make a text whose lines are those of a table."""
     pieces: list[str] = []
     length, before = 0, ""
-    for index, (value, blank, page) in enumerate(zip(values, blanks, pages, strict=True)):
+    for index, (value, blank, page, start, _) in enumerate(rows):
         ends = blank + (index > 0)
-        room = starts[index] - length - ends if starts and index < len(starts) else 0
+        room = 0 if start is None else start - length - ends
         visible = before[len(before.rstrip()) :] + value[: len(value) - len(value.lstrip())]
         gap = _line_gap(ends, blank, max(room, 0), page and "\f" not in visible, before.endswith("\r"))
         pieces += [gap, value]
