@@ -131,7 +131,7 @@ def test_the_last_token_ends_its_span():
 
 
 @given(TEXTS)
-def test_tokens_cover_all_but_white_space_and_breaks_tell_the_gaps(text):
+def test_tokens_cover_all_but_white_space_and_breaks_describe_the_gaps(text):
     document = by_unit(Document("a", text), "token")
     table = document.table()
     assert [text[a:b] for a, b in zip(table["start"], table["end"], strict=True)] == table["value"].tolist()
@@ -177,24 +177,24 @@ def test_a_table_of_tokens_keeps_its_columns_when_checked():
         ([(0.5, 2)], "not a pair of offsets"),
     ],
 )
-def test_tokens_that_cannot_be_aligned_are_told(tokens, message):
+def test_tokens_that_cannot_be_aligned_are_reported(tokens, message):
     with pytest.raises(DataError, match=re.escape(message)):
         find_tokens("one two", lambda text: tokens)
 
 
-def test_all_bad_tokens_are_told_with_the_file(tmp_path):
+def test_all_bad_tokens_are_reported_with_the_file(tmp_path):
     (tmp_path / "a.txt").write_text("one two", encoding="utf-8")
     with pytest.raises(DataError, match=r"a\.txt: token 0, .*; token 1"):
         read_documents(tmp_path, unit="token", tokeniser=lambda text: [(2, 1), (0, 99)])
 
 
-def test_bad_tokens_and_bad_spans_are_told_together():
+def test_bad_tokens_and_bad_spans_are_reported_together():
     document = Document("a", "one two", spans=((0, 9, "A"), (0, 3, "B"), (2, 3, "C")))
     with pytest.raises(DataError) as caught:
         by_unit(document, "token", lambda text: [(2, 1)])
-    told = str(caught.value).splitlines()
-    assert [line.split(": ")[0] for line in told] == ["a:1", "a:1", "a"]
-    assert all(word in line for word, line in zip(("outside", "overlap", "reversed"), told, strict=True))
+    messages = str(caught.value).splitlines()
+    assert [line.split(": ")[0] for line in messages] == ["a:1", "a:1", "a"]
+    assert all(word in line for word, line in zip(("outside", "overlap", "reversed"), messages, strict=True))
 
 
 def test_another_tokeniser_is_taken(tmp_path):
@@ -208,7 +208,7 @@ def test_another_tokeniser_is_taken(tmp_path):
         read_documents(tmp_path, unit="word")
 
 
-def test_lines_and_tokens_of_one_document_tell_its_spans():
+def test_lines_and_tokens_of_one_document_give_its_spans():
     document = Document("a", "one two\nthree\n", ("A", None))
     tokens = by_unit(document, "token")
     assert tokens.labels == ("B-A", "I-A", "O")
@@ -218,12 +218,12 @@ def test_lines_and_tokens_of_one_document_tell_its_spans():
         Document("a", "one two\nthree\n", ("O",), tokens=tokens.tokens)
 
 
-def test_what_labels_do_not_tell_is_listed():
+def test_what_labels_cannot_represent_is_listed():
     document = Document("a", "one two\n  \nthree", spans=((1, 5, "A"), (8, 10, "B"), (11, 16, "C"), (12, 14, "D")))
     found = by_unit(document, "token", rules=SpanRules("longest"))
     assert found.labels == ("B-A", "I-A", "B-C")
-    told = [(repair.kind, repair.line) for repair in found.repairs]
-    assert told == [
+    messages = [(repair.kind, repair.line) for repair in found.repairs]
+    assert messages == [
         ("span moved to its tokens' ends", 1),
         ("span without label", 2),
         ("span without label", 3),
