@@ -10,7 +10,13 @@ from importlib.metadata import PackageNotFoundError, version
 import typer
 
 from skol_rnn import __version__
-from skol_rnn.cli import data, demo, predict, spans, train, tune, weights
+from skol_rnn.cli.data import convert, validate
+from skol_rnn.cli.demo import demo
+from skol_rnn.cli.predict import evaluate, info, predict
+from skol_rnn.cli.spans import spans
+from skol_rnn.cli.train import train
+from skol_rnn.cli.tune import tune
+from skol_rnn.cli.weights import weights
 from skol_rnn.errors import SkolError
 
 OK, FAILED, USAGE, BAD_DATA, INTERRUPTED = 0, 1, 2, 3, 130
@@ -23,8 +29,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (train, predict, weights, tune, data, spans, demo):
-    module.register(app)
+for command in (train, predict, evaluate, info, weights, tune, validate, convert, spans, demo):
+    app.command()(command)
 
 
 def _version(wanted: bool) -> None:

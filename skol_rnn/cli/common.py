@@ -1,4 +1,4 @@
-"""What several commands share: arguments, reading, loading, predicting, and printing."""
+"""What several commands share: reading, loading, predicting, and printing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import tee
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -23,43 +23,6 @@ if TYPE_CHECKING:
     from skol_rnn.inference.predictor import Labelled, ServingModel
     from skol_rnn.model import RNNSkolModel
     from skol_rnn.persistence.bundle import Bundle
-
-FORMATS = "yedda, text, jsonl, csv, parquet, ptc, brat or bio"
-
-Paths = Annotated[list[str], typer.Argument(help="Files, folders or globs.", show_default=False)]
-ModelPath = Annotated[Path, typer.Argument(help="A saved model, folder or file.", show_default=False)]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output and nothing else there.")]
-Strict = Annotated[bool, typer.Option("--strict", help="Refuse files with damaged markup instead of repairing them.")]
-InputFormat = Annotated[str | None, typer.Option("--input-format", help=f"Read all files as {FORMATS}.")]
-Unit = Annotated[str, typer.Option(help="What gets a label.", metavar="line|token")]
-Overlap = Annotated[
-    str,
-    typer.Option(
-        help="Which of two overlapping spans is kept; error refuses both.", metavar="longest|first|priority|error"
-    ),
-]
-Priority = Annotated[
-    list[str] | None, typer.Option(help="Type for --overlap priority; repeat it, the most important first.")
-]
-Types = Annotated[list[str] | None, typer.Option("--type", help="Span type that is allowed; repeat it for each.")]
-Decision = Annotated[
-    str | None,
-    typer.Option(
-        help="How probabilities become labels; the model's own if not given.",
-        metavar="auto|corrected|argmax|tuned|viterbi",
-    ),
-]
-
-
-def option(text: str, *names: str, **settings: Any) -> Any:
-    """Describe an option whose help says what happens without it."""
-    return typer.Option(*names, help=text, show_default=False, **settings)
-
-
-Labels = Annotated[str | None, option("Labels to learn, A,B,C; all that occur if not given.", metavar="A,B")]
-Other = Annotated[str | None, option("Label of all other lines, for instance Misc.")]
-ConfigFile = Annotated[Path | None, option("TOML file of settings; options on the command line override it.")]
-
 
 # -- printing -----------------------------------------------------------------------------------------
 

@@ -10,39 +10,19 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from skol_rnn.cli.common import (
-    FORMATS,
-    InputFormat,
-    Json,
-    Overlap,
-    Paths,
-    Priority,
-    Strict,
-    Types,
-    Unit,
-    names,
-    option,
-    print_json,
-    read,
-    say,
-)
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    app.command()(validate)
-    app.command()(convert)
+from skol_rnn.cli import options
+from skol_rnn.cli.common import names, print_json, read, say
 
 
 def validate(
-    paths: Paths,
-    input_format: InputFormat = None,
-    strict: Strict = False,
-    unit: Unit = "line",
-    overlap: Overlap = "error",
-    priority: Priority = None,
-    types: Types = None,
-    json: Json = False,
+    paths: options.Paths,
+    input_format: options.InputFormat = None,
+    strict: options.Strict = False,
+    unit: options.Unit = "line",
+    overlap: options.Overlap = "error",
+    priority: options.Priority = None,
+    types: options.Types = None,
+    json: options.Json = False,
 ) -> None:
     """Read documents and print what they contain: rows, labels, repairs, and skipped files."""
     corpus = read(paths, input_format, strict, unit, overlap, priority, types)
@@ -71,18 +51,18 @@ def validate(
 
 
 def convert(
-    paths: Paths,
+    paths: options.Paths,
     out: Annotated[Path, typer.Option(help="Folder for the converted documents.")],
-    to: Annotated[str, typer.Option(help=f"{FORMATS}.")],
-    labels: Annotated[str | None, option("Labels to keep, A,B,C.", metavar="A,B")] = None,
-    other: Annotated[str, typer.Option(help="Label of the lines whose own label is not kept.")] = "Misc",
-    input_format: InputFormat = None,
-    strict: Strict = False,
-    unit: Unit = "line",
-    overlap: Overlap = "error",
-    priority: Priority = None,
-    types: Types = None,
-    json: Json = False,
+    to: Annotated[str, typer.Option(help=f"{options.FORMATS}.")],
+    labels: options.Keep = None,
+    other: options.Rest = "Misc",
+    input_format: options.InputFormat = None,
+    strict: options.Strict = False,
+    unit: options.Unit = "line",
+    overlap: options.Overlap = "error",
+    priority: options.Priority = None,
+    types: options.Types = None,
+    json: options.Json = False,
 ) -> None:
     """Write documents in another format; text, labels and spans stay the same, unless --labels collapses labels."""
     from skol_rnn.data.table import collapse_labels

@@ -19,11 +19,6 @@ WEIGHTINGS: tuple[tuple[str, Any], ...] = (("none", None), ("100/10/0.1", MANUAL
 DECISIONS = ("argmax", "corrected", "tuned")
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command()(demo)
-
-
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for the sample, the model and the labelled files.")] = Path(
         "demo-output"

@@ -12,25 +12,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from skol_rnn.cli.common import (
-    Decision,
-    InputFormat,
-    Json,
-    ModelPath,
-    Overlap,
-    Paths,
-    Strict,
-    json_text,
-    load,
-    load_predictor,
-    predicted,
-    print_json,
-    read,
-    say,
-    say_skipped,
-    span_scores,
-    write_labelled,
-)
+from skol_rnn.cli import common, options
+from skol_rnn.cli.options import option
 
 if TYPE_CHECKING:
     from skol_rnn.data.document import Corpus, Document
@@ -39,59 +22,45 @@ if TYPE_CHECKING:
     from skol_rnn.model import RNNSkolModel
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    app.command()(predict)
-    app.command()(evaluate)
-    app.command()(info)
+_FORMATS = f"{options.FORMATS}; yedda for lines and jsonl for tokens if not given."
 
 
 def predict(
-    model: ModelPath,
-    paths: Paths,
+    model: options.ModelPath,
+    paths: options.Paths,
     out: Annotated[Path, typer.Option(help="Folder for the labelled documents; for tokens also a NAME.tsv of spans.")],
-    output_format: Annotated[
-        str | None,
-        typer.Option(
-            "--format", help="yedda (default for lines), jsonl (default for tokens), csv, parquet, ptc, brat or bio."
-        ),
-    ] = None,
-    decision: Decision = None,
-    backend: Annotated[
-        str,
-        typer.Option(
-            help="What runs the network; auto prefers ONNX Runtime where possible.", metavar="auto|onnx|keras"
-        ),
-    ] = "auto",
-    input_format: InputFormat = None,
-    strict: Strict = False,
-    json: Json = False,
+    form: Annotated[options.Text, option(_FORMATS, "--format")] = None,
+    decision: options.Decision = None,
+    backend: Annotated[str, typer.Option(help="What runs the network.", metavar="auto|onnx|keras")] = "auto",
+    input_format: options.InputFormat = None,
+    strict: options.Strict = False,
+    json: options.Json = False,
 ) -> None:
     """Label every line or token of plain or annotated documents; existing labels are ignored."""
     from skol_rnn.data.spans import SpanRules
     from skol_rnn.data.streams import DocumentStream
 
-    predictor = load_predictor(model, backend)
+    predictor = common.load_predictor(model, backend)
     unit = predictor.unit
     to_table = out.suffix == ".tsv"
-    if to_table and (unit != "token" or output_format):
+    if to_table and (unit != "token" or form):
         raise typer.BadParameter("a .tsv file takes spans of a token model and no --format: give a folder instead.")
     # Existing labels are ignored, so overlapping spans are no error.
     stream = DocumentStream(paths, format=input_format, strict=strict, unit=unit, rules=SpanRules(overlap="longest"))
     counts: Counter[str] = Counter()
-    found = _counted(predicted(predictor, stream, decision), counts)
+    found = _counted(common.predicted(predictor, stream, decision), counts)
     if to_table:
         written = [_write_spans(found, out)]
     else:
-        written = write_labelled(found, out, output_format or {"line": "yedda", "token": "jsonl"}[unit])
-    say_skipped(stream.skipped)
+        written = common.write_labelled(found, out, form or {"line": "yedda", "token": "jsonl"}[unit])
+    common.say_skipped(stream.skipped)
     rows, by_frequency = counts.total(), dict(counts.most_common())
     if json:
         files = [str(path) for path in written]
-        print_json({"files": files, f"{unit}s": rows, "labels": by_frequency, "backend": predictor.backend})
+        common.print_json({"files": files, f"{unit}s": rows, "labels": by_frequency, "backend": predictor.backend})
         return
-    say(f"Labelled {rows:,} {unit}s of {stream.read} documents in {out}")
-    say("Labels: " + ", ".join(f"{label} {count:,}" for label, count in by_frequency.items()))
+    common.say(f"Labelled {rows:,} {unit}s of {stream.read} documents in {out}")
+    common.say("Labels: " + ", ".join(f"{label} {count:,}" for label, count in by_frequency.items()))
 
 
 def _counted(found: Iterable[tuple[Document, Labelled]], counts: Counter[str]) -> Iterator[tuple[Document, Labelled]]:
@@ -119,27 +88,28 @@ def _with_spans(document: Document, labels: Sequence[str]) -> Document:
 
 
 def evaluate(
-    model: ModelPath,
-    paths: Paths,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", help="File for the scores as JSON; - for standard output.")
-    ] = None,
-    decision: Decision = None,
+    model: options.ModelPath,
+    paths: options.Paths,
+    json_file: Annotated[options.File, option("File for the scores as JSON; - for standard output.", "--json")] = None,
+    decision: options.Decision = None,
     compare: Annotated[bool, typer.Option("--compare", help="Also compare all decisions with plain argmax.")] = False,
-    html: Annotated[Path | None, typer.Option(help="File for a report as one HTML page.")] = None,
-    overlap: Overlap = "error",
-    input_format: InputFormat = None,
-    strict: Strict = False,
+    html: Annotated[options.File, option("File for a report as one HTML page.")] = None,
+    overlap: options.Overlap = "error",
+    input_format: options.InputFormat = None,
+    strict: options.Strict = False,
 ) -> None:
     """Predict annotated documents and print precision, recall, F1, loss and support of each class."""
     from skol_rnn.evaluation.report import comparison_table, to_text
     from skol_rnn.evaluation.report_html import to_html
     from skol_rnn.persistence.atomic import write_atomically
     from skol_rnn.persistence.bundle import load_bundle
+    from skol_rnn.training.checks import check_parameters
 
     bundle = load_bundle(model)
-    corpus = read(paths, input_format, strict, bundle.state["parameters"].get("unit", "line"), overlap)
-    trained = _with_decision(load(bundle), decision)
+    corpus = common.read(paths, input_format, strict, bundle.state["parameters"].get("unit", "line"), overlap)
+    trained = common.load(bundle)
+    if decision:
+        check_parameters(trained.set_params(decision=decision).get_params())
     evaluation = trained.evaluate(corpus)
     documents = {name: part.to_dict() for name, part in evaluation.per_document}
     findings = [str(finding) for finding in trained.diagnose(evaluation)]
@@ -153,10 +123,10 @@ def evaluate(
     if html:
         write_atomically(html, to_html(evaluation, title=f"{model.name} on {len(documents)} documents").encode())
     if str(json_file) == "-":
-        print_json(whole)
+        common.print_json(whole)
         return
     if json_file:
-        write_atomically(json_file, f"{json_text(whole)}\n".encode())
+        write_atomically(json_file, f"{common.json_text(whole)}\n".encode())
     typer.echo(to_text(evaluation, Console().width))
     for score in spans.values():
         typer.echo(f"\n{score}")
@@ -168,14 +138,6 @@ def evaluate(
             typer.echo(finding)
 
 
-def _with_decision(model: RNNSkolModel, decision: str | None) -> RNNSkolModel:
-    from skol_rnn.training.checks import check_parameters
-
-    if decision:
-        check_parameters(model.set_params(decision=decision).get_params())
-    return model
-
-
 def _span_scores(corpus: Corpus, model: RNNSkolModel) -> dict[str, SpanScores]:
     """Score predicted spans against those that the documents were read with."""
     from skol_rnn.data.tokens import document_spans
@@ -183,10 +145,10 @@ def _span_scores(corpus: Corpus, model: RNNSkolModel) -> dict[str, SpanScores]:
     rows = model.predict(corpus)
     labels = {str(name): part.tolist() for name, part in rows.groupby("doc_id", sort=False)["predicted_label"]}
     gold = {document.doc_id: document_spans(document) or () for document in corpus}
-    return span_scores(gold, {d.doc_id: _with_spans(d, labels.get(d.doc_id, ())).spans or () for d in corpus})
+    return common.span_scores(gold, {d.doc_id: _with_spans(d, labels.get(d.doc_id, ())).spans or () for d in corpus})
 
 
-def info(model: ModelPath, json: Json = False) -> None:
+def info(model: options.ModelPath, json: options.Json = False) -> None:
     """Show the labels, weights, sizes, parameters and scores of a saved model; loads no TensorFlow."""
     from skol_rnn.persistence.bundle import load_bundle
 
@@ -194,7 +156,7 @@ def info(model: ModelPath, json: Json = False) -> None:
     state = bundle.state
     arrays = {name: array.tolist() for name, array in bundle.decision.items()}
     if json:
-        print_json({**state, **arrays})
+        common.print_json({**state, **arrays})
         return
     console = Console(highlight=False)
     console.print(f"{model}: {state['name']}, written by skol_rnn {state['skol_rnn_version']}")

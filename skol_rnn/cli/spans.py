@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from skol_rnn.cli.common import Json, Overlap, Paths, print_json, read, say, span_scores
+from skol_rnn.cli import options
+from skol_rnn.cli.common import print_json, read, say, span_scores
 from skol_rnn.errors import DataError
 from skol_rnn.labels import suggestion
 
@@ -19,18 +20,13 @@ if TYPE_CHECKING:
     Pairs = dict[str, tuple[Document, Document]]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command()(spans)
-
-
 def spans(
-    paths: Paths,
+    paths: options.Paths,
     predicted: Annotated[list[str], typer.Option(help="The same documents with predicted spans.")],
     show: Annotated[list[str] | None, typer.Option(help="Name of a document to print; repeat it for more.")] = None,
     html: Annotated[Path | None, typer.Option(help="Folder for HTML pages, one for each document.")] = None,
-    overlap: Overlap = "error",
-    json: Json = False,
+    overlap: options.Overlap = "error",
+    json: options.Json = False,
 ) -> None:
     """Compare predicted spans with the true spans of PATHS: strict and fragment scores, and boundary errors."""
     from skol_rnn.evaluation.span_errors import boundary_errors

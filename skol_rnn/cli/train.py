@@ -9,28 +9,13 @@ import warnings
 from collections.abc import Mapping
 from copy import copy
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 import typer
 
-from skol_rnn.cli.common import (
-    ConfigFile,
-    InputFormat,
-    Json,
-    Labels,
-    Other,
-    Overlap,
-    Paths,
-    Strict,
-    check_labels,
-    names,
-    option,
-    print_json,
-    quiet_tensorflow,
-    read,
-    results_on_stderr,
-    say,
-)
+from skol_rnn.cli import options
+from skol_rnn.cli.common import check_labels, names, print_json, quiet_tensorflow, read, results_on_stderr, say
+from skol_rnn.cli.options import option
 from skol_rnn.errors import DataError
 from skol_rnn.imbalance.class_weights_file import ENDINGS
 from skol_rnn.imbalance.strategies import STRATEGIES
@@ -38,35 +23,23 @@ from skol_rnn.labels import suggestion
 from skol_rnn.training.parameters import PARAMETERS, ModelParameters, current_names
 
 PANELS = {
-    "Imbalance": ("loss", "focal_labels", "sampling", "decision", "calibration", "monitor"),
-    "Training": (
-        *("batch_size", "learning_rate", "min_updates", "patience", "validation_fraction", "ensemble_size", "refit"),
-        "checkpoint",
-    ),
-    "Network": ("input_size", "line_size", "hidden_size", "num_layers", "dropout", "feature_dropout", "linear_share"),
-    "Windows": ("window_size", "stride", "prediction_stride", "prediction_batch_size"),
-    "Columns and output": (
-        *("features_col", "label_col", "line_no_col", "name", "verbosity"),
-        *("overlap", "input_format", "strict", "json"),
-    ),
+    "Imbalance": "loss focal_labels sampling decision calibration monitor",
+    "Training": "batch_size learning_rate min_updates patience validation_fraction ensemble_size refit checkpoint",
+    "Network": "input_size line_size hidden_size num_layers dropout feature_dropout linear_share",
+    "Windows": "window_size stride prediction_stride prediction_batch_size",
+    "Columns and output": "features_col label_col line_no_col name verbosity overlap input_format strict json",
 }
 """Panels of the help; what is in none of them is shown first."""
-_PANEL_OF = {name: panel for panel, members in PANELS.items() for name in members}
+_PANEL_OF = {name: panel for panel, members in PANELS.items() for name in members.split()}
 
+_OPTIONS = ("gamma", "tau", "label_smoothing", "weight_alpha", "weight_beta", "max_weight_ratio")
 FORMER: dict[str, type] = {
-    "members": int,
-    "gamma": float,
-    "tau": float,
-    "label_smoothing": float,
-    "weight_alpha": float,
-    "weight_beta": float,
-    "max_weight_ratio": float,
-    "steep_weights": str,
-    "merge": str,
-    "tuning_folds": int,
-    "num_workers": int,
+    **dict.fromkeys(_OPTIONS, float),
+    **dict.fromkeys(("members", "tuning_folds", "num_workers"), int),
+    **dict.fromkeys(("steep_weights", "merge"), str),
 }
 """Former settings, accepted for one version with a FutureWarning."""
+_HIDDEN = FORMER | {"weights": str}
 
 _LISTS = ("important", "focal_labels")
 _METAVARS = {**dict.fromkeys(_LISTS, "A,B"), "class_weights": "STRATEGY|A=10,B=5|FILE"}
@@ -74,33 +47,26 @@ _TWO_SENTENCES = ("class_weights", "loss", "sampling", "monitor", "input_size")
 """Parameters whose values or defaults are in the second sentence of their documentation."""
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command()(train)
-
-
 def train(
-    paths: Paths,
+    paths: options.Paths,
     out: Annotated[Path, typer.Option(help="Where to save the model: a folder, or a file ending in .skol or .zip.")],
-    labels: Labels = None,
-    other: Other = None,
+    labels: options.Labels = None,
+    other: options.Other = None,
     dev: Annotated[list[str] | None, option("Validation documents; repeat it for more paths.")] = None,
-    config: ConfigFile = None,
-    checkpoint: Annotated[
-        Path | None, option("File written after each epoch; an interrupted training resumes from it.")
-    ] = None,
-    overlap: Overlap = "error",
-    input_format: InputFormat = None,
-    strict: Strict = False,
-    json: Json = False,
-    **options: Any,
+    config: options.ConfigFile = None,
+    checkpoint: Annotated[options.File, option("File written after each epoch; training resumes from it.")] = None,
+    overlap: options.Overlap = "error",
+    input_format: options.InputFormat = None,
+    strict: options.Strict = False,
+    json: options.Json = False,
+    **parameters: Any,
 ) -> None:
     """Train a model on annotated documents and save it."""
     from skol_rnn.data.inputs import labelled_table
     from skol_rnn.persistence.bundle import check_destination
 
     check_destination(out)
-    settings = read_settings(config, {"labels": names(labels), "other": other, **options})
+    settings = read_settings(config, {"labels": names(labels), "other": other, **parameters})
     how = {key: settings.pop(key, None) for key in ("labels", "other")}
     unit = settings.get("unit", "line")
     corpus = read(paths, input_format, strict, unit, overlap)
@@ -201,31 +167,25 @@ def parse_class_weights(text: str) -> str | dict[str, float] | None:
 # -- options from the documentation of the model ------------------------------------------------------
 
 
-class _Entry(NamedTuple):
-    choices: str | None
-    sentences: list[str]
-
-
-def _documented() -> dict[str, _Entry]:
+def _documented() -> dict[str, tuple[str | None, list[str]]]:
     """Read the choices and the sentences of each parameter from the docstring of the model."""
     text = (inspect.getdoc(ModelParameters) or "").partition("\nAttributes\n")[0].replace("``", "").replace('"', "")
     entries = {}
-    for name, kind, body in re.findall(r"^(\w+) : (.*)\n((?: {4}.*\n|\n(?= {4}))*)", text, re.MULTILINE):
-        choices = re.match(r"\{(.*)\}", kind)
-        sentences = re.split(r"(?<=\.)\s+", " ".join(body.split()))
-        entries[name] = _Entry(choices[1].replace(", ", "|") if choices else None, sentences)
+    for name, kind, body in re.findall(r"^(\w+) : (.*)\n((?: {4}.*\n)+)", text, re.MULTILINE):
+        choices = kind[1 : kind.index("}")].replace(", ", "|") if kind.startswith("{") else None
+        entries[name] = (choices, re.split(r"(?<=\.)\s+", " ".join(body.split())))
     return entries
 
 
-def _model_option(parameter: inspect.Parameter, documented: _Entry) -> inspect.Parameter:
+def _model_option(parameter: inspect.Parameter, choices: str | None, sentences: list[str]) -> inspect.Parameter:
     """Turn a parameter of the model into an option that is None where it is not given."""
     name, default = parameter.name, parameter.default
     kind = {"int": int, "float": float, "bool": bool}.get(str(parameter.annotation).partition(" ")[0], str)
-    text = " ".join(documented.sentences[: 2 if name in _TWO_SENTENCES else 1])
+    text = " ".join(sentences[: 2 if name in _TWO_SENTENCES else 1])
     described = option(
-        text if default is None else f"{text} [default: {default}]",
+        text if default is None else f"{text.removesuffix('.')} (default: {default}).",
         *(["--seed"] if name == "random_state" else []),
-        metavar=_METAVARS.get(name, documented.choices),
+        metavar=_METAVARS.get(name, choices),
         rich_help_panel=_PANEL_OF.get(name),
     )
     return _keyword(name, Annotated[kind | None, described])
@@ -242,19 +202,14 @@ def _in_panel(parameter: inspect.Parameter) -> inspect.Parameter:
 
 
 def _signature() -> inspect.Signature:
-    """Join the options of the command, of the model and the former ones, in the order in which the help shows them."""
+    """Join the options of the command, of the model, and the former ones; the help shows them in this order."""
     own = [p for p in inspect.signature(train, eval_str=True).parameters.values() if p.kind is not p.VAR_KEYWORD]
-    own = [_in_panel(p) if p.name in _PANEL_OF else p for p in own]
-    documented = _documented()
-    parameters = inspect.signature(ModelParameters.__init__).parameters
-    model = [_model_option(parameters[name], documented.get(name, _Entry(None, []))) for name in PARAMETERS]
-    hidden = typer.Option(hidden=True)
-    former = [_keyword(name, Annotated[kind | None, hidden]) for name, kind in (FORMER | {"weights": str}).items()]
-    everything = [*own, *model]
-    order = [name for panel in PANELS.values() for name in panel]
-    shown_first = [p for p in everything if p.name not in _PANEL_OF]
-    rest = sorted((p for p in everything if p.name in _PANEL_OF), key=lambda p: order.index(p.name))
-    return inspect.Signature([p.replace(kind=p.KEYWORD_ONLY) for p in (*shown_first, *rest, *former)])
+    documented, parameters = _documented(), inspect.signature(ModelParameters.__init__).parameters
+    model = [_model_option(parameters[name], *documented.get(name, (None, []))) for name in PARAMETERS]
+    hidden = [_keyword(name, Annotated[kind | None, typer.Option(hidden=True)]) for name, kind in _HIDDEN.items()]
+    first, last = ([p for p in own if (p.name in _PANEL_OF) is late] for late in (False, True))
+    in_panels = [_in_panel(p) for p in last]
+    return inspect.Signature([p.replace(kind=p.KEYWORD_ONLY) for p in (*first, *model, *in_panels, *hidden)])
 
 
 train.__signature__ = _signature()  # type: ignore[attr-defined]

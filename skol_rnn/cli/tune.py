@@ -2,34 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
-import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from skol_rnn.cli.common import (
-    ConfigFile,
-    InputFormat,
-    Json,
-    Labels,
-    Other,
-    Paths,
-    Strict,
-    check_labels,
-    names,
-    option,
-    print_json,
-    quiet_tensorflow,
-    read,
-    results_on_stderr,
-    say,
-)
+from skol_rnn.cli import options
+from skol_rnn.cli.common import check_labels, names, print_json, quiet_tensorflow, read, results_on_stderr, say
+from skol_rnn.cli.options import option
 from skol_rnn.cli.train import read_settings
 
 if TYPE_CHECKING:
@@ -38,48 +20,31 @@ if TYPE_CHECKING:
 
 _SHOWN = 5  # trials in the final table
 _DECISIONS = ("argmax", "corrected", "tuned")
-_ARGUMENTS = {
-    "labels": "labels",
-    "other": "other",
-    "important": "important",
-    "monitor": "metric",
-    "random_state": "seed",
-}
+_ARGUMENTS = {**{name: name for name in ("labels", "other", "important")}, "monitor": "metric", "random_state": "seed"}
 """Settings that are arguments of the search, with their name there."""
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command()(tune)
-
-
 def tune(
-    paths: Paths,
+    paths: options.Paths,
     out: Annotated[Path, typer.Option(help="TOML file for the best settings; skol-rnn train --config reads it.")],
-    labels: Labels = None,
-    other: Other = None,
+    labels: options.Labels = None,
+    other: options.Other = None,
     important: Annotated[
-        str | None, option("Labels that count, A,B; all but the most frequent if not given.", metavar="A,B")
+        options.Text, option("Labels that count; all but the most frequent if not given.", metavar="A,B")
     ] = None,
-    metric: Annotated[
-        str | None, option("Score to maximise: important_f1 (the default), macro_f1, accuracy or f1/Label.")
-    ] = None,
+    metric: Annotated[options.Text, option("important_f1 (if not given), macro_f1, accuracy or f1/Label.")] = None,
     trials: Annotated[int, typer.Option(help="Number of trials, including those in --storage.")] = 20,
     folds: Annotated[int, typer.Option(help="Folds of whole documents.")] = 3,
-    groups_from_folder: Annotated[
-        bool, typer.Option("--groups-from-folder", help="Keep the documents of a folder (a volume) in one fold.")
-    ] = False,
+    by_folder: Annotated[bool, typer.Option("--groups-from-folder", help="Keep a folder in one fold.")] = False,
     search: Annotated[str, typer.Option(help="What to search: alpha or weights, and loss.")] = "alpha,loss",
     epochs: Annotated[int | None, option("Largest number of passes over the training windows.")] = None,
-    config: ConfigFile = None,
-    storage: Annotated[
-        Path | None, option("SQLite file of the trials, from which a search resumes; next to --out if not given.")
-    ] = None,
-    curves: Annotated[Path | None, option("File for precision-recall curves, .png or .svg.")] = None,
+    config: options.ConfigFile = None,
+    storage: Annotated[options.File, option("SQLite file of the trials; next to --out if not given.")] = None,
+    curves: Annotated[options.File, option("File for precision-recall curves, .png or .svg.")] = None,
     seed: Annotated[int | None, option("Seed of folds, networks and trials (default: 0).")] = None,
-    input_format: InputFormat = None,
-    strict: Strict = False,
-    json: Json = False,
+    input_format: options.InputFormat = None,
+    strict: options.Strict = False,
+    json: options.Json = False,
 ) -> None:
     """Search class weights, loss and decision by cross-validation over documents."""
     from skol_rnn.data.inputs import labelled_table
@@ -92,7 +57,7 @@ def tune(
     arguments = {argument: settings.pop(name) for name, argument in _ARGUMENTS.items() if name in settings}
     corpus = read(paths, input_format, strict)
     check_labels(labelled_table(corpus)["label"], arguments.get("labels"), arguments.get("other"))
-    if groups_from_folder:
+    if by_folder:
         arguments["groups"] = folders(corpus)
     storage = out.with_suffix(".sqlite") if storage is None else storage
     arguments |= {"n_trials": trials, "folds": folds, "search": names(search), "settings": settings}
@@ -102,7 +67,9 @@ def tune(
     if curves:
         result.save_curves(curves)
     if json:
-        print_json(_as_json(result, out, curves))
+        found = {"metric": result.metric, "score": result.score, "best_trial": result.best_number}
+        files = {"config": str(out), "curves": curves and str(curves)}
+        print_json({**files, **found, "settings": result.settings, "trials": result.trials.to_dict("records")})
         return
     Console(highlight=False).print(_best_trials(result))
     say(f"Saved the settings of trial {result.best_number} to {out}")
@@ -125,27 +92,15 @@ def folders(corpus: Corpus) -> dict[str, str]:
 def _search(corpus: Corpus, trials: int, storage: Path, arguments: dict[str, Any]) -> TuningResult:
     with quiet_tensorflow():
         from skol_rnn.tuning.search import tune_class_weights
+
+    def callback(report: TrialReport) -> None:
+        typer.echo(f"{report.finished}/{trials}  {report}")
+
     try:
-        with _progress(trials) as callback:
-            return tune_class_weights(corpus, **arguments, storage=storage, callback=callback)
+        return tune_class_weights(corpus, **arguments, storage=storage, callback=callback)
     except KeyboardInterrupt:
         say(f"Stopped. Finished trials are saved in {storage}; run the same command again to resume.")
         raise
-
-
-@contextlib.contextmanager
-def _progress(trials: int) -> Iterator[Callable[[TrialReport], None]]:
-    """Print a line after each trial, and in a terminal show a progress bar too."""
-    console = Console(file=sys.stdout, soft_wrap=True, highlight=False, markup=False)
-    columns = (TextColumn("trials"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("", total=trials)
-
-        def callback(report: TrialReport) -> None:
-            bar.update(task, completed=report.finished)
-            console.print(f"{report.finished}/{trials}  {report}")
-
-        yield callback
 
 
 def _best_trials(result: TuningResult) -> Table:
@@ -153,22 +108,7 @@ def _best_trials(result: TuningResult) -> Table:
     searched = [str(name) for name in result.trials if name not in ("number", "state", "score", *_DECISIONS)]
     table = Table("trial", *searched, *_DECISIONS, title=f"Best trials by cross-validated {result.metric}")
     for row in finished.to_dict("records"):
-        parameters = ["" if row[name] != row[name] else _short(row[name]) for name in searched]
+        values = ["" if row[name] != row[name] else row[name] for name in searched]
+        parameters = [f"{value:.3g}" if isinstance(value, float) else str(value) for value in values]
         table.add_row(str(row["number"]), *parameters, *[f"{row[name]:.4f}" for name in _DECISIONS])
     return table
-
-
-def _short(value: Any) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
-
-
-def _as_json(result: TuningResult, out: Path, curves: Path | None) -> dict[str, Any]:
-    return {
-        "config": str(out),
-        "curves": curves and str(curves),
-        "metric": result.metric,
-        "score": result.score,
-        "best_trial": result.best_number,
-        "settings": result.settings,
-        "trials": result.trials.to_dict("records"),
-    }

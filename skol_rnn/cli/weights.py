@@ -9,17 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from skol_rnn.cli.common import InputFormat, Json, Overlap, Unit, check_labels, names, option, print_json, read, say
+from skol_rnn.cli import options
+from skol_rnn.cli.common import check_labels, names, print_json, read, say
+from skol_rnn.cli.options import option
 from skol_rnn.imbalance.class_weights import ClassWeights
 from skol_rnn.imbalance.class_weights_file import check_ending
 from skol_rnn.imbalance.counts_file import is_counts_file, read_counts
-from skol_rnn.imbalance.strategies import (
-    DEFAULT_ALPHA,
-    DEFAULT_BETA,
-    STRATEGIES,
-    check_strategy,
-    compare_strategies,
-)
+from skol_rnn.imbalance.strategies import DEFAULT_ALPHA, DEFAULT_BETA, STRATEGIES, check_strategy, compare_strategies
 from skol_rnn.persistence.figures import check_picture
 
 if TYPE_CHECKING:
@@ -28,103 +24,90 @@ if TYPE_CHECKING:
 SAVED = "smoothed"
 """The strategy that --save uses without --strategy."""
 
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command()(weights)
+Number = float | None
 
 
 def weights(
-    paths: Annotated[
-        list[str],
-        typer.Argument(
-            help="Annotated files, folders or globs; or one table of counts, .json or .csv.", show_default=False
-        ),
-    ],
-    labels: Annotated[str | None, option("Labels to keep, A,B,C.", metavar="A,B")] = None,
-    other: Annotated[str, typer.Option(help="Label of the lines whose own label is not kept.")] = "Misc",
-    strategy: Annotated[str | None, option("Show one strategy only.", metavar="|".join(STRATEGIES))] = None,
-    alpha: Annotated[float | None, option(f"Exponent of smoothed weights (default: {DEFAULT_ALPHA}).")] = None,
-    beta: Annotated[
-        float | None, option(f"Beta of effective weights; steeper towards 1 (default: {DEFAULT_BETA}).")
-    ] = None,
-    max_ratio: Annotated[float | None, option("Largest weight, in multiples of the smallest.")] = None,
-    save: Annotated[
-        Path | None, option(f"Save the weights of --strategy ({SAVED} if not given) to a .json, .npz or .pt file.")
-    ] = None,
+    paths: Annotated[list[str], typer.Argument(help="Annotated documents, or one .json or .csv table of counts.")],
+    labels: options.Keep = None,
+    other: options.Rest = "Misc",
+    strategy: Annotated[options.Text, option("Show one strategy only.", metavar="|".join(STRATEGIES))] = None,
+    alpha: Annotated[Number, option(f"Exponent of smoothed weights; {DEFAULT_ALPHA} if not given.")] = None,
+    beta: Annotated[Number, option(f"Beta of effective weights; {DEFAULT_BETA} if not given.")] = None,
+    max_ratio: Annotated[Number, option("Largest weight, in multiples of the smallest.")] = None,
+    save: Annotated[options.File, option(f"Save the weights of --strategy ({SAVED}) to .json, .npz or .pt.")] = None,
     chart: Annotated[bool, typer.Option("--chart", help="Draw the counts as bars on a log axis.")] = False,
-    chart_file: Annotated[Path | None, option("Draw the same to a .png or .svg file.")] = None,
-    unit: Unit = "line",
-    overlap: Overlap = "error",
-    input_format: InputFormat = None,
-    json: Json = False,
+    chart_file: Annotated[options.File, option("Draw the same to a .png or .svg file.")] = None,
+    unit: options.Unit = "line",
+    overlap: options.Overlap = "error",
+    input_format: options.InputFormat = None,
+    json: options.Json = False,
 ) -> None:
     """Count the labels and show the class weights of each strategy."""
     from skol_rnn.imbalance.chart import distribution_chart, save_distribution_chart
-    from skol_rnn.imbalance.counts import is_bio
     from skol_rnn.imbalance.remarks import distribution_json, distribution_warnings
 
-    if save:
-        check_ending(save)
-    if chart_file:
-        check_picture(chart_file)
+    _check_files(save, chart_file)
     if json and chart:
         raise typer.BadParameter("--json prints nothing but JSON: leave out --chart, or take --chart-file.")
     _check_options_used(strategy, {"alpha": alpha, "beta": beta})
-    options: dict[str, Any] = {
-        "alpha": DEFAULT_ALPHA if alpha is None else alpha,
-        "beta": DEFAULT_BETA if beta is None else beta,
-        "max_ratio": max_ratio,
-    }
-    frame = _distribution(paths, names(labels), other, unit, overlap, input_format)
-    unit = "token" if is_bio(frame) else unit
-    by_strategy = compare_strategies(frame["count"].to_numpy(), **options)
-    shown = {
-        name: dict(zip(frame["label"], by_strategy[name].tolist(), strict=True))
-        for name in ([strategy] if strategy else STRATEGIES)
-    }
+    found = {"alpha": DEFAULT_ALPHA if alpha is None else alpha, "beta": DEFAULT_BETA if beta is None else beta}
+    settings: dict[str, Any] = {**found, "max_ratio": max_ratio}
+    frame, unit = _distribution(paths, names(labels), other, unit, overlap, input_format)
+    by_strategy = compare_strategies(frame["count"].to_numpy(), **settings)
+    kept = [strategy] if strategy else list(STRATEGIES)
+    shown = {name: dict(zip(frame["label"], by_strategy[name].tolist(), strict=True)) for name in kept}
     saved = strategy or SAVED
     if save:
-        ClassWeights.from_counts(saved, frame["label"].tolist(), frame["count"].tolist(), **options).save(save)
+        ClassWeights.from_counts(saved, frame["label"].tolist(), frame["count"].tolist(), **settings).save(save)
     if chart_file:
         save_distribution_chart(frame, chart_file, unit)
     if json:
         files = {"saved": save and str(save), "chart": chart_file and str(chart_file)}
-        print_json({**distribution_json(frame, unit), "weights": shown, "options": options, **files})
+        print_json({**distribution_json(frame, unit), "weights": shown, "options": settings, **files})
     else:
         console = Console(highlight=False)
         _print(console, frame, shown, unit)
         if strategy:
-            console.print(_formula(strategy, options), markup=False, soft_wrap=True)
+            console.print(_formula(strategy, settings), markup=False, soft_wrap=True)
         if chart:
             console.print(distribution_chart(frame))
     for sentence in distribution_warnings(frame, unit):
         say(f"Warning: {sentence}")
+    _say_files(f"{saved} weights of {len(frame)} labels", save, chart_file)
+
+
+def _say_files(what: str, save: Path | None, chart_file: Path | None) -> None:
     if save:
-        say(f"Saved {saved} weights of {len(frame)} labels to {save}")
+        say(f"Saved {what} to {save}")
         say(f"To train with them: skol-rnn train --class-weights {save}")
     if chart_file:
         say(f"Saved the chart to {chart_file}")
 
 
+def _check_files(save: Path | None, chart_file: Path | None) -> None:
+    if save:
+        check_ending(save)
+    if chart_file:
+        check_picture(chart_file)
+
+
 def _check_options_used(strategy: str | None, given: dict[str, float | None]) -> None:
     """Refuse an option without effect."""
-    if strategy is None:
-        return
-    used = check_strategy(strategy).option
+    used = check_strategy(strategy).option if strategy else None
     for name, value in given.items():
-        if value is not None and name != used:
+        if strategy and value is not None and name != used:
             user = next(other for other, its in STRATEGIES.items() if its.option == name)
             raise typer.BadParameter(f"--{name} has no effect on {strategy} weights: it is an option of {user}.")
 
 
 def _distribution(
     paths: list[str], keep: list[str] | None, other: str, unit: str, overlap: str, input_format: str | None
-) -> pd.DataFrame:
-    """Count the labels of documents, or read one table of counts."""
+) -> tuple[pd.DataFrame, str]:
+    """Count the labels of documents, or read one table of counts; return what was counted, too."""
     from skol_rnn.data.inputs import labelled_table
     from skol_rnn.data.table import collapse_labels
-    from skol_rnn.imbalance.counts import label_distribution
+    from skol_rnn.imbalance.counts import is_bio, label_distribution
 
     tables = [path for path in paths if input_format is None and is_counts_file(path)]
     if tables and len(paths) > 1:
@@ -132,15 +115,18 @@ def _distribution(
     if tables:
         counts = read_counts(tables[0])
         check_labels(counts, keep, other, tables[0])
-        collapsed = collapse_labels(list(counts), keep, other) if keep else list(counts)
         summed: Counter[str] = Counter()
-        for label, count in zip(collapsed, counts.values(), strict=True):
+        for label, count in zip(
+            collapse_labels(list(counts), keep or list(counts), other), counts.values(), strict=True
+        ):
             summed[label] += count
-        return label_distribution(dict(summed))
-    table = labelled_table(read(paths, input_format, unit=unit, overlap=overlap), unit=unit)
-    check_labels(table["label"], keep, other)
-    column = table["label"].tolist()
-    return label_distribution(collapse_labels(column, keep, other) if keep else column, table["doc_id"])
+        frame = label_distribution(dict(summed))
+    else:
+        table = labelled_table(read(paths, input_format, unit=unit, overlap=overlap), unit=unit)
+        check_labels(table["label"], keep, other)
+        column = table["label"].tolist()
+        frame = label_distribution(collapse_labels(column, keep, other) if keep else column, table["doc_id"])
+    return frame, "token" if is_bio(frame) else unit
 
 
 def _print(console: Console, frame: pd.DataFrame, shown: dict[str, dict[str, float]], unit: str) -> None:
@@ -160,8 +146,8 @@ def _print(console: Console, frame: pd.DataFrame, shown: dict[str, dict[str, flo
         console.print(table)
 
 
-def _formula(strategy: str, options: dict[str, Any]) -> str:
+def _formula(strategy: str, settings: dict[str, Any]) -> str:
     how = STRATEGIES[strategy]
-    value = f", {how.option} = {options[how.option]:g}" if how.option else ""
-    cap = f", at most {options['max_ratio']:g} : 1" if options["max_ratio"] is not None else ""
+    value = f", {how.option} = {settings[how.option]:g}" if how.option else ""
+    cap = f", at most {settings['max_ratio']:g} : 1" if settings["max_ratio"] is not None else ""
     return f"{strategy}: {how.notation}{value}{cap} ({how.source})"
