@@ -88,7 +88,8 @@ def train(
 
 def _validation_set(documents: list[str], refitted: bool, shown: int = 3) -> str:
     named = ", ".join(documents[:shown]) + (", ..." if len(documents) > shown else "")
-    return f"Validation set: {len(documents)} documents ({named}){', included in the refit' if refitted else ''}."
+    count = f"{len(documents)} document{'s' if len(documents) > 1 else ''}"
+    return f"Validation set: {count} ({named}){', included in the refit' if refitted else ''}."
 
 
 # -- settings of a file and of the command line -------------------------------------------------------
