@@ -32,14 +32,14 @@ def say(message: str) -> None:
     typer.echo(message, err=True)
 
 
-def print_json(value: Any) -> None:
-    """Print a value as JSON."""
-    typer.echo(json_text(value))
-
-
 def json_text(value: Any) -> str:
     """Write a value as JSON, with null for numbers that JSON does not have."""
     return json.dumps(_finite(value), indent=1, ensure_ascii=False, default=lambda v: v.tolist())
+
+
+def print_json(value: Any) -> None:
+    """Print a value as JSON."""
+    typer.echo(json_text(value))
 
 
 def _finite(value: Any) -> Any:
@@ -101,12 +101,15 @@ def check_labels(column: Iterable[Any], labels: list[str] | None, other: str | N
 # -- models and predictions ---------------------------------------------------------------------------
 
 
-def load(bundle: Bundle) -> RNNSkolModel:
-    """Build the model of a bundle without TensorFlow's messages."""
+def load(bundle: Bundle, decision: str | None = None) -> RNNSkolModel:
+    """Build the model of a bundle without TensorFlow's messages, with its own decision or another one."""
     with quiet_tensorflow():
         from skol_rnn.model import RNNSkolModel
-
-        return RNNSkolModel().set_bundle(bundle)
+        from skol_rnn.training.checks import check_parameters
+    model = RNNSkolModel().set_bundle(bundle)
+    if decision:
+        check_parameters(model.set_params(decision=decision).get_params())
+    return model
 
 
 def load_predictor(path: Path, backend: str = "auto") -> ServingModel:
@@ -164,7 +167,9 @@ def quiet_tensorflow() -> Iterator[None]:
     with tempfile.TemporaryFile() as caught:
         os.dup2(caught.fileno(), 2)
         try:
-            _first_use()
+            import keras
+
+            keras.ops.zeros(1)  # TensorFlow looks for devices, and complains, at the first operation
             yield
         except SkolError:
             raise  # our own error: the libraries' messages would only hide it
@@ -176,9 +181,3 @@ def quiet_tensorflow() -> Iterator[None]:
             sys.stderr.flush()
             os.dup2(kept, 2)
             os.close(kept)
-
-
-def _first_use() -> None:
-    import keras
-
-    keras.ops.zeros(1)  # TensorFlow looks for devices, and complains, at the first operation

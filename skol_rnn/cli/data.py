@@ -83,4 +83,4 @@ def convert(
         return
     say(f"Wrote {len(written)} documents to {out}")
     if lost:
-        say(f"{lost:,} spans are lost or changed: {to} cannot hold them. Use jsonl, brat or ptc to keep them.")
+        say(f"{lost:,} spans are lost or changed in {to}: jsonl, brat and ptc keep all spans.")

@@ -103,23 +103,21 @@ def evaluate(
     from skol_rnn.evaluation.report_html import to_html
     from skol_rnn.persistence.atomic import write_atomically
     from skol_rnn.persistence.bundle import load_bundle
-    from skol_rnn.training.checks import check_parameters
 
     bundle = load_bundle(model)
     corpus = common.read(paths, input_format, strict, bundle.state["parameters"].get("unit", "line"), overlap)
-    trained = common.load(bundle)
-    if decision:
-        check_parameters(trained.set_params(decision=decision).get_params())
+    trained = common.load(bundle, decision)
     evaluation = trained.evaluate(corpus)
     documents = {name: part.to_dict() for name, part in evaluation.per_document}
     findings = [str(finding) for finding in trained.diagnose(evaluation)]
     decisions = trained.compare_decisions(corpus) if compare else {}
     spans = _span_scores(corpus, trained) if evaluation.fragment_f1 is not None else {}
     whole = {**evaluation.to_dict(), "decision": trained.decided_by, "documents": documents, "findings": findings}
-    if spans:
-        whole["spans"] = [score.as_dict() for score in spans.values()]
-    if decisions:
-        whole["decisions"] = {name: scores.to_dict() for name, scores in decisions.items()}
+    more = {
+        "spans": [score.as_dict() for score in spans.values()],
+        "decisions": {name: scores.to_dict() for name, scores in decisions.items()},
+    }
+    whole |= {name: scores for name, scores in more.items() if scores}
     if html:
         write_atomically(html, to_html(evaluation, title=f"{model.name} on {len(documents)} documents").encode())
     if str(json_file) == "-":
@@ -132,10 +130,9 @@ def evaluate(
         typer.echo(f"\n{score}")
     if decisions:
         Console().print(comparison_table(list(decisions.items())))
-    printed = set(evaluation.warnings())
-    for finding in findings:
-        if finding not in printed:
-            typer.echo(finding)
+    printed = evaluation.warnings()
+    for finding in (finding for finding in findings if finding not in printed):
+        typer.echo(finding)
 
 
 def _span_scores(corpus: Corpus, model: RNNSkolModel) -> dict[str, SpanScores]:

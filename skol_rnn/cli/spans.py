@@ -53,7 +53,7 @@ def _pairs(gold: Corpus, predicted: Corpus) -> Pairs:
     found = {document.doc_id: document for document in predicted}
     known = {document.doc_id for document in gold}
     problems = [
-        f"{name} is predicted, but is not among the true documents.{suggestion(name, known)}"
+        f"{name} is predicted, but not among the true documents.{suggestion(name, known)}"
         for name in found
         if name not in known
     ]
@@ -63,12 +63,10 @@ def _pairs(gold: Corpus, predicted: Corpus) -> Pairs:
             problems.append(f"{document.path or document.doc_id} has no labels.")
         other = found.get(document.doc_id)
         if other is None:
-            say(f"{document.doc_id} has no predictions: all its spans count as missed.")
+            say(f"{document.doc_id} was not predicted: all its spans count as missed.")
             other = replace(document, spans=(), labels=None, sources=())
         elif other.text != document.text:
-            problems.append(
-                f"The text of {other.path or other.doc_id} is not that of {document.path or document.doc_id}."
-            )
+            problems.append(f"{other.path or other.doc_id} has another text than {document.path or document.doc_id}.")
         if other.labels is None:
             other = replace(other, spans=(), labels=("O",) * other.n_rows)
         pairs[document.doc_id] = (document, other)

@@ -99,12 +99,11 @@ def read_settings(config: Path | None, options: Mapping[str, Any]) -> dict[str, 
     """Join the settings of a TOML file with the options of the command line, which override them."""
     settings = {} if config is None else _current(_read_toml(config))
     given = {key: value for key, value in options.items() if value is not None}
-    for key in set(_LISTS) & given.keys():
-        given[key] = names(given[key])
+    given |= {key: names(given[key]) for key in _LISTS if key in given}
     if "weights" in given:
         if "class_weights" in given:
             raise typer.BadParameter("--weights is the former name of --class-weights: give --class-weights alone.")
-        _warn("--weights is now --class-weights, and will go in the next version.")
+        say("FutureWarning: --weights is now --class-weights, and will go in the next version.")
         given["class_weights"] = given.pop("weights")
     settings = _current({**settings, **given})
     if isinstance(weights := settings.get("class_weights"), str):
@@ -133,12 +132,8 @@ def _current(settings: Mapping[str, Any]) -> dict[str, Any]:
         warnings.simplefilter("always")
         found = current_names(former, unset | kept)
     for warning in caught:
-        _warn(str(warning.message))
+        say(f"FutureWarning: {warning.message}")
     return {key: value for key, value in found.items() if key not in unset or value != "auto"}
-
-
-def _warn(sentence: str) -> None:
-    say(f"FutureWarning: {sentence}")
 
 
 def parse_class_weights(text: str) -> str | dict[str, float] | None:
@@ -208,8 +203,8 @@ def _signature() -> inspect.Signature:
     documented, parameters = _documented(), inspect.signature(ModelParameters.__init__).parameters
     model = [_model_option(parameters[name], *documented.get(name, (None, []))) for name in PARAMETERS]
     hidden = [_keyword(name, Annotated[kind | None, typer.Option(hidden=True)]) for name, kind in _HIDDEN.items()]
-    first, last = ([p for p in own if (p.name in _PANEL_OF) is late] for late in (False, True))
-    in_panels = [_in_panel(p) for p in last]
+    first = [p for p in own if p.name not in _PANEL_OF]
+    in_panels = [_in_panel(p) for p in own if p.name in _PANEL_OF]
     return inspect.Signature([p.replace(kind=p.KEYWORD_ONLY) for p in (*first, *model, *in_panels, *hidden)])
 
 

@@ -29,9 +29,7 @@ def tune(
     out: Annotated[Path, typer.Option(help="TOML file for the best settings; skol-rnn train --config reads it.")],
     labels: options.Labels = None,
     other: options.Other = None,
-    important: Annotated[
-        options.Text, option("Labels that count; all but the most frequent if not given.", metavar="A,B")
-    ] = None,
+    important: Annotated[options.Text, option("Labels that count; all but the most frequent if not given.")] = None,
     metric: Annotated[options.Text, option("important_f1 (if not given), macro_f1, accuracy or f1/Label.")] = None,
     trials: Annotated[int, typer.Option(help="Number of trials, including those in --storage.")] = 20,
     folds: Annotated[int, typer.Option(help="Folds of whole documents.")] = 3,

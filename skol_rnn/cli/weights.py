@@ -116,10 +116,8 @@ def _distribution(
         counts = read_counts(tables[0])
         check_labels(counts, keep, other, tables[0])
         summed: Counter[str] = Counter()
-        for label, count in zip(
-            collapse_labels(list(counts), keep or list(counts), other), counts.values(), strict=True
-        ):
-            summed[label] += count
+        for label, count in counts.items():
+            summed[label if not keep or label in keep else other] += count
         frame = label_distribution(dict(summed))
     else:
         table = labelled_table(read(paths, input_format, unit=unit, overlap=overlap), unit=unit)
