@@ -1,14 +1,22 @@
-"""The command ``skol-rnn``: parses, calls the model, prints, and turns errors into one sentence and a status."""
+"""The command ``skol-rnn``: it runs a command, and turns an error into one sentence and an exit status."""
 
 from __future__ import annotations
 
 import contextlib
 import sys
 import traceback
+from importlib.metadata import PackageNotFoundError, version
 
 import typer
 
 from skol_rnn import __version__
+from skol_rnn.cli.data import convert, validate
+from skol_rnn.cli.demo import demo
+from skol_rnn.cli.predict import evaluate, info, predict
+from skol_rnn.cli.spans import spans
+from skol_rnn.cli.train import train
+from skol_rnn.cli.tune import tune
+from skol_rnn.cli.weights import weights
 from skol_rnn.errors import SkolError
 
 OK, FAILED, USAGE, BAD_DATA, INTERRUPTED = 0, 1, 2, 3, 130
@@ -21,15 +29,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+for command in (train, predict, evaluate, info, weights, tune, validate, convert, spans, demo):
+    app.command()(command)
 
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import PackageNotFoundError, version
-
         libraries = []
         for name in ("tensorflow", "keras", "onnxruntime", "numpy"):
-            with contextlib.suppress(PackageNotFoundError):  # where models are served there is no TensorFlow
+            with contextlib.suppress(PackageNotFoundError):  # prediction needs no TensorFlow
                 libraries.append(f"{name} {version(name)}")
         typer.echo("  ".join([f"skol_rnn {__version__}", *libraries]))
         raise typer.Exit
@@ -43,19 +51,11 @@ def _options(
     """Options before the command."""
 
 
-def _register() -> None:
-    # The commands import light modules only; what loads TensorFlow is imported when a command runs.
-    from skol_rnn.cli import data, demo, predict, spans, train, tune, weights
-
-    for module in (train, predict, weights, tune, data, spans, demo):
-        module.register(app)
-
-
 def run(arguments: list[str] | None = None) -> None:
     """Run the command line and exit."""
     words = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in words
-    # The option is taken wherever it stands, since it is added to a command line that has just failed.
+    # --debug works anywhere: it is usually appended to a command that has just failed.
     words = (["--debug"] if debug else []) + [word for word in words if word != "--debug"]
     sys.exit(_status(words, debug))
 
@@ -63,12 +63,12 @@ def run(arguments: list[str] | None = None) -> None:
 def _status(words: list[str], debug: bool) -> int:
     try:
         status = app(args=words, standalone_mode=False, prog_name="skol-rnn")
-        # Typer turns Ctrl-C into this status without a word.
+        # Typer turns Ctrl-C into this status and prints nothing.
         return _fail("Interrupted.", INTERRUPTED) if status == INTERRUPTED else status or OK
     except typer.Exit as stop:
         return stop.exit_code
     except typer.TyperException as error:
-        # What the parser raises shows itself with the usage line; the base class has no more than its message.
+        # Errors of the parser show the usage line too; the base class has only a message.
         if show := getattr(error, "show", None):
             show()
             return USAGE
@@ -89,12 +89,9 @@ def _sentence(error: Exception) -> tuple[str, int]:
         return message, USAGE
     if isinstance(error, ImportError):
         return message, FAILED
-    return f"{type(error).__name__}: {message} (--debug shows where)", FAILED
+    return f"{type(error).__name__}: {message} (run again with --debug for the traceback)", FAILED
 
 
 def _fail(message: str, status: int) -> int:
     typer.echo(f"skol-rnn: {message}", err=True)
     return status
-
-
-_register()

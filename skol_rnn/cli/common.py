@@ -1,4 +1,4 @@
-"""What several commands share: paths as arguments, JSON on standard output, a quiet TensorFlow."""
+"""What several commands share: reading, loading, predicting, and printing."""
 
 from __future__ import annotations
 
@@ -7,52 +7,39 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import tee
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from skol_rnn.errors import SkolError
+from skol_rnn.errors import DataError, SkolError
+from skol_rnn.labels import suggestion
 
 if TYPE_CHECKING:
-    import pandas as pd
-
-    from skol_rnn.data.document import Corpus
+    from skol_rnn.data.document import Corpus, Document
+    from skol_rnn.evaluation.span_scores import SpanScores
+    from skol_rnn.inference.predictor import Labelled, ServingModel
     from skol_rnn.model import RNNSkolModel
+    from skol_rnn.persistence.bundle import Bundle
 
-Paths = Annotated[list[str], typer.Argument(help="Files, folders or globs.", show_default=False)]
-ModelPath = Annotated[Path, typer.Argument(help="A saved model, folder or file.", show_default=False)]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output and nothing else there.")]
-Strict = Annotated[bool, typer.Option("--strict", help="Refuse files with damaged markup instead of repairing them.")]
-InputFormat = Annotated[
-    str | None,
-    typer.Option("--input-format", help="Read all files as yedda, text, jsonl, csv, parquet, ptc, brat or bio."),
-]
-Unit = Annotated[str, typer.Option(help="What a row is: line, or token with labels in BIO.")]
-Overlap = Annotated[
-    str,
-    typer.Option(help="Which of two overlapping spans is labelled: longest, first, priority, or error to refuse both."),
-]
-Priority = Annotated[
-    list[str] | None, typer.Option(help="Type for --overlap priority; repeat it, the most important first.")
-]
-Types = Annotated[list[str] | None, typer.Option("--type", help="Type of spans that is allowed; repeat it for each.")]
+# -- printing -----------------------------------------------------------------------------------------
+
+
+def say(message: str) -> None:
+    """Print to standard error; standard output is for results."""
+    typer.echo(message, err=True)
+
+
+def json_text(value: Any) -> str:
+    """Write a value as JSON, with null for numbers that JSON does not have."""
+    return json.dumps(_finite(value), indent=1, ensure_ascii=False, default=lambda v: v.tolist())
 
 
 def print_json(value: Any) -> None:
     """Print a value as JSON."""
     typer.echo(json_text(value))
-
-
-def json_text(value: Any) -> str:
-    """Write a value as JSON, with null for what JSON has no number for."""
-    return json.dumps(_finite(value), indent=1, ensure_ascii=False, default=lambda v: v.tolist())
-
-
-def by_document(rows: pd.DataFrame, column: str) -> dict[str, list[Any]]:
-    """Collect a column of predictions for each document, as writers take it."""
-    return {str(name): part.tolist() for name, part in rows.groupby("doc_id", sort=False)[column]}
 
 
 def _finite(value: Any) -> Any:
@@ -63,9 +50,12 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not abs(value) < float("inf") else value
 
 
-def say(message: str) -> None:
-    """Tell the person at the terminal; standard output is for results."""
-    typer.echo(message, err=True)
+def results_on_stderr(json: bool) -> contextlib.AbstractContextManager[Any]:
+    """Send log lines to standard error where JSON alone goes to standard output."""
+    return contextlib.redirect_stdout(sys.stderr) if json else contextlib.nullcontext()
+
+
+# -- reading ------------------------------------------------------------------------------------------
 
 
 def names(text: str | None) -> list[str] | None:
@@ -82,49 +72,107 @@ def read(
     priority: list[str] | None = None,
     types: list[str] | None = None,
 ) -> Corpus:
-    """Read documents and tell what was left out and how much was repaired."""
+    """Read documents and report the files that were skipped."""
     from skol_rnn.data.reading import read_documents
     from skol_rnn.data.spans import SpanRules
 
-    # A type may hold commas, so neither is a list A,B,C.
+    # A type may contain commas, so these options are repeated instead of split.
     rules = SpanRules(overlap=overlap, priority=tuple(priority or ()), types=tuple(types) if types else None)
     corpus = read_documents(paths, format=input_format, strict=strict, unit=unit, rules=rules)
-    for path, reason in corpus.skipped:
-        say(f"left out {path}: {reason}")
+    say_skipped(corpus.skipped)
     return corpus
 
 
-def unit_of(path: Path) -> str:
-    """Tell what a saved model labels, without loading it."""
+def say_skipped(skipped: Iterable[tuple[str, str]]) -> None:
+    """Report files that were not read, with the reason."""
+    for path, reason in skipped:
+        say(f"Skipped {path}: {reason}")
+
+
+def check_labels(column: Iterable[Any], labels: list[str] | None, other: str | None, where: str = "") -> None:
+    """Refuse a label of ``--labels`` that does not occur."""
+    found = {label for label in column if isinstance(label, str)}
+    for label in labels or ():
+        if label not in found and label != other:
+            subject = f"{where} does not have" if where else "No document has"
+            raise DataError(f"{subject} the label {label!r} of --labels.{suggestion(label, found)}")
+
+
+# -- models and predictions ---------------------------------------------------------------------------
+
+
+def load(bundle: Bundle, decision: str | None = None) -> RNNSkolModel:
+    """Build the model of a bundle without TensorFlow's messages, with its own decision or another one."""
+    with quiet_tensorflow():
+        from skol_rnn.model import RNNSkolModel
+        from skol_rnn.training.checks import check_parameters
+    model = RNNSkolModel().set_bundle(bundle)
+    if decision:
+        check_parameters(model.set_params(decision=decision).get_params())
+    return model
+
+
+def load_predictor(path: Path, backend: str = "auto") -> ServingModel:
+    """Load a saved model for prediction, without TensorFlow's messages where Keras runs it."""
+    from skol_rnn.inference.predictor import ServingModel, chosen_backend
     from skol_rnn.persistence.bundle import load_bundle
 
-    return str(load_bundle(path).state["parameters"].get("unit", "line"))
+    bundle = load_bundle(path)
+    chosen = chosen_backend(bundle, backend)
+    with quiet_tensorflow() if chosen == "keras" else contextlib.nullcontext():
+        return ServingModel(bundle, chosen)
 
 
-def load(path: Path) -> RNNSkolModel:
-    """Load a model without TensorFlow's messages."""
-    with quiet_tensorflow():
-        from skol_rnn.model import load_model
+def predicted(
+    predictor: ServingModel, documents: Iterable[Document], decision: str | None = None
+) -> Iterator[tuple[Document, Labelled]]:
+    """Predict documents a few at a time, and yield each with its labels and probabilities."""
+    documents, ahead = tee(documents)  # holds the few documents that are predicted together
+    # The features of lines need no pandas, those of tokens do.
+    tables = (one.columns() if one.unit == "line" else one.table() for one in ahead)
+    yield from zip(documents, predictor.predict_documents(tables, decision), strict=True)
 
-        return load_model(path)
+
+def write_labelled(found: Iterable[tuple[Document, Labelled]], out: Path, form: str) -> list[Path]:
+    """Write predicted documents below a folder, all of them or none."""
+    from skol_rnn.data.streams import DocumentWriter
+
+    with DocumentWriter(out, form) as writer:
+        for document, labelled in found:
+            # Records of tokens hold spans, which have no probabilities.
+            writer.add(document, labelled.labels, labelled.probabilities if document.unit == "line" else None)
+    return writer.written
+
+
+def span_scores(gold: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, SpanScores]:
+    """Score predicted spans in three ways."""
+    from skol_rnn.evaluation.span_scores import fragment_scores, strict_scores
+
+    return {
+        "fragment": fragment_scores(gold, found),
+        "fragment_untyped": fragment_scores(gold, found, typed=False),
+        "strict": strict_scores(gold, found),
+    }
 
 
 @contextlib.contextmanager
 def quiet_tensorflow() -> Iterator[None]:
-    """Keep what TensorFlow's libraries print while they load off the terminal, unless they fail."""
+    """Hide what TensorFlow's libraries print while they load, unless they fail."""
     if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
         yield
         return
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # what is an error to us comes as an exception
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # real errors arrive as exceptions
     sys.stderr.flush()
     kept = os.dup(2)
     with tempfile.TemporaryFile() as caught:
         os.dup2(caught.fileno(), 2)
         try:
-            _first_use()
+            import keras
+
+            keras.ops.zeros(1)  # TensorFlow looks for devices, and complains, at the first operation
             yield
         except SkolError:
-            raise  # ours, and no fault of the libraries: their messages would only bury the sentence
+            raise  # our own error: the libraries' messages would only hide it
         except BaseException:
             caught.seek(0)
             os.write(kept, caught.read())
@@ -133,9 +181,3 @@ def quiet_tensorflow() -> Iterator[None]:
             sys.stderr.flush()
             os.dup2(kept, 2)
             os.close(kept)
-
-
-def _first_use() -> None:
-    import keras
-
-    keras.ops.zeros(1)  # the devices are looked for, and complained of, at the first operation

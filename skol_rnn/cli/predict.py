@@ -1,12 +1,10 @@
-"""``skol-rnn predict``, ``evaluate`` and ``info``: what is done with a trained model."""
+"""``skol-rnn predict``, ``evaluate`` and ``info``: they use a saved model."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import nullcontext
 from dataclasses import replace
-from itertools import tee
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,148 +12,75 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from skol_rnn.cli.common import (
-    InputFormat,
-    Json,
-    ModelPath,
-    Overlap,
-    Paths,
-    Strict,
-    by_document,
-    json_text,
-    load,
-    print_json,
-    quiet_tensorflow,
-    read,
-    say,
-    unit_of,
-)
+from skol_rnn.cli import common, options
+from skol_rnn.cli.options import option
 
 if TYPE_CHECKING:
     from skol_rnn.data.document import Corpus, Document
     from skol_rnn.evaluation.span_scores import SpanScores
-    from skol_rnn.inference.predictor import Labelled, ServingModel
+    from skol_rnn.inference.predictor import Labelled
     from skol_rnn.model import RNNSkolModel
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    app.command()(predict)
-    app.command()(evaluate)
-    app.command()(info)
-
-
-def _load(path: Path, decision: str | None) -> RNNSkolModel:
-    from skol_rnn.training.parameters import check_parameters
-
-    model = load(path)
-    if decision:
-        check_parameters(model.set_params(decision=decision).get_params())
-    return model
+_FORMATS = f"{options.FORMATS}; yedda for lines and jsonl for tokens if not given."
 
 
 def predict(
-    model: ModelPath,
-    paths: Paths,
-    out: Annotated[
-        Path, typer.Option(help="Folder for the labelled documents; of tokens also a file NAME.tsv of spans.")
-    ],
-    output_format: Annotated[
-        str | None,
-        typer.Option(
-            "--format", help="yedda (the default of lines), jsonl (of tokens), csv, parquet, ptc, brat or bio."
-        ),
-    ] = None,
-    decision: Annotated[
-        str | None, typer.Option(help="auto, corrected, argmax, tuned or viterbi; the model's own if not given.")
-    ] = None,
-    backend: Annotated[
-        str, typer.Option(help="onnx (ONNX Runtime), keras, or auto: onnx where it is installed and the model allows.")
-    ] = "auto",
-    input_format: InputFormat = None,
-    strict: Strict = False,
-    json: Json = False,
+    model: options.ModelPath,
+    paths: options.Paths,
+    out: Annotated[Path, typer.Option(help="Folder for the labelled documents; for tokens also a NAME.tsv of spans.")],
+    form: Annotated[options.Text, option(_FORMATS, "--format")] = None,
+    decision: options.Decision = None,
+    backend: Annotated[str, typer.Option(help="What runs the network.", metavar="auto|onnx|keras")] = "auto",
+    input_format: options.InputFormat = None,
+    strict: options.Strict = False,
+    json: options.Json = False,
 ) -> None:
-    """Label every line or token of plain or annotated documents; labels that they have are not looked at."""
+    """Label every line or token of plain or annotated documents; existing labels are ignored."""
     from skol_rnn.data.spans import SpanRules
     from skol_rnn.data.streams import DocumentStream
 
-    labeller = _load_serving(model, backend)
-    unit = labeller.unit
+    predictor = common.load_predictor(model, backend)
+    unit = predictor.unit
     to_table = out.suffix == ".tsv"
-    if to_table and (unit != "token" or output_format):
-        raise typer.BadParameter("a .tsv takes the spans of a model of tokens and no --format; give a folder.")
-    # Labels are not looked at, so no policy for spans that overlap is asked for.
-    rules = SpanRules(overlap="longest")
-    stream = DocumentStream(paths, format=input_format, strict=strict, unit=unit, rules=rules)
+    if to_table and (unit != "token" or form):
+        raise typer.BadParameter("a .tsv file takes spans of a token model and no --format: give a folder instead.")
+    # Existing labels are ignored, so overlapping spans are no error.
+    stream = DocumentStream(paths, format=input_format, strict=strict, unit=unit, rules=SpanRules(overlap="longest"))
     counts: Counter[str] = Counter()
-    found = _counted(_labelled(labeller, stream, decision), counts)
+    found = _counted(common.predicted(predictor, stream, decision), counts)
     if to_table:
         written = [_write_spans(found, out)]
     else:
-        written = _write_documents(found, out, output_format or {"line": "yedda", "token": "jsonl"}[unit])
-    for path, reason in stream.skipped:
-        say(f"left out {path}: {reason}")
+        written = common.write_labelled(found, out, form or {"line": "yedda", "token": "jsonl"}[unit])
+    common.say_skipped(stream.skipped)
     rows, by_frequency = counts.total(), dict(counts.most_common())
     if json:
         files = [str(path) for path in written]
-        print_json({"files": files, f"{unit}s": rows, "labels": by_frequency, "backend": labeller.backend})
+        common.print_json({"files": files, f"{unit}s": rows, "labels": by_frequency, "backend": predictor.backend})
         return
-    told = ", ".join(f"{label} {count:,}" for label, count in by_frequency.items())
-    say(f"{rows:,} {unit}s of {stream.read} documents labelled in {out}: {told}")
+    common.say(f"Labelled {rows:,} {unit}s of {stream.read} documents in {out}")
+    common.say("Labels: " + ", ".join(f"{label} {count:,}" for label, count in by_frequency.items()))
 
 
-def _load_serving(path: Path, backend: str) -> ServingModel:
-    """Load a model for prediction, quietly where TensorFlow has to run it."""
-    from skol_rnn.inference.predictor import ServingModel, chosen_backend
-    from skol_rnn.persistence.bundle import load_bundle
-
-    bundle = load_bundle(path)
-    chosen = chosen_backend(bundle, backend)
-    with quiet_tensorflow() if chosen == "keras" else nullcontext():
-        return ServingModel(bundle, chosen)
+def _counted(found: Iterable[tuple[Document, Labelled]], counts: Counter[str]) -> Iterator[tuple[Document, Labelled]]:
+    for document, labelled in found:
+        counts.update(labelled.labels.tolist())
+        yield document, labelled
 
 
-def _labelled(
-    labeller: ServingModel, documents: Iterable[Document], decision: str | None
-) -> Iterator[tuple[Document, Labelled]]:
-    """Label documents a few at a time, and go on with each beside its labels."""
-    documents, ahead = tee(documents)  # holds the few documents that are labelled together
-    # The features of lines need no pandas, those of tokens do.
-    tables = (one.columns() if one.unit == "line" else one.table() for one in ahead)
-    yield from zip(documents, labeller.predict_documents(tables, decision), strict=True)
-
-
-def _counted(
-    labelled: Iterable[tuple[Document, Labelled]], counts: Counter[str]
-) -> Iterator[tuple[Document, Labelled]]:
-    for document, found in labelled:
-        counts.update(found.labels.tolist())
-        yield document, found
-
-
-def _write_documents(labelled: Iterable[tuple[Document, Labelled]], out: Path, form: str) -> list[Path]:
-    from skol_rnn.data.streams import DocumentWriter
-
-    with DocumentWriter(out, form) as writer:
-        for document, found in labelled:
-            # Records of tokens hold spans, which have no probabilities.
-            writer.add(document, found.labels, found.probabilities if document.unit == "line" else None)
-    return writer.written
-
-
-def _write_spans(labelled: Iterable[tuple[Document, Labelled]], out: Path) -> Path:
+def _write_spans(found: Iterable[tuple[Document, Labelled]], out: Path) -> Path:
     """Write the predicted spans of all documents as one table: article, type, start, end."""
     from skol_rnn.data.formats.ptc import format_labels
     from skol_rnn.persistence.atomic import write_atomically
 
-    found = [_with_spans(document, predicted.labels.tolist()) for document, predicted in labelled]
-    write_atomically(out, format_labels(found).encode())
+    documents = [_with_spans(document, labelled.labels.tolist()) for document, labelled in found]
+    write_atomically(out, format_labels(documents).encode())
     return out
 
 
 def _with_spans(document: Document, labels: Sequence[str]) -> Document:
-    """Return a document with predicted labels of tokens, and the spans that these tell."""
+    """Return a document with predicted token labels and the spans that they mark."""
     from skol_rnn.data.bio import decode_spans
 
     spans = tuple(decode_spans(document.tokens or (), labels))
@@ -163,91 +88,84 @@ def _with_spans(document: Document, labels: Sequence[str]) -> Document:
 
 
 def evaluate(
-    model: ModelPath,
-    paths: Paths,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", help="File for the scores as JSON; - for standard output.")
-    ] = None,
-    decision: Annotated[
-        str | None, typer.Option(help="auto, corrected, argmax, tuned or viterbi; the model's own if not given.")
-    ] = None,
-    compare: Annotated[bool, typer.Option("--compare", help="Show every decision beside plain argmax, too.")] = False,
-    html: Annotated[Path | None, typer.Option(help="File for a report as one HTML page.")] = None,
-    overlap: Overlap = "error",
-    input_format: InputFormat = None,
-    strict: Strict = False,
+    model: options.ModelPath,
+    paths: options.Paths,
+    json_file: Annotated[options.File, option("File for the scores as JSON; - for standard output.", "--json")] = None,
+    decision: options.Decision = None,
+    compare: Annotated[bool, typer.Option("--compare", help="Also compare all decisions with plain argmax.")] = False,
+    html: Annotated[options.File, option("File for a report as one HTML page.")] = None,
+    overlap: options.Overlap = "error",
+    input_format: options.InputFormat = None,
+    strict: options.Strict = False,
 ) -> None:
     """Predict annotated documents and print precision, recall, F1, loss and support of each class."""
     from skol_rnn.evaluation.report import comparison_table, to_text
+    from skol_rnn.evaluation.report_html import to_html
     from skol_rnn.persistence.atomic import write_atomically
+    from skol_rnn.persistence.bundle import load_bundle
 
-    corpus = read(paths, input_format, strict, unit_of(model), overlap)
-    labeller = _load(model, decision)
-    evaluation = labeller.evaluate(corpus)
-    scores = evaluation.to_dict()
-    per_document = {name: part.to_dict() for name, part in evaluation.per_document}
-    findings = [str(finding) for finding in labeller.diagnose(evaluation)]
-    whole = {**scores, "decision": labeller.decided_by, "documents": per_document, "findings": findings}
-    decisions = labeller.compare_decisions(corpus) if compare else {}
-    spans = _span_scores(corpus, labeller) if evaluation.fragment_f1 is not None else []
-    if spans:
-        whole["spans"] = [scores.as_dict() for scores in spans]
-    if decisions:
-        whole["decisions"] = {name: scores.to_dict() for name, scores in decisions.items()}
+    bundle = load_bundle(model)
+    corpus = common.read(paths, input_format, strict, bundle.state["parameters"].get("unit", "line"), overlap)
+    trained = common.load(bundle, decision)
+    evaluation = trained.evaluate(corpus)
+    documents = {name: part.to_dict() for name, part in evaluation.per_document}
+    findings = [str(finding) for finding in trained.diagnose(evaluation)]
+    decisions = trained.compare_decisions(corpus) if compare else {}
+    spans = _span_scores(corpus, trained) if evaluation.fragment_f1 is not None else {}
+    whole = {**evaluation.to_dict(), "decision": trained.decided_by, "documents": documents, "findings": findings}
+    more = {
+        "spans": [score.as_dict() for score in spans.values()],
+        "decisions": {name: scores.to_dict() for name, scores in decisions.items()},
+    }
+    whole |= {name: scores for name, scores in more.items() if scores}
     if html:
-        from skol_rnn.evaluation.report_html import to_html
-
-        write_atomically(html, to_html(evaluation, title=f"{model.name} on {len(per_document)} documents").encode())
+        write_atomically(html, to_html(evaluation, title=f"{model.name} on {len(documents)} documents").encode())
     if str(json_file) == "-":
-        print_json(whole)
+        common.print_json(whole)
         return
     if json_file:
-        write_atomically(json_file, f"{json_text(whole)}\n".encode())
+        write_atomically(json_file, f"{common.json_text(whole)}\n".encode())
     typer.echo(to_text(evaluation, Console().width))
-    for scores_of_spans in spans:
-        typer.echo(f"\n{scores_of_spans}")
+    for score in spans.values():
+        typer.echo(f"\n{score}")
     if decisions:
         Console().print(comparison_table(list(decisions.items())))
-    told = set(evaluation.warnings())
-    for finding in findings:
-        if finding not in told:
-            typer.echo(finding)
+    printed = evaluation.warnings()
+    for finding in (finding for finding in findings if finding not in printed):
+        typer.echo(finding)
 
 
-def _span_scores(corpus: Corpus, labeller: RNNSkolModel) -> list[SpanScores]:
+def _span_scores(corpus: Corpus, model: RNNSkolModel) -> dict[str, SpanScores]:
     """Score predicted spans against those that the documents were read with."""
     from skol_rnn.data.tokens import document_spans
-    from skol_rnn.evaluation.span_scores import fragment_scores, strict_scores
 
+    rows = model.predict(corpus)
+    labels = {str(name): part.tolist() for name, part in rows.groupby("doc_id", sort=False)["predicted_label"]}
     gold = {document.doc_id: document_spans(document) or () for document in corpus}
-    predicted = by_document(labeller.predict(corpus), "predicted_label")
-    found = {d.doc_id: _with_spans(d, predicted.get(d.doc_id, ())).spans or () for d in corpus}
-    return [fragment_scores(gold, found), fragment_scores(gold, found, typed=False), strict_scores(gold, found)]
+    return common.span_scores(gold, {d.doc_id: _with_spans(d, labels.get(d.doc_id, ())).spans or () for d in corpus})
 
 
-def info(model: ModelPath, json: Json = False) -> None:
-    """Show what a saved model is: labels, weights, sizes, parameters and scores; loads no TensorFlow."""
+def info(model: options.ModelPath, json: options.Json = False) -> None:
+    """Show the labels, weights, sizes, parameters and scores of a saved model; loads no TensorFlow."""
     from skol_rnn.persistence.bundle import load_bundle
 
     bundle = load_bundle(model)
     state = bundle.state
-    decision = {name: array.tolist() for name, array in bundle.decision.items()}
+    arrays = {name: array.tolist() for name, array in bundle.decision.items()}
     if json:
-        print_json({**state, **decision})
+        common.print_json({**state, **arrays})
         return
-    console = Console()
-    console.print(f"{model}: {state['name']}, written by skol_rnn {state['skol_rnn_version']}", highlight=False)
+    console = Console(highlight=False)
+    console.print(f"{model}: {state['name']}, written by skol_rnn {state['skol_rnn_version']}")
     labels = Table("label", "training lines", "weight", "offset")
-    for row in zip(state["labels"], decision["counts"], decision["weights"], decision["offsets"], strict=True):
+    for row in zip(state["labels"], arrays["counts"], arrays["weights"], arrays["offsets"], strict=True):
         labels.add_row(row[0], f"{row[1]:,}", f"{row[2]:.4f}", f"{row[3]:+.4f}")
     console.print(labels)
     size = sum(array.size for array in bundle.network.values())
-    graph = "with" if bundle.graph else "without"
-    told = f"features {state['features']['name']}, {size:,} weights in the network, {graph} a graph for ONNX Runtime"
-    console.print(told, highlight=False)
+    runs_on = "ONNX Runtime or Keras" if bundle.graph else "Keras only"
+    console.print(f"{state['features']['name']} features, {size:,} network parameters, runs on {runs_on}")
     console.print(_history(state))
-    parameters = "  ".join(f"{key}={value!r}" for key, value in state["parameters"].items())
-    console.print(parameters, highlight=False)
+    console.print("  ".join(f"{key}={value!r}" for key, value in state["parameters"].items()), markup=False)
 
 
 def _history(state: dict[str, Any]) -> Table:

@@ -1,69 +1,48 @@
-"""``skol-rnn tune``: search class weights, loss and decision across documents, and write what ``train`` takes."""
+"""``skol-rnn tune``: search class weights, loss and decision, and write a configuration for ``train``."""
 
 from __future__ import annotations
 
-import contextlib
-import sys
-from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from skol_rnn.cli.common import InputFormat, Json, Paths, Strict, names, print_json, quiet_tensorflow, read, say
-from skol_rnn.cli.train import check_labels, read_config
+from skol_rnn.cli import options
+from skol_rnn.cli.common import check_labels, names, print_json, quiet_tensorflow, read, results_on_stderr, say
+from skol_rnn.cli.options import option
+from skol_rnn.cli.train import read_settings
 
 if TYPE_CHECKING:
     from skol_rnn.data.document import Corpus
     from skol_rnn.tuning.result import TrialReport, TuningResult
 
-_SHOWN = 5  # trials in the table at the end
-_NO_SETTINGS = {
-    "labels": "labels",
-    "other": "other",
-    "important": "important",
-    "monitor": "metric",
-    "random_state": "seed",
-}
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command()(tune)
-
-
-def _option(text: str) -> Any:
-    return typer.Option(help=text, show_default=False)
+_SHOWN = 5  # trials in the final table
+_DECISIONS = ("argmax", "corrected", "tuned")
+_ARGUMENTS = {**{name: name for name in ("labels", "other", "important")}, "monitor": "metric", "random_state": "seed"}
+"""Settings that are arguments of the search, with their name there."""
 
 
 def tune(
-    paths: Paths,
-    out: Annotated[Path, typer.Option(help="TOML file for the best settings, as skol-rnn train --config takes it.")],
-    labels: Annotated[str | None, _option("Labels to learn, A,B,C; all that occur if not given.")] = None,
-    other: Annotated[str | None, _option("Label of all other lines, say Misc.")] = None,
-    important: Annotated[str | None, _option("Labels that count, A,B; all but the most frequent if not given.")] = None,
-    metric: Annotated[
-        str | None, _option("Score to maximise: important_f1 (the default), macro_f1, accuracy or f1/Label.")
-    ] = None,
-    trials: Annotated[int, typer.Option(help="Trials in all; those in --storage count.")] = 20,
+    paths: options.Paths,
+    out: Annotated[Path, typer.Option(help="TOML file for the best settings; skol-rnn train --config reads it.")],
+    labels: options.Labels = None,
+    other: options.Other = None,
+    important: Annotated[options.Text, option("Labels that count; all but the most frequent if not given.")] = None,
+    metric: Annotated[options.Text, option("important_f1 (if not given), macro_f1, accuracy or f1/Label.")] = None,
+    trials: Annotated[int, typer.Option(help="Number of trials, including those in --storage.")] = 20,
     folds: Annotated[int, typer.Option(help="Folds of whole documents.")] = 3,
-    groups_from_folder: Annotated[
-        bool, typer.Option("--groups-from-folder", help="Keep the documents of a folder (a volume) in one fold.")
-    ] = False,
-    search: Annotated[str, typer.Option(help="What to vary: alpha or weights, and loss.")] = "alpha,loss",
-    epochs: Annotated[int | None, _option("Passes over the training windows, at most (default: the preset's).")] = None,
-    config: Annotated[Path | None, _option("TOML file of settings that all trials share.")] = None,
-    storage: Annotated[
-        Path | None, _option("SQLite file of the trials, from which a run goes on (default: beside --out).")
-    ] = None,
-    curves: Annotated[Path | None, _option("Picture of precision against recall, .png or .svg.")] = None,
-    seed: Annotated[int | None, _option("Seed of folds, networks and draws (default: 0).")] = None,
-    input_format: InputFormat = None,
-    strict: Strict = False,
-    json: Json = False,
+    by_folder: Annotated[bool, typer.Option("--groups-from-folder", help="Keep a folder in one fold.")] = False,
+    search: Annotated[str, typer.Option(help="What to search: alpha or weights, and loss.")] = "alpha,loss",
+    epochs: Annotated[int | None, option("Largest number of passes over the training windows.")] = None,
+    config: options.ConfigFile = None,
+    storage: Annotated[options.File, option("SQLite file of the trials; next to --out if not given.")] = None,
+    curves: Annotated[options.File, option("File for precision-recall curves, .png or .svg.")] = None,
+    seed: Annotated[int | None, option("Seed of folds, networks and trials (default: 0).")] = None,
+    input_format: options.InputFormat = None,
+    strict: options.Strict = False,
+    json: options.Json = False,
 ) -> None:
     """Search class weights, loss and decision by cross-validation over documents."""
     from skol_rnn.data.inputs import labelled_table
@@ -71,31 +50,31 @@ def tune(
 
     if curves:
         check_picture(curves)
-    settings = read_config(config)
-    given = {"labels": names(labels), "other": other, "important": names(important), "metric": metric, "seed": seed}
-    arguments = {argument: settings.pop(name) for name, argument in _NO_SETTINGS.items() if name in settings}
-    arguments |= {name: value for name, value in given.items() if value is not None}
-    if epochs is not None:
-        settings["epochs"] = epochs
+    given = {"labels": names(labels), "other": other, "important": important, "monitor": metric}
+    settings = read_settings(config, {**given, "random_state": seed, "epochs": epochs})
+    arguments = {argument: settings.pop(name) for name, argument in _ARGUMENTS.items() if name in settings}
     corpus = read(paths, input_format, strict)
     check_labels(labelled_table(corpus)["label"], arguments.get("labels"), arguments.get("other"))
-    if groups_from_folder:
+    if by_folder:
         arguments["groups"] = folders(corpus)
-    kept = out.with_suffix(".sqlite") if storage is None else storage
-    options = {"n_trials": trials, "folds": folds, "search": names(search), "settings": settings, "storage": kept}
-    with contextlib.redirect_stdout(sys.stderr) if json else contextlib.nullcontext():
-        result = _searched(corpus, {**arguments, **options}, trials, kept)
+    storage = out.with_suffix(".sqlite") if storage is None else storage
+    arguments |= {"n_trials": trials, "folds": folds, "search": names(search), "settings": settings}
+    with results_on_stderr(json):
+        result = _search(corpus, trials, storage, arguments)
     result.save_config(out)
     if curves:
         result.save_curves(curves)
     if json:
-        print_json(_as_json(result, out, curves))
+        found = {"metric": result.metric, "score": result.score, "best_trial": result.best_number}
+        files = {"config": str(out), "curves": curves and str(curves)}
+        print_json({**files, **found, "settings": result.settings, "trials": result.trials.to_dict("records")})
         return
     Console(highlight=False).print(_best_trials(result))
-    say(f"Saved the settings of trial {result.best_number} to {out}; trials are kept in {kept}.")
+    say(f"Saved the settings of trial {result.best_number} to {out}")
+    say(f"Saved all trials to {storage}")
     if curves:
         say(f"Saved the curves to {curves}")
-    say(f"Now: skol-rnn train {' '.join(paths)} --config {out} --out model")
+    say(f"Next: skol-rnn train {' '.join(paths)} --config {out} --out model")
 
 
 def folders(corpus: Corpus) -> dict[str, str]:
@@ -103,62 +82,31 @@ def folders(corpus: Corpus) -> dict[str, str]:
     result = {}
     for document in corpus:
         folder, inside = Path(document.path or "").parent, PurePosixPath(document.doc_id).parent
-        # A table of many documents is one file: their names tell the folders apart.
+        # Documents of one table share its path: their names have the folder.
         result[document.doc_id] = str(folder if folder.as_posix().endswith(inside.as_posix()) else folder / inside)
     return result
 
 
-def _searched(corpus: Corpus, options: dict[str, Any], trials: int, kept: Path) -> TuningResult:
+def _search(corpus: Corpus, trials: int, storage: Path, arguments: dict[str, Any]) -> TuningResult:
     with quiet_tensorflow():
         from skol_rnn.tuning.search import tune_class_weights
+
+    def callback(report: TrialReport) -> None:
+        typer.echo(f"{report.finished}/{trials}  {report}")
+
     try:
-        with _progress(trials) as told:
-            return tune_class_weights(corpus, **options, told=told)
+        return tune_class_weights(corpus, **arguments, storage=storage, callback=callback)
     except KeyboardInterrupt:
-        say(f"Stopped: finished trials are in {kept}, and the same command goes on with the next.")
+        say(f"Stopped. Finished trials are saved in {storage}; run the same command again to resume.")
         raise
-
-
-@contextlib.contextmanager
-def _progress(trials: int) -> Iterator[Any]:
-    """Show a bar in a terminal; print a line a trial, there and elsewhere."""
-    console = Console(file=sys.stdout, soft_wrap=True, highlight=False, markup=False)
-    columns = (TextColumn("trials"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("", total=trials)
-
-        def told(report: TrialReport) -> None:
-            bar.update(task, completed=report.finished)
-            console.print(f"{report.finished}/{trials}  {report}")
-
-        yield told
 
 
 def _best_trials(result: TuningResult) -> Table:
     finished = result.trials.dropna(subset="score").nlargest(_SHOWN, "score", keep="first")
-    drawn = [str(name) for name in result.trials if name not in _FIXED_COLUMNS]
-    table = Table("trial", *drawn, "argmax", "corrected", "tuned", title=f"Best trials by {result.metric}, out of fold")
+    searched = [str(name) for name in result.trials if name not in ("number", "state", "score", *_DECISIONS)]
+    table = Table("trial", *searched, *_DECISIONS, title=f"Best trials by cross-validated {result.metric}")
     for row in finished.to_dict("records"):
-        parameters = ["" if row[name] != row[name] else _short(row[name]) for name in drawn]
-        scores = [f"{row[name]:.4f}" for name in ("argmax", "corrected", "tuned")]
-        table.add_row(str(row["number"]), *parameters, *scores)
+        values = ["" if row[name] != row[name] else row[name] for name in searched]
+        parameters = [f"{value:.3g}" if isinstance(value, float) else str(value) for value in values]
+        table.add_row(str(row["number"]), *parameters, *[f"{row[name]:.4f}" for name in _DECISIONS])
     return table
-
-
-_FIXED_COLUMNS = ("number", "state", "score", "argmax", "corrected", "tuned")
-
-
-def _short(value: Any) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
-
-
-def _as_json(result: TuningResult, out: Path, curves: Path | None) -> dict[str, Any]:
-    return {
-        "config": str(out),
-        "curves": curves and str(curves),
-        "metric": result.metric,
-        "score": result.score,
-        "best_trial": result.best_number,
-        "settings": result.settings,
-        "trials": result.trials.to_dict("records"),
-    }

@@ -1,4 +1,4 @@
-"""``skol-rnn weights``: how rare each label is, what each strategy would weigh, and weights frozen to a file."""
+"""``skol-rnn weights``: count the labels, show the class weights of each strategy, and save weights to a file."""
 
 from __future__ import annotations
 
@@ -9,104 +9,83 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from skol_rnn.cli.common import InputFormat, Json, Overlap, names, print_json, read, say
+from skol_rnn.cli import options
+from skol_rnn.cli.common import check_labels, names, print_json, read, say
+from skol_rnn.cli.options import option
+from skol_rnn.imbalance.class_weights import ClassWeights
+from skol_rnn.imbalance.class_weights_file import check_ending
+from skol_rnn.imbalance.counts_file import is_counts_file, read_counts
+from skol_rnn.imbalance.strategies import DEFAULT_ALPHA, DEFAULT_BETA, STRATEGIES, check_strategy, compare_strategies
+from skol_rnn.persistence.figures import check_picture
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from skol_rnn.data.document import Corpus
-    from skol_rnn.imbalance.class_weights import ClassWeights
+SAVED = "smoothed"
+"""The strategy that --save uses without --strategy."""
 
 Number = float | None
-Weights = dict[str, dict[str, float]]
-SAVED = "smoothed"
-"""The strategy whose weights are saved where none is chosen."""
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command()(weights)
-
-
-def _option(text: str) -> Any:
-    return typer.Option(help=text, show_default=False)
 
 
 def weights(
-    paths: Annotated[
-        list[str],
-        typer.Argument(
-            help="Annotated files, folders or globs; or one table of counts, .json or .csv.", show_default=False
-        ),
-    ],
-    labels: Annotated[str | None, _option("Labels to keep, A,B,C.")] = None,
-    other: Annotated[str, typer.Option(help="Label of the lines whose own is not kept.")] = "Misc",
-    strategy: Annotated[
-        str | None, _option("Only smoothed, inverse, balanced, effective, log or aggressive weights.")
-    ] = None,
-    alpha: Annotated[Number, _option("Exponent of smoothed weights (default: 0.5).")] = None,
-    beta: Annotated[Number, _option("Of effective weights, nearer 1 is steeper (default: 0.999).")] = None,
-    max_ratio: Annotated[Number, _option("Largest weight, in multiples of the smallest.")] = None,
-    save: Annotated[
-        Path | None, _option("Freeze the weights of --strategy (smoothed if not given) to a .json, .npz or .pt file.")
-    ] = None,
+    paths: Annotated[list[str], typer.Argument(help="Annotated documents, or one .json or .csv table of counts.")],
+    labels: options.Keep = None,
+    other: options.Rest = "Misc",
+    strategy: Annotated[options.Text, option("Show one strategy only.", metavar="|".join(STRATEGIES))] = None,
+    alpha: Annotated[Number, option(f"Exponent of smoothed weights; {DEFAULT_ALPHA} if not given.")] = None,
+    beta: Annotated[Number, option(f"Beta of effective weights; {DEFAULT_BETA} if not given.")] = None,
+    max_ratio: Annotated[Number, option("Largest weight, in multiples of the smallest.")] = None,
+    save: Annotated[options.File, option(f"Save the weights of --strategy ({SAVED}) to .json, .npz or .pt.")] = None,
     chart: Annotated[bool, typer.Option("--chart", help="Draw the counts as bars on a log axis.")] = False,
-    chart_file: Annotated[Path | None, _option("Draw the same to a .png or .svg file.")] = None,
-    unit: Annotated[str, typer.Option(help="What is counted in documents: line, or token.")] = "line",
-    overlap: Overlap = "error",
-    input_format: InputFormat = None,
-    json: Json = False,
+    chart_file: Annotated[options.File, option("Draw the same to a .png or .svg file.")] = None,
+    unit: options.Unit = "line",
+    overlap: options.Overlap = "error",
+    input_format: options.InputFormat = None,
+    json: options.Json = False,
 ) -> None:
-    """Count the labels and show the class weights that each strategy would give."""
+    """Count the labels and show the class weights of each strategy."""
     from skol_rnn.imbalance.chart import distribution_chart, save_distribution_chart
-    from skol_rnn.imbalance.counts import is_bio
     from skol_rnn.imbalance.remarks import distribution_json, distribution_warnings
-    from skol_rnn.imbalance.strategies import DEFAULT_ALPHA, DEFAULT_BETA, STRATEGIES
 
     _check_files(save, chart_file)
     if json and chart:
         raise typer.BadParameter("--json prints nothing but JSON: leave out --chart, or take --chart-file.")
     _check_options_used(strategy, {"alpha": alpha, "beta": beta})
-    alpha, beta = DEFAULT_ALPHA if alpha is None else alpha, DEFAULT_BETA if beta is None else beta
-    options = {"alpha": alpha, "beta": beta, "max_ratio": max_ratio}
-    counts = _counts_file(paths, input_format)
-    keep = names(labels)
-    if counts:
-        frame = _of_counts(counts, keep, other)
-    else:
-        frame = _of_documents(read(paths, input_format, unit=unit, overlap=overlap), keep, other)
-    unit = "token" if is_bio(frame) else unit
-    shown = _weights(frame, [strategy] if strategy else list(STRATEGIES), options)
+    found = {"alpha": DEFAULT_ALPHA if alpha is None else alpha, "beta": DEFAULT_BETA if beta is None else beta}
+    settings: dict[str, Any] = {**found, "max_ratio": max_ratio}
+    frame, unit = _distribution(paths, names(labels), other, unit, overlap, input_format)
+    by_strategy = compare_strategies(frame["count"].to_numpy(), **settings)
+    kept = [strategy] if strategy else list(STRATEGIES)
+    shown = {name: dict(zip(frame["label"], by_strategy[name].tolist(), strict=True)) for name in kept}
+    saved = strategy or SAVED
     if save:
-        _freeze(frame, strategy or SAVED, options).save(save)
+        ClassWeights.from_counts(saved, frame["label"].tolist(), frame["count"].tolist(), **settings).save(save)
     if chart_file:
         save_distribution_chart(frame, chart_file, unit)
     if json:
-        kept = {"saved": save and str(save), "chart": chart_file and str(chart_file)}
-        print_json({**distribution_json(frame, unit), "weights": shown, "options": options, **kept})
+        files = {"saved": save and str(save), "chart": chart_file and str(chart_file)}
+        print_json({**distribution_json(frame, unit), "weights": shown, "options": settings, **files})
     else:
         console = Console(highlight=False)
         _print(console, frame, shown, unit)
         if strategy:
-            console.print(_formula(strategy, options), markup=False, soft_wrap=True)
+            console.print(_formula(strategy, settings), markup=False, soft_wrap=True)
         if chart:
             console.print(distribution_chart(frame))
     for sentence in distribution_warnings(frame, unit):
-        say(f"warning: {sentence}")
-    _tell_files(f"{strategy or SAVED} weights of {len(frame)} labels", save, chart_file)
+        say(f"Warning: {sentence}")
+    _say_files(f"{saved} weights of {len(frame)} labels", save, chart_file)
 
 
-def _tell_files(what: str, save: Path | None, chart_file: Path | None) -> None:
+def _say_files(what: str, save: Path | None, chart_file: Path | None) -> None:
     if save:
-        say(f"Saved {what} to {save}: train with --weights {save}")
+        say(f"Saved {what} to {save}")
+        say(f"To train with them: skol-rnn train --class-weights {save}")
     if chart_file:
         say(f"Saved the chart to {chart_file}")
 
 
 def _check_files(save: Path | None, chart_file: Path | None) -> None:
-    from skol_rnn.imbalance.class_weights_file import check_ending
-    from skol_rnn.persistence.figures import check_picture
-
     if save:
         check_ending(save)
     if chart_file:
@@ -114,76 +93,41 @@ def _check_files(save: Path | None, chart_file: Path | None) -> None:
 
 
 def _check_options_used(strategy: str | None, given: dict[str, float | None]) -> None:
-    """Refuse an option that would be without effect."""
-    from skol_rnn.imbalance.strategies import STRATEGIES, check_strategy
-
-    if strategy is None:
-        return
-    used = check_strategy(strategy).option
+    """Refuse an option without effect."""
+    used = check_strategy(strategy).option if strategy else None
     for name, value in given.items():
-        if value is not None and name != used:
+        if strategy and value is not None and name != used:
             user = next(other for other, its in STRATEGIES.items() if its.option == name)
-            raise typer.BadParameter(f"--{name} does nothing with --strategy {strategy}: it is for {user}.")
+            raise typer.BadParameter(f"--{name} has no effect on {strategy} weights: it is an option of {user}.")
 
 
-def _counts_file(paths: list[str], input_format: str | None) -> str | None:
-    from skol_rnn.imbalance.counts_file import is_counts_file
+def _distribution(
+    paths: list[str], keep: list[str] | None, other: str, unit: str, overlap: str, input_format: str | None
+) -> tuple[pd.DataFrame, str]:
+    """Count the labels of documents, or read one table of counts; return what was counted, too."""
+    from skol_rnn.data.inputs import labelled_table
+    from skol_rnn.data.table import collapse_labels
+    from skol_rnn.imbalance.counts import is_bio, label_distribution
 
     tables = [path for path in paths if input_format is None and is_counts_file(path)]
     if tables and len(paths) > 1:
         raise typer.BadParameter(f"{tables[0]} is a table of counts: give it alone.")
-    return tables[0] if tables else None
+    if tables:
+        counts = read_counts(tables[0])
+        check_labels(counts, keep, other, tables[0])
+        summed: Counter[str] = Counter()
+        for label, count in counts.items():
+            summed[label if not keep or label in keep else other] += count
+        frame = label_distribution(dict(summed))
+    else:
+        table = labelled_table(read(paths, input_format, unit=unit, overlap=overlap), unit=unit)
+        check_labels(table["label"], keep, other)
+        column = table["label"].tolist()
+        frame = label_distribution(collapse_labels(column, keep, other) if keep else column, table["doc_id"])
+    return frame, "token" if is_bio(frame) else unit
 
 
-def _of_counts(path: str, keep: list[str] | None, other: str) -> pd.DataFrame:
-    from skol_rnn.imbalance.counts import label_distribution
-    from skol_rnn.imbalance.counts_file import read_counts
-
-    counts = read_counts(path)
-    if keep:
-        folded: Counter[str] = Counter()
-        for name, label in zip(counts, _kept(list(counts), keep, other, path), strict=True):
-            folded[label] += counts[name]
-        counts = dict(folded)
-    return label_distribution(counts)
-
-
-def _of_documents(corpus: Corpus, keep: list[str] | None, other: str) -> pd.DataFrame:
-    from skol_rnn.data.inputs import labelled_table
-    from skol_rnn.imbalance.counts import label_distribution
-
-    table = labelled_table(corpus, unit=corpus.unit)
-    column = table["label"].tolist()
-    return label_distribution(_kept(column, keep, other, "No document") if keep else column, table["doc_id"])
-
-
-def _kept(column: list[Any], keep: list[str], other: str, where: str) -> list[str]:
-    from skol_rnn.data.table import collapse_labels
-    from skol_rnn.errors import DataError
-    from skol_rnn.labels import suggestion
-
-    found = {label for label in column if isinstance(label, str)}
-    for label in keep:
-        if label not in found and label != other:
-            told = f"{where} has" if where == "No document" else f"{where} does not have"
-            raise DataError(f"{told} the label {label!r} of --labels.{suggestion(label, found)}")
-    return collapse_labels(column, keep, other)
-
-
-def _weights(frame: pd.DataFrame, strategies: list[str], options: dict[str, Any]) -> Weights:
-    from skol_rnn.imbalance.strategies import compare_strategies
-
-    found = compare_strategies(frame["count"].to_numpy(), **options)
-    return {name: dict(zip(frame["label"], found[name].tolist(), strict=True)) for name in strategies}
-
-
-def _freeze(frame: pd.DataFrame, strategy: str, options: dict[str, Any]) -> ClassWeights:
-    from skol_rnn.imbalance.class_weights import ClassWeights
-
-    return ClassWeights.from_counts(strategy, frame["label"].tolist(), frame["count"].tolist(), **options)
-
-
-def _print(console: Console, frame: pd.DataFrame, shown: Weights, unit: str) -> None:
+def _print(console: Console, frame: pd.DataFrame, shown: dict[str, dict[str, float]], unit: str) -> None:
     from skol_rnn.imbalance.counts import imbalance, is_bio
     from skol_rnn.imbalance.tables import distribution_table, table_width, type_table, weight_tables
 
@@ -191,19 +135,17 @@ def _print(console: Console, frame: pd.DataFrame, shown: Weights, unit: str) -> 
     fits = table_width(whole) <= console.width
     console.print(whole if fits else distribution_table(frame, unit=unit))
     found = imbalance(frame)
-    ratio = f"{found.ratio:,.1f} : 1" if found.rest else "there is no rest"
-    told = f"{found.majority} against the rest: {found.lines:,} : {found.rest:,} {unit}s ({ratio})"
-    console.print(told, markup=False, soft_wrap=True)
+    ratio = f"{found.ratio:,.1f} : 1" if found.rest else "no other label"
+    text = f"{found.majority} against the rest: {found.lines:,} : {found.rest:,} {unit}s ({ratio})"
+    console.print(text, markup=False, soft_wrap=True)
     if is_bio(frame):
         console.print(type_table(frame))
     for table in [] if fits else weight_tables(frame["label"], shown, console.width):
         console.print(table)
 
 
-def _formula(strategy: str, options: dict[str, Any]) -> str:
-    from skol_rnn.imbalance.strategies import STRATEGIES
-
+def _formula(strategy: str, settings: dict[str, Any]) -> str:
     how = STRATEGIES[strategy]
-    value = f", {how.option} = {options[how.option]:g}" if how.option else ""
-    cap = f", at most {options['max_ratio']:g} : 1" if options["max_ratio"] is not None else ""
+    value = f", {how.option} = {settings[how.option]:g}" if how.option else ""
+    cap = f", at most {settings['max_ratio']:g} : 1" if settings["max_ratio"] is not None else ""
     return f"{strategy}: {how.notation}{value}{cap} ({how.source})"

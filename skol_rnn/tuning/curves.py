@@ -1,4 +1,4 @@
-"""The price of recall in precision, as a picture."""
+"""Curves of precision against recall, drawn with matplotlib."""
 
 from __future__ import annotations
 
@@ -23,29 +23,24 @@ def draw_curves(
     points: Sequence[dict[str, Any]],
     best: int,
 ) -> Path:
-    """Draw precision against recall of each important label, out of fold."""
+    """Draw cross-validated precision against recall of each important label."""
     check_picture(path)
+    known = true != NO_LABEL
     figure = new_figure(5.2 * len(important), 4.8)
     panels = figure.subplots(1, len(important), squeeze=False)[0]
     for panel, label in zip(panels, important, strict=True):
-        _draw_label(panel, posterior, true, labels, label, points, best)
+        k = labels.index(label)
+        _draw_label(panel, true[known] == k, posterior[known, k], label, points, best)
     return save_figure(figure, path)
 
 
 def _draw_label(
-    panel: Any,
-    posterior: np.ndarray,
-    true: np.ndarray,
-    labels: LabelSet,
-    label: str,
-    points: Sequence[dict[str, Any]],
-    best: int,
+    panel: Any, is_label: np.ndarray, probability: np.ndarray, label: str, points: Sequence[dict[str, Any]], best: int
 ) -> None:
     from sklearn.metrics import precision_recall_curve
 
-    known, k = true != NO_LABEL, labels.index(label)
-    precision, recall, _ = precision_recall_curve(true[known] == k, posterior[known, k])
-    panel.plot(recall, precision, color="#555555", linewidth=1.5, label=f"trial {best}, by posterior")
+    precision, recall, _ = precision_recall_curve(is_label, probability)
+    panel.plot(recall, precision, color="#555555", linewidth=1.5, label=f"trial {best}, posterior")
     for point in points:
         marker, colour = _MARKERS[point["decision"]]
         chosen = point["number"] == best
@@ -59,8 +54,7 @@ def _draw_label(
             zorder=3 if chosen else 2,
             label=f"trial {best}, {point['decision']}" if chosen else None,
         )
-    lines = int((true == k).sum())
-    panel.set(title=f"{label} ({lines:,} lines, out of fold)", xlabel="Recall", ylabel="Precision")
+    panel.set(title=f"{label} ({is_label.sum():,} lines, cross-validated)", xlabel="Recall", ylabel="Precision")
     panel.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
     panel.grid(alpha=0.3)
-    panel.legend(loc="lower left", title="small marks: other trials")
+    panel.legend(loc="lower left", title="small markers: other trials")

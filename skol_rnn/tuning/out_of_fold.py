@@ -1,29 +1,25 @@
-"""Train settings on folds of documents, and score every decision on what was held out of each."""
+"""Train settings on folds of documents, and score every decision on the documents left out of each fold."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from skol_rnn.decoding.calibration import fit_scaling
 from skol_rnn.decoding.offsets import decide, metric_value
 from skol_rnn.decoding.tuning import cross_tuned_offsets
 from skol_rnn.evaluation.evaluate import evaluate_labels
-from skol_rnn.labels import LabelSet
 from skol_rnn.model import RNNSkolModel
-
-DECISIONS = ("argmax", "corrected", "tuned")
-Folds = Sequence[tuple[np.ndarray, np.ndarray]]
+from skol_rnn.tuning.task import Task
 
 
 @dataclass(frozen=True)
 class OutOfFold:
-    """What the networks of all folds say of the documents each has not trained on."""
+    """Cross-validated probabilities: each line's come from the network that did not train on its document."""
 
     raw: np.ndarray
     posterior: np.ndarray
@@ -31,35 +27,22 @@ class OutOfFold:
     fold: np.ndarray
 
 
-def train_folds(
-    table: pd.DataFrame,
-    folds: Folds,
-    labels: LabelSet,
-    settings: Mapping[str, Any],
-    report: Callable[[int, int, float], None],
-    monitor: str,
-) -> OutOfFold:
-    """Train one network a fold."""
-    shape = (len(table), len(labels))
-    raw, posterior, fold_of = np.zeros(shape), np.zeros(shape), np.zeros(len(table), np.int64)
+def train_folds(task: Task, settings: Mapping[str, Any], report: Callable[[int, int, float], None]) -> OutOfFold:
+    """Train one network for each fold and predict the documents left out of it."""
+    shape = (len(task.table), len(task.labels))
+    raw, posterior, fold_of = np.zeros(shape), np.zeros(shape), np.zeros(len(task.table), np.int64)
     tilts = []
-    key = f"val_{monitor}"
 
-    def watch(fold: int, epoch: int, scores: Any) -> None:
-        report(fold, epoch, scores.history()[key])
+    def callback(fold: int, epoch: int, scores: Any) -> None:
+        report(fold, epoch, scores.history()[f"val_{task.metric}"])
 
-    for fold, (kept, held) in enumerate(folds):
-        # Calibration and offsets are found across the folds afterwards, never on the fold that is scored.
-        trial = {"calibration": "none", "decision": "corrected", "verbosity": 0}
-        # One member ranks the settings as several do, in a fraction of the time.
-        model = RNNSkolModel(**{"members": 1, **settings, **trial})
-        model.fit(
-            table.iloc[kept].reset_index(drop=True),
-            labels=list(labels),
-            validation=table.iloc[held].reset_index(drop=True),
-            watch=functools.partial(watch, fold),
-        )
-        part = table.iloc[held].reset_index(drop=True)
+    # Calibration and offsets are fitted across the folds afterwards, never on the fold that is scored.
+    fixed = {"calibration": "none", "decision": "corrected", "verbosity": 0}
+    for fold, (kept, held) in enumerate(task.folds):
+        # One network ranks the settings as an ensemble does, in a fraction of the time.
+        model = RNNSkolModel(**{"ensemble_size": 1, **task.settings, **settings, **fixed})
+        train, part = (task.table.iloc[rows].reset_index(drop=True) for rows in (kept, held))
+        model.fit(train, labels=list(task.labels), validation=part, callback=functools.partial(callback, fold))
         raw[held] = model.predict_proba(part, raw=True)
         posterior[held] = model.predict_proba(part)
         tilts.append(model.decoder_.tilt())
@@ -77,36 +60,26 @@ def calibrated(found: OutOfFold, true: np.ndarray) -> np.ndarray:
     return result
 
 
-def decisions(
-    found: OutOfFold,
-    posterior: np.ndarray,
-    true: np.ndarray,
-    labels: LabelSet,
-    documents: np.ndarray,
-    metric: str,
-    important: Sequence[str],
-) -> dict[str, np.ndarray]:
-    """Decide every line in each way, with offsets that were tuned on the other folds."""
-    tuned = decide(posterior)
+def decisions(found: OutOfFold, posterior: np.ndarray, task: Task) -> dict[str, np.ndarray]:
+    """Label every line by each decision; the offsets of a fold are tuned on the other folds."""
+    tuned = np.empty(len(posterior), np.int64)
+    how = (task.metric, task.important, found.tilt)
     for fold in np.unique(found.fold):
         held = found.fold == fold
-        offsets = cross_tuned_offsets(
-            posterior[~held], true[~held], labels, documents[~held], metric, important, found.tilt
-        ).offsets
-        tuned[held] = decide(posterior[held], offsets)
+        choice = cross_tuned_offsets(posterior[~held], task.true[~held], task.labels, task.units[~held], *how)
+        tuned[held] = decide(posterior[held], choice.offsets)
     return {"argmax": decide(found.raw), "corrected": decide(posterior), "tuned": tuned}
 
 
-def score_decisions(
-    decided: Mapping[str, np.ndarray], true: np.ndarray, labels: LabelSet, metric: str, important: Sequence[str]
-) -> dict[str, dict[str, Any]]:
+def score_decisions(decided: Mapping[str, np.ndarray], task: Task) -> dict[str, dict[str, Any]]:
     """Score each decision on all folds together."""
     result: dict[str, dict[str, Any]] = {}
     for name, predicted in decided.items():
-        evaluation = evaluate_labels(true, predicted, labels, important=important)
-        by_label = {
-            key: {label: float(getattr(evaluation, key)[labels.index(label)]) for label in important}
-            for key in ("precision", "recall", "f1")
-        }
-        result[name] = {"score": metric_value(true, predicted, labels, metric, important), **by_label}
+        found = evaluate_labels(task.true, predicted, task.labels, important=task.important)
+        precision, recall = (
+            {label: float(values[task.labels.index(label)]) for label in task.important}
+            for values in (found.precision, found.recall)
+        )
+        score = metric_value(task.true, predicted, task.labels, task.metric, task.important)
+        result[name] = {"score": score, "precision": precision, "recall": recall}
     return result

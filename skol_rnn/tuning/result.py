@@ -1,4 +1,4 @@
-"""The result of a search: its trials, the best settings as a file, and the curves of precision against recall."""
+"""The result of a search: its trials, the best settings, and precision-recall curves."""
 
 from __future__ import annotations
 
@@ -17,21 +17,7 @@ from skol_rnn.tuning.curves import draw_curves
 
 @dataclass(frozen=True)
 class TrialReport:
-    """What is told after a trial.
-
-    Attributes
-    ----------
-    number : int
-        Its number.
-    finished : int
-        Trials that are finished, this one counted.
-    parameters : dict
-        What was drawn.
-    score : float or None
-        Its score out of fold; None if it was given up.
-    best : float
-        The best score so far.
-    """
+    """Report of one trial: the best score so far, and its own, which is None if the trial was pruned."""
 
     number: int
     finished: int
@@ -41,37 +27,37 @@ class TrialReport:
 
     def __str__(self) -> str:
         """Return one line."""
-        drawn = ", ".join(f"{k} {v:.3g}" if isinstance(v, float) else str(v) for k, v in self.parameters.items())
-        score = "given up" if self.score is None else f"{self.score:.4f}"
-        return f"trial {self.number}: {score} (best {self.best:.4f})  {drawn}"
+        chosen = ", ".join(f"{k} {v:.3g}" if isinstance(v, float) else str(v) for k, v in self.parameters.items())
+        score = "pruned" if self.score is None else f"{self.score:.4f}"
+        return f"trial {self.number}: {score} (best {self.best:.4f})  {chosen}"
 
 
 @dataclass(frozen=True, repr=False)
 class TuningResult:
-    """What a search found.
+    """Result of a search.
 
     Attributes
     ----------
     settings : dict
-        The best trial's parameters of ``RNNSkolModel``, its decision among them.
+        Parameters of ``RNNSkolModel`` of the best trial, including its decision.
     fit_settings : dict
         ``labels`` and ``other`` for ``fit``.
     score : float
-        Its score, out of fold, the best of all trials and for that a little too good.
+        Its cross-validated score; slightly optimistic, as the best of several.
     metric : str
-        What was maximised.
+        Score that was maximised.
     trials : DataFrame
-        One row a trial: ``number``, ``state``, ``score``, the parameters drawn, and the score by decision.
+        One row for each trial: ``number``, ``state``, ``score``, its parameters, and the score of each decision.
     labels : LabelSet
         Labels in the order of the probabilities.
     important : tuple of str
         Labels of the important F1.
     posterior : ndarray, shape (lines, labels)
-        Out-of-fold posteriors of the best trial.
+        Cross-validated posteriors of the best trial.
     true : ndarray of int, shape (lines,)
-        Labels of those lines.
+        True labels of those lines, as indices.
     points : list of dict
-        By finished trial and decision: ``number``, ``decision``, ``precision`` and ``recall`` by label.
+        For each finished trial and decision: ``number``, ``decision``, ``precision`` and ``recall`` by label.
     """
 
     settings: dict[str, Any]
@@ -95,12 +81,12 @@ class TuningResult:
         return int(finished["number"].to_numpy()[finished["score"].to_numpy().argmax()])
 
     def config(self) -> str:
-        """Return the best settings as TOML, as ``skol-rnn train --config`` takes them."""
+        """Return the best settings as TOML for ``skol-rnn train --config``."""
         import tomli_w
 
         values = {**self.fit_settings, **self.settings}
         values["class_weights"] = "none" if values.get("class_weights") is None else values["class_weights"]
-        head = f"# {self.metric} {self.score:.4f} out of fold, the best of {len(self.trials)} trials\n"
+        head = f"# {self.metric} {self.score:.4f} cross-validated, the best of {len(self.trials)} trials\n"
         return head + tomli_w.dumps({key: _plain(value) for key, value in values.items() if value is not None})
 
     def save_config(self, path: str | Path) -> Path:
@@ -109,7 +95,7 @@ class TuningResult:
         Parameters
         ----------
         path : path
-            Where to.
+            File to write.
 
         Returns
         -------
@@ -125,7 +111,7 @@ class TuningResult:
         Parameters
         ----------
         path : path
-            A picture, ``.png`` or ``.svg``.
+            Image file, ``.png`` or ``.svg``.
 
         Returns
         -------

@@ -1,4 +1,4 @@
-"""Where trials are kept, so that a search that was stopped, or killed, goes on."""
+"""Storage of trials, so that an interrupted search resumes."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from skol_rnn.persistence.atomic import write_atomically
 from skol_rnn.persistence.npz import npz_bytes, read_npz
 
 FINISHED = ("COMPLETE", "PRUNED")
-"""States of trials that count; one that failed is run again."""
-_STARTUP = 4  # trials that are never given up: there is no median to compare them with
+"""States of trials that count; a failed trial runs again."""
+_STARTUP = 4  # trials that are never pruned: there is no median to compare them with
 
 
 def open_study(storage: str | Path | None, name: str, seed: int, fingerprint: str, warmup: int = 0) -> Any:
-    """Open a search, or begin one."""
+    """Open or create the study of a search."""
     try:
         import optuna
     except ImportError as error:
@@ -35,16 +35,16 @@ def open_study(storage: str | Path | None, name: str, seed: int, fingerprint: st
             load_if_exists=True,
             pruner=optuna.pruners.MedianPruner(n_startup_trials=_STARTUP, n_warmup_steps=warmup),
         )
-    except Exception as error:  # whatever a database says of a file that is none
-        raise DataError(f"{storage} cannot be used to keep trials ({str(error).splitlines()[0]}).") from error
+    except Exception as error:  # errors of the database differ by driver
+        raise DataError(f"{storage} cannot store trials ({str(error).splitlines()[0]}).") from error
     known = study.user_attrs.get("fingerprint")
     if known is None:
         study.set_user_attr("fingerprint", fingerprint)
     elif known != fingerprint:
         raise DataError(
-            f"{storage} holds trials on other data, labels, folds or settings: give another file, or delete it."
+            f"{storage} has trials with other data, labels, folds or settings: use another file, or delete it."
         )
-    # A search that goes on must not draw the points again that it drew at first.
+    # A resumed search must not repeat the random choices of its first run.
     study.sampler = optuna.samplers.TPESampler(seed=seed + len(study.trials), n_startup_trials=_STARTUP + 2)
     for trial in study.get_trials(states=(optuna.trial.TrialState.RUNNING,)):
         run_again(study, trial.number)
@@ -52,7 +52,7 @@ def open_study(storage: str | Path | None, name: str, seed: int, fingerprint: st
 
 
 def run_again(study: Any, number: int) -> None:
-    """Mark a trial as failed and queue its parameters, also those that it had not come to draw."""
+    """Mark a trial as failed and queue its parameters, including those that it did not reach."""
     from optuna.trial import TrialState
 
     trial = study.trials[number]
@@ -60,13 +60,13 @@ def run_again(study: Any, number: int) -> None:
     study.enqueue_trial({**trial.system_attrs.get("fixed_params", {}), **trial.params})
 
 
-def unfinished(study: Any, n_trials: int) -> bool:
-    """Tell whether there are trials to go."""
-    return sum(trial.state.name in FINISHED for trial in study.trials) < n_trials
+def finished(study: Any) -> list[Any]:
+    """Return the trials that count."""
+    return [trial for trial in study.trials if trial.state.name in FINISHED]
 
 
 class BestProbabilities:
-    """Posteriors of the best trial so far, beside the trials' file or in memory."""
+    """Posteriors of the best trial so far, in a file next to the trials or in memory."""
 
     def __init__(self, storage: str | Path | None, name: str) -> None:
         self.path = None if storage is None else Path(f"{storage}.{name}.npz")
@@ -84,7 +84,9 @@ class BestProbabilities:
 
     def load(self, number: int) -> np.ndarray:
         """Return the posteriors of a trial."""
-        # A killed trial's own may be here; run again it has the same settings and score, and another number.
+        # They may come from a killed trial; run again, it has the same settings and score, and another number.
         if not self.kept:
-            raise DataError(f"The posteriors of trial {number} are not at {self.path}: were files moved apart?")
+            raise DataError(
+                f"The posteriors of trial {number} are not at {self.path}: keep this file next to the trials."
+            )
         return self.kept["posterior"]

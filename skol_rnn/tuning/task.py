@@ -1,4 +1,4 @@
-"""What a search is about: the lines, their folds, the score, and the settings that all trials share."""
+"""The task of a search: lines, folds, metric, and the settings that all trials share."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from skol_rnn.errors import DataError
 from skol_rnn.imbalance.oversampling import copies_with_originals
 from skol_rnn.labels import NO_LABEL, LabelSet, suggestion
 from skol_rnn.model import RNNSkolModel
+from skol_rnn.training.checks import check_parameters
 from skol_rnn.training.objective import rare_labels
-from skol_rnn.training.parameters import check_parameters
-from skol_rnn.tuning.space import SEARCHES, drawn_parameters
+from skol_rnn.tuning.space import SEARCHES, searched_parameters
 
 _COLUMNS = ("label_col", "line_no_col")
 _ARGUMENTS = {"important": "important", "monitor": "metric", "random_state": "seed"}
@@ -28,7 +28,7 @@ _ARGUMENTS = {"important": "important", "monitor": "metric", "random_state": "se
 
 @dataclass(frozen=True)
 class Task:
-    """What stays the same over all trials."""
+    """What all trials share."""
 
     table: pd.DataFrame
     labels: LabelSet
@@ -48,7 +48,6 @@ class Task:
         cls,
         data: Any,
         y: Any,
-        *,
         labels: Sequence[str] | None,
         other: str | None,
         folds: int,
@@ -59,9 +58,10 @@ class Task:
         settings: Mapping[str, Any],
         search: Sequence[str],
     ) -> Task:
-        """Check all that can be checked before any training."""
+        """Prepare a search, and check everything that can be checked before training."""
         _check_search(search)
         _check_settings(settings, search)
+        search = tuple(dict.fromkeys(search))
         columns = {name: settings[name] for name in _COLUMNS if name in settings}
         table = labelled_table(data, y, **columns)
         chosen = choose_labels(table["label"], labels, other)
@@ -69,29 +69,25 @@ class Task:
         table = table.drop(columns="order")
         true = chosen.encode(table["label"])
         counts = np.bincount(true[true != NO_LABEL], minlength=len(chosen))
-        wanted = tuple(important) if important else tuple(rare_labels(counts, chosen))
-        _check_metric(metric, chosen, wanted)
+        counted = tuple(important) if important else tuple(rare_labels(counts, chosen))
+        _check_metric(metric, chosen, counted)
         groups = groups if groups is not None else copies_with_originals(table)
         units = table["doc_id"].map(document_groups(table, groups)).to_numpy(dtype=object)
         _check_holders(true, units, chosen, "documents" if groups is None else "groups of documents")
         fixed = {name: value for name, value in settings.items() if name not in _COLUMNS}
-        fixed |= {"important": list(wanted), "monitor": metric, "random_state": seed}
+        fixed |= {"important": list(counted), "monitor": metric, "random_state": seed}
         check_parameters(RNNSkolModel(**fixed).get_params())
         pairs = document_folds(table, folds, seed, groups)
-        return cls(
-            table, chosen, other, true, units, pairs, metric, wanted, fixed, columns, tuple(dict.fromkeys(search)), seed
-        )
+        return cls(table, chosen, other, true, units, pairs, metric, counted, fixed, columns, search, seed)
 
     @property
     def rarity(self) -> dict[str, float]:
-        """How many times rarer than the most frequent label each label is, the most frequent one last."""
+        """Ratio of the largest label count to each label's, most frequent label last."""
         counts = np.maximum(np.bincount(self.true[self.true != NO_LABEL], minlength=len(self.labels)), 1)
-        order = np.argsort(counts, kind="stable")
-        names = list(self.labels)
-        return {names[i]: float(counts.max() / counts[i]) for i in order}
+        return {self.labels.names[i]: float(counts.max() / counts[i]) for i in np.argsort(counts, kind="stable")}
 
     def fingerprint(self) -> str:
-        """Hash what trials must share to be compared."""
+        """Hash everything that comparable trials share."""
         shared = [list(self.labels), self.metric, self.important, self.settings, self.search, self.seed]
         digest = hashlib.sha256(json.dumps(shared, default=str, sort_keys=True).encode())
         for _, held in self.folds:
@@ -106,9 +102,9 @@ def _check_search(search: Sequence[str]) -> None:
     for name in search:
         if name not in SEARCHES:
             allowed = ", ".join(SEARCHES)
-            raise ValueError(f"search holds {name!r}, but allowed are {allowed}.{suggestion(str(name), SEARCHES)}")
+            raise ValueError(f"search has {name!r}, but must be some of {allowed}.{suggestion(str(name), SEARCHES)}")
     if "alpha" in search and "weights" in search:
-        raise ValueError('search holds "alpha" and "weights": give one of them, both set the class weights.')
+        raise ValueError('search has both "alpha" and "weights": give one of them, both set the class weights.')
 
 
 def _check_settings(settings: Mapping[str, Any], search: Sequence[str]) -> None:
@@ -116,8 +112,8 @@ def _check_settings(settings: Mapping[str, Any], search: Sequence[str]) -> None:
     for name in settings:
         if name not in known:
             raise ValueError(f"Unknown setting {name!r}.{suggestion(name, known)}")
-        if name in drawn_parameters(search):
-            raise ValueError(f"The search itself chooses {name!r}: leave it out of the settings.")
+        if name in searched_parameters(search):
+            raise ValueError(f"The search chooses {name!r}: leave it out of the settings.")
         if name in _ARGUMENTS:
             raise ValueError(f"Give {name!r} as the argument {_ARGUMENTS[name]!r}, not among the settings.")
 

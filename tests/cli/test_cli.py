@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 from pathlib import Path
@@ -11,9 +12,11 @@ import pytest
 from toy import toy_table
 
 from skol_rnn.cli.app import run
+from skol_rnn.cli.train import FORMER, PANELS, parse_class_weights, read_settings
+from skol_rnn.training.parameters import ModelParameters
 
 FAST = ["--epochs", "2", "--hidden-size", "6", "--line-size", "8", "--input-size", "8", "--num-layers", "1"]
-FAST += ["--min-updates", "0", "--validation-fraction", "0.1"]
+FAST += ["--min-updates", "0", "--validation-fraction", "0.1", "--ensemble-size", "1", "--no-refit"]
 LABELS = ["--labels", "Nomenclature,Description", "--other", "Misc", "--important", "Nomenclature,Description"]
 
 
@@ -47,12 +50,13 @@ def plain(text):
     return re.sub(r"\[@|#[^*#\]\n]+\*\]", "", text)
 
 
-def test_train_says_what_it_held_out_and_saved(corpus, tmp_path, capsys):
-    assert skol("train", corpus, "--out", tmp_path / "m.skol", "--weights", "smoothed", *LABELS, *FAST) == 0
+def test_train_reports_its_validation_set_and_what_it_saved(corpus, tmp_path, capsys):
+    words = ["--class-weights", "smoothed:alpha=0.25", *LABELS, *FAST, "--epochs", "1", "--refit"]
+    assert skol("train", corpus, "--out", tmp_path / "m.skol", *words) == 0
     out = capsys.readouterr().out
     assert "[BiLSTM] Using weighted loss with class weights:" in out
-    assert re.search(r"Held out to choose the best epoch: \S*doc\d", out)
-    assert f"Saved {tmp_path / 'm.skol'}" in out
+    assert re.search(r"Validation set: 1 document \(\S*doc\d\), included in the refit\.", out)
+    assert f"Saved the model to {tmp_path / 'm.skol'}" in out
     assert (tmp_path / "m.skol").is_file()
 
 
@@ -184,7 +188,7 @@ def test_the_resolved_configuration_is_saved_and_the_line_wins_over_the_file(cor
     words = ["train", corpus, "--out", tmp_path / "m", "--config", tmp_path / "c.toml", *FAST[4:], "--hidden-size", 4]
     assert skol(*words) == 0
     skol("info", tmp_path / "m", "--json")
-    told = json.loads(capsys.readouterr().out.split("Saved", 1)[1].split("\n", 1)[1])
+    told = json.loads(capsys.readouterr().out.split("Saved the model", 1)[1].split("\n", 1)[1])
     assert told["labels"] == ["Nomenclature", "Rest"]
     assert told["parameters"]["hidden_size"] == 4
     assert told["parameters"]["epochs"] == 1
@@ -194,10 +198,65 @@ def test_the_resolved_configuration_is_saved_and_the_line_wins_over_the_file(cor
     assert "Did you mean 'hidden_size'" in capsys.readouterr().err
 
 
+def test_former_settings_are_accepted_with_a_warning_for_each(tmp_path, capsys):
+    (tmp_path / "c.toml").write_text('members = 3\nloss = "focal"\nmerge = "mean"\nclass_weights = "none"\n')
+    options = {"gamma": 1.5, "weights": "smoothed", "weight_alpha": 0.25, "epochs": 2, "tuning_folds": None}
+    expected = {"loss": "focal:gamma=1.5", "class_weights": "smoothed:alpha=0.25", "ensemble_size": 3, "epochs": 2}
+    assert read_settings(tmp_path / "c.toml", options) == expected
+    warned = capsys.readouterr().err.splitlines()
+    assert len(warned) == 5 and all(line.startswith("FutureWarning: ") for line in warned)
+    for name in ("members", "merge", "gamma", "--weights", "weight_alpha"):
+        assert any(f"{name} " in line for line in warned), name
+
+
+def test_former_options_are_accepted_and_not_shown(corpus, tmp_path, capsys):
+    former = ["--members", 1, "--num-workers", 2, "--steep-weights", "loss", "--tau", 1, "--class-weights", "inverted"]
+    assert skol("train", corpus, "--out", tmp_path / "m", *former) == 2
+    err = capsys.readouterr().err
+    assert err.count("FutureWarning") == 4 and "Did you mean 'inverse'" in err
+    assert skol("train", "--help") == 0
+    shown = capsys.readouterr().out
+    for name in (*FORMER, "weights "):
+        assert f"--{name.replace('_', '-')} " not in shown.replace("--class-weights", ""), name
+
+
+@pytest.mark.parametrize(
+    ("text", "weights"),
+    [
+        ("none", None),
+        ("smoothed", "smoothed"),
+        ("smoothed:alpha=0.5,max_ratio=10", "smoothed:alpha=0.5,max_ratio=10"),
+        ("A=10, B=5", {"A": 10.0, "B": 5.0}),
+        ("A=b=10", {"A=b": 10.0}),
+        ("folder=1/saved.json", "folder=1/saved.json"),
+    ],
+)
+def test_class_weights_are_a_strategy_pairs_none_or_a_file(text, weights):
+    assert parse_class_weights(text) == weights
+
+
+def test_the_help_of_train_has_every_parameter_with_its_documentation_and_default(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "400")
+    assert skol("train", "--help") == 0
+    shown = capsys.readouterr().out
+    panels = re.split(r"╭─ (\w[\w ]*\w) ─+╮", shown)
+    by_panel = dict(zip(panels[1::2], panels[2::2], strict=True))
+    assert list(by_panel) == ["Arguments", "Options", *PANELS]
+    assert len(re.findall(r"^│ \*? +--", by_panel["Options"], re.MULTILINE)) <= 14
+    for name, parameter in inspect.signature(ModelParameters.__init__).parameters.items():
+        if name in ("self", "renamed"):
+            continue
+        option = "--seed" if name == "random_state" else f"--{name.replace('_', '-')}"
+        (line,) = re.findall(rf"^│ .*{option} .*$", shown, re.MULTILINE)
+        sentence = inspect.getdoc(ModelParameters).split(f"\n{name} : ")[1].splitlines()[1].strip().split(".")[0]
+        assert sentence.replace('"', "").replace("``", "") in line
+        assert parameter.default is None or f"(default: {parameter.default})" in line
+
+
 def test_given_dev_documents_choose_the_epoch(corpus, tmp_path, capsys):
     words = ["train", corpus / "deep", "--out", tmp_path / "m", "--dev", corpus / "doc0.txt.ann", *LABELS, *FAST]
     assert skol(*words) == 0
-    assert "Held out" not in capsys.readouterr().out
+    assert "Validation set" not in capsys.readouterr().out
     skol("info", tmp_path / "m", "--json")
     assert json.loads(capsys.readouterr().out)["validation_documents"] == ["doc0"]
 
@@ -215,8 +274,9 @@ BAD = [
     (["train", "{corpus}", "--out", "{tmp}/m", "--labels", "Nomenclatur", "--other", "Misc"], 3, "Nomenclatur"),
     (["train", "{corpus}", "--out", "{tmp}/m", "--class-weights", "Nomenclatur=3"], 2, "Did you mean 'Nomenclature'"),
     (["train", "{corpus}", "--out", "{tmp}/m", "--class-weights", "Misc"], 2, "Label=number"),
-    (["train", "{corpus}", "--out", "{tmp}/m", "--class-weights", "Misc=1", "--weights", "inverse"], 2, "not both"),
-    (["train", "{corpus}", "--out", "{tmp}/m", "--weights", "inverted"], 2, "Did you mean 'inverse'"),
+    (["train", "{corpus}", "--out", "{tmp}/m", "--class-weights", "Misc=1,Key"], 2, "Label=number"),
+    (["train", "{corpus}", "--out", "{tmp}/m", "--class-weights", "Misc=1", "--weights", "inverse"], 2, "alone"),
+    (["train", "{corpus}", "--out", "{tmp}/m", "--class-weights", "inverted"], 2, "Did you mean 'inverse'"),
     (["train", "{corpus}", "--out", "{tmp}/m", "--stride", "0"], 2, "stride must be between 1"),
     (["train", "{corpus}", "--out", "{tmp}/m", "--prediction-stride", "16"], 2, "prediction_stride must be"),
     (["train", "{corpus}", "--out", "{tmp}/m", "--window-size", "x"], 2, "--window-size"),
@@ -265,7 +325,7 @@ def test_an_interrupt_ends_with_130(corpus, tmp_path, monkeypatch, capsys):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("skol_rnn.data.formats.read_documents", interrupt)
+    monkeypatch.setattr("skol_rnn.data.reading.read_documents", interrupt)
     assert skol("validate", corpus) == 130
     assert "Interrupted" in capsys.readouterr().err
 

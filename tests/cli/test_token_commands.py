@@ -12,7 +12,7 @@ from skol_rnn.cli.app import run
 from skol_rnn.data.tokens import document_spans
 
 FAST = ["--hidden-size", "6", "--line-size", "8", "--input-size", "8", "--window-size", "24", "--batch-size", "8"]
-FAST += ["--min-updates", "0"]
+FAST += ["--min-updates", "0", "--ensemble-size", "1", "--no-refit"]
 LONG = ["--epochs", "20", "--learning-rate", "0.02", "--dropout", "0.1", "--validation-fraction", "0.25"]
 
 
@@ -74,7 +74,7 @@ def test_predicted_spans_in_other_formats_are_those_of_the_table(articles, train
     )
 
 
-def test_evaluate_tells_the_score_of_spans_and_of_tokens(articles, trained, capsys):
+def test_evaluate_prints_the_scores_of_spans_and_of_tokens(articles, trained, capsys):
     capsys.readouterr()
     assert skol("evaluate", trained, articles / "dev", "--json", "-") == 0
     scores = json.loads(capsys.readouterr().out)
@@ -113,11 +113,11 @@ def test_the_unit_may_stand_in_a_file_of_settings(articles, tmp_path, capsys):
     assert told["parameters"]["unit"] == "token" and "I-PLACE" in told["labels"]
 
 
-def test_weights_of_tokens_are_frozen_and_trained_with(articles, tmp_path, capsys):
+def test_saved_weights_of_tokens_are_used_in_training(articles, tmp_path, capsys):
     frozen = tmp_path / "weights.json"
     assert skol("weights", articles / "train", "--unit", "token", "--save", frozen) == 0
     assert "B-PLACE" in capsys.readouterr().out
-    words = ["--unit", "token", "--out", tmp_path / "m", "--weights", frozen, "--epochs", "1", *FAST]
+    words = ["--unit", "token", "--out", tmp_path / "m", "--class-weights", frozen, "--epochs", "1", *FAST]
     assert skol("train", articles / "train", *words) == 0
     kept = json.loads(frozen.read_text())["weights"]
     trained = load_model(tmp_path / "m")

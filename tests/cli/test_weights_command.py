@@ -168,7 +168,10 @@ def test_saved_weights_are_those_of_the_chosen_strategy(counts, ending, tmp_path
     path = tmp_path / f"w{ending}"
     assert skol("weights", counts, "--save", path) == 0
     captured = capsys.readouterr()
-    assert f"Saved smoothed weights of 3 labels to {path}: train with --weights {path}" in captured.err
+    assert (
+        f"Saved smoothed weights of 3 labels to {path}\nTo train with them: skol-rnn train --class-weights {path}"
+        in captured.err
+    )
     assert ClassWeights.load(path) == ClassWeights.from_counts(
         "smoothed", ("Misc", "Description", "Nomenclature"), (900, 90, 10)
     )
@@ -217,8 +220,8 @@ def test_charts(counts, tmp_path, capsys):
         (["{counts}", "--alpha", "nan"], 2, "alpha must be finite and at least 0"),
         (["{counts}", "--beta", "1"], 2, "beta must be at least 0 and below 1"),
         (["{counts}", "--max-ratio", "0.5"], 2, "max_ratio must be finite and at least 1"),
-        (["{counts}", "--strategy", "inverse", "--alpha", "0.3"], 2, "it is for smoothed"),
-        (["{counts}", "--strategy", "smoothed", "--beta", "0.3"], 2, "it is for effective"),
+        (["{counts}", "--strategy", "inverse", "--alpha", "0.3"], 2, "it is an option of smoothed"),
+        (["{counts}", "--strategy", "smoothed", "--beta", "0.3"], 2, "it is an option of effective"),
         (["{counts}", "--save", "{tmp}/made/w.txt"], 2, "end in .json, .npz or .pt, not '.txt'"),
         (["{counts}", "--chart-file", "{tmp}/made/c.jpg", "--save", "{tmp}/made/w.json"], 2, ".png or .svg"),
         (["{counts}", "--json", "--chart"], 2, "take --chart-file"),

@@ -1,9 +1,13 @@
-"""The search: folds, decisions and trials, its storage, and what it refuses before any training."""
+"""The search: folds, decisions and trials, its storage, and what it refuses before any training.
+
+Most tests replace the training of a trial by made-up probabilities; one small search trains networks.
+"""
 
 from __future__ import annotations
 
 import sqlite3
 import tomllib
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -15,12 +19,13 @@ from skol_rnn.decoding.offsets import metric_value
 from skol_rnn.errors import DataError
 from skol_rnn.labels import LabelSet
 from skol_rnn.model import RNNSkolModel
+from skol_rnn.training.checks import check_parameters
 from skol_rnn.tuning.out_of_fold import OutOfFold, calibrated, decisions, score_decisions, train_folds
-from skol_rnn.tuning.space import LOSSES, WEIGHTED, draw, drawn_parameters, moderate_trials
+from skol_rnn.tuning.space import LOSSES, WEIGHTED, moderate_trials, searched_parameters, suggest
 from skol_rnn.tuning.storage import open_study
 
-FAST = {**SMALL, "epochs": 2, "learning_rate": 0.02}
-FAST.pop("verbosity")
+FAST = {key: value for key, value in SMALL.items() if key not in ("members", "verbosity")}
+FAST |= {"ensemble_size": 1, "epochs": 1, "learning_rate": 0.02}
 RARITY = {"Nomenclature": 100.0, "Description": 10.0, "Misc": 1.0}
 
 
@@ -29,17 +34,49 @@ def search(data=None, **changes):
     return tune_class_weights(toy_table(6) if data is None else data, **{**settings, **changes})
 
 
+def made_up_folds(task, settings, report):
+    """Return probabilities that depend on the settings alone, as if networks had been trained."""
+    rng = np.random.default_rng(sum(str(settings).encode()))
+    truth = np.eye(len(task.labels))[task.true]
+    posterior = 0.5 * truth + rng.dirichlet(np.ones(len(task.labels)), len(truth)) * 0.5
+    fold = np.zeros(len(truth), np.int64)
+    for number, (_, held) in enumerate(task.folds):
+        fold[held] = number
+        report(number, 1, float(rng.uniform(0.4, 0.6)))
+    return OutOfFold(rng.permuted(posterior, axis=1), posterior, np.zeros(len(task.labels)), fold)
+
+
+@pytest.fixture
+def no_networks(monkeypatch):
+    monkeypatch.setattr("skol_rnn.tuning.search.train_folds", made_up_folds)
+
+
 @pytest.fixture(scope="module")
 def searched(tmp_path_factory):
     storage = tmp_path_factory.mktemp("search") / "trials.sqlite"
-    told = []
-    return search(storage=storage, told=told.append), told, storage
+    reports = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("skol_rnn.tuning.search.train_folds", made_up_folds)
+        return search(storage=storage, callback=reports.append), reports, storage
 
 
 # -- the search as a whole --------------------------------------------------------------------------------
 
 
-def test_every_trial_is_told_scored_and_listed(searched):
+def test_a_search_trains_networks_and_its_config_holds_their_settings(tmp_path):
+    settings = {**FAST, "label_col": "class", "line_no_col": "row"}
+    table = toy_table(4, lines=20).rename(columns={"label": "class", "line_number": "row"})
+    found = [search(table, n_trials=1, search=["alpha"], settings=settings) for _ in range(2)]
+    assert found[0].score == found[1].score
+    np.testing.assert_array_equal(found[0].posterior, found[1].posterior)
+    np.testing.assert_allclose(found[0].posterior.sum(1), 1)
+    best = tomllib.loads(found[0].save_config(tmp_path / "best.toml").read_text(encoding="utf-8"))
+    assert best.pop("labels") == LABELS
+    assert best["class_weights"] == "smoothed:alpha=0.5" and best["label_col"] == "class"
+    check_parameters(RNNSkolModel(**best).get_params())
+
+
+def test_every_trial_is_reported_scored_and_listed(searched):
     result, told, _ = searched
     assert [report.finished for report in told] == [1, 2, 3]
     assert result.trials["number"].tolist() == [0, 1, 2]
@@ -67,8 +104,6 @@ def test_the_config_holds_what_the_model_takes(searched, tmp_path):
     assert settings.pop("labels") == LABELS
     assert "other" not in settings
     assert RNNSkolModel(**settings).get_params() == RNNSkolModel(**result.settings).get_params()
-    model = RNNSkolModel(**settings, verbosity=0).fit(toy_table(4), labels=LABELS)
-    assert model.labels_ == LABELS
 
 
 @pytest.mark.parametrize("name", ["curves.png", "curves.svg"])
@@ -82,11 +117,11 @@ def test_the_curves_are_drawn(searched, tmp_path, name):
         result.save_curves(tmp_path / "curves.jpg")
 
 
-def test_a_finished_search_goes_on_without_training_what_it_has(searched):
+def test_a_finished_search_goes_on_without_training_what_it_has(searched, no_training):
     result, _, storage = searched
-    told = []
-    again = search(storage=storage, told=told.append)
-    assert told == []
+    reports = []
+    again = search(storage=storage, callback=reports.append)
+    assert reports == []
     pd.testing.assert_frame_equal(again.trials, result.trials)
     np.testing.assert_array_equal(again.posterior, result.posterior)
     assert again.settings == result.settings
@@ -109,25 +144,25 @@ def test_trials_of_another_search_are_not_mixed_in(searched, changes):
     if "labels" in changes:
         changes = {**changes, "other": "Rest"}
         table["label"] = table["label"].replace("Misc", "Rest")
-    with pytest.raises(DataError, match=r"trials\.sqlite holds trials on other data, labels, folds or settings"):
+    with pytest.raises(DataError, match=r"trials\.sqlite has trials with other data, labels, folds or settings"):
         search(table, storage=storage, **changes)
 
 
 def test_trials_on_other_lines_are_not_mixed_in(searched):
     _, _, storage = searched
-    with pytest.raises(DataError, match="holds trials on other data"):
+    with pytest.raises(DataError, match="has trials with other data"):
         search(toy_table(6, seed=1), storage=storage)
 
 
-def test_without_its_probabilities_beside_it_a_search_says_so(searched, tmp_path):
+def test_a_search_without_the_file_of_its_probabilities_is_refused(searched, tmp_path):
     _, _, storage = searched
     moved = tmp_path / "moved.sqlite"
     moved.write_bytes(storage.read_bytes())
-    with pytest.raises(DataError, match="were files moved apart"):
+    with pytest.raises(DataError, match="keep this file next to the trials"):
         search(storage=moved)
 
 
-def test_a_search_with_an_interrupted_trial_runs_it_again(tmp_path):
+def test_a_search_with_an_interrupted_trial_runs_it_again(tmp_path, no_networks):
     class Stop(Exception):
         pass
 
@@ -136,7 +171,7 @@ def test_a_search_with_an_interrupted_trial_runs_it_again(tmp_path):
 
     storage = tmp_path / "trials.sqlite"
     with pytest.raises(Stop):
-        search(storage=storage, told=stop, search=["alpha"], n_trials=2)
+        search(storage=storage, callback=stop, search=["alpha"], n_trials=2)
     study = open_study(storage, "skol_rnn", 0, open_fingerprint(storage))
     # A process that is killed leaves a trial running: it has failed, and waits to be run again.
     study.ask()
@@ -155,36 +190,24 @@ def open_fingerprint(storage):
 def test_a_file_that_is_no_database_is_refused(tmp_path):
     storage = tmp_path / "notes.txt"
     storage.write_text("not a database, but long enough to be looked at " * 40, encoding="utf-8")
-    with pytest.raises(DataError, match=r"notes\.txt cannot be used to keep trials"):
+    with pytest.raises(DataError, match=r"notes\.txt cannot store trials"):
         search(storage=storage)
     assert storage.read_text(encoding="utf-8").startswith("not a database")
-
-
-def test_the_same_seed_finds_the_same(tmp_path):
-    first, second = (search(n_trials=1, search=["alpha"], settings={**FAST, "epochs": 1}) for _ in range(2))
-    assert first.score == second.score
-    np.testing.assert_array_equal(first.posterior, second.posterior)
-
-
-def test_tables_with_columns_of_other_names_are_read_by_them():
-    table = toy_table(4).rename(columns={"label": "class", "line_number": "row"})
-    settings = {**FAST, "epochs": 1, "label_col": "class", "line_no_col": "row"}
-    result = search(table, n_trials=1, search=["alpha"], settings=settings)
-    assert result.settings["label_col"] == "class"
-    assert tomllib.loads(result.config())["line_no_col"] == "row"
 
 
 # -- folds ------------------------------------------------------------------------------------------------
 
 
-def test_every_line_is_judged_by_a_network_that_has_not_seen_its_document():
+def test_every_line_is_predicted_by_a_network_that_has_not_seen_its_document():
     table = toy_table(4)
     seen = []
     folds = [
         (np.flatnonzero(table["doc_id"] != f"doc{i}"), np.flatnonzero(table["doc_id"] == f"doc{i}")) for i in (0, 2)
     ]
     report = lambda fold, epoch, score: seen.append((fold, epoch, score))  # noqa: E731
-    found = train_folds(table, folds, LabelSet(LABELS), {**FAST, "monitor": "macro_f1"}, report, "macro_f1")
+    shared = {**FAST, "epochs": 2, "monitor": "macro_f1"}
+    task = SimpleNamespace(table=table, folds=folds, labels=LabelSet(LABELS), settings=shared, metric="macro_f1")
+    found = train_folds(task, {"loss": "focal:gamma=1"}, report)
     assert [(fold, epoch) for fold, epoch, _ in seen] == [(0, 1), (0, 2), (1, 1), (1, 2)]
     assert all(0 <= score <= 1 for _, _, score in seen)
     held = np.concatenate([held for _, held in folds])
@@ -201,31 +224,34 @@ def hand_made(lines=600, seed=0):
     return OutOfFold(posterior, posterior, np.array([0.0, -2.5]), np.repeat([0, 1, 2], lines // 3)), true
 
 
+def task_of(true, metric):
+    """Make the part of a task that decisions and their scores need."""
+    units = np.repeat(np.arange(30), 20).astype(str)
+    labels = LabelSet(("Misc", "Nomenclature"))
+    return SimpleNamespace(true=true, labels=labels, units=units, metric=metric, important=["Nomenclature"])
+
+
 def test_calibration_and_offsets_of_a_fold_do_not_look_at_its_labels():
     found, true = hand_made()
-    labels, documents = LabelSet(("Misc", "Nomenclature")), np.repeat(np.arange(30), 20).astype(str)
     other = true.copy()
     other[found.fold == 1] = 1 - other[found.fold == 1]
     kept = found.fold == 1
     np.testing.assert_array_equal(calibrated(found, true)[kept], calibrated(found, other)[kept])
 
     def tuned(labels_of_lines):
-        return decisions(
-            found, found.posterior, labels_of_lines, labels, documents, "f1/Nomenclature", ["Nomenclature"]
-        )["tuned"]
+        return decisions(found, found.posterior, task_of(labels_of_lines, "f1/Nomenclature"))["tuned"]
 
     np.testing.assert_array_equal(tuned(true)[kept], tuned(other)[kept])
 
 
 def test_decisions_are_scored_on_all_folds_together():
     found, true = hand_made()
-    labels, documents = LabelSet(("Misc", "Nomenclature")), np.repeat(np.arange(30), 20).astype(str)
-    important = ["Nomenclature"]
-    decided = decisions(found, calibrated(found, true), true, labels, documents, "important_f1", important)
-    scores = score_decisions(decided, true, labels, "important_f1", important)
+    task = task_of(true, "important_f1")
+    decided = decisions(found, calibrated(found, true), task)
+    scores = score_decisions(decided, task)
     assert list(scores) == ["argmax", "corrected", "tuned"]
     for name, predicted in decided.items():
-        assert scores[name]["score"] == metric_value(true, predicted, labels, "important_f1", important)
+        assert scores[name]["score"] == metric_value(true, predicted, task.labels, "important_f1", task.important)
         hits = ((predicted == 1) & (true == 1)).sum()
         assert scores[name]["recall"]["Nomenclature"] == pytest.approx(hits / (true == 1).sum())
         assert scores[name]["precision"]["Nomenclature"] == pytest.approx(hits / (predicted == 1).sum())
@@ -255,10 +281,8 @@ def test_whatever_is_drawn_the_model_takes(search):
     for parameters in moderate_trials(search, RARITY):
         study.enqueue_trial(parameters)
     for _ in range(40):
-        settings = draw(study.ask(), search, RARITY)
-        assert set(settings) <= drawn_parameters(search)
-        from skol_rnn.training.parameters import check_parameters
-
+        settings = suggest(study.ask(), search, RARITY)
+        assert set(settings) <= searched_parameters(search)
         check_parameters(RNNSkolModel(**settings).get_params())
         if isinstance(weights := settings.get("class_weights"), dict):
             assert weights["Misc"] == 1.0
@@ -297,8 +321,8 @@ def no_training(monkeypatch):
         ({"search": ["alfa"]}, ValueError, "Did you mean 'alpha'"),
         ({"search": ["alpha", "weights"]}, ValueError, "give one of them"),
         ({"settings": {"epoch": 3}}, ValueError, "Unknown setting 'epoch'. Did you mean 'epochs'"),
-        ({"settings": {"class_weights": "inverse"}}, ValueError, "The search itself chooses 'class_weights'"),
-        ({"settings": {"decision": "argmax"}}, ValueError, "The search itself chooses 'decision'"),
+        ({"settings": {"class_weights": "inverse"}}, ValueError, "The search chooses 'class_weights'"),
+        ({"settings": {"decision": "argmax"}}, ValueError, "The search chooses 'decision'"),
         ({"settings": {"monitor": "macro_f1"}}, ValueError, "Give 'monitor' as the argument 'metric'"),
         ({"settings": {"random_state": 1}}, ValueError, "Give 'random_state' as the argument 'seed'"),
         ({"settings": {"window_size": -1}}, ValueError, "window_size"),
