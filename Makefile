@@ -31,7 +31,7 @@ types: $(VENV)/installed-dev
 	$(BIN)/mypy
 
 sample: $(VENV)/installed
-	$(BIN)/python -m skol_rnn.datasets data/sample
+	PYTHONPATH=tools $(BIN)/python -m make_sample skol_rnn/datasets/sample
 
 # Debian's Python comes without venv's installer; its package brings it.
 $(BIN)/python:

@@ -36,7 +36,7 @@ def demo(
     """Train on the sample under three weightings, score on documents not trained on, and label those."""
     from skol_rnn.data.reading import read_documents
     from skol_rnn.data.writing import write_documents
-    from skol_rnn.datasets.journal import sample_corpus
+    from skol_rnn.datasets.bundled import sample_corpus
     from skol_rnn.evaluation.report import comparison_table
 
     console = Console(highlight=False)
