@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
-from types import ModuleType
 from typing import Any
 
 from skol_rnn.datasets.bundled import cache_folder
@@ -98,7 +97,7 @@ def download_journals(
     return folder
 
 
-def _import_pooch() -> ModuleType:
+def _import_pooch() -> Any:
     try:
         import pooch
     except ImportError:
