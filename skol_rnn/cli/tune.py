@@ -67,10 +67,10 @@ def tune(
 ) -> None:
     """Search class weights, loss and decision by cross-validation over documents."""
     from skol_rnn.data.inputs import labelled_table
-    from skol_rnn.persistence.figures import check_picture
+    from skol_rnn.persistence.figures import check_figure_path
 
     if curves:
-        check_picture(curves)
+        check_figure_path(curves)
     settings = read_config(config)
     given = {"labels": names(labels), "other": other, "important": names(important), "metric": metric, "seed": seed}
     arguments = {argument: settings.pop(name) for name, argument in _NO_SETTINGS.items() if name in settings}

@@ -105,12 +105,12 @@ def _tell_files(what: str, save: Path | None, chart_file: Path | None) -> None:
 
 def _check_files(save: Path | None, chart_file: Path | None) -> None:
     from skol_rnn.imbalance.class_weights_file import check_ending
-    from skol_rnn.persistence.figures import check_picture
+    from skol_rnn.persistence.figures import check_figure_path
 
     if save:
         check_ending(save)
     if chart_file:
-        check_picture(chart_file)
+        check_figure_path(chart_file)
 
 
 def _check_options_used(strategy: str | None, given: dict[str, float | None]) -> None:

@@ -11,7 +11,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from skol_rnn.persistence.figures import check_picture, new_figure, save_figure
+from skol_rnn.persistence.figures import check_figure_path, new_figure, save_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -57,7 +57,7 @@ class DistributionChart:
 
 def save_distribution_chart(frame: pd.DataFrame, path: str | Path, unit: str = "line") -> Path:
     """Draw a label distribution as a picture."""
-    check_picture(path)
+    check_figure_path(path)
     _require_counts(frame)
     figure = new_figure(8, 1.2 + 0.28 * len(frame))
     _draw(figure.add_subplot(), frame, unit)
