@@ -11,7 +11,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Column, Table
 from rich.text import Text
 
-from skol_rnn.persistence.figures import check_picture, new_figure, save_figure
+from skol_rnn.persistence.figures import check_figure_path, new_figure, save_figure
 
 AXIS_START = 0.5
 """Start of the log axis, which has no 0: one line still has a bar."""
@@ -30,7 +30,7 @@ def distribution_chart(frame: pd.DataFrame) -> Table:
 
 def save_distribution_chart(frame: pd.DataFrame, path: str | Path, unit: str = "line") -> Path:
     """Draw a label distribution as a figure in a file."""
-    check_picture(path)
+    check_figure_path(path)
     labels, counts = _rows(frame)
     figure = new_figure(8, 1.2 + 0.28 * len(labels))
     axes = figure.add_subplot()

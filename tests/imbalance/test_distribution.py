@@ -18,6 +18,7 @@ from rich.console import Console
 from toy import toy_table
 
 from skol_rnn.data.reading import read_documents
+from skol_rnn.datasets.bundled import SAMPLE
 from skol_rnn.errors import DataError
 from skol_rnn.imbalance.chart import distribution_chart, save_distribution_chart
 from skol_rnn.imbalance.counts import by_type, distribution_json, imbalance, is_bio, label_distribution
@@ -47,7 +48,7 @@ def test_counts_skip_lines_without_a_label(missing: object, dtype: str) -> None:
 
 
 def test_documents_are_counted_as_their_table_is() -> None:
-    corpus = read_documents(Path(__file__).parents[2] / "data" / "sample" / "test")
+    corpus = read_documents(SAMPLE / "test")
     pd.testing.assert_frame_equal(label_distribution(corpus), label_distribution(corpus.table))
 
 
