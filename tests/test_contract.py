@@ -6,7 +6,6 @@ import copy
 import inspect
 import pickle
 import re
-import typing
 
 import numpy as np
 import pytest
@@ -15,11 +14,11 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_predict
 from toy import LABELS, SMALL, as_documents, toy_table
 
-from skol_rnn.cli.train import MODEL_OPTIONS, OTHER_SETTINGS
 from skol_rnn.errors import NotTrainedError
 from skol_rnn.model import RNNSkolModel
+from skol_rnn.training.parameters import PARAMETERS as NAMES
 
-PARAMETERS = inspect.signature(RNNSkolModel).parameters
+PARAMETERS = {name: inspect.signature(RNNSkolModel).parameters[name] for name in NAMES}
 
 
 def model(**changes):
@@ -118,21 +117,3 @@ def test_every_parameter_is_documented_with_its_default():
         else:
             stated = f'"{parameter.default}"' if isinstance(parameter.default, str) else str(parameter.default)
             assert f"default {stated}" in entry[1], name
-
-
-def test_every_parameter_can_be_set_on_the_command_line_or_in_a_file():
-    left_out = {"num_classes", "use_gpu_in_udf"}  # the first follows from the labels, the second does nothing
-    assert set(MODEL_OPTIONS) | set(OTHER_SETTINGS) - {"labels", "other"} == set(PARAMETERS) - left_out
-
-
-def test_the_help_tells_the_defaults_of_the_model():
-    from skol_rnn.cli import train
-
-    annotations = typing.get_type_hints(train.train, include_extras=True)
-    for name in MODEL_OPTIONS:
-        default = PARAMETERS[name].default
-        (option,) = annotations[name].__metadata__
-        if isinstance(default, str):
-            assert f"{default} (the default)" in option.help or f"(default: {default})" in option.help, name
-        elif default is not None:
-            assert f"(default: {default})" in option.help, name
