@@ -97,14 +97,15 @@ class NetworkAlone:
     def __init__(self, arguments):
         from skol_rnn.inference.predictor import load_serving
 
-        self.model, self.ready = load_serving(arguments.model, backend="onnx", threads=1), {}
+        self.predictor, self.ready = load_serving(arguments.model, backend="onnx", threads=1).predictor, {}
 
     def label(self, documents):
         """Run the network over the arrays of :meth:`prepare`."""
         for document in documents:
             features, lines = self.ready[document.doc_id.split("/")[-1]]
-            for start in range(0, len(lines), self.model.sweep.batch_size):
-                self.model.network.logits(features, lines[start : start + self.model.sweep.batch_size])
+            size = self.predictor.windows.batch_size
+            for start in range(0, len(lines), size):
+                self.predictor.runner.logits(features, lines[start : start + size])
             yield len(features.ids)
 
     def prepare(self, documents):
@@ -116,9 +117,9 @@ class NetworkAlone:
             name = document.doc_id.split("/")[-1]
             if name not in self.ready or len(self.ready[name][0].ids) == len(document.lines):
                 if name not in self.ready:
-                    features = self.model.features.transform(document.columns())
-                    sweep = self.model.sweep
-                    windows = cut_windows([len(document.lines)], sweep.window_size, sweep.stride)
+                    features = self.predictor.features.transform(document.columns())
+                    settings = self.predictor.windows
+                    windows = cut_windows([len(document.lines)], settings.window_size, settings.stride)
                     self.ready[name] = features, windows.lines
                 kept.append(document)
         return kept
@@ -126,7 +127,7 @@ class NetworkAlone:
 
 def measure(arguments):
     """Label a corpus; print time and memory as JSON."""
-    from skol_rnn.data.streams import DocumentStream
+    from skol_rnn.data.reading import DocumentStream
 
     what = arguments.measure
     if what in ("onnx", "keras"):
@@ -187,7 +188,7 @@ def check_agreement(corpus, arguments):
     """Check that ONNX Runtime and Keras agree before anything is timed."""
     import numpy as np
 
-    from skol_rnn.data.streams import DocumentStream
+    from skol_rnn.data.reading import DocumentStream
     from skol_rnn.inference.predictor import load_serving
 
     table = next(iter(DocumentStream(corpus))).columns()

@@ -107,15 +107,16 @@ class CRF:
 
     def _tune(self, kept, held):
         from skol_rnn import LabelSet
+        from skol_rnn.data.inputs import LabelledRows
         from skol_rnn.decoding.constraints import bio_transitions
         from skol_rnn.decoding.span_tuning import SpanTuning
-        from skol_rnn.training.validation import fragment_scorer
+        from skol_rnn.evaluation.tables import fragment_scorer
 
         self.labels = LabelSet.from_data([*kept["label"], *held["label"]])
-        lengths = held.groupby("doc_id", sort=False).size().tolist()
-        scorer = fragment_scorer(held, self.labels)
-        tuning = SpanTuning(self._marginals(held), scorer, self.labels, lengths, bio_transitions(self.labels))
-        self.offsets = tuning.best(strengths=(0.0,)).offsets
+        rows = LabelledRows.of(held, self.labels)
+        scorer = fragment_scorer(rows, self.labels)
+        tuning = SpanTuning(self._marginals(held), scorer, self.labels, rows.lengths, bio_transitions(self.labels))
+        self.offsets = tuning.best(weights=(0.0,)).offsets
 
     def _marginals(self, table):
         found = self.tagger.predict_marginals(crf_features(table))
