@@ -126,7 +126,7 @@ class NetworkAlone:
 
 def measure(arguments):
     """Label a corpus and print what it took, as JSON."""
-    from skol_rnn.data.streams import DocumentStream
+    from skol_rnn.data.reading import DocumentStream
 
     what = arguments.measure
     if what in ("onnx", "keras"):
@@ -187,7 +187,7 @@ def check_agreement(corpus, arguments):
     """Compare ONNX Runtime with Keras before anything is timed."""
     import numpy as np
 
-    from skol_rnn.data.streams import DocumentStream
+    from skol_rnn.data.reading import DocumentStream
     from skol_rnn.inference.predictor import load_serving
 
     table = next(iter(DocumentStream(corpus))).columns()

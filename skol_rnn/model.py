@@ -13,11 +13,10 @@ import pandas as pd
 from sklearn.base import BaseEstimator
 
 import skol_rnn
+from skol_rnn.data.bio import is_bio
 from skol_rnn.data.columns import lengths_of
-from skol_rnn.data.inputs import choose_labels, fold_labels, is_label_list, is_line_lists, labelled_table
+from skol_rnn.data.inputs import as_table, choose_labels, fold_labels, is_label_list, is_line_lists, labelled_table
 from skol_rnn.data.splits import split_documents
-from skol_rnn.data.table import as_table
-from skol_rnn.decoding.constraints import is_bio
 from skol_rnn.decoding.decoder import Decoder
 from skol_rnn.decoding.offsets import DECISIONS
 from skol_rnn.errors import DataError, NotTrainedError

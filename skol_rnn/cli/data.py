@@ -89,7 +89,7 @@ def convert(
 ) -> None:
     """Write documents in another format; text, labels and spans stay as they are unless --labels collapses them."""
     from skol_rnn.data.table import collapse_labels
-    from skol_rnn.data.writing import untold_spans, write_documents
+    from skol_rnn.data.writing import count_lost_spans, write_documents
 
     if labels and (unit == "token" or to == "bio"):
         raise typer.BadParameter("--labels collapses labels of lines, not of tokens: leave it out.")
@@ -104,7 +104,7 @@ def convert(
             if document.labels is not None
         }
     written = write_documents(corpus, out, format=to, labels_by_doc=by_document)
-    untold = 0 if by_document else sum(untold_spans(document, to) for document in corpus)
+    untold = 0 if by_document else sum(count_lost_spans(document, to) for document in corpus)
     if json:
         print_json({"files": [str(path) for path in written], "untold_spans": untold})
         return

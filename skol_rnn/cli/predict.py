@@ -77,8 +77,8 @@ def predict(
     json: Json = False,
 ) -> None:
     """Label every line or token of plain or annotated documents; labels that they have are not looked at."""
+    from skol_rnn.data.reading import DocumentStream
     from skol_rnn.data.spans import SpanRules
-    from skol_rnn.data.streams import DocumentStream
 
     labeller = _load_serving(model, backend)
     unit = labeller.unit
@@ -135,7 +135,7 @@ def _counted(
 
 
 def _write_documents(labelled: Iterable[tuple[Document, Labelled]], out: Path, form: str) -> list[Path]:
-    from skol_rnn.data.streams import DocumentWriter
+    from skol_rnn.data.writing import DocumentWriter
 
     with DocumentWriter(out, form) as writer:
         for document, found in labelled:

@@ -7,13 +7,12 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from skol_rnn.data.bio import BEGIN, INSIDE
 from skol_rnn.imbalance.checks import check_weights, checked_counts
 from skol_rnn.imbalance.strategies import class_weight_strategy
 from skol_rnn.labels import LabelSet, suggestion
 
 logger = logging.getLogger(__name__)
-
-BIO_PREFIXES = ("B-", "I-")
 
 
 def resolve_class_weights(
@@ -58,7 +57,7 @@ def _by_label(spec: Mapping[str, float], labels: LabelSet) -> dict[str, object]:
     """Spread the weights over the labels; a tag without its BIO prefix stands for both."""
     weights: dict[str, object] = {}
     for name, weight in spec.items():
-        tags = [name] if name in labels else [p + str(name) for p in BIO_PREFIXES if p + str(name) in labels]
+        tags = [name] if name in labels else [p + str(name) for p in (BEGIN, INSIDE) if p + str(name) in labels]
         if not tags:
             known = ", ".join(labels)
             hint = suggestion(str(name), labels)

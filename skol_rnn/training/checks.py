@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from skol_rnn.data.bio import is_bio
 from skol_rnn.decoding.calibration import CALIBRATIONS
-from skol_rnn.decoding.constraints import is_bio
 from skol_rnn.decoding.offsets import DECISIONS
 from skol_rnn.imbalance.resolve import resolve_class_weights
 from skol_rnn.imbalance.sampling import Sampling

@@ -15,10 +15,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from skol_rnn.data.bio import is_bio
 from skol_rnn.data.columns import lengths_of
 from skol_rnn.data.splits import document_folds
 from skol_rnn.decoding.calibration import Scaling
-from skol_rnn.decoding.constraints import is_bio, only_legal
+from skol_rnn.decoding.constraints import only_legal
 from skol_rnn.decoding.decoder import Decoder
 from skol_rnn.decoding.offsets import prior_offsets
 from skol_rnn.decoding.transitions import learn_transitions

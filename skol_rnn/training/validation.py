@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from skol_rnn.data.bio import is_bio
 from skol_rnn.data.columns import lengths_of
 from skol_rnn.decoding.calibration import Scaling, fit_scaling
-from skol_rnn.decoding.constraints import is_bio
 from skol_rnn.decoding.decoder import Decoder
 from skol_rnn.decoding.span_tuning import SpanTuning
 from skol_rnn.decoding.strength import tuned_strength
