@@ -135,7 +135,7 @@ def predicted(
 
 def write_labelled(found: Iterable[tuple[Document, Labelled]], out: Path, form: str) -> list[Path]:
     """Write predicted documents below a folder, all of them or none."""
-    from skol_rnn.data.streams import DocumentWriter
+    from skol_rnn.data.writing import DocumentWriter
 
     with DocumentWriter(out, form) as writer:
         for document, labelled in found:

@@ -38,7 +38,6 @@ def predict(
 ) -> None:
     """Label every line or token of plain or annotated documents; existing labels are ignored."""
     from skol_rnn.data.spans import SpanRules
-    from skol_rnn.data.streams import DocumentStream
 
     predictor = common.load_predictor(model, backend)
     unit = predictor.unit
