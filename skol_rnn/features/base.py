@@ -28,11 +28,11 @@ class FeatureFamily(ABC):
     """Interface of a family, which is fitted on training rows only; its fields are its options."""
 
     name = ""  # in a saved model
-    vocabulary_size = 0  # ids of a row's own features, the empty slot's 0 included
-    context_slots = 0  # id columns that describe neighbouring tokens
-    context_vocabulary_size = 0  # ids in these columns, the empty slot's 0 included
-    characters = 0  # id columns that hold characters, the last ones
-    alphabet_size = 0  # ids in these columns, those of the empty slot and of unknown characters included
+    vocabulary_size = 0  # ids of a row's own features; these and all ids include the empty slot's 0
+    context_slots = 0  # columns with ids of neighbouring tokens
+    context_vocabulary_size = 0
+    characters = 0  # columns with ids of characters, the last ones
+    alphabet_size = 0
 
     def fit(self, table: Lines) -> Self:
         """Learn vocabulary and scales from training rows."""

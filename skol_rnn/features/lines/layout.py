@@ -105,8 +105,8 @@ def _single_line(lines: list[str]) -> np.ndarray:
     # What a pattern needs at least is looked for in all lines at once, so that few lines are searched.
     before = np.roll(codes, 1)
     abbreviations = (codes == ord(".")) & ((before | 0x20) - ord("a") < 26)  # unsigned: below "a" wraps around
-    units = (codes == ord("m")) & np.isin(before, _codes("μumc"))
-    ranges = (digits > 0) & (count(np.isin(codes, _codes("x×*-–"))) > 0)
+    units = (codes == ord("m")) & _is_any(before, "μumc")
+    ranges = (digits > 0) & (count(_is_any(codes, "x×*-–")) > 0)
     columns = [
         size,
         words,
@@ -120,17 +120,17 @@ def _single_line(lines: list[str]) -> np.ndarray:
         (letters > 0) & (upper == letters),
         last == ord("."),
         last == ord("-"),
-        np.isin(last, _codes(",;")),
+        _is_any(last, ",;"),
         _matches(_YEAR, bodies, digits > 3, 3),
         _matches(_ABBREVIATION, bodies, count(abbreviations) > 0, 6),
         _matches(_MEASURE, bodies, (count(units) > 0) | ranges, 6),
-        np.minimum(count(np.isin(codes, _codes("(["))), 4),
+        np.minimum(count(_is_any(codes, "([")), 4),
     ]
     return np.stack([np.asarray(column, np.float64) for column in columns], axis=1)
 
 
-def _codes(characters: str) -> list[int]:
-    return [ord(character) for character in characters]
+def _is_any(codes: np.ndarray, characters: str) -> np.ndarray:
+    return np.logical_or.reduce([codes == ord(character) for character in characters])
 
 
 def _matches(pattern: re.Pattern[str], bodies: list[str], possible: np.ndarray, most: int) -> np.ndarray:

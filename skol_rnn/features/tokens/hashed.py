@@ -53,7 +53,6 @@ class TokenFeatures(FeatureFamily):
 
     name = "token-hashed"
     ngrams = False
-    target_encoding = True
     context_slots = 2 * len(_STEPS) + 2
     min_documents = 2
     max_features = 60_000
@@ -65,7 +64,7 @@ class TokenFeatures(FeatureFamily):
         layout = token_layout_numbers(tokens)
         self._scaler = StandardScaler.fit(layout)
         numbers = [self._scaler.transform(layout)]
-        self._encoder = TargetEncoder() if self.target_encoding and "label" in table else None
+        self._encoder = TargetEncoder() if "label" in table else None
         if self._encoder:
             numbers.append(self._encoder.fit_transform(tokens, table["label"]))
         own, context = _own_column(tokens, self.ngrams), _context_columns(tokens)
