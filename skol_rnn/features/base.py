@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from skol_rnn.data.columns import Lines
 
 _SOFT_HYPHEN = "\u00ad"
-_MAX_DEVIATIONS = 6
 
 
 class LineFeatures(NamedTuple):
@@ -95,9 +94,9 @@ class StandardScaler(NamedTuple):
         deviation = np.maximum(exact.std(axis=0), 1e-3)
         return cls(exact.mean(axis=0).astype(np.float32), deviation.astype(np.float32))
 
-    def transform(self, numbers: np.ndarray) -> np.ndarray:
+    def transform(self, numbers: np.ndarray, limit: float = 6) -> np.ndarray:
         """Scale columns and clip outliers."""
-        return np.clip((numbers - self.mean) / self.scale, -_MAX_DEVIATIONS, _MAX_DEVIATIONS).astype(np.float32)
+        return np.clip((numbers - self.mean) / self.scale, -limit, limit).astype(np.float32)
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, np.ndarray]) -> StandardScaler:

@@ -14,33 +14,7 @@ from skol_rnn.errors import DataError
 def transformer_vectors(
     table: pd.DataFrame, folder: str | Path, *, layer: int = -1, batch_size: int = 16, device: str = "cpu"
 ) -> list[np.ndarray]:
-    """Compute the vector of each token with a transformer.
-
-    Parameters
-    ----------
-    table
-        Tokens, with the columns ``doc_id`` and ``value``.
-    folder
-        Local folder of the transformer, with a fast tokeniser and safetensors weights; nothing is downloaded.
-    layer
-        Layer whose hidden states are taken.
-    batch_size
-        Windows that are computed at a time.
-    device
-        Device of PyTorch.
-
-    Returns
-    -------
-    list of numpy.ndarray
-        One vector per token, for a column of the table and ``features="vectors"``.
-
-    Raises
-    ------
-    ImportError
-        If transformers or torch is not installed.
-    DataError
-        If the folder holds no such transformer.
-    """
+    """Compute the vector of each token with the transformer in a local folder, for a column of the table."""
     model, tokenizer = _load(Path(folder), device)
     vectors: list[np.ndarray] = []
     for _, document in table.groupby("doc_id", sort=False):

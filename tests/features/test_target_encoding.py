@@ -29,7 +29,9 @@ def articles(n, seed=0, labels=True):
 
 
 def fitted(table):
-    return TargetEncoder().fit(Tokens(table), table["label"])
+    encoder = TargetEncoder()
+    encoder.fit_transform(Tokens(table), table["label"])
+    return encoder
 
 
 def fit_transformed(table):

@@ -20,7 +20,6 @@ import numpy as np
 
 from skol_rnn.features.base import StandardScaler
 from skol_rnn.features.lines.words import WordFeatures
-from skol_rnn.labels import suggestion
 
 _SUBWORD_LENGTHS = (3, 6)  # characters of fastText's n-grams
 _SUBWORD_BUCKETS = 20_000
@@ -196,14 +195,6 @@ METHODS: dict[str, type[LineVectors]] = {"word2vec": WordMeans, "fasttext": Subw
 """How a line gets its vector, by the name of the family."""
 
 
-def method_class(method: str, allowed: Sequence[str]) -> type[LineVectors]:
-    """Return the class of a method."""
-    if method not in allowed:
-        hint = suggestion(str(method), allowed)
-        raise ValueError(f"method must be one of {', '.join(allowed)}, but is {method!r}.{hint}")
-    return METHODS[method]
-
-
 @dataclass(eq=False)
 class WordVectorFeatures(WordFeatures):
     """Vectors of lines from word2vec, fastText or doc2vec, and layout numbers."""
@@ -215,7 +206,7 @@ class WordVectorFeatures(WordFeatures):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        self.name, self._class = self.method, method_class(self.method, tuple(METHODS))
+        self.name, self._class = self.method, METHODS[self.method]
 
     def _fit_words(self, lines: list[list[str]]) -> None:
         self._vectors = self._class.train(
