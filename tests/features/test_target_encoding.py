@@ -123,3 +123,11 @@ def test_without_labels_there_is_no_target_encoding():
     labelled, without = TokenFeatures().fit(articles(4)), TokenFeatures().fit(articles(4, labels=False))
     new = articles(2, seed=1)
     assert labelled.transform(new).numbers.shape[1] - without.transform(new).numbers.shape[1] == 20
+
+
+def test_saved_models_keep_the_names_of_earlier_versions():
+    values, arrays = TokenFeatures().fit(articles(4)).state()
+    assert set(values) == {"min_documents", "max_features", "max_beside", "ngrams", "slots", "rates"}
+    assert set(values["rates"]) == {"kinds"}
+    assert {"buckets", "beside_buckets", "mean", "scale", "rates/prior", "rates/keys/word"} <= set(arrays)
+    assert arrays["rates/keys/word"].dtype == np.uint64

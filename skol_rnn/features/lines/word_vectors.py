@@ -170,7 +170,7 @@ class InferredVectors(LineVectors):
         vector, known = np.zeros(self.vectors.shape[1], np.float32), self.vectors[self._rows(words)]
         if not len(known):
             return vector
-        noise = self._noise_vectors
+        noise = self.vectors[self.noise]
         share = np.float32(_NEGATIVES * len(known) / len(noise))
         # The gradient's slope is at most a quarter of the squared vectors and the shrinkage: no step overshoots.
         squares = np.einsum("ij,ij->", known, known) + share * np.einsum("ij,ij->", noise, noise)
@@ -181,10 +181,6 @@ class InferredVectors(LineVectors):
             push = np.einsum("i,ij->j", _logistic(np.einsum("ij,j->i", noise, vector)), noise)
             vector += step * (pull - share * push - _SHRINKAGE * vector)
         return vector
-
-    @cached_property
-    def _noise_vectors(self) -> np.ndarray:
-        return self.vectors[self.noise]
 
 
 def _logistic(score: np.ndarray) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 from zlib import crc32
 
 import numpy as np
@@ -30,18 +30,8 @@ _OUTSIDE = "O"
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # 64 bits of the golden ratio spread the keys of phrases
 
 
-class _Counts(NamedTuple):
-    """Training tokens of each type: sorted keys (keys,) and counts (keys, types)."""
-
-    keys: np.ndarray
-    counts: np.ndarray
-
-    def rows(self, keys: np.ndarray) -> np.ndarray:
-        """Return the row of each key, -1 for an unknown one."""
-        if not len(self.keys):
-            return np.full(len(keys), -1)
-        row = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
-        return np.where(self.keys[row] == keys, row, -1)
+Counts = tuple[np.ndarray, np.ndarray]
+"""Training tokens of each type: sorted keys (keys,) and counts (keys, types)."""
 
 
 class TargetEncoder:
@@ -69,9 +59,7 @@ class TargetEncoder:
         self._scaler = StandardScaler(mean, np.where(deviation > 1e-6, 2.0 * deviation, 1.0).astype(np.float32))
         return self._scaler.transform(numbers, _MAX_SCALED)
 
-    def _cross_fit(
-        self, name: str, keys: np.ndarray, types: np.ndarray, fold: np.ndarray
-    ) -> tuple[_Counts, np.ndarray]:
+    def _cross_fit(self, name: str, keys: np.ndarray, types: np.ndarray, fold: np.ndarray) -> tuple[Counts, np.ndarray]:
         """Return the counts of keys worth keeping, and the rates of each token's key outside its fold."""
         distinct, key = np.unique(keys, return_inverse=True)
         known, n_types = types >= 0, len(self.types)
@@ -85,7 +73,7 @@ class TargetEncoder:
         rates = self._rates(name, total[pairs // _FOLDS] - count(pair, len(pairs)))[pair]
         rates[keys == 0] = 0.0
         kept = _is_informative(total) & (distinct > 0)
-        return _Counts(distinct[kept], total[kept].astype(np.int32)), rates
+        return (distinct[kept], total[kept].astype(np.int32)), rates
 
     def _rates(self, name: str, counts: np.ndarray) -> np.ndarray:
         """Return log ratios of smoothed rates over the overall ones, (rows, types); 0 for uninformative counts."""
@@ -99,9 +87,11 @@ class TargetEncoder:
         """Encode tokens from the counts of all training documents."""
         rates = {}
         for name, keys in _keys(tokens).items():
-            known = self._counts[name]
+            known, counts = self._counts[name]
+            row = np.searchsorted(known, keys)
+            is_known = np.append(known, np.uint64(0))[row] == keys
             unknown = np.zeros((1, len(self.types)), np.int32)  # row -1
-            rates[name] = self._rates(name, np.append(known.counts, unknown, axis=0))[known.rows(keys)]
+            rates[name] = self._rates(name, np.append(counts, unknown, axis=0))[np.where(is_known, row, -1)]
         return self._scaler.transform(self._numbers(tokens, rates), _MAX_SCALED)
 
     def _numbers(self, tokens: Tokens, rates: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -119,8 +109,8 @@ class TargetEncoder:
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Return what was fitted; the names are those of earlier versions."""
         arrays = {"rates/prior": self._prior, "rates/mean": self._scaler.mean, "rates/scale": self._scaler.scale}
-        for name, counts in self._counts.items():
-            arrays |= {f"rates/keys/{name}": counts.keys, f"rates/counts/{name}": counts.counts}
+        for name, (keys, counts) in self._counts.items():
+            arrays |= {f"rates/keys/{name}": keys, f"rates/counts/{name}": counts}
         return {"kinds": list(self.types)}, arrays
 
     @classmethod
@@ -130,7 +120,7 @@ class TargetEncoder:
         encoder.types, encoder._prior = tuple(settings["kinds"]), arrays["rates/prior"]
         encoder._scaler = StandardScaler(arrays["rates/mean"], arrays["rates/scale"])
         encoder._counts = {
-            name: _Counts(arrays[f"rates/keys/{name}"], arrays[f"rates/counts/{name}"]) for name in _PSEUDO_COUNTS
+            name: (arrays[f"rates/keys/{name}"], arrays[f"rates/counts/{name}"]) for name in _PSEUDO_COUNTS
         }
         return encoder
 
