@@ -32,9 +32,9 @@ class Ablated(peers.Ours):
 
     def fit(self, table, labels, seed):
         """Train in a process of its own, whose features are the poorer ones."""
-        from skol_rnn.features.crc import crc_of
+        from skol_rnn.features.hashing import crc_of
         from skol_rnn.features.lines import hashed, layout
-        from skol_rnn.features.lines.names import line_features
+        from skol_rnn.features.lines.hashes import line_features
 
         if self.without:
             left_out = re.compile(self.without)
@@ -54,7 +54,7 @@ class Ablated(peers.Ours):
                 numbers[:, columns] = 0.0
                 return numbers
 
-            layout.ScaledLayout.__init__.__defaults__ = (emptied,)  # its default was bound when it was defined
+            hashed.layout_numbers = emptied
         super().fit(table, labels, seed)
 
 

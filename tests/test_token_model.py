@@ -11,6 +11,7 @@ from skol_rnn.decoding.constraints import legal_steps
 from skol_rnn.features.families import features_from_state, make_features
 from skol_rnn.features.tokens.hashed import TokenFeatures
 from skol_rnn.features.tokens.layout import TOKEN_LAYOUT_NAMES, token_layout_numbers
+from skol_rnn.features.tokens.table import Tokens
 from skol_rnn.labels import LabelSet
 from skol_rnn.model import RNNSkolModel, load_model
 from skol_rnn.training.settings import resolve
@@ -76,20 +77,20 @@ def test_neighbours_are_those_of_the_same_document():
     words = ["red", "fox", "runs"]
     tokens = pd.DataFrame({"doc_id": np.repeat(list("abcd"), 3), "value": words * 4})
     features = TokenFeatures().fit(tokens)
-    around = features.transform(tokens).ids[:, -features.beside :]
+    around = features.transform(tokens).ids[:, -features.context_slots :]
     two_left, left, right, two_right = (around[:, i] for i in (0, 2, 4, 6))
     assert (left[::3] == 0).all() and (right[2::3] == 0).all()
     assert (left[1::3] > 0).all() and (right[1::3] > 0).all() and left[1] != right[1]
     assert (two_left > 0).tolist() == [False, False, True] * 4 == (two_right > 0).tolist()[::-1]
     with_next, with_last = around[:, 8], around[:, 9]
     assert (with_next > 0).tolist() == [True, True, False] * 4 and (with_last > 0).tolist() == [False, True, True] * 4
-    assert with_next.max() < features.beside_vocabulary_size
+    assert with_next.max() < features.context_vocabulary_size
 
 
 def test_layout_of_a_quoted_question():
     words = ["He", "asked", ":", "“", "Why", "?", "”", "Then", "U", "-", "turn"]
     tokens = pd.DataFrame({"doc_id": "a", "value": words, "break_before": [3, 1, 0, 1, 0, 0, 0, 1, 1, 0, 0]})
-    numbers = pd.DataFrame(token_layout_numbers(tokens), columns=list(TOKEN_LAYOUT_NAMES))
+    numbers = pd.DataFrame(token_layout_numbers(Tokens(tokens)), columns=list(TOKEN_LAYOUT_NAMES))
     assert numbers["in quotation marks"].tolist() == [0, 0, 0, 1, 1, 1, 1, 0, 0, 0, 0]
     assert numbers["sentence asks"].tolist() == [1] * 7 + [0] * 4
     assert numbers["first of sentence"].tolist() == [1, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0]

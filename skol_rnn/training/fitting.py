@@ -312,12 +312,12 @@ class Fitting:
 
     def _untrained(self, lines: TrainingLines, bias: np.ndarray) -> Labeller:
         ids, numbers = lines.features
-        characters, beside = (getattr(self._features, name, 0) for name in ("characters", "beside"))
+        characters, context_slots = self._features.characters, self._features.context_slots
         spec = NetworkSpec(
             n_labels=len(self.labels),
             numbers_size=numbers.shape[1],
-            vocabulary_size=getattr(self._features, "vocabulary_size", 0),
-            slots=ids.shape[1] - beside - characters,
+            vocabulary_size=self._features.vocabulary_size,
+            slots=ids.shape[1] - context_slots - characters,
             input_size=self.of.input_size or _BAG_SIZE,
             line_size=self.of.line_size,
             hidden_size=self.of.hidden_size,
@@ -327,9 +327,9 @@ class Fitting:
             seed=self.of.random_state,
             members=self.of.members,
             characters=characters,
-            alphabet_size=getattr(self._features, "alphabet_size", 0),
-            beside=beside,
-            beside_vocabulary_size=getattr(self._features, "beside_vocabulary_size", 0),
+            alphabet_size=self._features.alphabet_size,
+            beside=context_slots,
+            beside_vocabulary_size=self._features.context_vocabulary_size,
         )
         return Labeller(self.labels, self._features, spec, build_network(spec, bias))
 
