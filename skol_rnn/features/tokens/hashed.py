@@ -75,7 +75,7 @@ class TokenFeatures(FeatureFamily):
         return self._extended(LineFeatures(self._ids(own, context), np.concatenate(numbers, axis=1)), tokens)
 
     def _keep(self, own: BucketVocabulary, context: BucketVocabulary) -> None:
-        self._vocabulary, self._context_vocabulary = own, context
+        self._vocabulary, self._context_vocabulary, self.buckets_ = own, context, own.buckets
         self.vocabulary_size, self.context_vocabulary_size = len(own) + 1, len(context) + 1
 
     def transform(self, table: Lines) -> LineFeatures:
@@ -141,7 +141,7 @@ def _own_column(tokens: Tokens, ngrams: bool) -> Column:
 
 
 def _context_columns(tokens: Tokens) -> list[Column]:
-    """Hash word and shape of the tokens around each one, and its word pairs with the next and the previous token."""
+    """Hash word and shape of neighbouring tokens, and the word pairs with the next and the previous token."""
     words, shapes = [word.casefold() for word in tokens.words], [shape(word) for word in tokens.words]
     columns = []
     for step in _STEPS:
