@@ -11,6 +11,7 @@ from skol_rnn.decoding.constraints import legal_steps
 from skol_rnn.features.families import features_from_state, make_features
 from skol_rnn.features.tokens.hashed import TokenFeatures
 from skol_rnn.features.tokens.layout import TOKEN_LAYOUT_NAMES, token_layout_numbers
+from skol_rnn.features.tokens.table import Tokens
 from skol_rnn.labels import LabelSet
 from skol_rnn.model import RNNSkolModel, load_model
 from skol_rnn.training.settings import resolve
@@ -89,7 +90,7 @@ def test_neighbours_are_those_of_the_same_document():
 def test_layout_of_a_quoted_question():
     words = ["He", "asked", ":", "“", "Why", "?", "”", "Then", "U", "-", "turn"]
     tokens = pd.DataFrame({"doc_id": "a", "value": words, "break_before": [3, 1, 0, 1, 0, 0, 0, 1, 1, 0, 0]})
-    numbers = pd.DataFrame(token_layout_numbers(tokens), columns=list(TOKEN_LAYOUT_NAMES))
+    numbers = pd.DataFrame(token_layout_numbers(Tokens(tokens)), columns=list(TOKEN_LAYOUT_NAMES))
     assert numbers["in quotation marks"].tolist() == [0, 0, 0, 1, 1, 1, 1, 0, 0, 0, 0]
     assert numbers["sentence asks"].tolist() == [1] * 7 + [0] * 4
     assert numbers["first of sentence"].tolist() == [1, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0]

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from skol_rnn.data.columns import Lines
 
 _SOFT_HYPHEN = "\u00ad"
-_MAX_DEVIATIONS = 6
 
 
 class LineFeatures(NamedTuple):
@@ -28,11 +27,11 @@ class FeatureFamily(ABC):
     """Interface of a family, which is fitted on training rows only; its fields are its options."""
 
     name = ""  # in a saved model
-    vocabulary_size = 0  # ids of a row's own features, the empty slot's 0 included
-    context_slots = 0  # id columns that describe neighbouring tokens
-    context_vocabulary_size = 0  # ids in these columns, the empty slot's 0 included
-    characters = 0  # id columns that hold characters, the last ones
-    alphabet_size = 0  # ids in these columns, those of the empty slot and of unknown characters included
+    vocabulary_size = 0  # ids of a row's own features; these and all ids include the empty slot's 0
+    context_slots = 0  # columns with ids of neighbouring tokens
+    context_vocabulary_size = 0
+    characters = 0  # columns with ids of characters, the last ones
+    alphabet_size = 0
 
     def fit(self, table: Lines) -> Self:
         """Learn vocabulary and scales from training rows."""
@@ -95,9 +94,9 @@ class StandardScaler(NamedTuple):
         deviation = np.maximum(exact.std(axis=0), 1e-3)
         return cls(exact.mean(axis=0).astype(np.float32), deviation.astype(np.float32))
 
-    def transform(self, numbers: np.ndarray) -> np.ndarray:
+    def transform(self, numbers: np.ndarray, limit: float = 6) -> np.ndarray:
         """Scale columns and clip outliers."""
-        return np.clip((numbers - self.mean) / self.scale, -_MAX_DEVIATIONS, _MAX_DEVIATIONS).astype(np.float32)
+        return np.clip((numbers - self.mean) / self.scale, -limit, limit).astype(np.float32)
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, np.ndarray]) -> StandardScaler:

@@ -63,8 +63,8 @@ def make_features(
     check_family(name, unit)
     entry = FAMILIES[name] if unit == "line" else _SAVED_TOKEN_FAMILIES[TOKEN_FAMILIES[name]]
     options = {"method": name, "input_size": input_size, "features_col": features_col, "seed": seed}
-    given = {option: options[option] for option in entry.options if options[option] is not None}
-    return entry.load()(**given)
+    chosen = {option: options[option] for option in entry.options if options[option] is not None}
+    return entry.load()(**chosen)
 
 
 def features_from_state(name: str, settings: dict[str, Any], arrays: dict[str, np.ndarray]) -> FeatureFamily:

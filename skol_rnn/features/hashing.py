@@ -55,13 +55,11 @@ class BucketVocabulary:
         self.buckets = buckets
 
     @classmethod
-    def most_frequent(
-        cls, buckets: np.ndarray, counts: np.ndarray, min_count: int, max_features: int
-    ) -> BucketVocabulary:
+    def most_frequent(cls, buckets: np.ndarray, counts: np.ndarray, min_count: int, size: int) -> BucketVocabulary:
         """Keep the most frequent of some distinct buckets."""
         buckets, counts = buckets[counts >= min_count], counts[counts >= min_count]
         # Ties are broken by bucket so that the order of documents does not change the vocabulary.
-        return cls(np.sort(buckets[np.lexsort((buckets, -counts))[:max_features]]))
+        return cls(np.sort(buckets[np.lexsort((buckets, -counts))[:size]]))
 
     def __len__(self) -> int:
         return len(self.buckets)

@@ -68,7 +68,7 @@ def _vector(cell: object, size: int | None) -> np.ndarray:
     try:
         numbers = np.asarray(cell)
     except ValueError:  # lists of unequal lengths
-        raise ValueError("is not a flat list of numbers") from None
+        numbers = np.zeros((0, 0))
     if numbers.ndim == 0 and is_missing(cell):
         raise ValueError("is missing")
     if numbers.ndim != 1:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +10,11 @@ import pandas as pd
 
 from skol_rnn.errors import DataError
 
-_SHARE_OF_CONTEXT = 4  # a window's overlap with the next is this part of it
-
 
 def transformer_vectors(
     table: pd.DataFrame, folder: str | Path, *, layer: int = -1, batch_size: int = 16, device: str = "cpu"
 ) -> list[np.ndarray]:
-    """Compute a vector of each token from a transformer; put them into a column for ``features="vectors"``."""
+    """Compute the vector of each token with the transformer in a local folder, for a column of the table."""
     model, tokenizer = _load(Path(folder), device)
     vectors: list[np.ndarray] = []
     for _, document in table.groupby("doc_id", sort=False):
@@ -33,14 +30,14 @@ def _load(folder: Path, device: str) -> tuple[Any, Any]:
         message = "transformer_vectors needs transformers and torch: pip install 'skol_rnn[transformer]'"
         raise ImportError(message) from error
     if not (folder / "config.json").is_file():
-        raise DataError(f"{folder} holds no transformer: there is no config.json.")
+        raise DataError(f"{folder} holds no transformer: config.json is missing.")
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, use_fast=True, add_prefix_space=True)
         model = AutoModel.from_pretrained(folder, local_files_only=True, use_safetensors=True)
     except (OSError, ValueError) as error:
         raise DataError(f"{folder} cannot be read as a transformer with safetensors weights ({error}).") from error
     if not tokenizer.is_fast:
-        raise DataError(f"{folder} has a slow tokeniser, which does not say which piece is of which token.")
+        raise DataError(f"{folder} has a slow tokeniser, which does not map pieces to tokens: save a fast one.")
     return model.to(device).eval(), tokenizer
 
 
@@ -53,41 +50,28 @@ def _of_document(words: list[str], model: Any, tokenizer: Any, layer: int, batch
         is_split_into_words=True,
         truncation=True,
         max_length=size,
-        stride=size // _SHARE_OF_CONTEXT,
+        stride=size // 4,  # overlap of windows
         return_overflowing_tokens=True,
         padding=True,
         return_tensors="pt",
     )
-    wanted = {name: pieces[name].to(model.device) for name in ("input_ids", "attention_mask")}
     states = []
-    for i in range(0, len(wanted["input_ids"]), batch_size):
+    for i in range(0, len(pieces["input_ids"]), batch_size):
+        inputs = {name: pieces[name][i : i + batch_size].to(model.device) for name in ("input_ids", "attention_mask")}
         with torch.no_grad():
-            found = model(
-                **{name: part[i : i + batch_size] for name, part in wanted.items()}, output_hidden_states=True
-            )
-        states.append(found.hidden_states[layer].float().cpu().numpy())
+            hidden = model(**inputs, output_hidden_states=True).hidden_states
+        states.append(hidden[layer].float().cpu().numpy())
     windows = np.concatenate(states)  # (windows, pieces, size)
     return _of_words(len(words), windows, [pieces.word_ids(i) for i in range(len(windows))])
 
 
 def _of_words(n_words: int, windows: np.ndarray, word_ids: list[list[int | None]]) -> list[np.ndarray]:
-    """Take each word's mean of pieces from the window in which it stands farthest from an edge."""
+    """Return each word's mean of pieces in the window where it is farthest from an edge."""
     vectors = np.zeros((n_words, windows.shape[2]), np.float32)
-    context = np.full(n_words, -1)
+    distance = np.full(n_words, -1)
     for states, words in zip(windows, word_ids, strict=True):
-        for word, first, last in _runs(words):
-            here = min(first, len(words) - last)
-            if here > context[word]:
-                context[word], vectors[word] = here, states[first:last].mean(axis=0)
+        for word in {word for word in words if word is not None}:
+            first, end = words.index(word), len(words) - words[::-1].index(word)
+            if min(first, len(words) - end) > distance[word]:
+                distance[word], vectors[word] = min(first, len(words) - end), states[first:end].mean(axis=0)
     return list(vectors)
-
-
-def _runs(words: list[int | None]) -> Iterator[tuple[int, int, int]]:
-    """Yield each word of a window with its first piece and the one after its last."""
-    first = 0
-    for i in range(1, len(words) + 1):
-        if i == len(words) or words[i] != words[first]:
-            word = words[first]
-            if word is not None:
-                yield word, first, i
-            first = i

@@ -236,12 +236,12 @@ class Fitting:
 
     def _spec(self, lines: TrainingLines) -> NetworkSpec:
         ids, numbers = lines.features
-        size = partial(getattr, self._features)
-        char_slots, context_slots = size("char_slots", 0), size("context_slots", 0)
+        features = self._features
+        char_slots, context_slots = features.characters, features.context_slots
         return NetworkSpec(
             n_labels=len(self.labels),
             numbers_size=numbers.shape[1],
-            vocabulary_size=size("vocabulary_size", 0),
+            vocabulary_size=features.vocabulary_size,
             slots=ids.shape[1] - context_slots - char_slots,
             input_size=self.of.input_size or _BAG_SIZE,
             line_size=self.of.line_size,
@@ -252,9 +252,9 @@ class Fitting:
             seed=self.of.random_state,
             ensemble_size=self.of.ensemble_size,
             char_slots=char_slots,
-            alphabet_size=size("alphabet_size", 0),
+            alphabet_size=features.alphabet_size,
             context_slots=context_slots,
-            context_vocabulary_size=size("context_vocabulary_size", 0),
+            context_vocabulary_size=features.context_vocabulary_size,
         )
 
     def _linear_member(self, lines: TrainingLines, decoder: Decoder) -> LinearMember | None:
@@ -265,7 +265,7 @@ class Fitting:
             lines.true,
             lines.lengths,
             n_labels=len(self.labels),
-            vocabulary_size=getattr(self._features, "vocabulary_size", 0),
+            vocabulary_size=self._features.vocabulary_size,
             share=self.of.linear_share,
             logit_offsets=decoder.correction.logit_offsets(),
             seed=self.of.random_state,

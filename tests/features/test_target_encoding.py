@@ -29,7 +29,9 @@ def articles(n, seed=0, labels=True):
 
 
 def fitted(table):
-    return TargetEncoder().fit(Tokens(table), table["label"])
+    encoder = TargetEncoder()
+    encoder.fit_transform(Tokens(table), table["label"])
+    return encoder
 
 
 def fit_transformed(table):
@@ -121,3 +123,11 @@ def test_without_labels_there_is_no_target_encoding():
     labelled, without = TokenFeatures().fit(articles(4)), TokenFeatures().fit(articles(4, labels=False))
     new = articles(2, seed=1)
     assert labelled.transform(new).numbers.shape[1] - without.transform(new).numbers.shape[1] == 20
+
+
+def test_saved_models_keep_the_names_of_earlier_versions():
+    values, arrays = TokenFeatures().fit(articles(4)).state()
+    assert set(values) == {"min_documents", "max_features", "max_beside", "ngrams", "slots", "rates"}
+    assert set(values["rates"]) == {"kinds"}
+    assert {"buckets", "beside_buckets", "mean", "scale", "rates/prior", "rates/keys/word"} <= set(arrays)
+    assert arrays["rates/keys/word"].dtype == np.uint64

@@ -84,9 +84,9 @@ def _hashes_of(tokens: Sequence[str]) -> np.ndarray:
     hashes["shape"], hashes["shape_bytes"] = crc_of([_shape(token) for token in tokens])
     hashes["n_features"] = [2 + len(names) for names in affixes]
     features = hashes["features"]
-    features[:, 0], features[:, 1] = _words(hashes, "w="), _shapes(hashes, "s=")
+    features[:, 0], features[:, 1] = _prefixed("w=", hashes, "word"), _prefixed("s=", hashes, "shape")
     features[:, 2:][np.arange(2, _MAX_FEATURES) < hashes["n_features"][:, None]] = crc_of(list(chain(*affixes)))[0]
-    hashes["pair_start"] = joined_crc(_words(hashes, "b="), _crc(" "), np.ones(1, np.int32))
+    hashes["pair_start"] = joined_crc(_prefixed("b=", hashes, "word"), _crc(" "), np.ones(1, np.int32))
     return hashes
 
 
@@ -94,14 +94,9 @@ def _crc(text: str) -> np.ndarray:
     return np.array([crc32(text.encode())], np.uint32)
 
 
-def _words(hashes: np.ndarray, prefix: str) -> np.ndarray:
-    """Return the CRC-32 of the words behind a prefix."""
-    return joined_crc(_crc(prefix), hashes["word"], hashes["word_bytes"])
-
-
-def _shapes(hashes: np.ndarray, prefix: str) -> np.ndarray:
-    """Return the CRC-32 of the shapes behind a prefix."""
-    return joined_crc(_crc(prefix), hashes["shape"], hashes["shape_bytes"])
+def _prefixed(prefix: str, hashes: np.ndarray, text: str) -> np.ndarray:
+    """Return the CRC-32 of the words or shapes of tokens behind a prefix."""
+    return joined_crc(_crc(prefix), hashes[text], hashes[f"{text}_bytes"])
 
 
 class _Cache:
@@ -162,11 +157,8 @@ class _Tokens(NamedTuple):
     def pairs(self) -> Codes:
         """Return line and CRC-32 of adjacent words."""
         first = np.flatnonzero(self.line[1:] == self.line[:-1])
-        start, second = (
-            self.hashes["pair_start"][self.row[first]],
-            self.hashes[["word", "word_bytes"]][self.row[first + 1]],
-        )
-        return self.line[first], joined_crc(start, second["word"], second["word_bytes"])
+        start, second = self.hashes["pair_start"][self.row[first]], self.row[first + 1]
+        return self.line[first], joined_crc(start, self.hashes["word"][second], self.hashes["word_bytes"][second])
 
     def ends(self) -> list[Codes]:
         """Return line and CRC-32 of the leading and last tokens of lines that are not empty."""
@@ -174,20 +166,25 @@ class _Tokens(NamedTuple):
         for i in range(_LEADING):
             lines = np.flatnonzero(self.n_tokens > i)
             hashes = self.hashes[self.row[self.first[lines] + i]]
-            parts += [(lines, _words(hashes, f"{i + 1}=")), (lines, _shapes(hashes, f"{i + 1}s="))]
+            parts += [
+                (lines, _prefixed(f"{i + 1}=", hashes, "word")),
+                (lines, _prefixed(f"{i + 1}s=", hashes, "shape")),
+            ]
         lines = np.flatnonzero(self.n_tokens)
         first, n_tokens = self.first[lines], self.n_tokens[lines]
         end, two = first + n_tokens, np.minimum(n_tokens, 2)
-        parts.append((lines, self._shape_sequence("h=", first, np.minimum(n_tokens, _LEADING))))
-        parts.append((lines, _words(self.hashes[self.row[end - 1]], "l=")))
-        parts.append((lines, self._shape_sequence("t=", end - two, two)))
-        return parts
+        leading = self._shape_sequence("h=", first, np.minimum(n_tokens, _LEADING))
+        last_word, last_shapes = (
+            _prefixed("l=", self.hashes[self.row[end - 1]], "word"),
+            self._shape_sequence("t=", end - two, two),
+        )
+        return [*parts, (lines, leading), (lines, last_word), (lines, last_shapes)]
 
     def _shape_sequence(self, prefix: str, first: np.ndarray, n_tokens: np.ndarray) -> np.ndarray:
         """Return the CRC-32 of a prefix and the shapes of some tokens from each ``first`` on, joined by spaces."""
-        crc = _shapes(self.hashes[self.row[first]], prefix)
+        crc = _prefixed(prefix, self.hashes[self.row[first]], "shape")
         for i in range(1, int(n_tokens.max(initial=0))):
             more = np.flatnonzero(n_tokens > i)
             hashes = self.hashes[self.row[first[more] + i]]
-            crc[more] = joined_crc(crc[more], _shapes(hashes, " "), hashes["shape_bytes"] + 1)
+            crc[more] = joined_crc(crc[more], _prefixed(" ", hashes, "shape"), hashes["shape_bytes"] + 1)
         return crc

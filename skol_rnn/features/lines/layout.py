@@ -19,35 +19,6 @@ _ABBREVIATION = re.compile(r"\b[A-Za-z]{1,5}\.")
 _MEASURE = re.compile(r"\d\s*(?:[x×*]|[-–]\s*\d)|\b(?:μm|um|mm|cm)\b")
 _BLOCK = 4_000  # lines described at a time: more gain nothing and take memory
 
-LAYOUT_NAMES = (
-    "log length",
-    "words",
-    "indent",
-    "upper share",
-    "digit share",
-    "punctuation share",
-    "capital words share",
-    "starts upper",
-    "starts digit",
-    "all capitals",
-    "ends full stop",
-    "ends hyphen",
-    "ends comma",
-    "years",
-    "abbreviations",
-    "measures",
-    "brackets",
-    "length against document",
-    "length against line before",
-    "length against line after",
-    "blank lines before",
-    "blank lines after",
-    "page break before",
-    "page break after",
-    "lines since page break",
-)
-"""Names of the columns of :func:`layout_numbers`, in order."""
-
 
 def layout_numbers(table: Lines) -> np.ndarray:
     """Describe how each line looks, whatever its words; shape (lines, columns)."""
@@ -55,10 +26,12 @@ def layout_numbers(table: Lines) -> np.ndarray:
     if not texts:
         return np.zeros((0, len(LAYOUT_NAMES)), np.float32)
     blocks = [texts[start : start + _BLOCK] for start in range(0, len(texts), _BLOCK)]
-    single = np.concatenate([_single_line([normal_form(text) for text in block]) for block in blocks])
-    single[:, :2] = np.log1p(single[:, :2])
-    single = single.astype(np.float32)
-    return np.concatenate([single, _neighbours(table, single[:, 0])], axis=1)
+    single = np.concatenate([_stacked(_single_line([normal_form(text) for text in block])) for block in blocks])
+    return np.concatenate([single, _stacked(_neighbours(table, single[:, 0]))], axis=1)
+
+
+def _stacked(columns: dict[str, np.ndarray]) -> np.ndarray:
+    return np.stack([np.asarray(column, np.float32) for column in columns.values()], axis=1)
 
 
 _NEW, _SPACE, _UPPER, _LOWER, _DIGIT, _OTHER = range(6)
@@ -83,8 +56,8 @@ def _kind(character: str) -> int:
     return _SPACE if character.isspace() else _OTHER
 
 
-def _single_line(lines: list[str]) -> np.ndarray:
-    """Return the columns that need no other line, (lines, columns), lengths as counts."""
+def _single_line(lines: list[str]) -> dict[str, np.ndarray]:
+    """Return the columns that need no other line."""
     bodies = [line.strip() for line in lines]
     size = np.array([len(body) for body in bodies], np.int64)
     # A line end, which counts as a space and not as part of a body, separates the bodies.
@@ -105,32 +78,32 @@ def _single_line(lines: list[str]) -> np.ndarray:
     # What a pattern needs at least is looked for in all lines at once, so that few lines are searched.
     before = np.roll(codes, 1)
     abbreviations = (codes == ord(".")) & ((before | 0x20) - ord("a") < 26)  # unsigned: below "a" wraps around
-    units = (codes == ord("m")) & np.isin(before, _codes("μumc"))
-    ranges = (digits > 0) & (count(np.isin(codes, _codes("x×*-–"))) > 0)
-    columns = [
-        size,
-        words,
-        [min(len(line) - len(line.lstrip(" \t")), 20) / 10 for line in lines],
-        upper / length,
-        digits / length,
-        count(kinds == _OTHER) / length,
-        count(word_starts & (kinds == _UPPER)) / np.maximum(words, 1),
-        first == _UPPER,
-        first == _DIGIT,
-        (letters > 0) & (upper == letters),
-        last == ord("."),
-        last == ord("-"),
-        np.isin(last, _codes(",;")),
-        _matches(_YEAR, bodies, digits > 3, 3),
-        _matches(_ABBREVIATION, bodies, count(abbreviations) > 0, 6),
-        _matches(_MEASURE, bodies, (count(units) > 0) | ranges, 6),
-        np.minimum(count(np.isin(codes, _codes("(["))), 4),
-    ]
-    return np.stack([np.asarray(column, np.float64) for column in columns], axis=1)
+    units = (codes == ord("m")) & _is_any(before, "μumc")
+    ranges = (digits > 0) & (count(_is_any(codes, "x×*-–")) > 0)
+    indent = np.array([min(len(line) - len(line.lstrip(" \t")), 20) / 10 for line in lines])
+    return {
+        "log length": np.log1p(size),
+        "words": np.log1p(words),
+        "indent": indent,
+        "upper share": upper / length,
+        "digit share": digits / length,
+        "punctuation share": count(kinds == _OTHER) / length,
+        "capital words share": count(word_starts & (kinds == _UPPER)) / np.maximum(words, 1),
+        "starts upper": first == _UPPER,
+        "starts digit": first == _DIGIT,
+        "all capitals": (letters > 0) & (upper == letters),
+        "ends full stop": last == ord("."),
+        "ends hyphen": last == ord("-"),
+        "ends comma": _is_any(last, ",;"),
+        "years": _matches(_YEAR, bodies, digits > 3, 3),
+        "abbreviations": _matches(_ABBREVIATION, bodies, count(abbreviations) > 0, 6),
+        "measures": _matches(_MEASURE, bodies, (count(units) > 0) | ranges, 6),
+        "brackets": np.minimum(count(_is_any(codes, "([")), 4),
+    }
 
 
-def _codes(characters: str) -> list[int]:
-    return [ord(character) for character in characters]
+def _is_any(codes: np.ndarray, characters: str) -> np.ndarray:
+    return np.logical_or.reduce([codes == ord(character) for character in characters])
 
 
 def _matches(pattern: re.Pattern[str], bodies: list[str], possible: np.ndarray, most: int) -> np.ndarray:
@@ -141,7 +114,7 @@ def _matches(pattern: re.Pattern[str], bodies: list[str], possible: np.ndarray, 
     return counts
 
 
-def _neighbours(table: Lines, length: np.ndarray) -> np.ndarray:
+def _neighbours(table: Lines, length: np.ndarray) -> dict[str, np.ndarray]:
     """Return the columns that need other lines of the document; ``length`` is the logarithm of each line's."""
     lengths = lengths_of(table)
     ends = np.cumsum(lengths)
@@ -149,17 +122,16 @@ def _neighbours(table: Lines, length: np.ndarray) -> np.ndarray:
     blank = np.asarray(table["blank_before"]).clip(0, 9)
     breaks = np.asarray(table["page_break"], bool)
     typical = np.asarray([np.median(length[a:b]) for a, b in zip(starts, ends, strict=True)], np.float32)
-    columns = [
-        length - np.repeat(typical, lengths),
-        length - _shifted(length, starts, 1),
-        length - _shifted(length, ends - 1, -1),
-        np.log1p(blank),
-        np.log1p(_shifted(blank, ends - 1, -1)),
-        breaks,
-        _shifted(breaks, ends - 1, -1),
-        np.minimum(_since_break(breaks, starts), 60) / 60,
-    ]
-    return np.stack([np.asarray(column, np.float32) for column in columns], axis=1)
+    return {
+        "length against document": length - np.repeat(typical, lengths),
+        "length against line before": length - _shifted(length, starts, 1),
+        "length against line after": length - _shifted(length, ends - 1, -1),
+        "blank lines before": np.log1p(blank),
+        "blank lines after": np.log1p(_shifted(blank, ends - 1, -1)),
+        "page break before": breaks,
+        "page break after": _shifted(breaks, ends - 1, -1),
+        "lines since page break": np.minimum(_since_break(breaks, starts), 60) / 60,
+    }
 
 
 def _shifted(values: np.ndarray, outside: np.ndarray, step: int) -> np.ndarray:
@@ -175,3 +147,8 @@ def _since_break(breaks: np.ndarray, starts: np.ndarray) -> np.ndarray:
     begins = breaks.copy()
     begins[starts] = True
     return row - np.maximum.accumulate(np.where(begins, row, 0))
+
+
+_EXAMPLE = {"doc_id": ["a"], "value": [""], "blank_before": [0], "page_break": [False]}
+LAYOUT_NAMES = (*_single_line([""]), *_neighbours(_EXAMPLE, np.zeros(1)))
+"""Names of the columns of :func:`layout_numbers`, in order."""

@@ -20,7 +20,6 @@ import numpy as np
 
 from skol_rnn.features.base import StandardScaler
 from skol_rnn.features.lines.words import WordFeatures
-from skol_rnn.labels import suggestion
 
 _SUBWORD_LENGTHS = (3, 6)  # characters of fastText's n-grams
 _SUBWORD_BUCKETS = 20_000
@@ -171,7 +170,7 @@ class InferredVectors(LineVectors):
         vector, known = np.zeros(self.vectors.shape[1], np.float32), self.vectors[self._rows(words)]
         if not len(known):
             return vector
-        noise = self._noise_vectors
+        noise = self.vectors[self.noise]
         share = np.float32(_NEGATIVES * len(known) / len(noise))
         # The gradient's slope is at most a quarter of the squared vectors and the shrinkage: no step overshoots.
         squares = np.einsum("ij,ij->", known, known) + share * np.einsum("ij,ij->", noise, noise)
@@ -183,10 +182,6 @@ class InferredVectors(LineVectors):
             vector += step * (pull - share * push - _SHRINKAGE * vector)
         return vector
 
-    @cached_property
-    def _noise_vectors(self) -> np.ndarray:
-        return self.vectors[self.noise]
-
 
 def _logistic(score: np.ndarray) -> np.ndarray:
     return (np.tanh(score / 2) + 1) / 2  # without the overflow of exp
@@ -194,14 +189,6 @@ def _logistic(score: np.ndarray) -> np.ndarray:
 
 METHODS: dict[str, type[LineVectors]] = {"word2vec": WordMeans, "fasttext": SubwordMeans, "doc2vec": InferredVectors}
 """How a line gets its vector, by the name of the family."""
-
-
-def method_class(method: str, allowed: Sequence[str]) -> type[LineVectors]:
-    """Return the class of a method."""
-    if method not in allowed:
-        hint = suggestion(str(method), allowed)
-        raise ValueError(f"method must be one of {', '.join(allowed)}, but is {method!r}.{hint}")
-    return METHODS[method]
 
 
 @dataclass(eq=False)
@@ -215,7 +202,7 @@ class WordVectorFeatures(WordFeatures):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        self.name, self._class = self.method, method_class(self.method, tuple(METHODS))
+        self.name, self._class = self.method, METHODS[self.method]
 
     def _fit_words(self, lines: list[list[str]]) -> None:
         self._vectors = self._class.train(

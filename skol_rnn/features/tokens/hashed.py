@@ -22,6 +22,7 @@ _BUCKETS = 1 << 24  # as for lines: collisions among some 10^5 kept features are
 _NGRAMS = (3, 4)  # characters
 _AFFIXES = (2, 3, 4)  # characters
 _MAX_CHARACTERS = 24  # of a word that is cut into n-grams
+_MIN_DOCUMENTS, _MAX_FEATURES, _MAX_CONTEXT_FEATURES = 2, 60_000, 120_000
 _STEPS = (-2, -1, 1, 2)  # from a token to the tokens of its context
 
 Column = tuple[np.ndarray, np.ndarray]
@@ -53,11 +54,7 @@ class TokenFeatures(FeatureFamily):
 
     name = "token-hashed"
     ngrams = False
-    target_encoding = True
     context_slots = 2 * len(_STEPS) + 2
-    min_documents = 2
-    max_features = 60_000
-    max_context_features = 120_000
 
     def fit_transform(self, table: Lines) -> LineFeatures:
         """Choose the features to keep, learn scales and target encoding, and transform the same tokens."""
@@ -65,20 +62,20 @@ class TokenFeatures(FeatureFamily):
         layout = token_layout_numbers(tokens)
         self._scaler = StandardScaler.fit(layout)
         numbers = [self._scaler.transform(layout)]
-        self._encoder = TargetEncoder() if self.target_encoding and "label" in table else None
+        self._encoder = TargetEncoder() if "label" in table else None
         if self._encoder:
             numbers.append(self._encoder.fit_transform(tokens, table["label"]))
         own, context = _own_column(tokens, self.ngrams), _context_columns(tokens)
         self._keep(
-            _vocabulary([own], tokens.document, self.min_documents, self.max_features),
-            _vocabulary(context, tokens.document, self.min_documents, self.max_context_features),
+            _vocabulary([own], tokens.document, _MAX_FEATURES),
+            _vocabulary(context, tokens.document, _MAX_CONTEXT_FEATURES),
         )
         self._slots = int((self._vocabulary.index(own[0]) >= 0).sum(axis=1).max(initial=0))
         self._fit_extension(tokens)
         return self._extended(LineFeatures(self._ids(own, context), np.concatenate(numbers, axis=1)), tokens)
 
     def _keep(self, own: BucketVocabulary, context: BucketVocabulary) -> None:
-        self._vocabulary, self._context_vocabulary = own, context
+        self._vocabulary, self._context_vocabulary, self.buckets_ = own, context, own.buckets
         self.vocabulary_size, self.context_vocabulary_size = len(own) + 1, len(context) + 1
 
     def transform(self, table: Lines) -> LineFeatures:
@@ -108,9 +105,9 @@ class TokenFeatures(FeatureFamily):
 
     def _fitted(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         values: dict[str, Any] = {
-            "min_documents": self.min_documents,
-            "max_features": self.max_features,
-            "max_beside": self.max_context_features,  # this and the next names are those of earlier versions
+            "min_documents": _MIN_DOCUMENTS,
+            "max_features": _MAX_FEATURES,
+            "max_beside": _MAX_CONTEXT_FEATURES,  # here and below, names are those of earlier versions
             "ngrams": self.ngrams,
             "slots": self._slots,
         }
@@ -122,8 +119,7 @@ class TokenFeatures(FeatureFamily):
         return values, arrays
 
     def _restore(self, values: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
-        self.min_documents, self.max_features = values["min_documents"], values["max_features"]
-        self.max_context_features, self._slots = values["max_beside"], values["slots"]
+        self._slots = values["slots"]
         self._encoder = TargetEncoder.from_state(values["rates"], arrays) if "rates" in values else None
         self._keep(BucketVocabulary(arrays["buckets"]), BucketVocabulary(arrays["beside_buckets"]))
         self._scaler = StandardScaler.from_arrays(arrays)
@@ -145,7 +141,7 @@ def _own_column(tokens: Tokens, ngrams: bool) -> Column:
 
 
 def _context_columns(tokens: Tokens) -> list[Column]:
-    """Hash word and shape of the tokens around each one, and its word pairs with the next and the previous token."""
+    """Hash word and shape of neighbouring tokens, and the word pairs with the next and the previous token."""
     words, shapes = [word.casefold() for word in tokens.words], [shape(word) for word in tokens.words]
     columns = []
     for step in _STEPS:
@@ -169,9 +165,7 @@ def _bucket(name: str) -> int:
     return crc32(name.encode("utf-8", "surrogatepass")) % (_BUCKETS - 1) + 1  # 0 is an empty slot
 
 
-def _vocabulary(
-    columns: Sequence[Column], document: np.ndarray, min_documents: int, max_features: int
-) -> BucketVocabulary:
+def _vocabulary(columns: Sequence[Column], document: np.ndarray, max_features: int) -> BucketVocabulary:
     """Keep the buckets that occur in most documents."""
     n_documents, pairs = int(document.max(initial=0)) + 1, []  # distinct pairs of bucket and document
     for buckets, row in columns:
@@ -179,4 +173,4 @@ def _vocabulary(
         keys = buckets[seen // n_documents].astype(np.int64) * n_documents + (seen % n_documents)[:, None]
         pairs.append(np.unique(keys[keys >= n_documents]))  # bucket 0 is no feature
     buckets, counts = np.unique(np.unique(np.concatenate(pairs)) // n_documents, return_counts=True)
-    return BucketVocabulary.most_frequent(buckets, counts, min_documents, max_features)
+    return BucketVocabulary.most_frequent(buckets, counts, _MIN_DOCUMENTS, max_features)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import numpy as np
 
@@ -14,81 +15,58 @@ _MAX_PLACE, _MAX_COUNT = 200, 20
 _ROMAN = re.compile(r"^[IVXLC]{2,}$")
 _OPENING, _CLOSING, _EITHER = frozenset("“«„"), frozenset("”»"), '"'
 
-TOKEN_LAYOUT_NAMES = (
-    "log length",
-    "starts upper",
-    "all capitals",
-    "has digit",
-    "is punctuation",
-    "glued to token before",
-    "line end before",
-    "blank line before",
-    "glued to token after",
-    "line end after",
-    "blank line after",
-    "first of sentence",
-    "place in sentence",
-    "tokens left in sentence",
-    "log sentence length",
-    "capital words share of sentence",
-    "sentence asks",
-    "sentence exclaims",
-    "in quotation marks",
-    "place in paragraph",
-    "place in document",
-    "first paragraph",
-    "word count in document",
-    "word count in sentence",
-)
-"""Names of the columns of :func:`token_layout_numbers`, in order."""
-
 
 def token_layout_numbers(tokens: Tokens) -> np.ndarray:
     """Describe how each token looks and where it stands, whatever its word; shape (tokens, columns)."""
     if not len(tokens):
         return np.zeros((0, len(TOKEN_LAYOUT_NAMES)), np.float32)
-    characters = np.array([_character_numbers(word) for word in tokens.words], np.float32)[tokens.word]
-    document, paragraph = tokens.document, np.cumsum(tokens.starts_paragraph) - 1
+    return np.stack([np.asarray(column, np.float32) for column in _columns(tokens).values()], axis=1)
+
+
+def _columns(tokens: Tokens) -> dict[str, np.ndarray]:
+    document, sentence, paragraph = tokens.document, tokens.sentence, np.cumsum(tokens.starts_paragraph) - 1
     before = np.where(tokens.starts_document, BLANK_LINE, tokens.break_before)
     after = np.append(before[1:], BLANK_LINE)
-    columns = [
-        *(before == kind for kind in (0, LINE_END, BLANK_LINE)),
-        *(after == kind for kind in (0, LINE_END, BLANK_LINE)),
-        *_sentence_numbers(tokens, characters[:, 1]),
-        _quoted(tokens),
-        np.log1p(np.minimum(_place(paragraph), _MAX_PLACE)),
-        _place(document) / np.bincount(document)[document],
-        paragraph == paragraph[tokens.starts_document][document],
-        np.log1p(np.minimum(count_in_group(document, tokens.word) - 1, _MAX_COUNT)),
-        np.log1p(count_in_group(tokens.sentence, tokens.word) - 1),
-    ]
-    return np.concatenate([characters, np.stack([np.asarray(c, np.float32) for c in columns], axis=1)], axis=1)
+    characters = {name: np.array(list(map(of, tokens.words)), np.float32)[tokens.word] for name, of in _OF_WORD.items()}
+    place, size = _place(sentence), np.bincount(sentence)
+    asks, exclaims = (np.bincount(sentence, tokens.values == mark)[sentence] > 0 for mark in "?!")
+    return {
+        **characters,
+        "glued to token before": before == 0,
+        "line end before": before == LINE_END,
+        "blank line before": before == BLANK_LINE,
+        "glued to token after": after == 0,
+        "line end after": after == LINE_END,
+        "blank line after": after == BLANK_LINE,
+        "first of sentence": place == 0,
+        "place in sentence": np.log1p(place),
+        "tokens left in sentence": np.log1p(size[sentence] - place - 1),
+        "log sentence length": np.log1p(size)[sentence],
+        "capital words share of sentence": (np.bincount(sentence, characters["starts upper"]) / size)[sentence],
+        "sentence asks": asks,
+        "sentence exclaims": exclaims,
+        "in quotation marks": _quoted(tokens),
+        "place in paragraph": np.log1p(np.minimum(_place(paragraph), _MAX_PLACE)),
+        "place in document": _place(document) / np.bincount(document)[document],
+        "first paragraph": paragraph == paragraph[tokens.starts_document][document],
+        "word count in document": np.log1p(np.minimum(count_in_group(document, tokens.word) - 1, _MAX_COUNT)),
+        "word count in sentence": np.log1p(count_in_group(sentence, tokens.word) - 1),
+    }
 
 
-def _character_numbers(word: str) -> tuple[float, ...]:
-    return (
-        np.log1p(len(word)),
-        word[:1].isupper(),
-        len(word) > 1 and word.isupper() and not _ROMAN.match(word),
-        any(character.isdigit() for character in word),
-        not any(character.isalnum() for character in word),
-    )
+_OF_WORD: dict[str, Callable[[str], float]] = {
+    "log length": lambda word: np.log1p(len(word)),
+    "starts upper": lambda word: word[:1].isupper(),
+    "all capitals": lambda word: len(word) > 1 and word.isupper() and not _ROMAN.match(word),
+    "has digit": lambda word: any(character.isdigit() for character in word),
+    "is punctuation": lambda word: not any(character.isalnum() for character in word),
+}
 
 
 def _place(group: np.ndarray) -> np.ndarray:
     """Count the tokens before each one in its group; groups are numbered in order, without gaps."""
     sizes = np.bincount(group)
     return np.arange(len(group)) - (np.cumsum(sizes) - sizes)[group]
-
-
-def _sentence_numbers(tokens: Tokens, starts_upper: np.ndarray) -> list[np.ndarray]:
-    sentence, place = tokens.sentence, _place(tokens.sentence)
-    size = np.bincount(sentence)
-    capitals = np.bincount(sentence, starts_upper) / size
-    asks, exclaims = (np.bincount(sentence, tokens.values == mark)[sentence] > 0 for mark in "?!")
-    left = size[sentence] - place - 1
-    length = np.log1p(size)[sentence]
-    return [place == 0, np.log1p(place), np.log1p(left), length, capitals[sentence], asks, exclaims]
 
 
 def _quoted(tokens: Tokens) -> np.ndarray:
@@ -102,3 +80,7 @@ def _quoted(tokens: Tokens) -> np.ndarray:
             quoted[i] = is_open
             is_open = is_open and value not in _CLOSING and value != _EITHER
     return quoted
+
+
+TOKEN_LAYOUT_NAMES = tuple(_columns(Tokens({"doc_id": ["a"], "value": ["a"]})))
+"""Names of the columns of :func:`token_layout_numbers`, in order."""

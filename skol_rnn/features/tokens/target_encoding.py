@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 from zlib import crc32
 
 import numpy as np
 
+from skol_rnn.features.base import StandardScaler
 from skol_rnn.features.tokens.table import Tokens, count_in_group
 
 _FOLDS = 10
@@ -29,18 +30,8 @@ _OUTSIDE = "O"
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # 64 bits of the golden ratio spread the keys of phrases
 
 
-class _Counts(NamedTuple):
-    """Training tokens of each type: sorted keys (keys,) and counts (keys, types)."""
-
-    keys: np.ndarray
-    counts: np.ndarray
-
-    def rows(self, keys: np.ndarray) -> np.ndarray:
-        """Return the row of each key, -1 for an unknown one."""
-        if not len(self.keys):
-            return np.full(len(keys), -1)
-        row = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
-        return np.where(self.keys[row] == keys, row, -1)
+Counts = tuple[np.ndarray, np.ndarray]
+"""Training tokens of each type: sorted keys (keys,) and counts (keys, types)."""
 
 
 class TargetEncoder:
@@ -48,11 +39,6 @@ class TargetEncoder:
 
     A training document is encoded from the other folds, so that its own labels do not leak into its features.
     """
-
-    def fit(self, tokens: Tokens, labels: Iterable[object]) -> TargetEncoder:
-        """Count the training tokens."""
-        self.fit_transform(tokens, labels)
-        return self
 
     def fit_transform(self, tokens: Tokens, labels: Iterable[object]) -> np.ndarray:
         """Count the training tokens, and encode each from the folds that its document is not in."""
@@ -67,15 +53,13 @@ class TargetEncoder:
             phrase_types = _phrase_types(types, tokens, _WORDS.get(name, 1), len(self.types) - 1)
             self._counts[name], rates[name] = self._cross_fit(name, keys, phrase_types, fold)
         numbers = self._numbers(tokens, rates)
-        size = numbers.shape[1]
-        self._mean = numbers.mean(axis=0) if len(numbers) else np.zeros(size, np.float32)
-        deviation = numbers.std(axis=0) if len(numbers) else np.zeros(size, np.float32)
-        self._scale = np.where(deviation > 1e-6, 2.0 * deviation, 1.0).astype(np.float32)
-        return self._scaled(numbers)
+        mean, deviation = np.zeros((2, numbers.shape[1]), np.float32)
+        if len(numbers):
+            mean, deviation = numbers.mean(axis=0), numbers.std(axis=0)
+        self._scaler = StandardScaler(mean, np.where(deviation > 1e-6, 2.0 * deviation, 1.0).astype(np.float32))
+        return self._scaler.transform(numbers, _MAX_SCALED)
 
-    def _cross_fit(
-        self, name: str, keys: np.ndarray, types: np.ndarray, fold: np.ndarray
-    ) -> tuple[_Counts, np.ndarray]:
+    def _cross_fit(self, name: str, keys: np.ndarray, types: np.ndarray, fold: np.ndarray) -> tuple[Counts, np.ndarray]:
         """Return the counts of keys worth keeping, and the rates of each token's key outside its fold."""
         distinct, key = np.unique(keys, return_inverse=True)
         known, n_types = types >= 0, len(self.types)
@@ -89,7 +73,7 @@ class TargetEncoder:
         rates = self._rates(name, total[pairs // _FOLDS] - count(pair, len(pairs)))[pair]
         rates[keys == 0] = 0.0
         kept = _is_informative(total) & (distinct > 0)
-        return _Counts(distinct[kept], total[kept].astype(np.int32)), rates
+        return (distinct[kept], total[kept].astype(np.int32)), rates
 
     def _rates(self, name: str, counts: np.ndarray) -> np.ndarray:
         """Return log ratios of smoothed rates over the overall ones, (rows, types); 0 for uninformative counts."""
@@ -103,10 +87,12 @@ class TargetEncoder:
         """Encode tokens from the counts of all training documents."""
         rates = {}
         for name, keys in _keys(tokens).items():
-            known = self._counts[name]
+            known, counts = self._counts[name]
+            row = np.searchsorted(known, keys)
+            is_known = np.append(known, np.uint64(0))[row] == keys
             unknown = np.zeros((1, len(self.types)), np.int32)  # row -1
-            rates[name] = self._rates(name, np.append(known.counts, unknown, axis=0))[known.rows(keys)]
-        return self._scaled(self._numbers(tokens, rates))
+            rates[name] = self._rates(name, np.append(counts, unknown, axis=0))[np.where(is_known, row, -1)]
+        return self._scaler.transform(self._numbers(tokens, rates), _MAX_SCALED)
 
     def _numbers(self, tokens: Tokens, rates: Mapping[str, np.ndarray]) -> np.ndarray:
         def phrase_maximum(values: np.ndarray, words: int) -> np.ndarray:
@@ -120,25 +106,21 @@ class TargetEncoder:
         parts += [phrase_maximum(_repeats(keys[name], tokens), words) for name, words in _WORDS.items()]
         return np.concatenate(parts, axis=1)
 
-    def _scaled(self, numbers: np.ndarray) -> np.ndarray:
-        scaled = (numbers - self._mean) / self._scale
-        return np.clip(scaled, -_MAX_SCALED, _MAX_SCALED).astype(np.float32)
-
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Return what was fitted; the names are those of earlier versions."""
-        arrays = {"rates/prior": self._prior, "rates/mean": self._mean, "rates/scale": self._scale}
-        for name, counts in self._counts.items():
-            arrays |= {f"rates/keys/{name}": counts.keys, f"rates/counts/{name}": counts.counts}
+        arrays = {"rates/prior": self._prior, "rates/mean": self._scaler.mean, "rates/scale": self._scaler.scale}
+        for name, (keys, counts) in self._counts.items():
+            arrays |= {f"rates/keys/{name}": keys, f"rates/counts/{name}": counts}
         return {"kinds": list(self.types)}, arrays
 
     @classmethod
     def from_state(cls, settings: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> TargetEncoder:
         """Rebuild a fitted encoder."""
         encoder = cls()
-        encoder.types = tuple(settings["kinds"])
-        encoder._prior, encoder._mean, encoder._scale = (arrays[f"rates/{name}"] for name in ("prior", "mean", "scale"))
+        encoder.types, encoder._prior = tuple(settings["kinds"]), arrays["rates/prior"]
+        encoder._scaler = StandardScaler(arrays["rates/mean"], arrays["rates/scale"])
         encoder._counts = {
-            name: _Counts(arrays[f"rates/keys/{name}"], arrays[f"rates/counts/{name}"]) for name in _PSEUDO_COUNTS
+            name: (arrays[f"rates/keys/{name}"], arrays[f"rates/counts/{name}"]) for name in _PSEUDO_COUNTS
         }
         return encoder
 

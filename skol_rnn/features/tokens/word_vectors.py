@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from skol_rnn.features.base import LineFeatures
-from skol_rnn.features.lines.word_vectors import method_class
+from skol_rnn.features.lines.word_vectors import METHODS
 from skol_rnn.features.tokens.hashed import TokenFeatures
 from skol_rnn.features.tokens.table import Tokens
 
@@ -26,7 +26,7 @@ class TokenVectorFeatures(TokenFeatures):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        self.name, self._class = f"token-{self.method}", method_class(self.method, ("word2vec", "fasttext"))
+        self.name, self._class = f"token-{self.method}", METHODS[self.method]
 
     def _fit_extension(self, tokens: Tokens) -> None:
         words = np.array([word.lower() for word in tokens.words], object)[tokens.word]
