@@ -53,7 +53,7 @@ class Bundle:
         files |= {f"{part}.npz": npz_bytes(getattr(self, part)) for part in _ARRAYS}
         if self.graph is not None:
             files[_GRAPH] = self.graph
-        sums = {name: {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)} for name, data in files.items()}
+        sums = {name: {"sha256": _checksum(data), "bytes": len(data)} for name, data in files.items()}
         manifest = {"format": FORMAT, "format_version": FORMAT_VERSION, "files": sums}
         return {_MANIFEST: _json(manifest), **files}
 
@@ -154,7 +154,10 @@ def _parse(files: dict[str, bytes], name: str) -> Bundle:
         raise BundleError(f"{name} was written in format {version}, newer than {FORMAT_VERSION}: upgrade skol_rnn.")
     sums = manifest["files"] if isinstance(manifest.get("files"), dict) else {}
     for part in (*_FILES, _GRAPH) if _GRAPH in sums else _FILES:
-        _verify(files.get(part), sums.get(part), f"{name}: {part}")
+        if part not in files:
+            raise BundleError(f"{name}: {part} is missing: the model is incomplete, copy it again.")
+        if not isinstance(sums.get(part), dict) or sums[part].get("sha256") != _checksum(files[part]):
+            raise BundleError(f"{name}: {part} is damaged, its checksum is wrong: copy the model again.")
     try:
         arrays = {part: read_npz(files[f"{part}.npz"]) for part in _ARRAYS}
     except DataError as error:
@@ -163,11 +166,8 @@ def _parse(files: dict[str, bytes], name: str) -> Bundle:
     return Bundle(_json_object(files[_STATE], f"{name}: {_STATE}"), **arrays, graph=graph)
 
 
-def _verify(data: bytes | None, expected: Any, name: str) -> None:
-    if data is None:
-        raise BundleError(f"{name} is missing: the model is incomplete, copy it again.")
-    if not isinstance(expected, dict) or expected.get("sha256") != hashlib.sha256(data).hexdigest():
-        raise BundleError(f"{name} is damaged, its checksum is wrong: copy the model again.")
+def _checksum(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def _json(value: dict[str, Any]) -> bytes:

@@ -267,10 +267,8 @@ class RedisStore(ModelStore):
 
     def _write(self, version: str, blob: bytes) -> None:
         if len(blob) > self._limit:
-            raise DataError(
-                f"The model has {len(blob):,} bytes and a Redis value at most {self._limit:,}: save it on disk "
-                '(model_storage="disk"), or train with a smaller ensemble_size or input_size.'
-            )
+            sizes = f"The model has {len(blob):,} bytes and a Redis value at most {self._limit:,}"
+            raise DataError(f"{sizes}: save it on disk, or train with a smaller ensemble_size or input_size.")
         self._current()  # refuses to replace a value of other software
         self._client.set(f"{self.key}:{version}", blob, ex=self._expire)
 
@@ -285,8 +283,8 @@ class RedisStore(ModelStore):
     def _list(self) -> list[Version]:
         current = self._current()
         ids = sorted(name.decode() for name in self._client.smembers(f"{self.key}:versions"))
-        sizes = [self._client.strlen(f"{self.key}:{one}") for one in ids]
-        return [Version(one, size, one == current) for one, size in zip(ids, sizes, strict=True) if size]
+        found = [Version(one, self._client.strlen(f"{self.key}:{one}"), one == current) for one in ids]
+        return [version for version in found if version.size]
 
     def _current(self) -> str | None:
         start: bytes = self._client.getrange(self.key, 0, 99)  # other software's value may be large
