@@ -6,8 +6,11 @@ import json
 import math
 import warnings
 from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,6 +18,7 @@ from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, log_loss
 
 from skol_rnn.evaluation.evaluate import EPSILON, UNITS, evaluate_labels, rare_labels
 from skol_rnn.evaluation.result import f1_from_counts
+from skol_rnn.evaluation.tables import fragment_scorer, score_rows
 from skol_rnn.labels import LabelSet
 
 LABELS = LabelSet(("Description", "Misc", "Nomenclature"))
@@ -337,3 +341,18 @@ def test_a_hundred_thousand_rows_with_24_labels_are_counted() -> None:
     e = evaluate_labels(true, predicted, labels, documents=documents, lengths=np.full(100_000, 60))
     assert e.to_dict()["total_predictions"] == 100_000
     assert len(e.per_document) == 200
+
+
+def test_rows_are_scored_by_character_and_document_and_bio_tokens_by_fragment() -> None:
+    labels = LabelSet(("B-A", "I-A", "O"))
+    table = pd.DataFrame({"doc_id": ["x", "x", "y"], "value": ["abcd", "ef", "ghi"]})
+    rows: Any = SimpleNamespace(table=table, true=np.array([0, 1, -1]), lengths=[2, 1])
+    e = score_rows(rows, np.array([0, 2, 2]), None, labels, None, "token")
+    # The true span has 7 characters, a blank included, of which the predicted one covers 4.
+    assert e.fragment_f1 == pytest.approx(2 * 4 / 7 / (1 + 4 / 7))
+    assert e.history()["val_fragment_f1"] == e.to_dict()["fragment_f1"] == e.fragment_f1
+    assert e.characters is not None and e.characters.sum() == 6
+    assert [name for name, _ in e.per_document] == ["x"]
+    assert score_rows(rows, np.array([0, 2, 2]), None, labels, ["B-A"]).fragment_f1 is None
+    placed: Any = SimpleNamespace(table=table.assign(start=[0, 10, 0], end=[4, 12, 3]), true=rows.true, lengths=[2, 1])
+    assert fragment_scorer(placed, labels).sums(np.array([0, 2, 2])).recall.tolist() == pytest.approx([4 / 12, 0])
