@@ -304,6 +304,9 @@ def test_advice_fits_a_screen_and_names_the_labels_in_one_finding(decision):
         lines = summary(run)
         assert len(lines) <= 12 and max(map(len, lines)) <= 100
         assert lines[0].startswith(f"! {run[0].seen[:20]}")
+        text = " ".join(" ".join(summary(run, lines=999)).split())
+        assert all(text.count(f"; {finding.change}.") == 1 for finding in run)
+        assert all(finding.seen in text for finding in run)
 
 
 def test_a_label_is_not_given_the_same_advice_twice():
@@ -315,7 +318,7 @@ def test_a_label_is_not_given_the_same_advice_twice():
 
 
 def test_a_summary_says_how_many_findings_it_leaves_out():
-    run = [Finding("padding", f"Seen {i}", "it means something", "change it") for i in range(20)]
+    run = [Finding("padding", f"Seen {i}", "it means something", f"change {i}") for i in range(20)]
     assert summary(run, lines=5)[-1] == "! ... and 16 more findings"
     assert summary(run[:5], lines=5) == [f"! {finding}" for finding in run[:5]]
     assert summary([]) == []
