@@ -21,8 +21,8 @@ from skol_rnn.decoding.constraints import is_bio
 from skol_rnn.decoding.decoder import Decoder
 from skol_rnn.decoding.offsets import DECISIONS
 from skol_rnn.errors import DataError, NotTrainedError
+from skol_rnn.evaluation.findings import Finding, diagnose
 from skol_rnn.evaluation.result import Evaluation
-from skol_rnn.evaluation.weight_findings import Finding
 from skol_rnn.features.families import check_family
 from skol_rnn.imbalance.class_weights import ClassWeights
 from skol_rnn.imbalance.oversampling import copies_with_originals
@@ -32,7 +32,6 @@ from skol_rnn.inference.windowed import Sweep
 from skol_rnn.labels import LabelSet
 from skol_rnn.persistence.bundle import Bundle, load_bundle, save_bundle
 from skol_rnn.training.checks import check_against_labels, check_parameters
-from skol_rnn.training.diagnosis import diagnose
 from skol_rnn.training.fitting import Fitting, TrainingTables
 from skol_rnn.training.length import training_length
 from skol_rnn.training.log import TrainingLog

@@ -37,7 +37,7 @@ def demo(
     from skol_rnn.data.reading import read_documents
     from skol_rnn.data.writing import write_documents
     from skol_rnn.datasets.journal import sample_corpus
-    from skol_rnn.evaluation.report import comparison_table
+    from skol_rnn.evaluation.report import comparison_text
 
     console = Console(highlight=False)
     sample = sample_corpus(out / "sample")
@@ -54,8 +54,8 @@ def demo(
         model = _trained(training, weights, epochs)
         rows += ((f"{name} {decision}", scores) for decision, scores in _by_decision(model, test))
     console.rule("documents not trained on")
-    console.print(comparison_table(rows, IMPORTANT))
-    console.print("The last of these by class:", rows[-1][1])
+    console.print(comparison_text(rows, IMPORTANT, console.width), markup=False, soft_wrap=True)
+    console.print(f"The last of these by class:\n{rows[-1][1]}", markup=False, soft_wrap=True)
     model.save(out / "model")
     predictions = model.predict(test)
     written = write_documents(

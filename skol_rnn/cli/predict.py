@@ -46,7 +46,7 @@ def register(app: typer.Typer) -> None:
 
 
 def _load(path: Path, decision: str | None) -> RNNSkolModel:
-    from skol_rnn.training.parameters import check_parameters
+    from skol_rnn.training.checks import check_parameters
 
     model = load(path)
     if decision:
@@ -178,7 +178,8 @@ def evaluate(
     strict: Strict = False,
 ) -> None:
     """Predict annotated documents and print precision, recall, F1, loss and support of each class."""
-    from skol_rnn.evaluation.report import comparison_table, to_text
+    from skol_rnn.evaluation.findings import summary
+    from skol_rnn.evaluation.report import comparison_text, to_text
     from skol_rnn.persistence.atomic import write_atomically
 
     corpus = read(paths, input_format, strict, unit_of(model), overlap)
@@ -197,21 +198,19 @@ def evaluate(
     if html:
         from skol_rnn.evaluation.report_html import to_html
 
-        write_atomically(html, to_html(evaluation, title=f"{model.name} on {len(per_document)} documents").encode())
+        write_atomically(
+            html, to_html(evaluation, title=f"{model.name} on {len(per_document)} documents", found=findings).encode()
+        )
     if str(json_file) == "-":
         print_json(whole)
         return
     if json_file:
         write_atomically(json_file, f"{json_text(whole)}\n".encode())
-    typer.echo(to_text(evaluation, Console().width))
+    typer.echo(to_text(evaluation, Console().width, summary(labeller.diagnose(evaluation))))
     for scores_of_spans in spans:
         typer.echo(f"\n{scores_of_spans}")
     if decisions:
-        Console().print(comparison_table(list(decisions.items())))
-    told = set(evaluation.warnings())
-    for finding in findings:
-        if finding not in told:
-            typer.echo(finding)
+        typer.echo(comparison_text(list(decisions.items()), width=Console().width))
 
 
 def _span_scores(corpus: Corpus, labeller: RNNSkolModel) -> list[SpanScores]:

@@ -58,9 +58,9 @@ def weights(
     json: Json = False,
 ) -> None:
     """Count the labels and show the class weights that each strategy would give."""
+    from skol_rnn.evaluation.findings import count_findings
     from skol_rnn.imbalance.chart import distribution_chart, save_distribution_chart
-    from skol_rnn.imbalance.counts import is_bio
-    from skol_rnn.imbalance.remarks import distribution_json, distribution_warnings
+    from skol_rnn.imbalance.counts import distribution_json, is_bio
     from skol_rnn.imbalance.strategies import DEFAULT_ALPHA, DEFAULT_BETA, STRATEGIES
 
     _check_files(save, chart_file)
@@ -76,6 +76,7 @@ def weights(
     else:
         frame = _of_documents(read(paths, input_format, unit=unit, overlap=overlap), keep, other)
     unit = "token" if is_bio(frame) else unit
+    warnings = [str(finding) for finding in count_findings(frame["label"], frame["count"], frame["documents"], unit)]
     shown = _weights(frame, [strategy] if strategy else list(STRATEGIES), options)
     if save:
         _freeze(frame, strategy or SAVED, options).save(save)
@@ -83,7 +84,9 @@ def weights(
         save_distribution_chart(frame, chart_file, unit)
     if json:
         kept = {"saved": save and str(save), "chart": chart_file and str(chart_file)}
-        print_json({**distribution_json(frame, unit), "weights": shown, "options": options, **kept})
+        print_json(
+            {**distribution_json(frame, unit), "warnings": warnings, "weights": shown, "options": options, **kept}
+        )
     else:
         console = Console(highlight=False)
         _print(console, frame, shown, unit)
@@ -91,7 +94,7 @@ def weights(
             console.print(_formula(strategy, options), markup=False, soft_wrap=True)
         if chart:
             console.print(distribution_chart(frame))
-    for sentence in distribution_warnings(frame, unit):
+    for sentence in warnings:
         say(f"warning: {sentence}")
     _tell_files(f"{strategy or SAVED} weights of {len(frame)} labels", save, chart_file)
 

@@ -15,6 +15,14 @@ STRAY = ("begin", "drop", "error")
 Token = tuple[int, int]
 
 
+def is_bio(labels: Iterable[str], *, complete: bool = True) -> bool:
+    """Return whether labels are BIO: O, B-X and I-X; if ``complete``, each I-X needs its B-X among them."""
+    tags = set(labels) - {OUTSIDE}
+    if not tags or not all(tag[:2] in ("B-", "I-") and tag[2:] for tag in tags):
+        return False
+    return not complete or all("B-" + tag[2:] in tags for tag in tags)
+
+
 @dataclass(frozen=True)
 class Encoding:
     """Labels of tokens, and what they do not tell of the spans they were made from."""

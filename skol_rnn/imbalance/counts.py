@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from numbers import Real
 from typing import Any, NamedTuple
@@ -117,6 +118,26 @@ def by_type(frame: pd.DataFrame) -> pd.DataFrame:
     found["ratio"] = found["I"] / found["B"].where(found["B"] > 0)
     found["tokens"] = found["B"] + found["I"]
     return found.sort_values(["tokens", "type"], ascending=[False, True], ignore_index=True)
+
+
+def distribution_json(frame: pd.DataFrame, unit: str = "line") -> dict[str, Any]:
+    """Return a label distribution as JSON values."""
+    found = imbalance(frame) if frame["count"].any() else None
+    return {
+        "labels": _records(frame),
+        "unit": unit,
+        "total": int(frame["count"].sum()),
+        "imbalance": found and {**found._asdict(), "ratio": _finite(found.ratio)},
+        "by_type": _records(by_type(frame)) if is_bio(frame) else None,
+    }
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(key): _finite(value) for key, value in row.items()} for row in frame.to_dict("records")]
+
+
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _counted(labels: pd.Series[Any], documents: pd.Series[Any]) -> pd.DataFrame:

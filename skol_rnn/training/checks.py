@@ -11,11 +11,12 @@ import numpy as np
 from skol_rnn.decoding.calibration import CALIBRATIONS
 from skol_rnn.decoding.constraints import is_bio
 from skol_rnn.decoding.offsets import DECISIONS
+from skol_rnn.evaluation.fragments import SPAN_METRIC
 from skol_rnn.imbalance.resolve import resolve_class_weights
 from skol_rnn.imbalance.sampling import Sampling
 from skol_rnn.labels import LabelSet, suggestion
 from skol_rnn.training.objective import STEEP_WEIGHTS, Objective
-from skol_rnn.training.settings import SPAN_METRIC, resolve
+from skol_rnn.training.settings import resolve
 from skol_rnn.windows import MERGES, check_stride
 
 _WHOLE = (

@@ -23,7 +23,7 @@ from skol_rnn.decoding.decoder import Decoder
 from skol_rnn.decoding.offsets import prior_offsets
 from skol_rnn.decoding.transitions import learn_transitions
 from skol_rnn.errors import DataError
-from skol_rnn.evaluation.weight_findings import Finding, weight_findings
+from skol_rnn.evaluation.findings import Finding, diagnose, summary
 from skol_rnn.features.families import make_features
 from skol_rnn.imbalance.class_weights import ClassWeights
 from skol_rnn.imbalance.draws import sampling_shift
@@ -36,7 +36,6 @@ from skol_rnn.inference.windowed import Sweep
 from skol_rnn.labels import NO_LABEL, LabelSet
 from skol_rnn.network.build import NetworkSpec, build_network, learner
 from skol_rnn.training.batches import WindowBatches
-from skol_rnn.training.diagnosis import diagnose
 from skol_rnn.training.lines import TrainingLines, count, draw_rates, sample_lines
 from skol_rnn.training.log import TrainingLog
 from skol_rnn.training.loop import History, TrainingPlan, Watch, train
@@ -49,7 +48,6 @@ _MORE_ROUNDS = 2
 _SMALLER_STEPS = 0.5  # learning rate of each further round, as a share of the last
 _CHECKED_LINES = 5_000
 _LINES_TO_BE_FOUND = 10  # of a label, in two documents: docs/learning_curve.md
-_SAID_BEFORE = {"weights-too-steep"}
 """Findings that the log tells before training, when there is time to stop."""
 
 
@@ -280,8 +278,6 @@ class Fitting:
                 self.log.say(line)
         if self.objective.loss != "cross_entropy":
             self.log.say(f"[BiLSTM] Using loss: {self.objective.describe()}")
-        for sentence in weight_findings(given, counts, self.labels):
-            self.log.warn(sentence)
         # Of mean 1 over the training lines: multiplying all weights by ten changes nothing.
         scaled = normalise_weights(given, counts)
         if weighted:
@@ -440,7 +436,8 @@ class Fitting:
             decision=self.of.decision,
             unit=self.of.unit,
         )
-        self.log.warn_all([str(f) for f in found if f.name not in _SAID_BEFORE], "all of them: diagnosis_")
+        for line in summary(found, 12 if self.log.verbosity < 2 else 10**6):
+            self.log.warn(line)
         return found
 
 

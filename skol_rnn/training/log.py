@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -15,9 +14,6 @@ if TYPE_CHECKING:
 
 _TOLD_LABELS = 8
 """Labels whose scores fit into an epoch's line."""
-
-
-_TOLD_WARNINGS = 10
 
 
 class TrainingLog:
@@ -37,14 +33,6 @@ class TrainingLog:
     def warn(self, message: str) -> None:
         """Print one line that asks for attention."""
         self.console.print(message, style="yellow")
-
-    def warn_all(self, messages: Sequence[str], rest: str) -> None:
-        """Print the first few, which are the gravest, and where to find the rest."""
-        shown = messages if self.verbosity > 1 else messages[:_TOLD_WARNINGS]
-        for message in shown:
-            self.warn(message)
-        if len(messages) > len(shown):
-            self.warn(f"... and {len(messages) - len(shown)} more ({rest}).")
 
     def start_epoch(self, epoch: int, epochs: int, steps: int | None) -> None:
         """Open the bar of an epoch."""
@@ -79,8 +67,9 @@ class TrainingLog:
                 parts.append(f"fragment F1 {scores['val_fragment_f1']:.4f}")
             parts += [f"important F1 {evaluation.important_f1:.4f}", f"macro F1 {evaluation.macro_f1:.4f}"]
         self.say("  ".join([*parts, f"{time.monotonic() - self._started:.0f} s"]))
-        if evaluation is not None and (self.verbosity > 1 or epoch == 1):
-            self.warn_all(evaluation.warnings(), "every warning: verbosity=2")
+        if evaluation is not None and self.verbosity > 1:
+            for sentence in evaluation.warnings():
+                self.warn(sentence)
 
     def end(self, best_epoch: int) -> None:
         """Say which epoch was kept."""

@@ -7,11 +7,9 @@ from fractions import Fraction
 from typing import Any
 
 from skol_rnn.data.tokens import UNITS
+from skol_rnn.evaluation.fragments import SPAN_METRIC
 from skol_rnn.labels import suggestion
 from skol_rnn.training.presets import preset
-
-SPAN_METRIC = "fragment_f1"
-"""Score of spans that offsets of BIO labels are tuned for."""
 
 DEFAULTS: dict[str, dict[str, Any]] = {
     "line": {

@@ -16,12 +16,11 @@ from skol_rnn.decoding.span_tuning import SpanTuning
 from skol_rnn.decoding.strength import tuned_strength
 from skol_rnn.decoding.tuning import cross_tuned_offsets
 from skol_rnn.evaluation.evaluate import evaluate_labels
-from skol_rnn.evaluation.fragments import FragmentScorer
+from skol_rnn.evaluation.fragments import SPAN_METRIC, FragmentScorer
 from skol_rnn.evaluation.result import Evaluation
 from skol_rnn.inference.labeller import Labeller
 from skol_rnn.inference.windowed import Sweep
 from skol_rnn.labels import LabelSet
-from skol_rnn.training.settings import SPAN_METRIC
 
 
 def score_lines(

@@ -19,9 +19,8 @@ from toy import toy_table
 from skol_rnn.data.reading import read_documents
 from skol_rnn.errors import DataError
 from skol_rnn.imbalance.chart import distribution_chart, save_distribution_chart
-from skol_rnn.imbalance.counts import by_type, imbalance, is_bio, label_counts, label_distribution
+from skol_rnn.imbalance.counts import by_type, distribution_json, imbalance, is_bio, label_counts, label_distribution
 from skol_rnn.imbalance.counts_file import is_counts_file, read_counts
-from skol_rnn.imbalance.remarks import distribution_json, distribution_warnings
 from skol_rnn.imbalance.tables import distribution_table, table_width, type_table, weight_tables
 from skol_rnn.labels import LabelSet
 
@@ -159,30 +158,6 @@ def test_a_type_without_a_beginning_has_no_ratio() -> None:
     assert ["Y", "1", "1", "0", "1", ":", "0.00"] in [line.split() for line in told.splitlines()]
 
 
-def test_warnings_name_rare_labels_with_their_figures() -> None:
-    column = ["Misc"] * 100 + ["Key"] * 40 + ["Nomenclature"] * 7 + ["Figure"]
-    documents = [str(i % 10) for i in range(100)] + ["0"] * 20 + ["1"] * 20 + [str(i) for i in range(7)] + ["0"]
-    told = distribution_warnings(label_distribution(column, documents))
-    assert [sentence.split("'")[1] for sentence in told] == ["Key", "Nomenclature", "Figure"]
-    assert told[0].startswith("'Key' has 40 lines, in 2 documents, fewer than 5: ")
-    assert told[1].startswith("'Nomenclature' has 7 lines, fewer than 30: ")
-    assert told[2].startswith("'Figure' has 1 line, fewer than 30, in 1 document, fewer than 5: ")
-    assert all("annotate more, or fold it into another label" in sentence for sentence in told)
-
-
-@pytest.mark.parametrize(("count", "warned"), [(0, True), (29, True), (30, False)])
-def test_thirty_examples_are_enough_where_documents_are_unknown(count: int, warned: bool) -> None:
-    told = distribution_warnings(label_distribution({"Misc": 900, "Key": count}), unit="token")
-    assert bool(told) == warned
-    assert ("does not occur" in "".join(told)) == (count == 0)
-
-
-@pytest.mark.parametrize(("documents", "warned"), [(4, True), (5, False)])
-def test_five_documents_are_enough(documents: int, warned: bool) -> None:
-    told = distribution_warnings(label_distribution(["a"] * 60, [str(i % documents) for i in range(60)]))
-    assert bool(told) == warned
-
-
 def test_json_is_plain_and_finite() -> None:
     told = distribution_json(label_distribution({**COUNTS, "B-New": 0}), unit="token")
     assert json.loads(json.dumps(told, allow_nan=False)) == told
@@ -197,7 +172,6 @@ def test_json_is_plain_and_finite() -> None:
     assert told["labels"][-1]["ratio"] is None
     assert told["imbalance"]["ratio"] == pytest.approx(7.367374, abs=1e-6)
     assert {row["type"] for row in told["by_type"]} >= {"Doubt", "New"}
-    assert len(told["warnings"]) == 3
     other = distribution_json(label_distribution(toy_table(2)))
     assert other["by_type"] is None and other["labels"][0]["documents"] == 2
     assert distribution_json(label_distribution({}))["imbalance"] is None
