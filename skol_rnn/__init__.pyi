@@ -8,6 +8,7 @@ from .decoding.rules import apply_sequence_rules as apply_sequence_rules
 from .errors import BundleError as BundleError
 from .errors import DataError as DataError
 from .evaluation.evaluate import evaluate_labels as evaluate_labels
+from .evaluation.findings import diagnose as diagnose
 from .evaluation.result import Evaluation as Evaluation
 from .evaluation.span_errors import boundary_errors as boundary_errors
 from .evaluation.span_scores import fragment_scores as fragment_scores
@@ -30,7 +31,6 @@ from .network.losses import WeightedCategoricalCrossentropy as WeightedCategoric
 from .network.losses import weighted_categorical_crossentropy as weighted_categorical_crossentropy
 from .persistence.store import DiskStore as DiskStore
 from .persistence.store import RedisStore as RedisStore
-from .training.diagnosis import diagnose as diagnose
 from .tuning.search import tune_class_weights as tune_class_weights
 
 __version__: str

@@ -14,7 +14,7 @@ SHARE_MIN_COUNT = 20
 """True and predicted counts below which shares are not compared."""
 MORE, FEWER, LEARN = "predict the label more often", "predict the label less often", "learn the rare labels"
 """Goals; how to reach them depends on the decision."""
-_MOST_NAMED = 8
+_MOST_NAMED = 5
 
 
 class Note(NamedTuple):
@@ -89,7 +89,7 @@ def _shares(e: Evaluation) -> Iterator[Note]:
         # Labels that are never predicted are reported already.
         if number == 0 or max(support, number) < SHARE_MIN_COUNT:
             continue
-        figures = f"{predicted:.2%} of the predictions, {true:.2%} of the true {e.unit}s"
+        figures = f"{predicted:.2%} of the predictions, true {true:.2%}"
         if predicted > SHARE_FACTOR * true:
             yield Note("share-off", "Predicted too often", "most of these predictions are wrong", FEWER, name, figures)
         elif true > SHARE_FACTOR * predicted:

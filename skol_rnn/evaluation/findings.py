@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from skol_rnn.evaluation.facts import FEWER, LEARN, MORE, Note, count, facts, grouped
+from skol_rnn.evaluation.text_table import marked
 from skol_rnn.labels import LabelSet
 
 if TYPE_CHECKING:
@@ -182,12 +182,18 @@ def count_findings(
 
 
 def summary(found: Sequence[Finding], lines: int = 12, width: int = 100) -> list[str]:
-    """Return the most serious findings as lines that fit a screen, and how many are left out."""
+    """Return findings as lines that fit a screen, the same advice once, and how many are left out."""
+    by_change: dict[str, list[Finding]] = {}
+    for finding in found:
+        by_change.setdefault(finding.change, []).append(finding)
     shown: list[str] = []
-    for number, finding in enumerate(found):
-        text = textwrap.wrap(str(finding), width, initial_indent="! ", subsequent_indent="  ")
-        if len(shown) + len(text) > lines - (number < len(found) - 1):
-            return [*shown, f"! ... and {len(found) - number} more findings"]
+    left = len(found)
+    for change, group in by_change.items():
+        left -= len(group)
+        text = marked([f"{'. '.join(f'{one.seen}; {one.means}' for one in group)}; {change}."], width)
+        if len(shown) + len(text) > lines - (left > 0):
+            shown = shown or text[: lines - 1]
+            return [*shown, f"! ... and {left + len(group)} more findings"]
         shown += text
     return shown
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from skol_rnn.evaluation.result import Evaluation
 from skol_rnn.evaluation.rows import ordered_labels, score, scores_table
-from skol_rnn.evaluation.text_table import table_width, text_table
+from skol_rnn.evaluation.text_table import marked, table_width, text_table
 
 
 def to_text(evaluation: Evaluation, width: int = 100, found: Sequence[str] | None = None) -> str:
@@ -15,7 +15,8 @@ def to_text(evaluation: Evaluation, width: int = 100, found: Sequence[str] | Non
     if evaluation.by_character is not None:
         lines += ["", *scores_table(evaluation.by_character, width)]
     lines += ["", *_confusion(evaluation, width)]
-    lines += [f"! {sentence}" for sentence in evaluation.warnings()] if found is None else found
+    if found := marked(evaluation.warnings(), width) if found is None else found:
+        lines += ["", *found]
     return "\n".join(lines) + "\n"
 
 

@@ -7,9 +7,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from rich.text import Text
 
 from skol_rnn.evaluation.facts import facts, grouped
 from skol_rnn.evaluation.rows import Row, average_rows, cells, class_rows, headings, scores_table
+from skol_rnn.evaluation.text_table import marked
 from skol_rnn.labels import LabelSet
 
 if TYPE_CHECKING:
@@ -316,7 +318,10 @@ class Evaluation:
         )
 
     def __str__(self) -> str:
-        return "\n".join([*scores_table(self), *(f"! {sentence}" for sentence in self.warnings())])
+        return "\n".join([*scores_table(self), *marked(self.warnings())])
+
+    def __rich__(self) -> Text:
+        return Text(str(self))
 
     def _repr_html_(self) -> str:
         import pandas as pd

@@ -1,8 +1,9 @@
-"""A table as plain text that fits a terminal."""
+"""Tables and sentences as plain text that fits a terminal."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import textwrap
+from collections.abc import Collection, Iterable, Sequence
 
 from rich.cells import cell_len, chop_cells
 
@@ -26,6 +27,15 @@ def text_table(rows: Sequence[Sequence[str]], width: int = 100, rules: Collectio
         if number in rules:
             lines.append("-" * (names + sum(sizes) + 2 * len(sizes)))
     return lines
+
+
+def marked(sentences: Iterable[str], width: int = 100) -> list[str]:
+    """Return the lines of sentences that ask for attention."""
+    return [
+        line
+        for sentence in sentences
+        for line in textwrap.wrap(sentence, width, initial_indent="! ", subsequent_indent="  ", break_on_hyphens=False)
+    ]
 
 
 def _sizes(rows: Sequence[Sequence[str]]) -> list[int]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -76,8 +75,9 @@ class TrainingLog:
                 parts.append(f"fragment F1 {scores['val_fragment_f1']:.4f}")
             parts += [f"important F1 {evaluation.important_f1:.4f}", f"macro F1 {evaluation.macro_f1:.4f}"]
         self.say("  ".join([*parts, f"{time.monotonic() - self._started:.0f} s"]))
-        if evaluation is not None and (self.verbosity > 1 or epoch == 1):
-            self.warn_all(evaluation.warnings(), "every warning: verbosity=2")
+        if evaluation is not None and self.verbosity > 1:
+            for sentence in evaluation.warnings():
+                self.warn(sentence)
 
     def end(self, best_epoch: int) -> None:
         """Print which epoch was kept."""

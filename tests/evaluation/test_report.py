@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import builtins
-import csv
 import io
 import subprocess
 import sys
@@ -11,12 +10,16 @@ from html.parser import HTMLParser
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
+from rich.cells import cell_len
 from rich.console import Console
 
 from skol_rnn.evaluation import report
 from skol_rnn.evaluation.evaluate import evaluate_labels
+from skol_rnn.evaluation.report_html import to_html
 from skol_rnn.evaluation.result import Evaluation
+from skol_rnn.evaluation.text_table import text_table
 from skol_rnn.labels import LabelSet
 
 LABELS = LabelSet(("Description", "Misc [red]x[/red]", "<b>|Nomen*"))
@@ -112,7 +115,8 @@ def test_text_is_plain_fits_its_width_and_holds_all_parts(evaluation: Evaluation
     assert max(map(len, text.splitlines())) <= 90
     for part in ("Scores by line", "Scores by character", "Confusion", "! 2 of 400 lines got no prediction"):
         assert part in text
-    assert str(evaluation) == report.to_text(evaluation)
+    assert text.startswith(str(evaluation).split("! ")[0])
+    assert " ".join(str(evaluation).split()).endswith(" ! ".join(evaluation.warnings()))
 
 
 def test_text_confusion_is_in_the_order_of_the_rows_with_missing_last(evaluation: Evaluation) -> None:
@@ -145,34 +149,38 @@ def test_rich_renders_the_object_itself(evaluation: Evaluation) -> None:
     assert "mean of important" in out.getvalue()
 
 
-def test_csv_reads_back_with_full_precision(evaluation: Evaluation) -> None:
-    rows = list(csv.DictReader(io.StringIO(report.to_csv(evaluation))))
-    assert [row["name"] for row in rows] == ORDER + AVERAGES
-    assert [row["kind"] for row in rows] == ["class"] * 3 + ["average"] * 4
-    assert float(rows[0]["f1"]) == evaluation.f1[2]
-    assert float(rows[0]["loss"]) == evaluation.loss[2]
-    assert [float(row["f1"]) for row in rows[3:]] == [
+def test_the_frame_has_full_precision(evaluation: Evaluation) -> None:
+    frame = evaluation.to_frame()
+    assert frame["name"].tolist() == ORDER + AVERAGES
+    assert frame["kind"].tolist() == ["class"] * 3 + ["average"] * 4
+    assert frame.loc[0, ["f1", "loss", "support"]].tolist() == [
+        evaluation.f1[2],
+        evaluation.loss[2],
+        evaluation.support[2],
+    ]
+    assert frame["f1"].tolist()[3:] == [
         evaluation.important_f1,
         evaluation.macro_f1,
         evaluation.weighted_f1,
         evaluation.accuracy,
     ]
-    assert rows[3]["precision"] == ""
-    assert {row["unit"] for row in rows} == {"line"}
+    assert frame["precision"].isna().tolist() == [False] * 3 + [True, False, False, True]
+    assert set(frame["unit"]) == {"line"}
+    back = pd.read_csv(io.StringIO(frame.to_csv(index=False)))
+    assert back["f1"].tolist() == pytest.approx(frame["f1"].tolist(), abs=1e-15)
 
 
-def test_markdown_is_a_table_whatever_the_labels_hold(evaluation: Evaluation) -> None:
-    lines = report.to_markdown(evaluation).splitlines()
-    table = [line for line in lines if line.startswith("|")]
-    assert {line.replace("\\|", "").count("|") for line in table} == {8}
-    assert table[2].startswith(r"| \<b\>\|Nomen\* \* |")
-    assert [line.split(" | ")[0].strip("| ") for line in table[5:]] == AVERAGES
-    assert sum(line.startswith("- ") for line in lines) == len(evaluation.warnings()) > 0
+def test_findings_replace_the_warnings(evaluation: Evaluation) -> None:
+    text = report.to_text(evaluation, found=["! raise it", "  or not"])
+    assert text.endswith("\n! raise it\n  or not\n") and "no prediction" not in text
+    pytest.importorskip("jinja2")
+    page = to_html(evaluation, found=["raise <it>"])
+    assert "<li>raise &lt;it&gt;</li>" in page and page.count("<li>") == 1
 
 
 def test_html_is_one_well_formed_page_with_every_figure(evaluation: Evaluation) -> None:
     pytest.importorskip("jinja2")
-    text = report.to_html(evaluation, title="<script>alert(1)</script>")
+    text = to_html(evaluation, title="<script>alert(1)</script>")
     page = _parse(text)
     assert not page.seen & {"script", "link", "img", "b", "i"}
     scores, characters, confusion, documents = page.tables
@@ -190,7 +198,7 @@ def test_html_is_one_well_formed_page_with_every_figure(evaluation: Evaluation) 
 
 def test_html_bars_are_as_long_as_f1(evaluation: Evaluation) -> None:
     pytest.importorskip("jinja2")
-    assert f'width="{100 * evaluation.f1[2]:.1f}" height="10" fill="#0072b2"' in report.to_html(evaluation)
+    assert f'width="{100 * evaluation.f1[2]:.1f}" height="10" fill="#0072b2"' in to_html(evaluation)
 
 
 def test_html_shows_a_dash_for_a_label_that_a_document_neither_has_nor_was_given() -> None:
@@ -198,55 +206,67 @@ def test_html_shows_a_dash_for_a_label_that_a_document_neither_has_nor_was_given
     e = evaluate_labels(
         [0, 1, 2], [0, 1, 2], LabelSet(("a", "b", "c")), documents=["x", "x", "y"], important=["a", "c"]
     )
-    documents = _parse(report.to_html(e)).tables[-1]
+    documents = _parse(to_html(e)).tables[-1]
     assert [row[-2:] for row in documents] == [["a", "c"], ["1.0000", "-"], ["-", "1.0000"]]
 
 
 def test_html_without_documents_characters_or_warnings_leaves_those_parts_out() -> None:
     pytest.importorskip("jinja2")
-    text = report.to_html(evaluate_labels([0, 1, 2], [0, 1, 2], LABELS))
+    text = to_html(evaluate_labels([0, 1, 2], [0, 1, 2], LABELS))
     assert len(_parse(text).tables) == 2
     assert "<li>" not in text
 
 
 def test_notebook_shows_the_table_alone(evaluation: Evaluation) -> None:
-    pytest.importorskip("jinja2")
     text = evaluation._repr_html_()
-    assert len(_parse(text).tables) == 1
+    (table,) = _parse(text).tables
+    assert [row[0].removesuffix(" *") for row in table[1:]] == ORDER + AVERAGES
+    assert table[1][3] == f"{evaluation.f1[2]:.4f}"
     assert "<html" not in text
 
 
 @pytest.mark.usefixtures("no_jinja2")
-def test_without_jinja2_html_names_the_extra_and_the_notebook_falls_back(evaluation: Evaluation) -> None:
+def test_without_jinja2_html_names_the_extra_and_notebooks_still_show_the_table(evaluation: Evaluation) -> None:
     with pytest.raises(ImportError, match=r"pip install 'skol_rnn\[report\]'"):
-        report.to_html(evaluation)
-    text = evaluation._repr_html_()
-    assert text.startswith("<pre>")
-    assert "&lt;b&gt;|Nomen*" in text
+        to_html(evaluation)
+    assert len(_parse(evaluation._repr_html_()).tables) == 1
+
+
+def test_tables_fold_long_names_and_count_wide_characters() -> None:
+    rows = [["Label", "F1"], ["a" * 30, "0.5"], ["\u6f22\u5b57", "0.25"]]
+    lines = text_table(rows, 20)
+    assert all(cell_len(line) <= 20 for line in lines)
+    assert "".join(line.split()[0] for line in lines[2:5]) == "a" * 30
+    assert cell_len(lines[-1]) == 20 and lines[-1].endswith("0.25")
 
 
 def test_comparison_has_one_row_each_and_columns_in_the_shared_order(evaluation: Evaluation) -> None:
     majority = evaluate_labels([1, 1, 0], [1, 1, 1], LABELS)
     rows = [("model [1]", evaluation), ("majority", majority)]
-    out = io.StringIO()
-    Console(file=out, width=120, color_system=None).print(report.comparison_table(rows))
-    assert "model [1]" in out.getvalue()
-    lines = report.comparison_markdown(rows).splitlines()
-    assert (
-        lines[0] == r"| Model | \<b\>\|Nomen\* \* | Description \* | Misc \[red\]x\[/red\] | Important F1 | Macro F1 |"
+    title, header, _, first, second = report.comparison_text(rows).splitlines()
+    assert title == "F1 by line"
+    assert header.split("  ")[0] == "Model" and [header.index(name) for name in ORDER] == sorted(
+        map(header.index, ORDER)
     )
     expected = [*evaluation.f1[[2, 0, 1]], evaluation.important_f1, evaluation.macro_f1]
-    assert lines[2] == rf"| model \[1\] | {' | '.join(f'{f1:.4f}' for f1 in expected)} |"
-    assert lines[3] == "| majority | 0.0000 | 0.0000 | 0.8000 | 0.0000 | 0.2667 |"
+    assert first.split() == ["model", "[1]", *(f"{f1:.4f}" for f1 in expected)]
+    assert second.split() == ["majority", "0.0000", "0.0000", "0.8000", "0.0000", "0.2667"]
+
+
+def test_comparison_turns_where_a_row_would_be_too_wide(evaluation: Evaluation) -> None:
+    lines = report.comparison_text([("a", evaluation), ("b", evaluation)], width=60).splitlines()
+    assert lines[1].split() == ["Model", "a", "b"]
+    assert [line.rsplit(maxsplit=2)[0].removesuffix(" *") for line in lines[3:6]] == ORDER
+    assert max(map(len, lines)) <= 60
 
 
 def test_comparison_measures_every_row_by_the_same_important_labels(evaluation: Evaluation) -> None:
     other = evaluate_labels([0, 1, 1], [0, 1, 1], LABELS, important=["Description"])
-    by_first = report.comparison_markdown([("m", evaluation), ("o", other)]).splitlines()[3]
-    given = report.comparison_markdown([("m", evaluation), ("o", other)], ["Description"]).splitlines()
-    assert by_first.split(" | ")[-2] == "0.5000"
-    assert given[3].split(" | ")[-2] == "1.0000"
-    assert given[2].split(" | ")[-2] == f"{evaluation.f1[0]:.4f}"
+    by_first = report.comparison_text([("m", evaluation), ("o", other)]).splitlines()
+    chosen = report.comparison_text([("m", evaluation), ("o", other)], ["Description"]).splitlines()
+    assert by_first[4].split()[-2] == "0.5000"
+    assert chosen[4].split()[-2] == "1.0000"
+    assert chosen[3].split()[-2] == f"{evaluation.f1[0]:.4f}"
 
 
 def test_comparison_refuses_what_cannot_be_compared(evaluation: Evaluation) -> None:
@@ -254,11 +274,11 @@ def test_comparison_refuses_what_cannot_be_compared(evaluation: Evaluation) -> N
     others = [evaluate_labels([0], [0], LabelSet(("a", "b"))), evaluation.by_character]
     for other in others:
         with pytest.raises(ValueError, match="same labels"):
-            report.comparison_table([("a", evaluation), ("b", other)])
+            report.comparison_text([("a", evaluation), ("b", other)])
     with pytest.raises(ValueError, match="no evaluation"):
-        report.comparison_markdown([])
+        report.comparison_text([])
     with pytest.raises(ValueError, match="Unknown label"):
-        report.comparison_table([("a", evaluation)], ["nothing"])
+        report.comparison_text([("a", evaluation)], ["nothing"])
 
 
 def test_importing_loads_no_heavy_library() -> None:

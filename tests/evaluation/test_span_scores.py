@@ -148,7 +148,7 @@ def test_strict_scores_are_seqevals_for_bioes(seed):
 
 def test_strict_scores_need_equal_lengths():
     for score in (strict_scores_of_labels, boundary_errors):
-        with pytest.raises(ValueError, match="one label a token"):
+        with pytest.raises(ValueError, match="one label per token"):
             score([["O"]], [["O", "O"]])
 
 
