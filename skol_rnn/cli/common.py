@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from skol_rnn.model import RNNSkolModel
     from skol_rnn.persistence.bundle import Bundle
 
-# -- printing -----------------------------------------------------------------------------------------
-
 
 def say(message: str) -> None:
     """Print to standard error; standard output is for results."""
@@ -53,9 +51,6 @@ def _finite(value: Any) -> Any:
 def results_on_stderr(json: bool) -> contextlib.AbstractContextManager[Any]:
     """Send log lines to standard error where JSON alone goes to standard output."""
     return contextlib.redirect_stdout(sys.stderr) if json else contextlib.nullcontext()
-
-
-# -- reading ------------------------------------------------------------------------------------------
 
 
 def names(text: str | None) -> list[str] | None:
@@ -96,9 +91,6 @@ def check_labels(column: Iterable[Any], labels: list[str] | None, other: str | N
         if label not in found and label != other:
             subject = f"{where} does not have" if where else "No document has"
             raise DataError(f"{subject} the label {label!r} of --labels.{suggestion(label, found)}")
-
-
-# -- models and predictions ---------------------------------------------------------------------------
 
 
 def load(bundle: Bundle, decision: str | None = None) -> RNNSkolModel:

@@ -92,9 +92,6 @@ def _validation_set(documents: list[str], refitted: bool, shown: int = 3) -> str
     return f"Validation set: {count} ({named}){', included in the refit' if refitted else ''}."
 
 
-# -- settings of a file and of the command line -------------------------------------------------------
-
-
 def read_settings(config: Path | None, options: Mapping[str, Any]) -> dict[str, Any]:
     """Join the settings of a TOML file with the options of the command line, which override them."""
     settings = {} if config is None else _current(_read_toml(config))
@@ -158,9 +155,6 @@ def parse_class_weights(text: str) -> str | dict[str, float] | None:
         if not label.strip():
             raise typer.BadParameter(f"--class-weights needs Label=number,Label=number, but has {part!r}.")
     return parsed
-
-
-# -- options from the documentation of the model ------------------------------------------------------
 
 
 def _documented() -> dict[str, tuple[str | None, list[str]]]:

@@ -31,7 +31,7 @@ def weights(
     paths: Annotated[list[str], typer.Argument(help="Annotated documents, or one .json or .csv table of counts.")],
     labels: options.Keep = None,
     other: options.Rest = "Misc",
-    strategy: Annotated[options.Text, option("Show one strategy only.", metavar="|".join(STRATEGIES))] = None,
+    strategy: Annotated[options.Text, option(f"Show one only: {', '.join(STRATEGIES)}.")] = None,
     alpha: Annotated[Number, option(f"Exponent of smoothed weights; {DEFAULT_ALPHA} if not given.")] = None,
     beta: Annotated[Number, option(f"Beta of effective weights; {DEFAULT_BETA} if not given.")] = None,
     max_ratio: Annotated[Number, option("Largest weight, in multiples of the smallest.")] = None,
