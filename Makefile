@@ -1,16 +1,28 @@
-# make demo   trains on the bundled sample and prints the table of scores
-# make test   runs the tests; make test-slow those that take minutes; make test-scale those on Redis and Spark; make lint, make types
+# make demo         trains on the bundled sample and prints the table of scores
+# make test         runs the fast tests and prints the coverage
+# make test-slow    runs the tests that take minutes
+# make test-scale   runs the tests on Redis and Spark
+# make test-oldest  runs the fast tests with the oldest supported versions
+# make lint         checks style, format and the layers of imports; make types checks the types
+# make sample       writes the bundled sample again; make oldest writes tests/oldest.txt again
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || echo python3)
 VENV ?= .venv
 BIN = $(VENV)/bin
+# What the virtual environment of the checks holds, and a file of constraints on the versions.
+EXTRA ?= dev
+CONSTRAINTS ?=
 
-.PHONY: demo test test-slow test-scale engines lint types sample clean
+.PHONY: demo test test-slow test-scale test-oldest engines lint types sample oldest clean
 
 demo: $(VENV)/installed
 	$(BIN)/skol-rnn demo
 
 test: $(VENV)/installed-dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile --cov=skol_rnn
+
+# The oldest versions have no wheels for the newest Pythons.
+test-oldest:
+	$(MAKE) test VENV=.venv-oldest EXTRA=test CONSTRAINTS=tests/oldest.txt PYTHON=python3.11
 
 test-slow: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -m slow
@@ -26,12 +38,16 @@ engines:
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-cache
 
 types: $(VENV)/installed-dev
 	$(BIN)/mypy
 
 sample: $(VENV)/installed
-	$(BIN)/python -m skol_rnn.datasets data/sample
+	PYTHONPATH=tools $(BIN)/python -m make_sample skol_rnn/datasets/sample
+
+oldest:
+	$(PYTHON) tools/oldest_versions.py > tests/oldest.txt
 
 # Debian's Python comes without venv's installer; its package brings it.
 $(BIN)/python:
@@ -42,9 +58,9 @@ $(VENV)/installed: setup.cfg pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --editable .
 	touch $@
 
-$(VENV)/installed-dev: setup.cfg pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+$(VENV)/installed-dev: setup.cfg pyproject.toml $(CONSTRAINTS) | $(BIN)/python
+	$(BIN)/python -m pip install --quiet $(addprefix --constraint ,$(CONSTRAINTS)) --editable '.[$(EXTRA)]'
 	touch $@ $(VENV)/installed
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-oldest build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

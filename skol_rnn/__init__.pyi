@@ -22,7 +22,7 @@ from .inference.predictor import load_serving as load_serving
 from .labels import LabelSet as LabelSet
 from .model import RNNSkolModel as RNNSkolModel
 from .model import load_model as load_model
-from .network.build import build_bilstm_model as build_bilstm_model
+from .network.bilstm import build_bilstm_model as build_bilstm_model
 from .network.losses import FocalLabelF1 as FocalLabelF1
 from .network.losses import FocalLoss as FocalLoss
 from .network.losses import LogitAdjustedLoss as LogitAdjustedLoss

@@ -9,17 +9,22 @@ from dataclasses import dataclass
 import numpy as np
 
 NO_LABEL = -1
-"""Index of padding and of lines without a label; it never reaches loss, gradient or metric."""
+"""Index of padding and of lines without a label; no loss, gradient or metric includes it."""
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
-    """Say which known name a misspelt one was meant to be."""
-    # Case is the commonest slip ("nomenclature"), and plain difflib counts it as a large distance.
+    """Suggest the known name nearest to a misspelt one."""
+    # difflib counts a difference in case, the most common slip, as a large distance.
     by_fold = {k.casefold(): k for k in known}
     folded = name.casefold()
-    # A shortened name ("Misc" for "Misc-exposition") is far in letters but means the longer one.
+    # A prefix ("Misc" for "Misc-exposition") has a large edit distance but means the longer name.
     near = [k for k in by_fold if folded and k.startswith(folded)] or difflib.get_close_matches(folded, by_fold, 1, 0.5)
     return f" Did you mean {by_fold[near[0]]!r}?" if near else ""
+
+
+def rare_labels(counts: np.ndarray, labels: LabelSet) -> list[str]:
+    """Return all labels but the most frequent: the important ones by default."""
+    return [name for i, name in enumerate(labels) if i != int(np.argmax(counts))] or list(labels)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Cut documents into strided windows and put windows back together; nothing else knows about strides."""
+"""Cut documents into strided windows, and merge window outputs into one row a line."""
 
 from __future__ import annotations
 
@@ -7,29 +7,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-MERGES = ("centre", "mean", "most_context")
-"""Ways to merge the overlapping windows of a line, see :func:`merge_windows`."""
-
 
 def check_stride(window_size: int, stride: int, name: str = "stride") -> int:
-    """Check that a window and its hop cover every line."""
+    """Check that windows of this size and stride cover every line."""
     if window_size < 1:
         raise ValueError(f"window_size must be at least 1, but is {window_size}.")
     if not 1 <= stride <= window_size:
         raise ValueError(
             f"{name} must be between 1 and window_size ({window_size}), but is {stride}: "
-            "it is the hop from one window to the next, and a larger hop would leave lines out."
+            "it is the distance between the starts of windows, and a larger one would skip lines."
         )
     return stride
 
 
-def hop(window_size: int, stride: int | None) -> int:
-    """Return the hop between windows, a third of the window if none is given."""
-    return max(window_size // 3, 1) if stride is None else stride
-
-
 def window_starts(length: int, window_size: int, stride: int) -> np.ndarray:
-    """Place windows over one document."""
+    """Return the first lines of the windows over one document; the last window ends with the document."""
     check_stride(window_size, stride)
     if length == 0:
         return np.zeros(0, np.int64)
@@ -40,7 +32,7 @@ def window_starts(length: int, window_size: int, stride: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Windows:
-    """Windows over the lines of several documents."""
+    """Windows over the lines of several documents: indices, shape (windows, window_size), -1 for padding."""
 
     lines: np.ndarray
     n_lines: int
@@ -72,32 +64,20 @@ def cut_windows(lengths: Iterable[int], window_size: int, stride: int) -> Window
     return Windows(np.concatenate(pieces), first)
 
 
-def merge_windows(values: np.ndarray, windows: Windows, how: str = "centre") -> np.ndarray:
-    """Put window outputs back together, one row a line."""
-    if how not in MERGES:
-        raise ValueError(f"merge must be one of {', '.join(MERGES)}, but is {how!r}.")
+def merge_windows(values: np.ndarray, windows: Windows) -> np.ndarray:
+    """Average the window outputs of each line, weighted by distance to the window's end: (lines, labels)."""
     if values.shape[:2] != windows.lines.shape:
         raise ValueError(f"values of shape {values.shape} do not fit windows of shape {windows.lines.shape}.")
     mask = windows.mask
-    # (occurrences,) and (occurrences, labels): padding leaves here and can reach nothing.
+    # (occurrences,) and (occurrences, labels), without padding
     lines, occurrences = windows.lines[mask], np.asarray(values, np.float64)[mask]
-    weights = np.ones(len(lines)) if how == "mean" else _context(mask)[mask]
-    if how == "most_context":
-        weights = _only_largest(lines, weights, windows.n_lines)
+    weights = _distance_to_end(mask)[mask]
     total = np.bincount(lines, weights, windows.n_lines)
     sums = [np.bincount(lines, weights * column, windows.n_lines) for column in occurrences.T]
     return np.stack(sums, axis=1) / total[:, None] if sums else np.zeros((windows.n_lines, 0))
 
 
-def _context(mask: np.ndarray) -> np.ndarray:
-    """Lines to the nearer end of the window's real lines, the line itself counted: (windows, window_size)."""
+def _distance_to_end(mask: np.ndarray) -> np.ndarray:
+    """Count the lines from each line to the nearer end of its window, itself included: (windows, window_size)."""
     place = np.arange(mask.shape[1])
     return np.minimum(place + 1, mask.sum(axis=1, keepdims=True) - place).astype(np.float64)
-
-
-def _only_largest(lines: np.ndarray, weights: np.ndarray, n_lines: int) -> np.ndarray:
-    chosen = np.zeros(len(lines))
-    order = np.lexsort((np.arange(len(lines)), -weights, lines))
-    _, first = np.unique(lines[order], return_index=True)
-    chosen[order[first]] = 1.0
-    return chosen

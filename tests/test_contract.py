@@ -16,8 +16,9 @@ from toy import LABELS, SMALL, as_documents, toy_table
 
 from skol_rnn.errors import NotTrainedError
 from skol_rnn.model import RNNSkolModel
+from skol_rnn.training.parameters import PARAMETERS as NAMES
 
-PARAMETERS = inspect.signature(RNNSkolModel).parameters
+PARAMETERS = {name: inspect.signature(RNNSkolModel).parameters[name] for name in NAMES}
 
 
 def model(**changes):

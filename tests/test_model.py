@@ -14,7 +14,7 @@ from toy import LABELS, SMALL, as_documents, toy_table
 from skol_rnn.errors import DataError
 from skol_rnn.features.lines.hashed import HashedFeatures
 from skol_rnn.model import RNNSkolModel, load_model
-from skol_rnn.training.presets import PRESETS
+from skol_rnn.training.settings import PRESETS
 
 
 def model(**changes):
@@ -23,7 +23,7 @@ def model(**changes):
 
 @pytest.fixture(scope="module", params=PRESETS)
 def trained(request):
-    made = model(preset=request.param, members=None, epochs=8, learning_rate=0.01)
+    made = model(preset=request.param, ensemble_size=None, epochs=8, learning_rate=0.01)
     return made.fit(toy_table(8), labels=LABELS)
 
 
@@ -134,7 +134,7 @@ def test_files_are_read(trained, table, tmp_path):
 # -- decisions --------------------------------------------------------------------------------------
 
 
-def test_raw_probabilities_keep_the_tilt_and_corrected_ones_do_not(table):
+def test_raw_probabilities_keep_the_effect_of_weights_and_corrected_ones_do_not(table):
     weights = {"Nomenclature": 100.0, "Description": 10.0, "Misc": 0.1}
     trained = model(class_weights=weights, epochs=6, learning_rate=0.01).fit(toy_table(8), labels=LABELS)
     raw, corrected = trained.predict_proba(table, raw=True), trained.predict_proba(table)
@@ -360,7 +360,6 @@ def test_the_callers_vectors(table, tmp_path):
         ({"prediction_stride": 99}, "prediction_stride must be between 1"),
         ({"window_size": 0}, "window_size must be a whole number of at least 1, but is 0"),
         ({"decision": "corected"}, "Did you mean 'corrected'"),
-        ({"merge": "max"}, "merge must be one of"),
         ({"features": "hashd"}, "Did you mean 'hashed'"),
         ({"epochs": 0}, "epochs must be"),
         ({"hidden_size": 2.5}, "hidden_size must be"),
@@ -371,7 +370,6 @@ def test_the_callers_vectors(table, tmp_path):
         ({"class_weights": {"Misc": -1.0}}, "Misc"),
         ({"class_weights": "smothed"}, "Did you mean 'smoothed'"),
         ({"important": ["Nomenklatur"]}, "Nomenklatur"),
-        ({"num_classes": 7}, "num_classes=7"),
     ],
 )
 def test_a_wrong_parameter_is_named_before_training(table, changes, message):
@@ -409,6 +407,16 @@ def test_data_without_labels_are_refused(table):
         model().fit(table, ["Misc", "Misc", "Misc", "Misc", "Description"])
 
 
-def test_the_device_option_of_the_old_class_is_told_to_do_nothing(table):
-    with pytest.warns(FutureWarning, match="changes nothing"):
-        model(use_gpu_in_udf=True, epochs=1).fit(table, labels=LABELS)
+def test_former_parameters_are_accepted_with_a_warning():
+    with pytest.warns(FutureWarning, match="use_gpu_in_udf of RNNSkolModel is gone: it has no effect"):
+        model(use_gpu_in_udf=True)
+    with pytest.warns(FutureWarning, match="use ensemble_size"):
+        assert RNNSkolModel(members=3).ensemble_size == 3
+    with pytest.warns(FutureWarning, match="add the option to loss"):
+        assert RNNSkolModel(loss="focal", gamma=1.5).loss == "focal:gamma=1.5"
+    with pytest.warns(FutureWarning, match="add the option to class_weights"):
+        assert (
+            RNNSkolModel().set_params(class_weights="effective", weight_beta=0.9).class_weights == "effective:beta=0.9"
+        )
+    with pytest.warns(FutureWarning), pytest.raises(ValueError, match="alpha has no effect without a strategy"):
+        RNNSkolModel(weight_alpha=0.25)

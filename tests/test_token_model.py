@@ -76,14 +76,14 @@ def test_neighbours_are_those_of_the_same_document():
     words = ["red", "fox", "runs"]
     tokens = pd.DataFrame({"doc_id": np.repeat(list("abcd"), 3), "value": words * 4})
     features = TokenFeatures().fit(tokens)
-    around = features.transform(tokens).ids[:, -features.beside :]
-    two_left, left, right, two_right = (around[:, i] for i in (0, 2, 4, 6))
+    context = features.transform(tokens).ids[:, -features.context_slots :]
+    two_left, left, right, two_right = (context[:, i] for i in (0, 2, 4, 6))
     assert (left[::3] == 0).all() and (right[2::3] == 0).all()
     assert (left[1::3] > 0).all() and (right[1::3] > 0).all() and left[1] != right[1]
     assert (two_left > 0).tolist() == [False, False, True] * 4 == (two_right > 0).tolist()[::-1]
-    with_next, with_last = around[:, 8], around[:, 9]
+    with_next, with_last = context[:, 8], context[:, 9]
     assert (with_next > 0).tolist() == [True, True, False] * 4 and (with_last > 0).tolist() == [False, True, True] * 4
-    assert with_next.max() < features.beside_vocabulary_size
+    assert with_next.max() < features.context_vocabulary_size
 
 
 def test_layout_of_a_quoted_question():

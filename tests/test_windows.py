@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skol_rnn.windows import MERGES, check_stride, cut_windows, merge_windows, window_starts
+from skol_rnn.windows import check_stride, cut_windows, merge_windows, window_starts
 
 
 @st.composite
@@ -62,15 +62,15 @@ def test_the_last_window_ends_with_the_document(length, window, data):
     assert (hops >= 1).all() and (hops <= stride).all()
 
 
-@given(cuts(), st.sampled_from(MERGES))
-def test_merging_what_every_window_agrees_on_gives_it_back(cut, how):
+@given(cuts())
+def test_merging_equal_values_of_all_windows_returns_them(cut):
     lengths, window, stride = cut
     windows = cut_windows(lengths, window, stride)
     truth = np.random.default_rng(0).random((windows.n_lines, 3))
     # Padding holds nonsense: it must not reach any line.
     values = np.full((*windows.lines.shape, 3), np.nan)
     values[windows.mask] = truth[windows.lines[windows.mask]]
-    np.testing.assert_allclose(merge_windows(values, windows, how), truth, atol=1e-12)
+    np.testing.assert_allclose(merge_windows(values, windows), truth, atol=1e-12)
 
 
 @given(cuts())
@@ -85,9 +85,7 @@ def test_the_centre_weighs_more_than_the_edge():
     windows = cut_windows([4], window_size=3, stride=1)
     values = np.zeros((2, 3, 1))
     values[0, 1] = 1.0  # line 1 in the centre of the first window, at the left edge of the second
-    assert merge_windows(values, windows, "centre")[1, 0] == pytest.approx(2 / 3)
-    assert merge_windows(values, windows, "mean")[1, 0] == pytest.approx(1 / 2)
-    assert merge_windows(values, windows, "most_context")[1, 0] == 1.0
+    assert merge_windows(values, windows)[1, 0] == pytest.approx(2 / 3)
 
 
 @pytest.mark.parametrize("stride", [0, -1, 6])
@@ -103,9 +101,7 @@ def test_a_window_of_no_lines_is_refused():
         cut_windows([10], 0, 1)
 
 
-def test_an_unknown_merge_and_a_wrong_shape_are_refused():
+def test_values_of_a_wrong_shape_are_refused():
     windows = cut_windows([3], 2, 1)
-    with pytest.raises(ValueError, match="merge must be one of"):
-        merge_windows(np.zeros((2, 2, 1)), windows, "max")
     with pytest.raises(ValueError, match="do not fit"):
         merge_windows(np.zeros((1, 2, 1)), windows)

@@ -11,7 +11,7 @@ SMALL = {
     "hidden_size": 6,
     "line_size": 8,
     "num_layers": 1,
-    "members": 1,
+    "ensemble_size": 1,
     "refit": False,
     "batch_size": 8,
     "min_updates": 0,

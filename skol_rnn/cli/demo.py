@@ -26,7 +26,7 @@ def demo(
 ) -> None:
     """Train on the sample with three class weightings, score on test documents, and label those."""
     from skol_rnn.data.reading import read_documents
-    from skol_rnn.datasets.journal import sample_corpus
+    from skol_rnn.datasets.bundled import sample_corpus
     from skol_rnn.evaluation.report import comparison_table
 
     console = Console(highlight=False)

@@ -46,10 +46,10 @@ def tune(
 ) -> None:
     """Search class weights, loss and decision by cross-validation over documents."""
     from skol_rnn.data.inputs import labelled_table
-    from skol_rnn.persistence.figures import check_picture
+    from skol_rnn.persistence.figures import check_figure_path
 
     if curves:
-        check_picture(curves)
+        check_figure_path(curves)
     given = {"labels": names(labels), "other": other, "important": important, "monitor": metric}
     settings = read_settings(config, {**given, "random_state": seed, "epochs": epochs})
     arguments = {argument: settings.pop(name) for name, argument in _ARGUMENTS.items() if name in settings}

@@ -16,7 +16,7 @@ from skol_rnn.imbalance.class_weights import ClassWeights
 from skol_rnn.imbalance.class_weights_file import check_ending
 from skol_rnn.imbalance.counts_file import is_counts_file, read_counts
 from skol_rnn.imbalance.strategies import DEFAULT_ALPHA, DEFAULT_BETA, STRATEGIES, check_strategy, compare_strategies
-from skol_rnn.persistence.figures import check_picture
+from skol_rnn.persistence.figures import check_figure_path
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -89,7 +89,7 @@ def _check_files(save: Path | None, chart_file: Path | None) -> None:
     if save:
         check_ending(save)
     if chart_file:
-        check_picture(chart_file)
+        check_figure_path(chart_file)
 
 
 def _check_options_used(strategy: str | None, given: dict[str, float | None]) -> None:

@@ -1,8 +1,8 @@
-"""The shared table as plain columns: what prediction does with it needs NumPy and no pandas."""
+"""The shared table as columns: the checks and the row order that need NumPy and no pandas."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,25 +14,25 @@ if TYPE_CHECKING:
     import pandas as pd
 
     Lines = pd.DataFrame | Mapping[str, Any]
-    """The table that everything shares: a DataFrame, or columns by name."""
+    """The shared table: a DataFrame, or columns by name."""
 
 
 def lengths_of(table: Lines) -> list[int]:
-    """Count the lines of each document, in the table's order."""
+    """Count the rows of each document, in the order of the table."""
     names = np.asarray(table["doc_id"], dtype=object)
     ends = np.append(np.flatnonzero(names[1:] != names[:-1]) + 1, len(names))
     return np.diff(ends, prepend=0).tolist() if len(names) else []
 
 
 def rows_of(table: Lines, start: int, end: int) -> Lines:
-    """Return some rows of the table, of the kind that it is."""
+    """Return rows ``start`` to ``end`` as the same kind of table."""
     if isinstance(table, Mapping):
         return {name: column[start:end] for name, column in table.items()}
     return table.iloc[start:end]
 
 
 def whole_documents(table: Lines, lines: int) -> Iterator[tuple[int, int]]:
-    """Cut the table between documents."""
+    """Yield start and end of chunks of whole documents with at least ``lines`` rows each, the last one excepted."""
     start = end = 0
     for length in lengths_of(table):
         end += length
@@ -44,80 +44,107 @@ def whole_documents(table: Lines, lines: int) -> Iterator[tuple[int, int]]:
 
 
 def is_missing(value: object) -> bool:
-    """Tell None, NaN, and pandas' marks for what is missing."""
+    """Return whether a value is None, NaN or another of pandas' missing values."""
     try:
         return value is None or bool(value != value)
-    except TypeError:  # pandas' NA, which is neither equal to itself nor not
+    except TypeError:  # pd.NA has no truth value
         return True
+
+
+def require_column(table: Lines, name: str) -> None:
+    """Raise a DataError that suggests the nearest column if the table has no column of this name."""
+    if name not in table:
+        columns = [str(column) for column in table]
+        hint = suggestion(name, columns)
+        raise DataError(f"The table has no column {name!r}, only {', '.join(columns)}.{hint}")
+
+
+def document_names(table: Lines) -> list[str]:
+    """Return the document name of each row, from column ``doc_id`` or else ``filename``."""
+    name = "filename" if "doc_id" not in table and "filename" in table else "doc_id"
+    require_column(table, name)
+    documents = list(table[name])
+    for row, document in enumerate(documents):
+        if is_missing(document):
+            raise DataError(f"Column {name!r} is empty in row {row}: name each row's document.")
+    return list(map(str, documents))
+
+
+def check_texts(values: Iterable[object], name: str, *, none_allowed: bool = False) -> None:
+    """Raise a DataError for the first value of a column that is not a str."""
+    values = list(values)
+    wrong = [i for i, value in enumerate(values) if not (isinstance(value, str) or (none_allowed and value is None))]
+    if wrong:
+        shown = f"{values[wrong[0]]!r}, not text ({len(wrong)} such rows)"
+        raise DataError(f"Row {wrong[0]} of column {name!r} holds {shown}.")
+
+
+def document_order(
+    documents: Sequence[str], numbers: Sequence[Any] | np.ndarray | None, line_no_col: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the order that sorts rows by document (first seen first) and line number, and the new line numbers."""
+    seen: dict[str, int] = {}
+    codes = np.fromiter((seen.setdefault(name, len(seen)) for name in documents), np.int64, len(documents))
+    places = np.arange(len(codes)) if numbers is None else _line_numbers(numbers, line_no_col)
+    order = np.lexsort((places, codes))
+    repeated = order[1:][(np.diff(codes[order]) == 0) & (np.diff(places[order]) == 0)]
+    if len(repeated) and numbers is not None:
+        row = int(repeated.min())
+        raise DataError(
+            f"Line number {np.asarray(numbers)[row]} occurs twice in document {documents[row]!r} (row {row}): number "
+            f"the lines through the whole document, or drop column {line_no_col!r} if the rows are in order."
+        )
+    counts = np.bincount(codes)
+    return order.astype(np.int64), np.arange(len(codes)) - np.repeat(np.cumsum(counts) - counts, counts)
 
 
 def shared_columns(table: Mapping[str, Any], *, line_no_col: str = "line_number") -> dict[str, np.ndarray]:
     """Check columns and bring them into the shared form, as ``check_table`` does for a DataFrame."""
-    name = "filename" if "doc_id" not in table and "filename" in table else "doc_id"
-    for needed in (name, "value"):
-        if needed not in table:
-            hint = suggestion(needed, map(str, table))
-            raise DataError(f"The table has no column {needed!r}, only {', '.join(map(str, table))}.{hint}")
-    columns = {column: _array(values) for column, values in table.items()}
+    documents = document_names(table)
+    require_column(table, "value")
+    columns = {column: _array(values) for column, values in table.items()} | {"doc_id": _array(documents)}
     n_lines = len(columns["value"])
     for column, values in columns.items():
         if len(values) != n_lines:
             raise DataError(f"Column {column!r} has {len(values)} rows, but 'value' has {n_lines}.")
-    wrong = [row for row, value in enumerate(columns["value"]) if not isinstance(value, str)]
-    if wrong:
-        value = columns["value"][wrong[0]]
-        raise DataError(f"Row {wrong[0]} of column 'value' holds {value!r}, not text ({len(wrong)} such rows).")
-    codes = _document_codes(columns[name], name)
-    numbers = _line_numbers(columns[line_no_col], codes, line_no_col) if line_no_col in columns else np.arange(n_lines)
-    order = np.lexsort((numbers, codes))
-    columns["doc_id"] = np.array([str(document) for document in columns[name]], dtype=object)
+    check_texts(columns["value"], "value")
+    order, numbers = document_order(documents, columns.get(line_no_col), line_no_col)
     for column, kind in (("blank_before", np.int64), ("page_break", np.bool_)):
         columns[column] = columns[column].astype(kind) if column in columns else np.zeros(n_lines, kind)
     columns = {column: values[order] for column, values in columns.items()}
-    _, first, codes = np.unique(codes[order], return_index=True, return_inverse=True)
-    return columns | {"line_number": np.arange(n_lines) - first[codes], "order": order.astype(np.int64)}
+    return columns | {"line_number": numbers, "order": order}
 
 
 def _array(values: Sequence[Any]) -> np.ndarray:
-    """Return a column as an array of one axis, cells that are lists or texts as they are."""
+    """Return a column as a one-dimensional array; lists and texts stay Python objects."""
     if isinstance(values, np.ndarray) and values.ndim == 1 and values.dtype.kind not in "US":
         return values
     if len(values) and isinstance(values[0], (bool, int, float, np.generic)):
         return np.asarray(values)
+    return object_array(values)
+
+
+def object_array(values: Sequence[Any]) -> np.ndarray:
+    """Return a one-dimensional array of Python objects."""
     array = np.empty(len(values), dtype=object)
     array[:] = list(values)
     return array
 
 
-def _document_codes(documents: np.ndarray, name: str) -> np.ndarray:
-    """Give each row the number of its document, in order of first appearance."""
-    try:
-        distinct = dict.fromkeys(documents.tolist())
-    except TypeError:  # lists, say, which are told apart by how they are written
-        return _document_codes(np.array([str(document) for document in documents], dtype=object), name)
-    for document in distinct:
-        if is_missing(document):
-            row = next(row for row, other in enumerate(documents) if is_missing(other))
-            raise DataError(f"Column {name!r} is empty in row {row}: name each row's document.")
-    number = {text: code for code, text in enumerate(dict.fromkeys(map(str, distinct)))}
-    code_of = {document: number[str(document)] for document in distinct}
-    return np.fromiter(map(code_of.__getitem__, documents.tolist()), np.int64, len(documents))
-
-
-def _line_numbers(given: np.ndarray, codes: np.ndarray, name: str) -> np.ndarray:
-    try:
-        numbers = given.astype(np.float64)
-    except (TypeError, ValueError) as error:
-        raise DataError(f"Column {name!r} holds what is no line number ({error}).") from error
+def _line_numbers(given: Sequence[Any] | np.ndarray, name: str) -> np.ndarray:
+    """Return line numbers as a numeric array, or raise a DataError for the first that is not a number."""
+    values = np.asarray(given)
+    if values.dtype.kind in "iu":
+        return values
+    numbers = np.array([_number(value) for value in values], dtype=np.float64)
     if np.isnan(numbers).any():
         row = int(np.argmax(np.isnan(numbers)))
-        raise DataError(f"Row {row} of column {name!r} holds {given[row]!r}, not a line number.")
-    order = np.lexsort((numbers, codes))
-    twice = (np.diff(codes[order]) == 0) & (np.diff(numbers[order]) == 0)
-    if twice.any():
-        row = int(order[int(np.argmax(twice)) + 1])
-        raise DataError(
-            f"Line number {given[row]} occurs twice in a document (row {row}): number the lines through the whole "
-            f"document, or leave column {name!r} out where the rows are in order."
-        )
+        raise DataError(f"Row {row} of column {name!r} holds {values[row]!r}, not a line number.")
     return numbers
+
+
+def _number(value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return np.nan

@@ -1,16 +1,16 @@
-"""Documents as they were read: text, labels of the lines, and what was mended."""
+"""Documents as they were read: text, labels of the rows, and the repairs made while reading."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from skol_rnn.data.columns import is_missing
+from skol_rnn.data.columns import is_missing, object_array
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,7 +20,7 @@ _FIRST = ("doc_id", "line_number", "value")
 
 @dataclass(frozen=True)
 class Repair:
-    """What was found wrong in a file and how it was read nevertheless."""
+    """Damage found in a file, and how it was read all the same."""
 
     path: str
     line: int
@@ -29,7 +29,7 @@ class Repair:
 
 
 class Line(NamedTuple):
-    """A non-blank line of a text: its place in characters and what stands before it."""
+    """A non-blank line of a text: its offsets, the blank lines before it, and whether a page break precedes it."""
 
     start: int
     end: int
@@ -40,7 +40,7 @@ class Line(NamedTuple):
 def split_lines(text: str) -> list[Line]:
     r"""Find the non-blank lines of a text; lines end at ``"\n"`` or ``"\r\n"`` and nowhere else."""
     lines: list[Line] = []
-    position = seen = blank = 0  # seen: where the visible text of the line before ended
+    position = seen = blank = 0  # seen: end of the previous visible text
     feeds = "\f" in text
     pieces = text.split("\n")
     for number, piece in enumerate(pieces, 1):
@@ -56,7 +56,7 @@ def split_lines(text: str) -> list[Line]:
 
 
 def line_labels(text: str, lines: Sequence[Line], spans: Sequence[tuple[int, int, str]]) -> tuple[str | None, ...]:
-    r"""Give each line the label of the span that covers its first visible character."""
+    r"""Return the label of the span that covers the first visible character of each line, or None."""
     starts = [span[0] for span in spans]
     labels: list[str | None] = []
     for line in lines:
@@ -67,10 +67,7 @@ def line_labels(text: str, lines: Sequence[Line], spans: Sequence[tuple[int, int
 
 
 def breaks_before(text: str, tokens: Sequence[tuple[int, int]]) -> list[int]:
-    r"""Say what stands before each token:
-
-    0 nothing, 1 white space, 2 a line end, 3 a blank line or the text's start.
-    """
+    r"""Return what precedes each token: 0 nothing, 1 white space, 2 a line end, 3 a blank line or the text's start."""
     breaks, end = [], 0
     for position, (start, stop) in enumerate(tokens):
         gap = text[end:start]
@@ -91,21 +88,21 @@ class Document:
     text : str
         Plain text, character for character as in the file, line ends included.
     labels : tuple of (str or None), optional
-        One for each row: each token if there are any, or else each non-blank line; None for a line outside any
-        block.  None altogether if nothing is labelled.
+        One label for each row: for each token if there are tokens, otherwise for each non-blank line.  None marks
+        a row without a label; no tuple at all marks a document that nobody annotated.
     repairs : tuple of Repair
-        What was mended while reading.
+        Damage repaired while reading.
     path : str, optional
-        The file it was read from.
+        File that the document was read from.
     spans : tuple of (int, int, str), optional
-        Labelled stretches of characters, end exclusive, from formats that carry them.
+        Start, end (exclusive) and type of labelled spans of characters, from formats that have them.
     bom : bool, default False
-        Whether the file began with a byte order mark, which the writer puts back.
+        Whether the file began with a byte order mark; the writer restores it.
     tokens : tuple of (int, int), optional
-        Start and end (exclusive) in characters of each token, in order, where a row is a token;
+        Start and end (exclusive) of each token in characters, in order, if rows are tokens;
         :func:`skol_rnn.data.tokens.by_unit` makes them.
     sources : tuple of (str, int)
-        File and line that each span was read from, for messages.
+        File and line of each span, for error messages.
 
     Raises
     ------
@@ -132,12 +129,16 @@ class Document:
     def __post_init__(self) -> None:
         """Check the number of labels."""
         if self.labels is not None and len(self.labels) != self.n_rows:
-            what = "non-blank lines" if self.tokens is None else "tokens"
-            raise ValueError(f"{self.doc_id}: {len(self.labels)} labels for {self.n_rows} {what}.")
+            raise ValueError(self.wrong_number("labels", len(self.labels)))
+
+    def wrong_number(self, what: str, number: int) -> str:
+        """Return the error message for a number of items that is not the number of rows."""
+        rows = "non-blank lines" if self.tokens is None else "tokens"
+        return f"{self.doc_id}: {number} {what} for {self.n_rows} {rows}."
 
     @property
     def unit(self) -> str:
-        """What a row is: "line" or "token"."""
+        """Unit of the rows: "line" or "token"."""
         return "line" if self.tokens is None else "token"
 
     @property
@@ -155,12 +156,12 @@ class Document:
         return self if doc_id == self.doc_id else replace(self, doc_id=doc_id)
 
     def columns(self) -> dict[str, np.ndarray]:
-        r"""Return the columns of the table that everything shares, for where there is no pandas.
+        r"""Return the columns of :meth:`table` as arrays, without pandas.
 
         Returns
         -------
         dict of str to ndarray
-            One entry per non-blank line, or per token, in each; a column ``label`` only if there are labels.
+            Columns with one entry per row; ``label`` only if there are labels.
 
         Examples
         --------
@@ -168,14 +169,14 @@ class Document:
         [0, 1]
         """
         places: Sequence[tuple[int, ...]] = self.lines if self.tokens is None else self.tokens
-        values = _objects([self.text[place[0] : place[1]] for place in places])
+        values = object_array([self.text[place[0] : place[1]] for place in places])
         columns = {
-            "doc_id": _objects([self.doc_id] * len(values)),
+            "doc_id": object_array([self.doc_id] * len(values)),
             "line_number": np.arange(len(values), dtype=np.int64),
             "value": values,
         }
         if self.labels is not None:
-            columns["label"] = _objects(self.labels)
+            columns["label"] = object_array(self.labels)
         if self.tokens is not None:
             ends = np.asarray(self.tokens, dtype=np.int64).reshape(-1, 2)
             before = np.asarray(breaks_before(self.text, self.tokens), dtype=np.int64)
@@ -186,39 +187,39 @@ class Document:
         return columns | {"page_break": columns["page_break"].astype(bool)}
 
     def table(self) -> pd.DataFrame:
-        """Return the document as the table that everything shares.
+        """Return the document as the shared table.
 
         Returns
         -------
         DataFrame
-            One row per non-blank line or token; a column ``label`` only if there are labels.  Beside the
-            offsets, lines have ``blank_before`` and ``page_break``, tokens ``break_before``, see
-            :func:`breaks_before`.
+            One row per non-blank line or token, with its offsets; a column ``label`` only if there are labels.
+            Lines also have ``blank_before`` and ``page_break``, tokens ``break_before`` (see
+            :func:`breaks_before`).
         """
         import pandas as pd
 
-        # Without a dtype pandas would make columns of its own string type, and NaN of None in them.
+        # Without a dtype pandas would use its own string type, and NaN instead of None.
         columns = self.columns()
         return pd.DataFrame({name: pd.Series(column, dtype=column.dtype) for name, column in columns.items()})
 
 
-def _objects(items: Sequence[object]) -> np.ndarray:
-    """Make an array of texts that stay Python's own."""
-    array = np.empty(len(items), dtype=object)
-    array[:] = items
-    return array
+def with_repairs(documents: list[Document], repairs: tuple[Repair, ...]) -> list[Document]:
+    """Add the repairs of a file to its first document."""
+    if documents and repairs:
+        documents[0] = replace(documents[0], repairs=repairs + documents[0].repairs)
+    return documents
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """Documents, and the files that were left out.
+    """Documents, and the files that were skipped.
 
     Parameters
     ----------
     documents : tuple of Document
-        The documents, in order.
+        Documents, in order.
     skipped : tuple of (str, str)
-        Path and reason of each file that was found and not read.
+        Path and reason of each file that was found but not read.
 
     Examples
     --------
@@ -232,27 +233,27 @@ class Corpus:
 
     @cached_property
     def table(self) -> pd.DataFrame:
-        """The rows of all documents, one document after the other."""
+        """The shared table of all documents, one after the other."""
         if not self.documents:
             return Document("", "").table()
         if len({document.unit for document in self.documents}) > 1:
-            raise ValueError("Rows of some documents are lines and of others tokens: read all with one unit.")
+            raise ValueError("Some documents have lines as rows and others tokens: read all with one unit.")
         import pandas as pd
 
         table = pd.concat([document.table() for document in self.documents], ignore_index=True)
         if "label" in table:
             rest = [name for name in table if name not in (*_FIRST, "label")]
-            table = table[[*_FIRST, "label", *rest]].assign(label=nones(table["label"]))
+            table = table[[*_FIRST, "label", *rest]].assign(label=none_for_missing(table["label"]))
         return table
 
     @property
     def unit(self) -> str:
-        """What a row is: "line" or "token"."""
+        """Unit of the rows: "line" or "token"."""
         return self.documents[0].unit if self.documents else "line"
 
     @property
     def repairs(self) -> tuple[Repair, ...]:
-        """What was mended in all files."""
+        """The repairs of all documents."""
         return tuple(repair for document in self.documents for repair in document.repairs)
 
     @property
@@ -269,12 +270,8 @@ class Corpus:
         return len(self.documents)
 
 
-def _whole(numbers: Iterable[int]) -> np.ndarray:
-    return np.fromiter(numbers, dtype=np.int64)
-
-
-def nones(labels: pd.Series[Any]) -> pd.Series[Any]:
-    """Return labels with None where pandas has any of its marks for what is missing."""
+def none_for_missing(labels: pd.Series[Any]) -> pd.Series[Any]:
+    """Return labels with None for every missing value."""
     import pandas as pd
 
     return pd.Series([None if is_missing(label) else label for label in labels], dtype=object, index=labels.index)

@@ -1,18 +1,93 @@
-"""From whatever a caller has to a table of lines with labels, and from the data's labels to the model's."""
+"""Turn a caller's data and labels into the shared table, and the table's labels into indices."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from skol_rnn.data.table import as_table, collapse_labels
+from skol_rnn.data.columns import lengths_of
+from skol_rnn.data.document import Corpus, Document
+from skol_rnn.data.reading import read_documents
+from skol_rnn.data.spans import SpanRules
+from skol_rnn.data.table import check_table, collapse_labels
+from skol_rnn.data.tokens import Tokeniser, by_unit
 from skol_rnn.errors import DataError
-from skol_rnn.labels import LabelSet, suggestion
+from skol_rnn.labels import NO_LABEL, LabelSet, suggestion
 
 _LISTS = (list, tuple, np.ndarray)
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledRows:
+    """The rows of a table with their labels as indices, encoded once."""
+
+    table: pd.DataFrame
+    true: np.ndarray
+    lengths: list[int]
+    n_labels: int = 0
+
+    @classmethod
+    def of(cls, table: pd.DataFrame, labels: LabelSet) -> LabelledRows:
+        """Encode column ``label`` of a table."""
+        return cls(table, labels.encode(table["label"]), lengths_of(table), len(labels))
+
+    @cached_property
+    def counts(self) -> np.ndarray:
+        """Number of rows of each label; rows without a label are not counted."""
+        return np.bincount(self.true[self.true != NO_LABEL], minlength=self.n_labels)
+
+    def __len__(self) -> int:
+        return len(self.true)
+
+
+def as_table(
+    data: object,
+    *,
+    line_no_col: str = "line_number",
+    unit: str = "line",
+    tokeniser: Tokeniser | None = None,
+    rules: SpanRules | None = None,
+) -> pd.DataFrame:
+    """Turn a table, a corpus, paths or a list of documents into the shared table."""
+    if isinstance(data, pd.DataFrame):
+        return check_table(data, line_no_col=line_no_col)
+    paths: Any = [data] if isinstance(data, (str, Path)) else data
+    if isinstance(paths, _LISTS) and len(paths) and all(isinstance(path, (str, Path)) for path in paths):
+        return check_table(read_documents(paths, unit=unit, tokeniser=tokeniser, rules=rules).table)
+    if isinstance(data, Corpus):
+        # A corpus may have been read under other rules: its rows stay as they are if none are passed here.
+        if data.unit != unit or tokeniser is not None or rules is not None:
+            data = Corpus(tuple(by_unit(document, unit, tokeniser, rules) for document in data))
+        return check_table(data.table)
+    if not isinstance(data, _LISTS):
+        raise TypeError(f"Give a table, a corpus, path(s) or a list of documents, not {type(data).__name__}.")
+    tables = [
+        by_unit(item, unit, tokeniser, rules).table() if isinstance(item, Document) else _rows(item, index, unit)
+        for index, item in enumerate(data)
+    ]
+    return check_table(pd.concat(tables or [Corpus(()).table], ignore_index=True))
+
+
+def _rows(item: object, index: int, unit: str) -> pd.DataFrame:
+    """Return the table of a document that is a list of lines or tokens; blank ones are rows too."""
+    if not isinstance(item, _LISTS):
+        raise TypeError(f"Document {index} is of type {type(item).__name__}; give each document as a list of {unit}s.")
+    for number, row in enumerate(item):
+        if not isinstance(row, str) or "\n" in row:
+            raise DataError(
+                f"{unit.capitalize()} {number} of document {index} is {row!r:.80}; "
+                f"a {unit} is one str without line break."
+            )
+    values = pd.Series(list(item), dtype=object)
+    table = pd.DataFrame({"doc_id": str(index), "line_number": np.arange(len(values)), "value": values})
+    # A list of tokens does not say what separated them; white space is the likeliest.
+    return table if unit == "line" else table.assign(break_before=np.where(table["line_number"] > 0, 1, 3))
 
 
 def labelled_table(
@@ -32,25 +107,24 @@ def labelled_table(
 
 def _flat(y: Any, n_lines: int) -> list[Any]:
     flat = [label for part in y for label in (part if isinstance(part, _LISTS) else [part])]
-    # scikit-learn numbers the labels before some of its calls; a number is as good a name as any.
+    # scikit-learn encodes labels as integers before some of its calls; their digits serve as names.
     flat = [str(label) if isinstance(label, (int, np.integer)) else label for label in flat]
     if len(flat) != n_lines:
-        raise DataError(f"There are {len(flat)} labels for {n_lines} lines; give one label a line.")
+        raise DataError(f"There are {len(flat)} labels for {n_lines} lines; give one label per line.")
     return flat
 
 
-def choose_labels(column: pd.Series, labels: Sequence[str] | None = None, other: str | None = None) -> LabelSet:
-    """Decide which labels a model learns, and in what order."""
-    chosen = (
-        LabelSet.from_data(label for label in column if not pd.isna(label))
-        if labels is None
-        else LabelSet(tuple(labels))
-    )
+def choose_labels(column: pd.Series[Any], labels: Sequence[str] | None = None, other: str | None = None) -> LabelSet:
+    """Return the labels that a model learns, in order: those passed or those that occur, and ``other``."""
+    if labels is None:
+        chosen = LabelSet.from_data(label for label in column if not pd.isna(label))
+    else:
+        chosen = LabelSet(tuple(labels))
     return chosen if other is None or other in chosen else LabelSet((*chosen, other))
 
 
-def fold_labels(column: pd.Series, labels: LabelSet, other: str | None, what: str) -> list[str | None]:
-    """Map the data's labels to the model's."""
+def fold_labels(column: pd.Series[Any], labels: LabelSet, other: str | None, what: str) -> list[str | None]:
+    """Map the labels of the data to those of the model."""
     if other is not None:
         return list(collapse_labels(column, list(labels), other))
     given: list[str | None] = [None if pd.isna(label) else str(label) for label in column]
@@ -58,18 +132,18 @@ def fold_labels(column: pd.Series, labels: LabelSet, other: str | None, what: st
         if label is not None and label not in labels:
             raise DataError(
                 f"Label {label!r} of {what} is not among {', '.join(labels)}.{suggestion(label, labels)} "
-                "Give other='Misc' to take such lines together."
+                "Give other='Misc' to merge all such lines into one class."
             )
     return given
 
 
 def is_label_list(y: Any, data: Any) -> bool:
-    """Tell a flat list of label names, which the old class took in second place, from the labels of rows."""
+    """Return whether ``y`` is a list of label names (its older meaning) and not the labels of rows."""
     if not len(y) or not all(isinstance(label, str) for label in y):
         return False
     return len(set(y)) == len(y) and not (isinstance(data, pd.DataFrame) and len(y) == len(data))
 
 
 def is_line_lists(data: Any) -> bool:
-    """Tell a list of documents, each a list of lines, from other data."""
+    """Return whether data is a list of documents, each a list of lines."""
     return isinstance(data, _LISTS) and all(isinstance(document, _LISTS) for document in data)

@@ -1,90 +1,115 @@
-"""Files of any format to documents; all that is wrong with them is told at once."""
+"""Read documents from files of any format, all at once or one at a time."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from types import ModuleType
 
-from skol_rnn.data.discovery import Found, Skipped, check_format, find_files, told, unique_names
+from skol_rnn.data.discovery import ONE_DOCUMENT, Found, Skipped, find_files, summary, unique_names
 from skol_rnn.data.document import Corpus, Document
 from skol_rnn.data.formats.brat import read_brat
 from skol_rnn.data.formats.conll import read_bio
+from skol_rnn.data.formats.encoding import INVALID, MIXED, read_file
 from skol_rnn.data.formats.jsonl import read_jsonl
-from skol_rnn.data.formats.ptc import ArticleSpan, labels_beside, read_article, read_labels
-from skol_rnn.data.formats.text import read_text
+from skol_rnn.data.formats.ptc import LabelTable, label_table_of, read_article, read_labels
 from skol_rnn.data.formats.yedda import read_yedda
 from skol_rnn.data.spans import SpanRules
 from skol_rnn.data.tokens import Tokeniser, by_unit
 from skol_rnn.errors import DataError
 
+_DAMAGE = {INVALID, "missing closer", "nested block", "stray closer", "typo closer", "unclosed block"}
+"""Kinds of repair that change the text or guess a label; ``strict`` refuses them, and mixed line ends with offsets."""
+
 
 class Reader:
-    """Reads files, and each table of labels that belongs to several of them once."""
+    """Reads files; collects what is wrong with them in ``problems``, and reads each label table once."""
 
     def __init__(
-        self, strict: bool, unit: str = "line", tokeniser: Tokeniser | None = None, rules: SpanRules | None = None
+        self,
+        strict: bool = False,
+        unit: str = "line",
+        tokeniser: Tokeniser | None = None,
+        rules: SpanRules | None = None,
     ) -> None:
         self.strict, self.unit, self.tokeniser, self.rules = strict, unit, tokeniser, rules
         self.problems: list[str] = []
-        self._labels: dict[Path, dict[str, list[ArticleSpan]]] = {}
+        self._tables: dict[Path, LabelTable] = {}
 
-    def filled(self, file: Found, skipped: Skipped) -> list[Document]:
-        """Read the documents of a file that have a row; list the file as skipped if there is none."""
+    def read(self, file: Found, skipped: Skipped) -> list[Document]:
+        """Read the documents of a file as :meth:`collect` does, and raise its problems."""
+        documents = self.collect(file, skipped)
+        self.raise_problems()
+        return documents
+
+    def collect(self, file: Found, skipped: Skipped) -> list[Document]:
+        """Read the documents of a file that have rows; add the file to ``skipped`` if there are none."""
         found: list[Document] = []
-        filled: list[Document] = []
-        with self._told():
+        documents: list[Document] = []
+        with self._collecting():
             found = self._read(file)
         for document in found:
-            with self._told():
-                rows = by_unit(document, self.unit, self.tokeniser, self.rules)
-                filled += [rows] if rows.n_rows else []
-        if not filled and not self.problems:
+            with self._collecting():
+                self._refuse_damage(document, file.format)
+                document = by_unit(document, self.unit, self.tokeniser, self.rules)
+                documents += [document] if document.n_rows else []
+        if not documents and not self.problems:
             if file.named:
                 raise DataError(f"{file.path} is empty: it has no line with text.")
             skipped.append((str(file.path), "empty"))
-        return filled
+        return documents
+
+    def raise_problems(self) -> None:
+        """Raise a DataError with all problems, if there are any."""
+        if self.problems:
+            raise DataError("\n".join(self.problems))
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
-        """Put what is wrong with the data among the problems, so that all of it can be told at once."""
+    def _collecting(self) -> Iterator[None]:
         try:
             yield
         except DataError as error:
             self.problems.append(str(error))
 
+    def _refuse_damage(self, document: Document, format: str) -> None:
+        damage = {*_DAMAGE, MIXED} if format in ("ptc", "brat") else _DAMAGE
+        for repair in document.repairs if self.strict else ():
+            if repair.kind in damage:
+                where = f"{repair.path}:{repair.line}: {repair.kind}: {repair.detail}"
+                raise DataError(f"{where}. Correct the file, or read it without strict.")
+
     def _read(self, file: Found) -> list[Document]:
-        path, doc_id, strict = file.path, file.doc_id, self.strict
+        path, doc_id = file.path, file.doc_id
         match file.format:
-            case "yedda":
-                return [read_yedda(path, doc_id, strict=strict)]
             case "text":
-                return [read_text(path, doc_id, strict=strict)]
+                decoded = read_file(path)
+                return [Document(doc_id, decoded.text, None, decoded.repairs, str(path), bom=decoded.bom)]
+            case "yedda":
+                return [read_yedda(path, doc_id)]
             case "ptc":
-                return [read_article(path, doc_id, self._labels_of(path), strict=strict)]
-            case "jsonl":
-                return read_jsonl(path, doc_id, strict=strict, problems=self.problems)
-            case "brat":
-                return [read_brat(path, doc_id, strict=strict, problems=self.problems)]
-            case "bio":
-                return read_bio(path, doc_id, strict=strict, problems=self.problems)
+                return [self._article(path, doc_id)]
             case "csv":
-                return tables_of_rows().read_csv(path, doc_id, strict=strict)
+                return table_format().read_csv(path, doc_id)
+            case "parquet":
+                return table_format().read_parquet(path, doc_id)
             case _:
-                return tables_of_rows().read_parquet(path, doc_id, strict=strict)
+                read = {"jsonl": read_jsonl, "brat": read_brat, "bio": read_bio}[file.format]
+                return read(path, doc_id, self.problems)
 
-    def _labels_of(self, article: Path) -> tuple[Path, dict[str, list[ArticleSpan]]]:
-        table = labels_beside(article)
+    def _article(self, path: Path, doc_id: str) -> Document:
+        table = label_table_of(path)
         if table is None:
-            raise DataError(f"{article} has no labels: give it as article<ID>.txt in a folder with FOLDER.labels.tsv.")
-        if table not in self._labels:
-            self._labels[table] = read_labels(table, article.parent, self.problems)
-        return table, self._labels[table]
+            raise DataError(f"{path} has no labels: give it as article<ID>.txt in a folder with FOLDER.labels.tsv.")
+        if table not in self._tables:
+            self._tables[table] = read_labels(table, path.parent, self.problems)
+        return read_article(path, doc_id, table, self._tables[table])
 
 
-def tables_of_rows() -> ModuleType:
-    """Return the module that reads and writes tables, the only one of these that needs pandas."""
+def table_format() -> ModuleType:
+    """Import the module for CSV and Parquet, the only format that needs pandas."""
     try:
         from skol_rnn.data.formats import table
     except ImportError as error:
@@ -94,12 +119,12 @@ def tables_of_rows() -> ModuleType:
     return table
 
 
-def refuse_empty_places(files: Sequence[Found], filled: Iterable[Found], skipped: Skipped) -> None:
-    """Raise a DataError for the first place that was given and holds no document."""
-    places = {file.given for file in filled}
+def _refuse_empty_inputs(files: Sequence[Found], read: Iterable[Found], skipped: Skipped) -> None:
+    """Raise a DataError for the first path, folder or glob without a document."""
+    inputs = {file.given for file in read}
     for file in files:
-        if file.given not in places:
-            raise DataError(f"There is no document in {file.given}{told(skipped)}.")
+        if file.given not in inputs:
+            raise DataError(f"There is no document in {file.given}{summary(skipped)}.")
 
 
 def read_documents(
@@ -113,42 +138,44 @@ def read_documents(
 ) -> Corpus:
     """Read documents from files, folders and globs.
 
-    ``.txt.ann`` and ``.ann`` are YEDDA, ``.txt`` is plain text, ``.jsonl`` doccano's JSON lines, ``.csv`` and
-    ``.parquet`` the shared table; ``article<ID>.txt`` in a folder with ``<folder>.labels.tsv`` beside it are articles
-    with spans ("ptc"); ``X.ann`` with offsets and ``X.txt`` beside it are brat's standoff; ``.conll``, ``.bio`` and
-    ``.iob`` hold columns ("bio").  In a folder, an annotated file is read instead of the plain text beside it.
+    The ending of a file tells its format: ``.txt.ann`` and ``.ann`` are YEDDA, ``.txt`` is plain text, ``.jsonl`` is
+    doccano's JSON lines, ``.csv`` and ``.parquet`` hold the shared table, and ``.conll``, ``.bio`` and ``.iob`` hold
+    columns ("bio").  Two formats use a second file: ``X.ann`` with offsets and ``X.txt`` are brat's standoff, and
+    ``FOLDER/article<ID>.txt`` with ``FOLDER.labels.tsv`` are news articles with spans ("ptc").  In a folder, an
+    annotated file is read instead of the plain text of the same name.
 
     Parameters
     ----------
     paths : str, Path, or iterable of these
-        Files, folders (read with all below them, sorted) or globs.
+        Files, folders (read recursively, sorted) or globs.
     format : {"yedda", "text", "jsonl", "csv", "parquet", "ptc", "brat", "bio"}, optional
-        Read files named directly or by a glob in this format whatever their names; of folders, only the files
-        whose ending is of this format.
+        Format of the files that are named directly or by a glob, whatever their endings.  In folders, only files
+        with an ending of this format are read.
     strict : bool, default False
-        Whether damaged markup and invalid bytes are an error instead of being mended and listed.
+        Whether damaged markup and invalid bytes raise an error instead of being repaired and listed.
     unit : {"line", "token"}, default "line"
-        What a row is.
+        Unit of the rows.
     tokeniser : callable from str to iterable of (int, int), optional
-        Start and end (exclusive) of each token of a text, for ``unit="token"``;
-        :func:`skol_rnn.data.tokens.tokenise` if not given.
+        Function that returns start and end (exclusive) of each token of a text, for ``unit="token"``.
+        :func:`skol_rnn.data.tokens.tokenise` by default.
     rules : SpanRules, optional
-        What labelled spans may be, and how they become labels of rows; spans that overlap are an error if not given.
+        Which labelled spans are allowed, and how they become labels of rows.  By default, overlapping spans raise
+        an error.
 
     Returns
     -------
     Corpus
-        The documents, named by their path below what was given, without ending; and the files left out.  Equal
-        names are told apart by the path below the common folder.
+        The documents, and the files that were skipped.  A document is named by its path below the path, folder or
+        glob, without ending; equal names are extended by the path below the common folder.
 
     Raises
     ------
     DataError
-        If files cannot be read or used, all of them told at once; or a folder or glob has no document.
+        If files cannot be read or used (one message lists all problems), or a folder or glob has no document.
     ValueError
-        If there is no such format or unit.
+        If ``format`` or ``unit`` is unknown.
     ImportError
-        If a Parquet file is met and pyarrow is not installed.
+        If a file is Parquet and pyarrow is not installed.
 
     Examples
     --------
@@ -162,15 +189,53 @@ def read_documents(
     >>> [reason for _, reason in corpus.skipped]
     ['unknown ending']
     """
-    if format is not None:
-        check_format(format)
-    files, skipped = find_files([paths] if isinstance(paths, (str, Path)) else list(paths), format)
+    files, skipped = find_files(paths, format)
     reader = Reader(strict, unit, tokeniser, rules)
-    read: list[tuple[Document, Found]] = []
-    for file in files:
-        read += [(document, file) for document in reader.filled(file, skipped)]
-    if reader.problems:
-        raise DataError("\n".join(reader.problems))
-    refuse_empty_places(files, [file for _, file in read], skipped)
+    read = [(document, file) for file in files for document in reader.collect(file, skipped)]
+    reader.raise_problems()
+    _refuse_empty_inputs(files, [file for _, file in read], skipped)
     names = unique_names([(document.doc_id, file) for document, file in read])
     return Corpus(tuple(document.named(name) for name, (document, _) in zip(names, read, strict=True)), tuple(skipped))
+
+
+class DocumentStream:
+    """Documents of files, folders and globs, each file read only when it is reached; ``read`` counts them."""
+
+    def __init__(
+        self,
+        paths: str | Path | Iterable[str | Path],
+        *,
+        format: str | None = None,
+        strict: bool = False,
+        unit: str = "line",
+        rules: SpanRules | None = None,
+    ) -> None:
+        self._reader, self.read = Reader(strict, unit, rules=rules), 0
+        self._files, self.skipped = find_files(paths, format)
+
+    def __iter__(self) -> Iterator[Document]:
+        """Read the documents in order."""
+        names, self.read = self._names(), 0
+        read: list[Found] = []
+        for index, file in enumerate(self._files):
+            documents = self._reader.read(file, self.skipped)
+            read += [file] * bool(documents)
+            for place, document in enumerate(documents):
+                self.read += 1
+                yield document.named(names.get((index, place), document.doc_id))
+        _refuse_empty_inputs(self._files, read, self.skipped)
+
+    def _names(self) -> dict[tuple[int, int], str]:
+        """Return the name of each document by file and place in it; reads as few files as that allows."""
+        found = [[file.doc_id] if file.format in ONE_DOCUMENT else self._ids(file) for file in self._files]
+        counts = Counter(chain.from_iterable(found))
+        for index, file in enumerate(self._files):
+            # Only for equal names does it matter whether a file is empty.
+            if file.format in ONE_DOCUMENT and counts[file.doc_id] > 1:
+                found[index] = self._ids(file)
+        places = [(index, place) for index, names in enumerate(found) for place in range(len(names))]
+        named = [(name, file) for file, names in zip(self._files, found, strict=True) for name in names]
+        return dict(zip(places, unique_names(named), strict=True))
+
+    def _ids(self, file: Found) -> list[str]:
+        return [document.doc_id for document in self._reader.read(file, [])]

@@ -1,4 +1,4 @@
-"""What a labelled stretch of characters may be, and which of two that overlap stays."""
+"""Labelled spans of characters: the rules for them, their checks, and the choice between spans that overlap."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from skol_rnn.errors import DataError
 from skol_rnn.labels import suggestion
 
 Span = tuple[int, int, str]
-"""Start and end (exclusive) in characters of the document's text, and the type."""
+"""Start and end (exclusive) in characters of the text, and the type."""
 
 OVERLAP_POLICIES = ("error", "longest", "first", "priority")
 ALIGNMENTS = ("overlap", "containment")
@@ -18,7 +18,7 @@ SCHEMES = ("BIO", "BIOES")
 
 
 class OverlapError(DataError):
-    """Spans overlap where none may; ``problems`` holds the position of a span and the reason for each pair."""
+    """Spans overlap under the policy "error"; ``problems`` holds the index of a span and the reason for each pair."""
 
     def __init__(self, problems: Sequence[tuple[int, str]]) -> None:
         super().__init__("; ".join(reason for _, reason in problems))
@@ -32,22 +32,24 @@ class SpanRules:
     Parameters
     ----------
     overlap : {"error", "longest", "first", "priority"}, default "error"
-        Which of two spans that overlap is labelled: the longer one (of equal ones the earlier), the one that begins
-        earlier (of equal ones the longer), or the one whose type stands earlier in ``priority`` (of equal ones the
-        longer).  The other gets no label at all and is listed; "error" refuses the document.
+        Which of two overlapping spans is kept.  "longest" keeps the longer one (of equal ones the earlier), "first"
+        the one that starts earlier (of equal ones the longer), "priority" the one whose type comes earlier in
+        ``priority`` (of equal ones the longer).  The other span gets no label and is listed as a repair.  "error"
+        raises a DataError for the document.
     priority : tuple of str
-        Types, the most important first; those not named come last.
+        Types, the most important first; types that are not listed come last.
     alignment : {"overlap", "containment"}, default "overlap"
-        Which tokens belong to a span: those that share a character with it, or only those that lie in it whole.
+        Which tokens belong to a span: those that share a character with it, or only those that lie inside it.
     scheme : {"BIO", "BIOES"}, default "BIO"
-        Labels: B- begins a span, I- goes on, O is outside; E- ends one of several tokens, S- is one of a single token.
+        Token labels: B- begins a span, I- continues it, O is outside any span.  In BIOES, E- ends a span of several
+        tokens and S- marks a span of one token.
     types : tuple of str, optional
-        The types allowed; any if not given.
+        Allowed types; all types by default.
 
     Raises
     ------
     ValueError
-        If a value is not one of those listed, or ``overlap="priority"`` comes without an order.
+        If a value is not one of those listed, or ``overlap="priority"`` has no ``priority``.
 
     Examples
     --------
@@ -75,40 +77,37 @@ class SpanRules:
             raise ValueError("overlap='priority' needs the order: priority=('most important', ...).")
 
 
+def offset_problem(start: int, end: int, length: int) -> str | None:
+    """Return what is wrong with the offsets of a span in a text of some length."""
+    if start >= end:
+        return "is empty or reversed"
+    return f"is outside the text of {length} characters" if start < 0 or end > length else None
+
+
 def check_spans(spans: Sequence[Span], length: int, types: Sequence[str] | None = None) -> list[tuple[int, str]]:
-    """List what is wrong with the spans of a text, each by itself."""
+    """List the spans that are empty, outside the text or of an unknown type, with the reason."""
     found = []
     for index, (start, end, kind) in enumerate(spans):
         shown = [start, end, kind]
-        if start >= end:
-            found.append((index, f"{shown} is empty or reversed"))
-        elif start < 0 or end > length:
-            found.append((index, f"{shown} is outside the text of {length} characters"))
+        if problem := offset_problem(start, end, length):
+            found.append((index, f"{shown} {problem}"))
         if types is not None and kind not in types:
             found.append((index, f"{shown}: unknown type; known are {', '.join(types)}.{suggestion(kind, types)}"))
     return found
 
 
-def overlapping(spans: Sequence[tuple[int, int, str]]) -> list[tuple[int, int]]:
-    """List the pairs of spans that overlap, each span with the furthest-reaching one before it."""
-    order = sorted(range(len(spans)), key=lambda index: spans[index])
-    pairs, widest = [], -1
-    for index in order:
-        if widest >= 0 and spans[index][0] < spans[widest][1]:
-            pairs.append((widest, index))
-        if widest < 0 or spans[index][1] > spans[widest][1]:
+def overlap_problems(spans: Sequence[Span], claimed: Sequence[Span] | None = None) -> list[tuple[int, str]]:
+    """List the spans that overlap an earlier one; ``claimed`` holds the tokens of each span, if they count."""
+    ranges = spans if claimed is None else claimed
+    problems, widest = [], -1  # widest: index of the span that reaches furthest so far
+    for index in sorted(range(len(spans)), key=lambda index: ranges[index]):
+        if widest >= 0 and ranges[index][0] < ranges[widest][1]:
+            a, b = spans[widest], spans[index]
+            how = "overlap" if b[0] < a[1] and a[0] < b[1] else "share a token"
+            problems.append((index, f"{list(a)} and {list(b)} {how}; choose an overlap policy other than error"))
+        if widest < 0 or ranges[index][1] > ranges[widest][1]:
             widest = index
-    return pairs
-
-
-def refuse_overlaps(spans: Sequence[Span], claimed: Sequence[tuple[int, int, str]] | None = None) -> None:
-    """Raise an error for spans that overlap."""
-    problems = []
-    for a, b in overlapping(spans if claimed is None else claimed):
-        how = "overlap" if spans[b][0] < spans[a][1] and spans[a][0] < spans[b][1] else "share a token"
-        problems.append((b, f"{list(spans[a])} and {list(spans[b])} {how}; choose an overlap policy other than error"))
-    if problems:
-        raise OverlapError(sorted(problems))
+    return sorted(problems)
 
 
 def resolve_overlaps(
@@ -117,7 +116,7 @@ def resolve_overlaps(
     priority: Sequence[str] = (),
     claimed: Sequence[tuple[int, int, str]] | None = None,
 ) -> tuple[list[int], list[tuple[int, int]]]:
-    """Choose spans of which no two overlap."""
+    """Return the indices of spans to keep, no two overlapping, and each other index with the one it overlaps."""
     rank = {kind: position for position, kind in enumerate(priority)}
 
     def order(index: int) -> tuple[int, ...]:

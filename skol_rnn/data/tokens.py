@@ -1,4 +1,4 @@
-"""A document's rows: its non-blank lines, or the tokens of a tokeniser, with the labels that its spans say."""
+"""Rows of a document: its non-blank lines or its tokens, labelled by its spans."""
 
 from __future__ import annotations
 
@@ -9,7 +9,15 @@ from dataclasses import replace
 
 from skol_rnn.data.bio import decode_spans, encode_spans
 from skol_rnn.data.document import Document, Repair, line_labels
-from skol_rnn.data.spans import OverlapError, Span, SpanRules, check_spans, refuse_overlaps, resolve_overlaps
+from skol_rnn.data.spans import (
+    OverlapError,
+    Span,
+    SpanRules,
+    check_spans,
+    offset_problem,
+    overlap_problems,
+    resolve_overlaps,
+)
 from skol_rnn.errors import DataError
 
 Token = tuple[int, int]
@@ -18,6 +26,7 @@ Tokeniser = Callable[[str], Iterable[Token]]
 UNITS = ("line", "token")
 _WORD = re.compile(r"\w+|[^\w\s]")
 _LOST, _MOVED = "span without label", "span moved to its tokens' ends"
+_Listed = list[tuple[int, str, str]]  # index of a span, kind and detail of the repair
 
 
 def tokenise(text: str) -> list[Token]:
@@ -26,7 +35,7 @@ def tokenise(text: str) -> list[Token]:
 
 
 def find_tokens(text: str, tokeniser: Tokeniser | None = None) -> tuple[Token, ...]:
-    """Tokenise a text and check what comes of it."""
+    """Tokenise a text and check the offsets that a caller's tokeniser returns."""
     found = list((tokeniser or tokenise)(text))
     if tokeniser is None:
         return tuple(found)
@@ -37,7 +46,12 @@ def find_tokens(text: str, tokeniser: Tokeniser | None = None) -> tuple[Token, .
         except (TypeError, ValueError):
             problems.append(f"token {position} is {token!r:.60}, not a pair of offsets (start, end)")
             continue
-        if reason := _reason_against(text, start, stop, end):
+        reason = offset_problem(start, stop, len(text))
+        if reason is None and start < end:
+            reason = f"begins before the end of the previous token, {end}"
+        if reason is None and text[start:stop].isspace():
+            reason = "is white space"
+        if reason is not None:
             problems.append(f"token {position}, [{start}, {stop}], {reason}")
         tokens.append((start, stop))
         end = max(end, stop)
@@ -46,22 +60,12 @@ def find_tokens(text: str, tokeniser: Tokeniser | None = None) -> tuple[Token, .
     return tuple(tokens)
 
 
-def _reason_against(text: str, start: int, stop: int, end: int) -> str | None:
-    if start >= stop:
-        return "is empty or reversed"
-    if start < 0 or stop > len(text):
-        return f"is outside the text of {len(text)} characters"
-    if start < end:
-        return f"begins before the end of the token before it, {end}"
-    return "is white space" if text[start:stop].isspace() else None
-
-
 def by_unit(
     document: Document, unit: str, tokeniser: Tokeniser | None = None, rules: SpanRules | None = None
 ) -> Document:
     r"""Return a document whose rows are lines or tokens, labelled by its spans."""
     if unit not in UNITS:
-        raise ValueError(f"unit is {unit!r}; a row is one of {', '.join(UNITS)}.")
+        raise ValueError(f"unit is {unit!r}, not one of {', '.join(UNITS)}.")
     rules = rules or SpanRules()
     spans = document_spans(document)
     problems = [] if spans is None else _bad_spans(document, spans, rules)
@@ -74,11 +78,24 @@ def by_unit(
             problems.append(f"{document.path or document.doc_id}: {error}")
     if problems:
         raise DataError("\n".join(problems))
-    return _by_line(document, spans, rules) if tokens is None else _by_token(document, spans, tokens, rules)
+    if unit == "line" and document.spans is None and document.tokens is None:
+        return document  # its rows are lines already
+    if spans is None:
+        return replace(document, labels=None, tokens=tokens)
+    try:
+        if tokens is None:
+            labels, listed = _label_lines(document, spans, rules)
+        else:
+            labels, listed = _label_tokens(document, spans, tokens, rules)
+    except OverlapError as error:
+        raise DataError("\n".join(_located(document, spans, error.problems))) from error
+    new = [Repair(*_source(document, spans, index), kind, detail) for index, kind, detail in sorted(listed)]
+    repairs = document.repairs + tuple(repair for repair in new if repair not in document.repairs)
+    return replace(document, labels=labels, tokens=tokens, spans=spans, repairs=repairs)
 
 
 def document_spans(document: Document) -> tuple[Span, ...] | None:
-    r"""Return a document's spans, or those that the labels of its rows tell; None if nothing is labelled."""
+    r"""Return the spans of a document, or those that its labelled rows form; None if it has no labels."""
     if document.spans is not None or document.labels is None:
         return document.spans
     if document.tokens is not None:
@@ -88,67 +105,43 @@ def document_spans(document: Document) -> tuple[Span, ...] | None:
 
 
 def _bad_spans(document: Document, spans: Sequence[Span], rules: SpanRules) -> list[str]:
+    """List the spans that no row can be labelled by; with them those that overlap, so that all appear at once."""
     problems = check_spans(spans, len(document.text), rules.types)
-    bad = {index for index, _ in problems}
-    if bad and rules.overlap == "error":  # told together with those that the good ones have
+    if problems and rules.overlap == "error":
+        bad = {index for index, _ in problems}
         good = [index for index in range(len(spans)) if index not in bad]
-        try:
-            refuse_overlaps([spans[index] for index in good])
-        except OverlapError as error:
-            problems += [(good[index], reason) for index, reason in error.problems]
-    return _told(document, spans, problems)
+        found = overlap_problems([spans[index] for index in good])
+        problems += [(good[index], reason) for index, reason in found]
+    return _located(document, spans, problems)
 
 
-def _told(document: Document, spans: Sequence[Span], problems: Iterable[tuple[int, str]]) -> list[str]:
+def _located(document: Document, spans: Sequence[Span], problems: Iterable[tuple[int, str]]) -> list[str]:
+    """Put file and line before each problem."""
     return ["{}:{}: {}".format(*_source(document, spans, index), reason) for index, reason in problems]
 
 
 def _source(document: Document, spans: Sequence[Span], index: int) -> tuple[str, int]:
-    """Return file and line that a span was read from, or else the document and the span's line in its text."""
+    """Return file and line of a span, or document and line of the text if the format records no source."""
     if index < len(document.sources):
         return document.sources[index]
     return document.path or document.doc_id, document.text.count("\n", 0, max(spans[index][0], 0)) + 1
 
 
-def _by_token(
-    document: Document, spans: tuple[Span, ...] | None, tokens: tuple[Token, ...], rules: SpanRules
-) -> Document:
-    if spans is None:
-        return replace(document, labels=None, tokens=tokens)
-    try:
-        encoded = encode_spans(tokens, spans, rules)
-    except OverlapError as error:
-        raise DataError("\n".join(_told(document, spans, error.problems))) from error
+def _label_tokens(
+    document: Document, spans: Sequence[Span], tokens: Sequence[Token], rules: SpanRules
+) -> tuple[tuple[str | None, ...], _Listed]:
+    encoded = encode_spans(tokens, spans, rules)
     listed = [(index, _LOST, f"{list(spans[index])}: {reason}") for index, reason in encoded.lost]
-    listed += [
-        (index, _MOVED, f"{list(spans[index])} is {start} to {end}: {document.text[start:end]!r:.60}")
-        for index, (start, end) in encoded.moved
-    ]
-    return replace(
-        document, labels=encoded.labels, tokens=tokens, spans=spans, repairs=_with_repairs(document, spans, listed)
-    )
+    for index, (start, end) in encoded.moved:
+        listed.append((index, _MOVED, f"{list(spans[index])} is {start} to {end}: {document.text[start:end]!r:.60}"))
+    return encoded.labels, listed
 
 
-def _by_line(document: Document, spans: tuple[Span, ...] | None, rules: SpanRules) -> Document:
-    if document.spans is None and document.tokens is None:
-        return document  # lines with labels of their own, or none
-    if spans is None:
-        return replace(document, tokens=None)
+def _label_lines(document: Document, spans: Sequence[Span], rules: SpanRules) -> tuple[tuple[str | None, ...], _Listed]:
     kept, left_out = list(range(len(spans))), list[tuple[int, int]]()
     if rules.overlap != "error":
         kept, left_out = resolve_overlaps(spans, rules.overlap, rules.priority)
-    else:
-        try:
-            refuse_overlaps(spans)
-        except OverlapError as error:
-            raise DataError("\n".join(_told(document, spans, error.problems))) from error
+    elif problems := overlap_problems(spans):
+        raise OverlapError(problems)
     labels = line_labels(document.text, document.lines, sorted(spans[index] for index in kept))
-    listed = [(a, _LOST, f"{list(spans[a])}: overlaps {list(spans[b])}") for a, b in left_out]
-    return replace(document, labels=labels, tokens=None, spans=spans, repairs=_with_repairs(document, spans, listed))
-
-
-def _with_repairs(
-    document: Document, spans: Sequence[Span], listed: Sequence[tuple[int, str, str]]
-) -> tuple[Repair, ...]:
-    new = [Repair(*_source(document, spans, index), kind, detail) for index, kind, detail in sorted(listed)]
-    return document.repairs + tuple(repair for repair in new if repair not in document.repairs)
+    return labels, [(a, _LOST, f"{list(spans[a])}: overlaps {list(spans[b])}") for a, b in left_out]

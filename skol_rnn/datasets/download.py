@@ -7,17 +7,17 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
-from types import ModuleType
 from typing import Any
 
-from skol_rnn.datasets.journal import cache_folder, replace_file
+from skol_rnn.datasets.bundled import cache_folder
 from skol_rnn.errors import DataError
+from skol_rnn.persistence.atomic import write_atomically
 
 BASE_URL = "https://raw.githubusercontent.com/piggyatbaqaqi/skol/main/data/annotated/journals/"
-"""Where the annotators publish the journals; a branch can change: a commit's hash in place of ``main`` never does."""
+"""Where the annotators publish the journals. The branch may change; put a commit's hash in place of ``main`` to fix it."""
 
 SUMS = "SHA256SUMS"
-"""File in the download folder that remembers checksums, in the form that ``sha256sum --check`` reads."""
+"""File of the download folder that records checksums, in the form that ``sha256sum --check`` reads."""
 
 JOURNAL_FILES: tuple[str, ...] = (
     "Mycologia/Vol41/2015.28594.Mycologia-Vol-xli-1949_text.txt.ann",
@@ -40,13 +40,12 @@ def download_journals(
 ) -> Path:
     """Download annotated journals (Mycologia, Mycotaxon, Persoonia), or any files of your own server.
 
-    A file that is there already, with the right checksum, is not downloaded again; one that was changed on disk is.
-    For a file without a checksum in ``registry`` the SHA-256 of the first download is written to ``SHA256SUMS`` in
-    the folder, and from then on the file must have it: the first download is taken on trust. None of the default
-    files has a checksum, because their authors publish none.
+    A file with the right checksum is not downloaded again; a file that was changed on disk is. The authors publish no
+    checksums of the journals: the first download is trusted and its SHA-256 is recorded in ``SHA256SUMS``. Later
+    downloads must match it.
 
-    The licence of the journals is not stated: the repository they come from declares MIT for its software, holds no
-    licence for the volumes, and the printed text belongs to the publishers. Ask them before you pass files on.
+    The licence of the journals is not stated. The repository they come from declares MIT for its software and holds no
+    licence for the volumes; the printed text belongs to the publishers. Ask them before you pass files on.
 
     Parameters
     ----------
@@ -55,10 +54,10 @@ def download_journals(
     base_url : str, optional
         Address that the names are appended to.
     registry : mapping of str to (str or None), optional
-        File name to SHA-256 (or ``"md5:..."`` and the like), or None for one not known. By default `JOURNAL_FILES`
-        without checksums. A ``.zip`` file is unpacked into a folder of its name beside it.
+        SHA-256 (or ``"md5:..."`` and the like) by file name, None for an unknown one. By default `JOURNAL_FILES`
+        without checksums. A ``.zip`` file is unpacked into a folder of the same name.
     timeout : float, default=60.0
-        Seconds to wait for the server before giving up.
+        Seconds to wait for the server.
 
     Returns
     -------
@@ -72,8 +71,8 @@ def download_journals(
     ValueError
         If the registry is empty or a name would leave the folder.
     DataError
-        If a file cannot be had, its checksum is wrong, or an archive is damaged. Files fetched before it stay, and the
-        next call goes on from there.
+        If a file cannot be downloaded, its checksum is wrong, or an archive is damaged. Files that were downloaded
+        before stay, and the next call continues from there.
 
     Examples
     --------
@@ -87,18 +86,18 @@ def download_journals(
     store = pooch.create(
         path=folder,
         base_url=base_url.rstrip("/") + "/",
-        registry={name: given or known.get(name) for name, given in hashes.items()},
+        registry={name: digest or known.get(name) for name, digest in hashes.items()},
         retry_if_failed=1,
     )
     for name in hashes:
         path = _fetch(store, name, pooch.HTTPDownloader(timeout=timeout))
         known[name] = pooch.file_hash(str(path))
         lines = [f"{digest}  {file}\n" for file, digest in sorted(known.items())]
-        replace_file(folder / SUMS, "".join(lines).encode("utf-8"))
+        write_atomically(folder / SUMS, "".join(lines).encode("utf-8"))
     return folder
 
 
-def _import_pooch() -> ModuleType:
+def _import_pooch() -> Any:
     try:
         import pooch
     except ImportError:
@@ -108,7 +107,7 @@ def _import_pooch() -> ModuleType:
 
 def _check_names(names: Mapping[str, str | None]) -> None:
     if not names:
-        raise ValueError("registry is empty: give file names, or leave it out for all journals.")
+        raise ValueError("registry is empty: name some files, or omit it to download all journals.")
     for name in names:
         path = PurePosixPath(name)
         # A backslash or colon leads out of the folder on Windows, a line break would forge an entry in SUMS.
@@ -123,13 +122,15 @@ def _read_sums(path: Path) -> dict[str, str]:
     for i, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         digest, separator, name = line.partition("  ")
         if not separator or len(digest) != 64:
-            raise DataError(f"{path}, line {i}: not a SHA-256 sum and a name; remove the file to record the sums anew.")
+            raise DataError(
+                f"{path}, line {i}: not a SHA-256 sum and a name; remove the file to record the sums again."
+            )
         known[name] = digest
     return known
 
 
 def _fetch(store: Any, name: str, downloader: Any) -> Path:
-    """Return the path of one file, downloaded if need be."""
+    """Return the path of one file, downloaded if necessary."""
     processor = partial(_unpack, name) if name.endswith(".zip") else None
     try:
         store.fetch(name, processor=processor, downloader=downloader)
@@ -146,7 +147,7 @@ def _fetch(store: Any, name: str, downloader: Any) -> Path:
 
 
 def _unpack(name: str, path: str, action: str, store: Any) -> str:
-    """Unpack an archive into a folder of its name: complete, or not at all."""
+    """Unpack an archive into a folder of the same name, completely or not at all."""
     target = Path(path).with_suffix("")
     if action == "fetch" and target.is_dir():
         return path

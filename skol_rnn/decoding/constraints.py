@@ -1,4 +1,4 @@
-"""BIO labels: which of them may follow which, so that no illegal sequence is ever predicted."""
+"""The constraints of BIO labels on sequences."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def is_bio(labels: Iterable[str]) -> bool:
 
 
 def legal_steps(labels: LabelSet) -> tuple[np.ndarray, np.ndarray]:
-    """Say where a document may begin and what may follow what: ``I-X`` only after ``B-X`` or ``I-X``."""
+    """Return which labels may start a document and which may follow which: ``I-X`` only after ``B-X`` or ``I-X``."""
     if not is_bio(labels):
         raise ValueError(f"Labels {', '.join(labels)} are not BIO: O, B-X, and I-X only where there is a B-X.")
     names = np.array(list(labels), dtype=object)
@@ -34,14 +34,14 @@ def legal_steps(labels: LabelSet) -> tuple[np.ndarray, np.ndarray]:
 
 
 def bio_transitions(labels: LabelSet) -> Transitions:
-    """Make flat transitions: all that is legal is equally good, all else forbidden."""
+    """Return transitions in which all legal steps score alike."""
     start, step = legal_steps(labels)
     k = len(labels)
     return Transitions(np.where(start, 0.0, -np.inf), np.where(step, 0.0, -np.inf), np.full(k, 1.0 / k))
 
 
 def only_legal(transitions: Transitions, labels: LabelSet) -> Transitions:
-    """Forbid what BIO forbids, and share its probability out among the rest."""
+    """Forbid illegal steps and distribute their probability over the legal ones."""
     start, step = legal_steps(labels)
     return replace(transitions, start=_among(transitions.start, start), step=_among(transitions.step, step))
 

@@ -1,4 +1,4 @@
-"""The last stage of prediction in one object: posterior, calibration, and a label for each line."""
+"""The last stage of prediction: correction, calibration, and a label for each line."""
 
 from __future__ import annotations
 
@@ -7,75 +7,92 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skol_rnn.decoding.calibration import Scaling
-from skol_rnn.decoding.correction import Correction
-from skol_rnn.decoding.offsets import decide
-from skol_rnn.decoding.transitions import Transitions, at_strength, viterbi
+from skol_rnn.decoding.calibration import Calibration
+from skol_rnn.decoding.correction import Correction, log_of
+from skol_rnn.decoding.offsets import DECISIONS, decide
+from skol_rnn.decoding.transitions import Transitions, viterbi, weighted
 from skol_rnn.decoding.viterbi import best_sequences
-
-_TINY = 1e-12
-_WITH_OFFSETS = ("auto", "tuned")
+from skol_rnn.errors import DataError
+from skol_rnn.labels import suggestion
 
 
 @dataclass(frozen=True)
 class Decoder:
-    """How a trained model gets from the network's probabilities to labels."""
+    """How a trained model turns the network's probabilities into labels."""
 
     correction: Correction
     offsets: np.ndarray
     transitions: Transitions
-    scaling: Scaling
-    strength: float = 1.0
+    calibration: Calibration
+    transition_weight: float = 1.0
+    tuned: bool = False
 
     def posterior(self, raw: np.ndarray) -> np.ndarray:
         """Compute posteriors from the network's probabilities, both of shape (lines, labels)."""
-        return self.scaling.apply(self.correction.posterior(raw))
+        return self.calibration.apply(self.correction.posterior(raw))
 
-    def tilt(self) -> np.ndarray:
-        """Return the offsets of posteriors, shape (labels,), that decide as the network's own argmax does."""
-        # With a temperature T the posteriors' logarithms are 1 / T of what they were, and so is the tilt.
-        return self.correction.tilt() / self.scaling.temperature - self.scaling.bias
+    def logit_offsets(self) -> np.ndarray:
+        """Return the offsets of log posteriors, shape (labels,), under which they decide as the network's argmax."""
+        return self.correction.logit_offsets() / self.calibration.temperature - self.calibration.bias
 
-    def decide(self, raw: np.ndarray, lengths: Sequence[int], how: str) -> np.ndarray:
-        """Choose a label for each line."""
+    def resolved(self, decision: str) -> str:
+        """Check a decision; "auto" is "tuned" where offsets were tuned."""
+        if decision not in DECISIONS:
+            hint = suggestion(decision, DECISIONS)
+            raise ValueError(f"decision must be one of {', '.join(DECISIONS)}, but is {decision!r}.{hint}")
+        if decision == "tuned" and not self.tuned:
+            raise DataError(
+                'decision="tuned" needs offsets tuned on a validation set: train with validation documents and '
+                'decision="auto" or "tuned".'
+            )
+        return "tuned" if decision == "auto" and self.tuned else decision
+
+    def decide(self, raw: np.ndarray, lengths: Sequence[int], decision: str) -> np.ndarray:
+        """Choose a label for each line of documents of some lengths; return label indices."""
+        decision = self.resolved(decision)
         if self.transitions.forbid:
-            return self._allowed(raw, lengths, how)
-        if how == "argmax":
+            return self._legal(raw, lengths, decision)
+        if decision == "argmax":
             return decide(raw)
         posterior = self.posterior(raw)
-        if how == "viterbi":
-            return viterbi(posterior, list(lengths), self.transitions, self.strength)
-        return decide(posterior, self.offsets if how in _WITH_OFFSETS else None)
+        if decision == "viterbi":
+            return viterbi(posterior, list(lengths), self.transitions, self.transition_weight)
+        return decide(posterior, self.offsets if decision in ("auto", "tuned") else None)
 
-    def _allowed(self, raw: np.ndarray, lengths: Sequence[int], how: str) -> np.ndarray:
+    def _legal(self, raw: np.ndarray, lengths: Sequence[int], decision: str) -> np.ndarray:
         """Choose the best sequence of labels that the transitions allow."""
-        found = np.asarray(raw, np.float64) if how == "argmax" else self.posterior(raw)
-        strength = self.strength if how in ("tuned", "viterbi") else 0.0
-        start, step, prior = at_strength(self.transitions, strength)
-        offsets = self.offsets if how in _WITH_OFFSETS else np.zeros(len(self.offsets))
-        return best_sequences(np.log(np.maximum(found, _TINY)) - prior, lengths, start, step, offsets[None])[0]
+        found = raw if decision == "argmax" else self.posterior(raw)
+        start, step, prior = weighted(
+            self.transitions, self.transition_weight if decision in ("tuned", "viterbi") else 0.0
+        )
+        offsets = self.offsets if decision in ("auto", "tuned") else np.zeros(len(self.offsets))
+        return best_sequences(log_of(found) - prior, lengths, start, step, offsets[None])[0]
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Return all of it as arrays, for the saved model."""
-        correction = self.correction
+        """Return the decoder as arrays, under the names of the saved model."""
+        correction, calibration = self.correction, self.calibration
         arrays = {
             "tilt": correction.weights,
-            "focus_smoothing_temperature": np.array([correction.gamma, correction.smoothing, self.scaling.temperature]),
-            "bias": self.scaling.bias,
+            "focus_smoothing_temperature": np.array([correction.gamma, correction.smoothing, calibration.temperature]),
+            "bias": calibration.bias,
             "offsets": self.offsets,
             "start": self.transitions.start,
             "step": self.transitions.step,
             "prior": self.transitions.prior,
-            "strength": np.array(self.strength),
+            "strength": np.array(self.transition_weight),
+            "tuned": np.array(self.tuned),
         }
         return arrays if correction.margins is None else {**arrays, "margins": correction.margins}
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Decoder:
-        """Rebuild what :meth:`arrays` returned."""
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray], tuned: bool) -> Decoder:
+        """Rebuild the decoder; ``tuned`` is for models saved without that array."""
         gamma, smoothing, temperature = arrays["focus_smoothing_temperature"].tolist()
-        correction = Correction(arrays["tilt"], arrays.get("margins"), gamma, smoothing)
-        transitions = Transitions(arrays["start"], arrays["step"], arrays["prior"])
         return cls(
-            correction, arrays["offsets"], transitions, Scaling(temperature, arrays["bias"]), float(arrays["strength"])
+            Correction(arrays["tilt"], arrays.get("margins"), gamma, smoothing),
+            arrays["offsets"],
+            Transitions(arrays["start"], arrays["step"], arrays["prior"]),
+            Calibration(temperature, arrays["bias"]),
+            float(arrays["strength"]),
+            bool(arrays.get("tuned", tuned)),
         )

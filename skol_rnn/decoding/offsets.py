@@ -1,4 +1,4 @@
-"""Decide for one label a line, with offsets that serve a metric."""
+"""One label for each line, with offsets of log posteriors that raise a metric."""
 
 from __future__ import annotations
 
@@ -6,40 +6,39 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from skol_rnn.labels import NO_LABEL, LabelSet, suggestion
+from skol_rnn.decoding.correction import log_of
+from skol_rnn.labels import NO_LABEL, LabelSet, rare_labels, suggestion
 
 DECISIONS = ("auto", "argmax", "corrected", "tuned", "viterbi")
-"""How a model decides: "argmax" by the network's own probabilities, "corrected" by the posterior, "tuned" by the
-posterior with offsets tuned on held-out documents, "viterbi" by the most probable sequence of labels under transitions
-learned from the training documents.  "auto" is "tuned" where documents were held out, else the posterior with the
-offsets of :func:`prior_offsets`."""
+"""How probabilities become labels: "argmax" takes the network's largest output, "corrected" the largest posterior, "tuned"
+adds offsets tuned on the validation set, "viterbi" takes the most probable sequence.  "auto" is "tuned" with a validation
+set, otherwise it adds the offsets of :func:`prior_offsets`."""
 
-_PRIOR_STRENGTH = 0.45  # of strengths from 0 to 0.6, on 2 and 8 documents
+_PRIOR_SHARE = 0.45  # of the log ratio of counts; best of 0 to 0.6 on 2 and 8 documents
 _LARGEST_PRIOR_OFFSET = 2.5
 
 METRICS = ("important_f1", "macro_f1", "accuracy")
-"""What offsets can be tuned for; ``f1/Label`` names the F1 of one label."""
+"""Metrics that offsets can maximise; ``f1/Label`` names the F1 of one label."""
 
-_MIN_SUPPORT = 10  # held-out lines below which a label's offset stays neutral: it would fit noise
+_MIN_SUPPORT = 10  # validation lines below which a label's offset stays 0: it would fit noise
 _ROUNDS = 4
 _LARGEST_OFFSET = 6.0
-_TINY = 1e-12
 
 
 def decide(probabilities: np.ndarray, offsets: np.ndarray | None = None) -> np.ndarray:
     """Choose the label with the largest log probability plus offset."""
     if offsets is None:
         return np.argmax(probabilities, axis=1)
-    return np.argmax(_log(probabilities) + offsets, axis=1)
+    return np.argmax(log_of(probabilities) + offsets, axis=1)
 
 
 def prior_offsets(counts: np.ndarray, *, together: bool = False) -> np.ndarray:
-    """Choose offsets from the label counts alone, where there are no held-out documents to tune them on."""
+    """Derive offsets from the label counts, for training without a validation set."""
     counts = np.asarray(counts, np.float64)
     largest = max(counts.max(), 1.0)
     rare = np.arange(len(counts)) != int(np.argmax(counts))
     rarer = np.full(len(counts), counts[rare].sum()) if together else counts
-    offsets = _PRIOR_STRENGTH * np.log(largest / np.clip(rarer, 1.0, largest))
+    offsets = _PRIOR_SHARE * np.log(largest / np.clip(rarer, 1.0, largest))
     return np.where(rare & (counts > 0), np.minimum(offsets, _LARGEST_PRIOR_OFFSET), 0.0)
 
 
@@ -50,9 +49,9 @@ def tune_offsets(
     metric: str = "important_f1",
     important: Sequence[str] | None = None,
 ) -> np.ndarray:
-    """Find the offset of each label that serves a metric best on held-out lines."""
+    """Find the offset of each label that maximises a metric, by coordinate ascent."""
     known = true != NO_LABEL
-    scores, true = _log(probabilities[known]), true[known]
+    scores, true = log_of(probabilities[known]), true[known]
     support = np.bincount(true, minlength=len(labels))
     chosen = _metric_labels(metric, labels, support, important)
     offsets = np.zeros(len(labels))
@@ -76,16 +75,12 @@ def metric_value(
     metric: str = "important_f1",
     important: Sequence[str] | None = None,
 ) -> float:
-    """Compute the metric that offsets are tuned for."""
+    """Compute the metric that offsets maximise."""
     known = true != NO_LABEL
     true, predicted = true[known], predicted[known]
     support = np.bincount(true, minlength=len(labels))
     chosen = _metric_labels(metric, labels, support, important)
-    return _of_decisions(predicted, true, support, chosen)
-
-
-def _log(probabilities: np.ndarray) -> np.ndarray:
-    return np.log(np.maximum(np.asarray(probabilities, np.float64), _TINY))
+    return _value(predicted, true, support, chosen)
 
 
 def _metric_labels(
@@ -97,7 +92,7 @@ def _metric_labels(
     if metric == "macro_f1":
         return np.arange(len(labels))
     if metric == "important_f1":
-        names = list(important) if important else [n for i, n in enumerate(labels) if i != int(np.argmax(support))]
+        names = list(important) if important else rare_labels(support, labels)
         return np.array([labels.index(n) for n in names])
     if metric.startswith("f1/"):
         return np.array([labels.index(metric.removeprefix("f1/"))])
@@ -107,10 +102,10 @@ def _metric_labels(
 
 
 def _score(scores: np.ndarray, true: np.ndarray, support: np.ndarray, chosen: np.ndarray | None) -> float:
-    return _of_decisions(np.argmax(scores, axis=1), true, support, chosen)
+    return _value(np.argmax(scores, axis=1), true, support, chosen)
 
 
-def _of_decisions(decided: np.ndarray, true: np.ndarray, support: np.ndarray, chosen: np.ndarray | None) -> float:
+def _value(decided: np.ndarray, true: np.ndarray, support: np.ndarray, chosen: np.ndarray | None) -> float:
     hits = np.bincount(true[decided == true], minlength=len(support))
     predicted = np.bincount(decided, minlength=len(support))
     return float(_values(hits[None], predicted[None], support, chosen)[0])
@@ -127,15 +122,15 @@ def _values(hits: np.ndarray, predicted: np.ndarray, support: np.ndarray, chosen
 def _best_offset(
     scores: np.ndarray, true: np.ndarray, support: np.ndarray, chosen: np.ndarray | None, k: int
 ) -> tuple[float, float]:
-    """Return the best metric and the offset of label k that reaches it, the others' scores held."""
+    """Return the best metric and the offset of label k that reaches it, all other scores fixed."""
     n_labels = len(support)
     rivals = np.delete(np.arange(n_labels), k)
     rival = rivals[np.argmax(scores[:, rivals], axis=1)]
     rows = np.arange(len(scores))
-    needed = scores[rows, rival] - scores[:, k]  # the offset at which the line turns to k
+    needed = scores[rows, rival] - scores[:, k]  # the offset from which the line is labelled k
     order = np.argsort(needed, kind="stable")
     needed, rival, true_k = needed[order], rival[order], true[order]
-    # (lines, labels): what each line adds to hits and to predictions when it turns from its rival to k.
+    # (lines, labels): the change of hits and predictions when a line's label changes from its rival to k.
     turned_hits, turned = np.zeros((2, len(order), n_labels))
     turned[rows, rival] = -1.0
     turned[:, k] = 1.0

@@ -13,14 +13,14 @@ from skol_rnn.errors import DataError
 from skol_rnn.labels import LabelSet, suggestion
 
 NEAR = 2
-"""Lines before and after that are near a line."""
+"""Lines before and after a line that count as near."""
 
 _OUTSIDE = -2  # no label has this index
 
 
 @dataclass(frozen=True)
 class SequenceRule:
-    """When a line's label is changed because of the lines around it."""
+    """A condition on a line and its neighbours, and the label that the line gets."""
 
     name: str
     current: str
@@ -43,7 +43,7 @@ class SequenceRule:
         return list(dict.fromkeys(label for label in named if label is not None))
 
     def renamed(self, names: Mapping[str, str]) -> SequenceRule:
-        """Return the rule with some labels called otherwise."""
+        """Return the rule with other names of labels."""
         parts = ("current", "becomes", "previous", "next", "near", "evidence")
         return replace(self, **{part: names.get(label, label) for part in parts if (label := getattr(self, part))})
 
@@ -53,8 +53,8 @@ DEFAULT_RULES = (
     SequenceRule("misc_amid_nomenclature", "Nomenclature", "Misc", None, previous="Nomenclature", next="Nomenclature"),
     SequenceRule("description_near_nomenclature", "Misc", "Description", 0.2, near="Nomenclature"),
 )
-"""Rules for taxonomic papers, the first that fits wins.  The second is off: names that go on over three lines are common
-there.  ``thresholds={"misc_amid_nomenclature": 0.3}`` turns it on."""
+"""Rules for taxonomic papers.  The second is off, since names over three lines are common there;
+``thresholds={"misc_amid_nomenclature": 0.3}`` turns it on."""
 
 
 def apply_sequence_rules(
@@ -66,10 +66,9 @@ def apply_sequence_rules(
     names: Mapping[str, str] | None = None,
     line_no_col: str = "line_number",
 ) -> pd.DataFrame:
-    """Change predicted labels by what stands around a line.
+    """Change predicted labels where the labels of neighbouring lines call for it.
 
-    All rules look at the predictions as they came, never at what another rule made of them, and never into another
-    document; of the rules that fit a line the first wins.
+    All rules read the original predictions of the same document.  If several rules fit a line, the first one applies.
 
     Parameters
     ----------
@@ -77,14 +76,14 @@ def apply_sequence_rules(
         What ``RNNSkolModel.predict`` returns: document, line number, ``prediction``, ``predicted_label`` and
         ``probabilities``.
     rules : sequence of SequenceRule
-        The rules, those that come first going first.
+        The rules, in order of precedence.
     thresholds : mapping of str to (float or None), optional
         Other thresholds by rule name; None turns a rule off.
     labels : sequence of str, optional
-        Labels in the order of the probabilities (the model's ``labels_``).  Needed only where the predictions do not
-        show it, because a label of the rules is never predicted.
+        Labels in the order of the probabilities (the model's ``labels_``).  Needed only if a label of the rules is never
+        predicted.
     names : mapping of str to str, optional
-        What the labels of the rules are called here: ``{"Misc": "Misc-exposition"}``.
+        Names of the rules' labels in these predictions, as in ``{"Misc": "Misc-exposition"}``.
     line_no_col : str, default "line_number"
         Column of line numbers.
 
@@ -92,14 +91,14 @@ def apply_sequence_rules(
     -------
     DataFrame
         A copy, rows in the caller's order, with ``prediction`` and ``predicted_label`` changed together and a column
-        ``rule``: the name of the rule that changed the line, else None.
+        ``rule``: the name of the rule that changed the line, or None.
 
     Raises
     ------
     ValueError
         If a rule, or a label of a rule, is unknown.
     DataError
-        If a column is missing, or index, label and probabilities of a line do not go together.
+        If a column is missing, or index, label and probabilities of a line do not agree.
 
     Examples
     --------
@@ -155,23 +154,23 @@ def _stacked(column: pd.Series) -> np.ndarray:
     rows = [np.asarray(row, np.float64) for row in column]
     wrong = [number for number, row in enumerate(rows) if row.ndim != 1 or row.shape != rows[0].shape]
     if wrong:
-        raise DataError(f"Row {wrong[0]} of column 'probabilities' has not as many values as the first row.")
+        raise DataError(
+            f"Row {wrong[0]} of column 'probabilities' has a different number of values than the first row."
+        )
     return np.stack(rows)
 
 
 def _positions(predictions: pd.DataFrame, n_labels: int, labels: Sequence[str] | LabelSet | None) -> dict[str, int]:
-    """Return the place of each label in the probabilities, as far as it is given or can be seen."""
+    """Return the index of each known label in the probabilities."""
     index = {} if labels is None else {name: i for i, name in enumerate(labels)}
     if labels is not None and len(index) != n_labels:
         raise DataError(f"There are {len(index)} labels for {n_labels} probabilities a line.")
     pairs = predictions[["prediction", "predicted_label"]].drop_duplicates()
     for number, name in zip(pairs["prediction"], pairs["predicted_label"], strict=True):
         if (labels is not None and name not in index) or index.setdefault(name, int(number)) != number:
-            raise DataError(
-                f"Columns 'prediction' and 'predicted_label' are out of step: {number:g} is called {name!r}."
-            )
+            raise DataError(f"Columns 'prediction' and 'predicted_label' disagree: {number:g} is {name!r}.")
     if len(set(index.values())) != len(index) or not set(index.values()) <= set(range(n_labels)):
-        raise DataError(f"Columns 'prediction' and 'predicted_label' are out of step, or not of {n_labels} labels.")
+        raise DataError(f"Columns 'prediction' and 'predicted_label' disagree, or do not belong to {n_labels} labels.")
     return index
 
 
@@ -181,12 +180,12 @@ def _check_labels(rule: SequenceRule, index: Mapping[str, int], n_labels: int) -
             continue
         if len(index) < n_labels:
             raise ValueError(
-                f"Label {label!r} of rule {rule.name!r} is never predicted here, so its place in the probabilities "
-                f"is not known.{suggestion(label, index)} Give labels=[...], all labels in their order."
+                f"Label {label!r} of rule {rule.name!r} is never predicted here, so its index in the probabilities "
+                f"is unknown.{suggestion(label, index)} Give labels=[...], all labels in their order."
             )
         raise ValueError(
             f"Rule {rule.name!r} uses label {label!r}, but there are only {', '.join(index)}."
-            f"{suggestion(label, index)} Give names={{{label!r}: ...}} if it is called otherwise."
+            f"{suggestion(label, index)} Give names={{{label!r}: ...}} if it has another name."
         )
 
 
@@ -222,7 +221,7 @@ def _first_fit(
 
 
 def _at(offset: int, label: np.ndarray, codes: np.ndarray) -> np.ndarray:
-    """Return the label so many lines on, in the same document."""
+    """Return the label of the line at an offset in the same document."""
     place = np.arange(len(label)) + offset
     there = np.clip(place, 0, len(label) - 1)
     return np.where((place == there) & (codes[there] == codes), label[there], _OUTSIDE)

@@ -1,21 +1,20 @@
-"""The most probable sequence of labels of a document, under transitions that are learned or declared."""
+"""The most probable sequence of labels of a document, under learned transitions."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from skol_rnn.decoding.correction import log_of
 from skol_rnn.decoding.viterbi import best_sequences
-from skol_rnn.labels import NO_LABEL, LabelSet
-
-_TINY = 1e-12
+from skol_rnn.labels import NO_LABEL
 
 
 @dataclass(frozen=True)
 class Transitions:
-    """How labels follow one another in a document."""
+    """Log probabilities of a document's first label and of each step, and the labels' shares of all lines."""
 
     start: np.ndarray
     step: np.ndarray
@@ -41,7 +40,7 @@ class Transitions:
 
 
 def learn_transitions(true: np.ndarray, lengths: Sequence[int], n_labels: int, smoothing: float = 1.0) -> Transitions:
-    """Count in training documents which labels begin and which follow which."""
+    """Estimate transitions from training documents, with additive smoothing."""
     if not 0 < smoothing < np.inf:
         raise ValueError(f"smoothing must be a positive number, but is {smoothing!r}.")
     true = np.asarray(true, np.int64)
@@ -62,49 +61,29 @@ def learn_transitions(true: np.ndarray, lengths: Sequence[int], n_labels: int, s
     )
 
 
-def declared_transitions(
-    labels: LabelSet, allowed: Mapping[str, Sequence[str]], start: Sequence[str] | None = None
-) -> Transitions:
-    """Write down which labels may follow which; all that is allowed is equally good."""
-    k = len(labels)
-    step = np.zeros((k, k))
-    for name, following in allowed.items():
-        step[labels.index(name)] = _flat(labels, following, f"allowed[{name!r}]")
-    begin = np.zeros(k) if start is None else _flat(labels, start, "start")
-    return Transitions(begin, step, np.full(k, 1.0 / k))
+def weighted(transitions: Transitions, weight: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Multiply log transitions and log prior by a weight; what is forbidden stays forbidden."""
 
+    def scaled(scores: np.ndarray) -> np.ndarray:
+        return np.where(np.isneginf(scores), -np.inf, weight * np.where(np.isneginf(scores), 0.0, scores))
 
-def at_strength(transitions: Transitions, strength: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Weaken transitions, what they forbid staying forbidden."""
-
-    def weakened(scores: np.ndarray) -> np.ndarray:
-        return np.where(np.isneginf(scores), -np.inf, strength * np.where(np.isneginf(scores), 0.0, scores))
-
-    return weakened(transitions.start), weakened(transitions.step), strength * np.log(transitions.prior)
+    return scaled(transitions.start), scaled(transitions.step), weight * np.log(transitions.prior)
 
 
 def viterbi(
-    probabilities: np.ndarray, lengths: Sequence[int], transitions: Transitions, strength: float = 1.0
+    probabilities: np.ndarray, lengths: Sequence[int], transitions: Transitions, weight: float = 1.0
 ) -> np.ndarray:
     """Find the best sequence of labels of each document."""
     probabilities = np.asarray(probabilities, np.float64)
     if probabilities.ndim != 2 or probabilities.shape[1] != len(transitions):
         raise ValueError(f"Probabilities of shape {probabilities.shape} do not fit {len(transitions)} labels.")
-    if not 0 <= strength < np.inf:
-        raise ValueError(f"strength must be a number of at least 0, but is {strength!r}.")
+    if not 0 <= weight < np.inf:
+        raise ValueError(f"weight must be a number of at least 0, but is {weight!r}.")
     _check_lengths(lengths, len(probabilities))
-    if strength == 0:  # times -inf would be no number
+    if weight == 0:  # times -inf would be no number
         return np.argmax(probabilities, axis=1)
-    emission = np.log(np.maximum(probabilities, _TINY)) - strength * np.log(transitions.prior)
-    return best_sequences(emission, lengths, strength * transitions.start, strength * transitions.step)[0]
-
-
-def _flat(labels: LabelSet, names: Sequence[str], what: str) -> np.ndarray:
-    if isinstance(names, str):
-        raise ValueError(f"{what} must be a list of labels: [{names!r}].")
-    row = np.full(len(labels), -np.inf)
-    row[[labels.index(name) for name in names]] = 0.0
-    return row
+    emission = log_of(probabilities) - weight * np.log(transitions.prior)
+    return best_sequences(emission, lengths, weight * transitions.start, weight * transitions.step)[0]
 
 
 def _log_shares(counts: np.ndarray, smoothing: float) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Viterbi over whole documents, many of them and many rival offsets side by side."""
+"""Viterbi over whole documents, vectorised over documents and over alternative offsets."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-_SIDE_BY_SIDE = 64  # documents decided at a time
+_BATCH = 64  # documents decided at a time
 
 
 def best_sequences(
@@ -16,7 +16,7 @@ def best_sequences(
     step: np.ndarray,
     offsets: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Find the sequence of labels of each document whose scores have the largest sum."""
+    """Find the label sequence with the largest sum of scores, for each row of offsets and each document."""
     offsets = np.zeros((1, emission.shape[1])) if offsets is None else offsets
     sizes = np.asarray(lengths, np.int64)
     firsts = np.cumsum(sizes) - sizes
@@ -25,16 +25,16 @@ def best_sequences(
     order = np.argsort(-sizes, kind="stable")
     order = order[sizes[order] > 0]
     document, rival = np.repeat(order, len(offsets)), np.tile(np.arange(len(offsets)), len(order))
-    for i in range(0, len(document), _SIDE_BY_SIDE):
-        d, r = document[i : i + _SIDE_BY_SIDE], rival[i : i + _SIDE_BY_SIDE]
-        last, came_from, going_on = _forward(emission, firsts[d], sizes[d], start, step, offsets[r])
+    for i in range(0, len(document), _BATCH):
+        d, r = document[i : i + _BATCH], rival[i : i + _BATCH]
+        last, previous, active = _forward(emission, firsts[d], sizes[d], start, step, offsets[r])
         if (last < 0).any():
             number = int(d[last < 0].min())
             raise ValueError(
                 f"The transitions allow no sequence of labels for document {number} of {sizes[number]} lines: "
                 "allow more labels at the start, or after one another."
             )
-        _walk_back(last, came_from, going_on, r, firsts[d], decided)
+        _walk_back(last, previous, active, r, firsts[d], decided)
     return decided
 
 
@@ -46,28 +46,25 @@ def _forward(
     step: np.ndarray,
     offsets: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Go through some documents, the longest first."""
+    """Run the forward pass over some documents, the longest first."""
     longest, k = int(sizes[0]), emission.shape[1]
-    came_from = np.zeros((longest, len(sizes), k), np.min_scalar_type(k))
+    previous = np.zeros((longest, len(sizes), k), np.min_scalar_type(k))
     steps, last = _Steps(step), np.empty(len(sizes), np.int64)
-    going_on = np.searchsorted(-sizes, -np.arange(longest + 1), side="left")
+    active = np.searchsorted(-sizes, -np.arange(longest + 1), side="left")
     score = start + emission[firsts] + offsets  # (documents, labels)
     for t in range(1, longest + 1):
-        on = going_on[t]
+        on = active[t]
         if on < len(score):
             last[on : len(score)] = _last_label(score[on:])
             score, firsts, offsets = score[:on], firsts[:on], offsets[:on]
         if on:
-            score, came_from[t, :on] = steps.best(score)
+            score, previous[t, :on] = steps.best(score)
             score = score + (emission[firsts + t] + offsets)
-    return last, came_from, going_on
+    return last, previous, active
 
 
 class _Steps:
-    """The best label before each label:
-
-    where few may stand before it, or all labels are alike, little is compared.
-    """
+    """The best label before each label; labels with at most two legal predecessors are compared directly."""
 
     def __init__(self, step: np.ndarray) -> None:
         allowed = step > -np.inf
@@ -103,16 +100,16 @@ def _last_label(score: np.ndarray) -> np.ndarray:
 
 def _walk_back(
     last: np.ndarray,
-    came_from: np.ndarray,
-    going_on: np.ndarray,
+    previous: np.ndarray,
+    active: np.ndarray,
     rival: np.ndarray,
     firsts: np.ndarray,
     decided: np.ndarray,
 ) -> None:
-    """Follow the best labels from the end of each document to its start, into ``decided``."""
+    """Trace the best labels from the end of each document to its start, into ``decided``."""
     here, rows = last.copy(), np.arange(len(last))
-    for t in range(len(came_from) - 1, -1, -1):
-        on = going_on[t]
+    for t in range(len(previous) - 1, -1, -1):
+        on = active[t]
         decided[rival[:on], firsts[:on] + t] = here[:on]
         if t:
-            here[:on] = came_from[t, rows[:on], here[:on]]
+            here[:on] = previous[t, rows[:on], here[:on]]

@@ -1,23 +1,21 @@
-"""From true and predicted labels to whole-set counts: the one way every score in this package comes about."""
+"""Count predicted labels against true ones: every score in this package comes from these counts."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 
 from skol_rnn.evaluation.result import Evaluation
 from skol_rnn.labels import NO_LABEL, LabelSet, suggestion
 
-__all__ = ["EPSILON", "UNITS", "Evaluation", "evaluate_labels", "merge_evaluations"]
-
 UNITS = ("line", "token", "span", "character")
 """What one count stands for."""
 EPSILON = float(np.finfo(np.float64).eps)
-"""Smallest probability a loss is taken of, as in scikit-learn's ``log_loss``; a missing one costs -log of it."""
+"""Least probability in a loss, as in scikit-learn's ``log_loss``; a missing probability counts as this one."""
 PROBABILITY_SLACK = 1e-4
-"""How far above 1 or below 0 the rounding of half precision may leave a probability."""
+"""How far half precision may round a probability above 1 or below 0."""
 
 
 def evaluate_labels(
@@ -36,22 +34,22 @@ def evaluate_labels(
     Parameters
     ----------
     true : sequence of int, shape (n,)
-        Indices of the true labels; lines with ``NO_LABEL`` (-1) are left out.
+        Indices of the true labels; rows with ``NO_LABEL`` (-1) are ignored.
     predicted : sequence of int, shape (n,)
-        Indices of the predicted labels; ``NO_LABEL`` is a missing prediction and counts as an error.
+        Indices of the predicted labels; ``NO_LABEL`` (-1) is a missing prediction and counts as an error.
     labels : LabelSet
         The K labels.
     probabilities : ndarray of float, shape (n, K), optional
-        Probabilities for the losses; a NaN at the true label costs -log(EPSILON), as does 0.
+        Probabilities for the losses; NaN at the true label costs as much as 0.
     documents : sequence of str, shape (n,), optional
-        Document of each line, for scores by document.
+        Document of each row, for scores by document.
     lengths : sequence of int, shape (n,), optional
-        Characters of each line, for scores by character.
+        Characters of each row, for scores by character.
     important : sequence of str, optional
-        Labels whose mean F1 is ``important_f1``; by default all but the most frequent true one (the first in
-        the order of ``labels`` where several are). Scores by document use the whole set's.
-    unit : str
-        What one element stands for, one of ``UNITS``.
+        Labels whose mean F1 is ``important_f1``; by default all labels except the most frequent true one.
+        Scores by document use the same labels.
+    unit : {"line", "token", "span", "character"}, default "line"
+        What one row stands for.
 
     Returns
     -------
@@ -78,85 +76,35 @@ def evaluate_labels(
         raise ValueError(f"Unknown unit {unit!r}; allowed are {', '.join(UNITS)}.{suggestion(str(unit), UNITS)}")
     truth = _indices("true", true, len(labels))
     guess = _indices("predicted", predicted, len(labels))
-    _same_length(truth, predicted=guess, documents=documents, lengths=lengths)
+    sizes = None if lengths is None else _lengths(lengths)
+    for name, values in {"predicted": guess, "documents": documents, "lengths": sizes}.items():
+        if values is not None and len(values) != truth.size:
+            raise ValueError(f"{name} has {len(values)} elements, but true has {truth.size}.")
     costs, improbable = _costs(probabilities, truth, len(labels))
-    size = np.ones(truth.size, dtype=np.int64) if lengths is None else _lengths(lengths)
-    lines = _Lines(truth, guess, costs, improbable, size)
     scored = np.flatnonzero(truth != NO_LABEL)
-    names = _all_but_majority(labels, np.bincount(truth[scored], minlength=len(labels)))
+    names = tuple(rare_labels(np.bincount(truth[scored], minlength=len(labels)), labels))
 
-    def score(rows: np.ndarray, per_document: tuple[tuple[str, Evaluation], ...] = ()) -> Evaluation:
-        part = lines.at(rows)
-        characters = None if lengths is None else _tally(part, labels, "character", names, part.lengths)
-        ones = np.ones(rows.size, dtype=np.int64)
-        return _tally(part, labels, unit, names, ones, characters, per_document)
+    def tally(rows: np.ndarray, what: str, weights: np.ndarray, **more: Any) -> Evaluation:
+        k, own = len(labels), truth[rows]
+        # A missing prediction is counted in column k, so that one bincount counts all rows.
+        cells = own * (k + 1) + np.where(guess[rows] == NO_LABEL, k, guess[rows])
+        table = np.bincount(cells, weights, minlength=k * (k + 1)).astype(np.int64).reshape(k, k + 1)
+        losses = np.bincount(own, costs[rows] * weights, minlength=k).astype(np.float64)
+        return Evaluation(labels, what, table[:, :k], table[:, k], losses, names, int(improbable[rows].sum()), **more)
 
-    groups = [] if documents is None else _rows_by_document(documents, scored)
-    whole = score(scored, tuple((name, score(scored[rows])) for name, rows in groups))
+    def score(rows: np.ndarray, **more: Any) -> Evaluation:
+        characters = None if sizes is None else tally(rows, "character", sizes[rows])
+        return tally(rows, unit, np.ones(rows.size, np.int64), by_character=characters, **more)
+
+    groups = () if documents is None else _rows_by_document(documents, scored)
+    whole = score(scored, per_document=tuple((name, score(rows)) for name, rows in groups))
     return whole if important is None else whole.with_important(important)
 
 
-def merge_evaluations(parts: Sequence[Evaluation], *, important: Sequence[str] | None = None) -> Evaluation:
-    """Add the counts of evaluations of different lines, such as the folds of a cross-validation."""
-    if not parts:
-        raise ValueError("There is no evaluation to merge.")
-    first = parts[0]
-    if any(part.labels != first.labels or part.unit != first.unit for part in parts):
-        raise ValueError("Evaluations can only be merged if they have the same labels, in the same order, and unit.")
-    agreed = all(part.important == first.important for part in parts)
-    support = np.sum([part.support for part in parts], axis=0)
-    by_character = [part.by_character for part in parts if part.by_character is not None]
-    whole = Evaluation(
-        first.labels,
-        first.unit,
-        np.sum([part.confusion for part in parts], axis=0),
-        np.sum([part.missing for part in parts], axis=0),
-        np.sum([part.loss_sums for part in parts], axis=0),
-        first.important if agreed else _all_but_majority(first.labels, support),
-        sum(part.missing_probabilities for part in parts),
-        merge_evaluations(by_character) if len(by_character) == len(parts) else None,
-        tuple(pair for part in parts for pair in part.per_document),
-    )
-    return whole.with_important(whole.important if important is None else important)
-
-
-class _Lines(NamedTuple):
-    """What is known of n lines, each of shape (n,)."""
-
-    true: np.ndarray
-    predicted: np.ndarray
-    costs: np.ndarray
-    improbable: np.ndarray
-    lengths: np.ndarray
-
-    def at(self, rows: np.ndarray) -> _Lines:
-        return _Lines(*(column[rows] for column in self))
-
-
-def _tally(
-    lines: _Lines,
-    labels: LabelSet,
-    unit: str,
-    important: tuple[str, ...],
-    weights: np.ndarray,
-    by_character: Evaluation | None = None,
-    per_document: tuple[tuple[str, Evaluation], ...] = (),
-) -> Evaluation:
-    k = len(labels)
-    # A missing prediction gets a column of its own, K, so that one bincount holds every line.
-    cells = lines.true * (k + 1) + np.where(lines.predicted == NO_LABEL, k, lines.predicted)
-    table = np.bincount(cells, weights, minlength=k * (k + 1)).astype(np.int64).reshape(k, k + 1)
-    return Evaluation(
-        labels,
-        unit,
-        table[:, :k],
-        table[:, k],
-        np.bincount(lines.true, lines.costs * weights, minlength=k).astype(np.float64),
-        important,
-        int(lines.improbable.sum()),
-        by_character,
-        per_document,
-    )
+def rare_labels(counts: np.ndarray, labels: LabelSet) -> list[str]:
+    """Return all labels except the most frequent one (the first of several); the only label if there is one."""
+    frequent = int(np.argmax(counts))
+    return [name for i, name in enumerate(labels) if i != frequent] or list(labels)
 
 
 def _integers(name: str, values: Sequence[int] | np.ndarray) -> np.ndarray:
@@ -185,14 +133,8 @@ def _lengths(values: Sequence[int] | np.ndarray) -> np.ndarray:
     return array
 
 
-def _same_length(true: np.ndarray, **others: Sequence | np.ndarray | None) -> None:
-    for name, values in others.items():
-        if values is not None and len(values) != true.size:
-            raise ValueError(f"{name} has {len(values)} elements, but true has {true.size}.")
-
-
 def _costs(probabilities: np.ndarray | None, true: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return each line's -log p(true label), and whether its probability is missing."""
+    """Return each row's -log p(true label), and whether its probability is missing."""
     if probabilities is None:
         return np.full(true.size, np.nan), np.zeros(true.size, dtype=bool)
     table = np.asarray(probabilities, dtype=np.float64)
@@ -200,19 +142,14 @@ def _costs(probabilities: np.ndarray | None, true: np.ndarray, k: int) -> tuple[
         raise ValueError(f"probabilities must have shape {(true.size, k)}, but have {table.shape}.")
     if np.any((table < -PROBABILITY_SLACK) | (table > 1 + PROBABILITY_SLACK)):
         raise ValueError("probabilities must lie between 0 and 1; apply a softmax to logits first.")
-    # NO_LABEL picks the last column here; those lines are left out of every count.
+    # NO_LABEL picks the last column; these rows are not counted.
     chosen = table[np.arange(true.size), true]
     return -np.log(np.clip(np.nan_to_num(chosen, nan=0.0), EPSILON, 1.0)), np.isnan(chosen)
 
 
-def _all_but_majority(labels: LabelSet, support: np.ndarray) -> tuple[str, ...]:
-    majority = labels.names[int(np.argmax(support))]
-    return tuple(name for name in labels if name != majority) or labels.names
-
-
 def _rows_by_document(documents: Sequence[str] | np.ndarray, scored: np.ndarray) -> list[tuple[str, np.ndarray]]:
-    """Group the positions in ``scored`` by document, in order of first appearance."""
+    """Group the rows in ``scored`` by document, in order of first appearance."""
     rows: dict[str, list[int]] = {}
-    for position, document in enumerate(np.asarray(documents, dtype=object)[scored].tolist()):
-        rows.setdefault(str(document), []).append(position)
-    return [(name, np.asarray(positions)) for name, positions in rows.items()]
+    for row, document in zip(scored.tolist(), np.asarray(documents, dtype=object)[scored].tolist(), strict=True):
+        rows.setdefault(str(document), []).append(row)
+    return [(name, np.asarray(found)) for name, found in rows.items()]

@@ -1,173 +1,61 @@
-"""An evaluation as text, Markdown, CSV and HTML: per class first, accuracy last; nothing is computed here."""
+"""An evaluation as text, and several evaluations compared; nothing is computed here."""
 
 from __future__ import annotations
 
-import csv
-import html
-import io
 from collections.abc import Sequence
 
-from rich import box
-from rich.console import Console, RenderableType
-from rich.table import Table
-from rich.text import Text
-
-from skol_rnn.evaluation.report_html import html_fragment, to_html
-from skol_rnn.evaluation.report_rows import (
-    Row,
-    average_rows,
-    cells,
-    class_rows,
-    comparison_rows,
-    confusion_rows,
-    headings,
-    largest_confusions,
-)
 from skol_rnn.evaluation.result import Evaluation
-
-__all__ = [
-    "comparison_markdown",
-    "comparison_table",
-    "confusion_table",
-    "notebook_html",
-    "report_table",
-    "to_csv",
-    "to_html",
-    "to_markdown",
-    "to_text",
-]
-
-NOTE = "* important label"
-CONFUSION_LABELS = 12
-"""More labels than this do not fit a terminal; the largest confusions are listed instead."""
-_WHOLE_NAME = 24
-_PADDING = (0, 1, 0, 0)  # narrow, so that a table fits the 80 columns of a terminal
+from skol_rnn.evaluation.rows import ordered_labels, score, scores_table
+from skol_rnn.evaluation.text_table import table_width, text_table
 
 
-def report_table(evaluation: Evaluation) -> Table:
-    """Lay out the scores for the terminal."""
-    title, caption = f"Scores by {evaluation.unit}", Text(NOTE)
-    table = Table(
-        title=title,
-        caption=caption,
-        box=box.SIMPLE_HEAD,
-        padding=_PADDING,
-        show_edge=False,
-        title_justify="left",
-        caption_justify="left",
-    )
-    _add_columns(table, headings(evaluation))
-    rows = class_rows(evaluation)
-    for n, row in enumerate(rows):
-        _add_row(table, cells(row), last=n == len(rows) - 1, style="bold" if row.important else None)
-    for row in average_rows(evaluation):
-        _add_row(table, cells(row))
-    return _keep_names_whole(table)
-
-
-def confusion_table(evaluation: Evaluation) -> Table:
-    """Lay out the confusion matrix for the terminal, columns headed by the numbers of their labels."""
-    table = Table(
-        title="Confusion (rows true, columns predicted)",
-        box=box.SIMPLE_HEAD,
-        padding=_PADDING,
-        show_edge=False,
-        title_justify="left",
-    )
-    rows = confusion_rows(evaluation)
-    _add_columns(table, ["True", *(str(n + 1) for n in range(len(rows))), "none"])
-    for n, (name, counts) in enumerate(rows):
-        _add_row(table, [f"{n + 1} {name}", *(f"{count:,}" for count in counts)])
-    return _keep_names_whole(table)
-
-
-def to_text(evaluation: Evaluation, width: int = 100) -> str:
-    """Render the whole report as plain text."""
-    parts: list[RenderableType] = [report_table(evaluation)]
+def to_text(evaluation: Evaluation, width: int = 100, found: Sequence[str] | None = None) -> str:
+    """Render the whole report as plain text; the lines of a ``summary`` of findings replace the warnings."""
+    lines = scores_table(evaluation, width)
     if evaluation.by_character is not None:
-        parts.append(report_table(evaluation.by_character))
-    few = len(evaluation.labels) <= CONFUSION_LABELS
-    parts.append(confusion_table(evaluation) if few else Text("\n".join(largest_confusions(evaluation))))
-    parts += [Text(f"! {sentence}") for sentence in evaluation.warnings()]
-    console = Console(file=io.StringIO(), width=width, color_system=None, force_terminal=False, force_jupyter=False)
-    with console.capture() as capture:
-        console.print(*parts, sep="\n")
-    lines = capture.get().splitlines()
-    return "\n".join(line.rstrip() for line in lines).strip("\n") + "\n"
+        lines += ["", *scores_table(evaluation.by_character, width)]
+    lines += ["", *_confusion(evaluation, width)]
+    lines += [f"! {sentence}" for sentence in evaluation.warnings()] if found is None else found
+    return "\n".join(lines) + "\n"
 
 
-def to_markdown(evaluation: Evaluation) -> str:
-    r"""Render the scores as a Markdown table, with what was found below it."""
-    rows = [cells(row) for row in class_rows(evaluation) + average_rows(evaluation)]
-    found = "".join(f"- {_inline(sentence)}\n" for sentence in evaluation.warnings())
-    return _markdown(headings(evaluation), rows) + (f"\n{found}" if found else "")
+def comparison_text(
+    rows: Sequence[tuple[str, Evaluation]], important: Sequence[str] | None = None, width: int = 100
+) -> str:
+    """Render the F1 by class of several evaluations; one column per evaluation if one row each is too wide."""
+    if not rows:
+        raise ValueError("There is no evaluation to compare.")
+    first = rows[0][1]
+    if any(e.labels != first.labels or e.unit != first.unit for _, e in rows):
+        raise ValueError("Evaluations can only be compared if they have the same labels, in the same order, and unit.")
+    names = first.important if important is None else tuple(important)
+    alike = [(name, e.with_important(names)) for name, e in rows]
+    order = ordered_labels(alike[0][1])
+    starred = [f"{n} *" if n in names else n for n in (first.labels.names[i] for i in order)]
+    table = [["Model", *starred, "Important F1", "Macro F1"]]
+    table += [[name, *map(score, e.f1[order]), score(e.important_f1), score(e.macro_f1)] for name, e in alike]
+    if table_width(table) > width:
+        table = [list(column) for column in zip(*table, strict=True)]
+    return "\n".join([f"F1 by {first.unit}", *text_table(table, width)]) + "\n"
 
 
-def to_csv(evaluation: Evaluation) -> str:
-    """Render the scores as CSV with full precision, one row per class and per average."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["kind", "name", "unit", *Row._fields[1:]])
-    for kind, rows in (("class", class_rows(evaluation)), ("average", average_rows(evaluation))):
-        writer.writerows([kind, row.name, evaluation.unit, *row[1:]] for row in rows)
-    return out.getvalue()
+def confusion_rows(evaluation: Evaluation) -> list[tuple[str, list[int]]]:
+    """Return the confusion matrix, labels in the order of the class rows, missing predictions last."""
+    order = ordered_labels(evaluation)
+    counts = evaluation.confusion[order][:, order].tolist()
+    gone = evaluation.missing[order].tolist()
+    return [(evaluation.labels.names[i], [*counts[n], gone[n]]) for n, i in enumerate(order)]
 
 
-def notebook_html(evaluation: Evaluation) -> str:
-    """Render the scores for a notebook; without jinja2 as preformatted text."""
-    try:
-        return html_fragment(evaluation)
-    except ImportError:
-        return f"<pre>{html.escape(to_text(evaluation))}</pre>"
-
-
-def comparison_table(rows: Sequence[tuple[str, Evaluation]], important: Sequence[str] | None = None) -> Table:
-    """Lay out several evaluations of the same labels, one row each."""
-    table = Table(
-        title=f"F1 by {rows[0][1].unit}" if rows else None,
-        box=box.SIMPLE_HEAD,
-        padding=_PADDING,
-        show_edge=False,
-        title_justify="left",
-    )
-    header, body = comparison_rows(rows, important)
-    _add_columns(table, header)
-    for line in body:
-        _add_row(table, line)
-    return _keep_names_whole(table)
-
-
-def comparison_markdown(rows: Sequence[tuple[str, Evaluation]], important: Sequence[str] | None = None) -> str:
-    r"""Render several evaluations of the same labels as a Markdown table."""
-    return _markdown(*comparison_rows(rows, important))
-
-
-def _add_columns(table: Table, header: Sequence[str]) -> None:
-    table.add_column(Text(header[0]), overflow="fold")
-    for heading in header[1:]:
-        table.add_column(Text(heading), justify="right", overflow="fold")
-
-
-def _keep_names_whole(table: Table) -> Table:
-    """Let headings break before the names in the first column do, unless a name is very long."""
-    names = table.columns[0]
-    names.no_wrap = max((len(str(cell)) for cell in names.cells), default=0) <= _WHOLE_NAME
-    return table
-
-
-def _add_row(table: Table, row: Sequence[str], last: bool = False, style: str | None = None) -> None:
-    # Text, because a label in square brackets would be read as rich markup.
-    table.add_row(*(Text(cell) for cell in row), end_section=last, style=style)
-
-
-def _markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    rule = ["---"] + ["---:"] * (len(header) - 1)
-    lines = [map(_inline, header), rule, *(map(_inline, row) for row in rows)]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
-
-
-def _inline(text: str) -> str:
-    """Escape what would end a cell or be read as markup."""
-    for mark in "\\`*_[]<>|":
-        text = text.replace(mark, f"\\{mark}")
-    return " ".join(text.split())
+def _confusion(evaluation: Evaluation, width: int) -> list[str]:
+    """Return the confusion matrix, or the largest confusions where the matrix is too wide."""
+    rows = confusion_rows(evaluation)
+    table = [["True", *(str(n + 1) for n in range(len(rows))), "none"]]
+    table += [[f"{n + 1} {name}", *(f"{count:,}" for count in counts)] for n, (name, counts) in enumerate(rows)]
+    if table_width(table) <= width:
+        return ["Confusion (rows true, columns predicted)", *text_table(table, width)]
+    names = [*(name for name, _ in rows), "no prediction"]
+    wrong = [(n, t, p) for t, (_, counts) in enumerate(rows) for p, n in enumerate(counts) if n and t != p]
+    wrong.sort(key=lambda error: (-error[0], *error[1:]))
+    largest = [f"  {count:>9,}  {names[true]} -> {names[predicted]}" for count, true, predicted in wrong[:10]]
+    return ["Largest confusions (true -> predicted)", *largest]

@@ -1,4 +1,4 @@
-"""The result object of an evaluation: whole-set counts, and the scores that follow from them."""
+"""The result of an evaluation: counts, and the scores that follow from them."""
 
 from __future__ import annotations
 
@@ -8,11 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from skol_rnn.evaluation.weight_findings import findings
+from skol_rnn.evaluation.facts import facts, grouped
+from skol_rnn.evaluation.rows import Row, average_rows, cells, class_rows, headings, scores_table
 from skol_rnn.labels import LabelSet
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    import pandas as pd
+
+_KINDS = ("precision", "recall", "f1")
+_AVERAGES = ("important_f1", "accuracy", *(f"{how}_{kind}" for how in ("macro", "weighted") for kind in _KINDS))
+_WEIGHTED = {"precision": "precision", "recall": "recall", "f1_score": "f1"}
+
+
+def f1_from_counts(hits: np.ndarray, true: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    """Compute F1 = 2 hits / (true + predicted); 0.0 where both are 0."""
+    return _ratio(2 * hits, true + predicted)
 
 
 def _ratio(part: np.ndarray | np.generic, whole: np.ndarray | np.generic) -> np.ndarray:
@@ -33,23 +43,23 @@ class Evaluation:
     labels : LabelSet
         The K labels.
     unit : str
-        What one count stands for, one of ``evaluation.UNITS``.
+        What one count stands for: "line", "token", "span" or "character".
     confusion : ndarray of int64, shape (K, K)
         Counts; rows are true labels, columns predicted ones.
     missing : ndarray of int64, shape (K,)
-        By true label, how many got no prediction: errors that stand in no column.
+        Rows without a prediction, by true label; they count as errors.
     loss_sums : ndarray of float, shape (K,)
         By true label, the sum of -log p(true label); NaN without probabilities.
     important : tuple of str
         The labels whose mean F1 is ``important_f1``.
     missing_probabilities : int
-        How many lines had no probability and cost -log(``evaluation.EPSILON``) each.
+        Number of rows without probabilities; each costs the largest loss.
     by_character : Evaluation or None
-        The same with every line counted as its number of characters.
+        The same evaluation with each row weighted by its number of characters.
     per_document : tuple of (str, Evaluation)
-        The same for each document, in order of first appearance.
+        The evaluation of each document, in order of first appearance.
     fragment_f1 : float, optional
-        Fragment F1 of the spans that BIO labels mark, all documents together.
+        Fragment F1 of the spans that BIO labels mark, over all documents.
 
     Examples
     --------
@@ -74,12 +84,12 @@ class Evaluation:
 
     @property
     def characters(self) -> np.ndarray | None:
-        """Confusion counted in characters, shape (K, K), or None where no lengths were given."""
+        """Confusion counted in characters, shape (K, K); None without lengths."""
         return None if self.by_character is None else self.by_character.confusion
 
     @property
     def support(self) -> np.ndarray:
-        """True counts, shape (K,), those without a prediction included."""
+        """True counts, shape (K,), including rows without a prediction."""
         return self.confusion.sum(axis=1) + self.missing
 
     @property
@@ -89,18 +99,18 @@ class Evaluation:
 
     @property
     def precision(self) -> np.ndarray:
-        """Right among predicted, shape (K,); 0.0 for a class never predicted."""
+        """Share of the predictions that are right, shape (K,); 0.0 for a class never predicted."""
         return _ratio(self.confusion.diagonal(), self.predicted)
 
     @property
     def recall(self) -> np.ndarray:
-        """Right among true, shape (K,); 0.0 for a class without support."""
+        """Share of the true rows that are found, shape (K,); 0.0 for a class without support."""
         return _ratio(self.confusion.diagonal(), self.support)
 
     @property
     def f1(self) -> np.ndarray:
-        """F1 = 2 right / (true + predicted), shape (K,); 0.0 where both are 0."""
-        return _ratio(2 * self.confusion.diagonal(), self.support + self.predicted)
+        """F1 = 2 hits / (true + predicted), shape (K,); 0.0 where both are 0."""
+        return f1_from_counts(self.confusion.diagonal(), self.support, self.predicted)
 
     @property
     def loss(self) -> np.ndarray:
@@ -109,17 +119,17 @@ class Evaluation:
 
     @property
     def macro_precision(self) -> float:
-        """Plain mean of precision over all K labels."""
+        """Unweighted mean of precision over all K labels."""
         return float(self.precision.mean())
 
     @property
     def macro_recall(self) -> float:
-        """Plain mean of recall over all K labels."""
+        """Unweighted mean of recall over all K labels."""
         return float(self.recall.mean())
 
     @property
     def macro_f1(self) -> float:
-        """Plain mean of F1 over all K labels, ``f1_score(labels=all, average="macro", zero_division=0)``."""
+        """Unweighted mean of F1 over all K labels, ``f1_score(labels=all, average="macro", zero_division=0)``."""
         return float(self.f1.mean())
 
     @property
@@ -139,17 +149,17 @@ class Evaluation:
 
     @property
     def important_f1(self) -> float:
-        """Plain mean of F1 over ``important``: by default all labels but the most frequent true one."""
+        """Unweighted mean of F1 over ``important``, by default all labels except the most frequent true one."""
         return float(self.f1[[self.labels.index(name) for name in self.important]].mean())
 
     @property
     def accuracy(self) -> float:
-        """Right among all; a missing prediction is wrong; 0.0 where nothing was counted."""
+        """Share of all rows that are right; a missing prediction is wrong; 0.0 without rows."""
         return float(_ratio(self.confusion.trace(), self.support.sum()))
 
     @property
     def mean_loss(self) -> float:
-        """Unweighted mean -log p(true label) over all lines; NaN without lines or probabilities."""
+        """Unweighted mean -log p(true label) over all rows; NaN without rows or probabilities."""
         total = self.support.sum()
         return float(self.loss_sums.sum() / total) if total else float("nan")
 
@@ -160,7 +170,7 @@ class Evaluation:
 
     @property
     def predicted_share(self) -> np.ndarray:
-        """Predicted counts as a share of the predictions made, shape (K,)."""
+        """Predicted counts as a share of all predictions, shape (K,)."""
         return _ratio(self.predicted, self.predicted.sum())
 
     def with_important(self, names: Sequence[str]) -> Evaluation:
@@ -174,12 +184,19 @@ class Evaluation:
         Returns
         -------
         Evaluation
-            A copy; scores by character and by document follow.
+            A copy; the scores by character and by document use these labels, too.
 
         Raises
         ------
         ValueError
-            If there is no name, or one is unknown.
+            If there is no name, or a name is unknown.
+
+        Examples
+        --------
+        >>> from skol_rnn.evaluation.evaluate import evaluate_labels
+        >>> evaluation = evaluate_labels([0, 0, 1, 1], [0, 1, 1, 1], LabelSet(("Misc", "Nomenclature")))
+        >>> evaluation.with_important(["Nomenclature"]).important_f1
+        0.8
         """
         if isinstance(names, str) or not names:
             raise ValueError('important must be a list of at least one label, such as ["Nomenclature"].')
@@ -191,61 +208,51 @@ class Evaluation:
     def to_dict(self) -> dict[str, Any]:
         """Return the scores as one flat dict, ready for JSON (losses may be NaN).
 
-        ``f1_score``, ``precision`` and ``recall`` are the support-weighted ones. The classifier that these
-        names come from gave the precision and recall of its first label there, which users took for overall
-        figures. ``L_accuracy`` is the recall of label L. Where a label is called like an average ("macro"),
-        the average keeps the key.
+        ``f1_score``, ``precision`` and ``recall`` are weighted by support. ``L_accuracy`` is the recall of label L.
+        If a label has the name of an average ("macro"), the key belongs to the average.
 
         Returns
         -------
         dict
             ``L_accuracy``, ``L_precision``, ``L_recall``, ``L_f1``, ``L_loss``, ``L_support`` for each label L,
             the averages, ``total_predictions``, ``missing_predictions``, ``confusion_matrix``, ``labels``, ``unit``.
+
+        Examples
+        --------
+        >>> from skol_rnn.evaluation.evaluate import evaluate_labels
+        >>> scores = evaluate_labels([0, 0, 1, 1], [0, 1, 1, 1], LabelSet(("Misc", "Nomenclature"))).to_dict()
+        >>> scores["Misc_recall"], scores["accuracy"], scores["confusion_matrix"]
+        (0.5, 0.75, [[1, 1], [0, 2]])
         """
-        return self._class_scores() | {
-            "precision": self.weighted_precision,
-            "recall": self.weighted_recall,
-            "f1_score": self.weighted_f1,
+        columns = {key: getattr(self, key) for key in ("precision", "recall", "f1", "loss", "support")}
+        columns["accuracy"] = self.recall
+        scores: dict[str, Any] = {
+            f"{name}_{key}": float(column[i]) for i, name in enumerate(self.labels) for key, column in columns.items()
+        }
+        scores |= {name: getattr(self, name) for name in _AVERAGES}
+        scores |= {key: scores[f"weighted_{name}"] for key, name in _WEIGHTED.items()}
+        scores |= {
             "loss": self.mean_loss,
-            "macro_precision": self.macro_precision,
-            "macro_recall": self.macro_recall,
-            "macro_f1": self.macro_f1,
-            "weighted_precision": self.weighted_precision,
-            "weighted_recall": self.weighted_recall,
-            "weighted_f1": self.weighted_f1,
-            "important_f1": self.important_f1,
-            "accuracy": self.accuracy,
             "total_predictions": float(self.support.sum()),
             "missing_predictions": int(self.missing.sum()),
             "confusion_matrix": self.confusion.tolist(),
             "labels": list(self.labels),
             "unit": self.unit,
-            **({} if self.fragment_f1 is None else {"fragment_f1": self.fragment_f1}),
         }
-
-    def _class_scores(self) -> dict[str, float]:
-        columns = {
-            "accuracy": self.recall,
-            "precision": self.precision,
-            "recall": self.recall,
-            "f1": self.f1,
-            "loss": self.loss,
-            "support": self.support,
-        }
-        return {f"{name}_{key}": float(v[i]) for i, name in enumerate(self.labels) for key, v in columns.items()}
+        return scores if self.fragment_f1 is None else {**scores, "fragment_f1": self.fragment_f1}
 
     def history(self, prefix: str = "val_") -> dict[str, float]:
-        """Return the scores under the names that an epoch's log uses.
+        """Return the scores under the names of the training history.
 
         Parameters
         ----------
         prefix : str
-            What every name starts with.
+            Prefix of every name.
 
         Returns
         -------
         dict
-            ``{prefix}f1/Label`` and likewise precision, recall, loss, then the means.
+            ``{prefix}f1/Label``, and the same for precision, recall and loss, then the averages.
 
         Examples
         --------
@@ -254,22 +261,53 @@ class Evaluation:
         >>> logs["val_f1/a"], logs["val_macro_f1"]
         (1.0, 1.0)
         """
-        columns = {"f1": self.f1, "precision": self.precision, "recall": self.recall, "loss": self.loss}
+        columns = {key: getattr(self, key) for key in ("f1", "precision", "recall", "loss")}
         scores = {f"{key}/{name}": float(v[i]) for key, v in columns.items() for i, name in enumerate(self.labels)}
-        scores |= {"important_f1": self.important_f1, "macro_f1": self.macro_f1, "accuracy": self.accuracy}
+        scores |= {key: getattr(self, key) for key in ("important_f1", "macro_f1", "accuracy")}
         if self.fragment_f1 is not None:
             scores["fragment_f1"] = self.fragment_f1
         return {prefix + key: value for key, value in scores.items()}
 
+    def to_frame(self) -> pd.DataFrame:
+        """Return the rows of the report with full precision.
+
+        Returns
+        -------
+        DataFrame
+            One row per label, important ones first, then the averages. Columns ``kind`` ("class" or "average"),
+            ``unit``, ``name``, ``precision``, ``recall``, ``f1``, ``loss``, ``support``, ``predicted``, ``important``.
+
+        Examples
+        --------
+        >>> from skol_rnn.evaluation.evaluate import evaluate_labels
+        >>> evaluation = evaluate_labels([0, 0, 1, 1], [0, 1, 1, 1], LabelSet(("Misc", "Nomenclature")))
+        >>> evaluation.to_frame()[["kind", "name", "recall"]].head(2)
+            kind          name  recall
+        0  class  Nomenclature     1.0
+        1  class          Misc     0.5
+        """
+        import pandas as pd
+
+        rows = [("class", self.unit, *row) for row in class_rows(self)]
+        rows += [("average", self.unit, *row) for row in average_rows(self)]
+        frame = pd.DataFrame(rows, columns=["kind", "unit", *Row._fields])
+        return frame.astype({"support": "Int64", "predicted": "Int64"})
+
     def warnings(self) -> list[str]:
-        """Say in words what a glance at the averages would hide, and what to try.
+        """Say what the averages hide, such as a label that is never predicted.
 
         Returns
         -------
         list of str
-            One sentence each, see `skol_rnn.evaluation.weight_findings.findings`.
+            One sentence each. :func:`skol_rnn.diagnose` adds what to change, which depends on the decision.
+
+        Examples
+        --------
+        >>> from skol_rnn.evaluation.evaluate import evaluate_labels
+        >>> evaluate_labels([0, 1, 2, 2], [1, 1, 2, 2], LabelSet(("Nomenclature", "Description", "Misc"))).warnings()
+        ["Never predicted: 'Nomenclature' (1 line); the F1 is 0."]
         """
-        return [str(finding) for finding in findings(self)]
+        return [str(note) for note in grouped(facts(self))]
 
     def __repr__(self) -> str:
         return (
@@ -278,16 +316,10 @@ class Evaluation:
         )
 
     def __str__(self) -> str:
-        from skol_rnn.evaluation.report import to_text
-
-        return to_text(self)
-
-    def __rich__(self) -> Table:
-        from skol_rnn.evaluation.report import report_table
-
-        return report_table(self)
+        return "\n".join([*scores_table(self), *(f"! {sentence}" for sentence in self.warnings())])
 
     def _repr_html_(self) -> str:
-        from skol_rnn.evaluation.report import notebook_html
+        import pandas as pd
 
-        return notebook_html(self)
+        rows = [cells(row) for row in class_rows(self) + average_rows(self)]
+        return str(pd.DataFrame(rows, columns=headings(self)).to_html(index=False))

@@ -1,4 +1,4 @@
-"""Where predicted spans go wrong: at their first token, at their ends, in pieces, in type, or altogether."""
+"""Errors of predicted spans by kind: shifted, split, merged, of another type, missed, spurious."""
 
 from __future__ import annotations
 
@@ -8,38 +8,36 @@ from typing import TYPE_CHECKING
 
 from skol_rnn.data.bio import split_label
 from skol_rnn.data.spans import Span
-from skol_rnn.evaluation.span_scores import spans_of_labels
+from skol_rnn.evaluation.span_scores import check_pairs, spans_of_labels
 
 if TYPE_CHECKING:
     import pandas as pd
 
 SPAN_OUTCOMES = ("exact", "shifted", "split", "merged", "other type", "missed")
-"""What becomes of a true span; each has one of these."""
-
+"""Each true span has one of these."""
 COLUMNS = ("spans", *SPAN_OUTCOMES, "spurious", "B->I", "B->O", "I->B", "I->O", "O->B", "O->I")
 
 
 def boundary_errors(gold: Iterable[Sequence[str | None]], predicted: Iterable[Sequence[str | None]]) -> pd.DataFrame:
-    """Count errors at the ends of spans.
+    """Count the errors of predicted spans and of their boundaries.
 
     Parameters
     ----------
     gold, predicted : iterable of sequences of (str or None)
-        Labels of each document's tokens in BIO or BIOES.
+        Token labels of each document in BIO or BIOES.
 
     Returns
     -------
     DataFrame
-        One row a type and a last row ``all``.  In spans: how many are true, and of these how many were found
-        ``exact``; ``shifted``, with another start or end; ``split`` into several of the type; ``merged`` with others
-        of the type; as an ``other type``; or ``missed``; and how many predicted ones are ``spurious``, without a
-        token of any true span.  In tokens: how many begin a span (B), go on with one (I) or are outside (O) and were
-        predicted as another of these, by the true type, or by the predicted one of what is outside.
+        One row per type and a last row ``all``. Columns for spans: ``spans`` (true ones), of which ``exact``,
+        ``shifted`` (another start or end), ``split`` (into several of the type), ``merged`` (with others of the type),
+        ``other type`` and ``missed``; and ``spurious`` predicted spans, which touch no true span. Columns for tokens:
+        ``B->I``, true B predicted as I, and the like; O counts for the type on the other side.
 
     Raises
     ------
     ValueError
-        If the documents or their tokens do not match in number.
+        If the documents or their tokens differ in number.
 
     Examples
     --------
@@ -47,16 +45,13 @@ def boundary_errors(gold: Iterable[Sequence[str | None]], predicted: Iterable[Se
     >>> found.loc["all", ["spans", "split", "missed", "B->O", "I->B", "I->O"]].tolist()
     [2, 1, 1, 1, 1, 1]
     """
-    gold, predicted = list(gold), list(predicted)
-    if list(map(len, gold)) != list(map(len, predicted)):
-        raise ValueError("True and predicted labels must be of the same documents, one label a token.")
+    import pandas as pd
+
     counts: Counter[tuple[str, str]] = Counter()
-    for true, guessed in zip(gold, predicted, strict=True):
+    for true, guessed in zip(*check_pairs(gold, predicted), strict=True):
         counts += _token_errors(true, guessed)
         counts += span_outcomes(spans_of_labels(true, "begin"), spans_of_labels(guessed, "begin"))
     kinds = sorted({kind for kind, _ in counts})
-    import pandas as pd
-
     table = pd.DataFrame([[counts[kind, name] for name in COLUMNS] for kind in kinds], kinds, COLUMNS, dtype=int)
     table.loc["all"] = table.sum().astype(int)
     return table
@@ -74,7 +69,7 @@ def _token_errors(true: Sequence[str | None], guessed: Sequence[str | None]) -> 
 
 
 def span_outcomes(gold: Sequence[Span], predicted: Sequence[Span]) -> Counter[tuple[str, str]]:
-    """Count what becomes of the spans of one document."""
+    """Count the outcomes of the spans of one document."""
     counts: Counter[tuple[str, str]] = Counter()
     for span in gold:
         counts[span[2], "spans"] += 1

@@ -1,27 +1,30 @@
-"""Scores of predicted spans, strict and with partial credit, each of which says what it counts."""
+"""Scores of predicted spans: strict, and with partial credit."""
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from skol_rnn.data.bio import decode_spans
 from skol_rnn.data.spans import Span
+from skol_rnn.evaluation.fragments import covered, f1_from_sums
 
 if TYPE_CHECKING:
     import pandas as pd
 
 SpansByDocument = Mapping[str, Sequence[Span]]
-"""Spans of each document by its name."""
+"""Spans by name of the document."""
 
 _UNTYPED = "any type"
 
 
 @dataclass(frozen=True)
 class SpanScore:
-    """Precision, recall and F1 of the spans of one type, or of all."""
+    """Precision, recall and F1 of the spans of one type, or of all; 0.0 where there is none."""
 
     name: str
     found: float
@@ -31,19 +34,18 @@ class SpanScore:
 
     @property
     def precision(self) -> float:
-        """Right part of the predicted spans; 0.0 where there is none."""
-        return self.found / self.predicted if self.predicted else 0.0
+        """Right part of the predicted spans."""
+        return self.found / max(self.predicted, 1)
 
     @property
     def recall(self) -> float:
-        """Part of the true spans that was found; 0.0 where there is none."""
-        return self.hit / self.support if self.support else 0.0
+        """Part of the true spans that is found."""
+        return self.hit / max(self.support, 1)
 
     @property
     def f1(self) -> float:
-        """Harmonic mean of precision and recall; 0.0 where both are."""
-        total = self.precision + self.recall
-        return 2 * self.precision * self.recall / total if total else 0.0
+        """Harmonic mean of precision and recall."""
+        return f1_from_sums(self.found, self.predicted, self.hit, self.support)
 
 
 @dataclass(frozen=True)
@@ -51,8 +53,13 @@ class SpanScores:
     """Scores of all spans together and of each type."""
 
     measure: str
-    micro: SpanScore
     types: tuple[SpanScore, ...]
+
+    @property
+    def micro(self) -> SpanScore:
+        """All spans together."""
+        sums = (sum(getattr(row, name) for row in self.types) for name in ("found", "hit", "predicted", "support"))
+        return SpanScore("all", *sums)
 
     @property
     def precision(self) -> float:
@@ -71,11 +78,11 @@ class SpanScores:
 
     @property
     def macro_f1(self) -> float:
-        """Plain mean of the F1 of the types; 0.0 where there is none."""
-        return sum(row.f1 for row in self.types) / len(self.types) if self.types else 0.0
+        """Unweighted mean of the F1 of the types; 0.0 where there is none."""
+        return sum(row.f1 for row in self.types) / max(len(self.types), 1)
 
     def table(self) -> pd.DataFrame:
-        """Return one row a type and a last row ``all``."""
+        """Return one row per type and a last row ``all``."""
         import pandas as pd
 
         names = ("precision", "recall", "f1", "predicted", "support")
@@ -83,28 +90,23 @@ class SpanScores:
         return pd.DataFrame([[getattr(row, name) for name in names] for row in rows], [r.name for r in rows], names)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the figures as JSON values."""
+        """Return the scores as JSON values."""
         *types, micro = self.table().to_dict("records")
-        names = (row.name for row in self.types)
-        whole = {str(key): value for key, value in micro.items()}
-        return {
-            "measure": self.measure,
-            **whole,
-            "macro_f1": self.macro_f1,
-            "types": dict(zip(names, types, strict=True)),
-        }
+        whole = {str(name): value for name, value in micro.items()}
+        by_type = {row.name: values for row, values in zip(self.types, types, strict=True)}
+        return {"measure": self.measure, **whole, "macro_f1": self.macro_f1, "types": by_type}
 
     def __str__(self) -> str:
         return f"{self.measure}\n{self.table().to_string(float_format='{:.3f}'.format)}"
 
 
 def strict_scores(gold: SpansByDocument, predicted: SpansByDocument) -> SpanScores:
-    """Score spans that count only if both ends and the type are right.
+    """Score spans, each of which is right only if both ends and the type are equal.
 
     Parameters
     ----------
     gold, predicted : mapping of str to sequence of (int, int, str)
-        Spans of each document; one given twice counts once.
+        Spans of each document; duplicates count once.
 
     Returns
     -------
@@ -114,7 +116,7 @@ def strict_scores(gold: SpansByDocument, predicted: SpansByDocument) -> SpanScor
     Raises
     ------
     ValueError
-        If spans are predicted for a document that ``gold`` does not name; give it an empty list there.
+        If spans are predicted for a document that is not in ``gold``; give such a document an empty list there.
 
     Examples
     --------
@@ -123,43 +125,50 @@ def strict_scores(gold: SpansByDocument, predicted: SpansByDocument) -> SpanScor
     """
     _check_documents(gold, predicted)
     true, guessed = ({(name, *span) for name, spans in side.items() for span in spans} for side in (gold, predicted))
-    support, given, right = (Counter(span[3] for span in side) for side in (true, guessed, true & guessed))
-    rows = [SpanScore(kind, right[kind], right[kind], given[kind], support[kind]) for kind in sorted(support | given)]
-    return SpanScores("Strict span scores: whole spans with equal ends and type", _together(rows), tuple(rows))
+    support, predictions, right = (Counter(span[3] for span in side) for side in (true, guessed, true & guessed))
+    rows = (
+        SpanScore(kind, right[kind], right[kind], predictions[kind], support[kind])
+        for kind in sorted(support | predictions)
+    )
+    return SpanScores("Strict span scores: whole spans with equal ends and type", tuple(rows))
 
 
 def strict_scores_of_labels(
     gold: Iterable[Sequence[str | None]], predicted: Iterable[Sequence[str | None]]
 ) -> SpanScores:
-    """Score the spans that labels of tokens tell; an I- that continues nothing is no part of a span."""
-    gold, predicted = list(gold), list(predicted)
+    """Score the spans that token labels mark; an I- that continues no span is ignored."""
+    sides = check_pairs(gold, predicted)
+    return strict_scores(*({str(i): spans_of_labels(labels) for i, labels in enumerate(side)} for side in sides))
+
+
+def check_pairs(*sides: Iterable[Sequence[str | None]]) -> list[list[Sequence[str | None]]]:
+    """Return true and predicted labels as lists, or raise if documents or tokens do not match."""
+    gold, predicted = map(list, sides)
     if list(map(len, gold)) != list(map(len, predicted)):
-        raise ValueError("True and predicted labels must be of the same documents, one label a token.")
-    true, guessed = ({str(i): spans_of_labels(labels) for i, labels in enumerate(side)} for side in (gold, predicted))
-    return strict_scores(true, guessed)
+        raise ValueError("True and predicted labels must cover the same documents, one label per token.")
+    return [gold, predicted]
 
 
 def spans_of_labels(labels: Sequence[str | None], stray: str = "drop") -> list[Span]:
-    """Return the spans that labels of tokens tell, in tokens; see :func:`decode_spans`."""
+    """Return the spans that token labels mark, in tokens."""
     return decode_spans([(i, i + 1) for i in range(len(labels))], labels, stray=stray)
 
 
 def fragment_scores(gold: SpansByDocument, predicted: SpansByDocument, *, typed: bool = True) -> SpanScores:
     """Score spans by the characters they share with others of their type.
 
-    Precision is the sum of |s ∩ t| / |s| over all pairs of a predicted span s and a true one t, divided by the number
-    of predicted spans; recall that of |s ∩ t| / |t|, divided by the number of true ones.  Pairs of different types or
-    documents share nothing.  Overlapping spans of one type in one document are first merged on either side, touching
-    ones are not.
-    (Da San Martino et al., Fine-Grained Analysis of Propaganda in News Articles, EMNLP 2019, with the merging of
-    the shared task of SemEval 2020.)
+    Precision is the sum of |s ∩ t| / |s| over all pairs of a predicted span s and a true span t, divided by the number
+    of predicted spans. Recall is the sum of |s ∩ t| / |t|, divided by the number of true spans. Spans of different
+    types or documents share nothing. Overlapping spans of one type are merged first; touching spans are not.
+    The measure is from Da San Martino et al., Fine-Grained Analysis of Propaganda in News Articles, EMNLP 2019, the
+    merging from the shared task of SemEval 2020.
 
     Parameters
     ----------
     gold, predicted : mapping of str to sequence of (int, int, str)
         Spans of each document, none empty.
     typed : bool, default True
-        Whether types count; if not, all spans are of one type, and merged as such.
+        Whether types count; if not, all spans are treated as one type.
 
     Returns
     -------
@@ -169,8 +178,7 @@ def fragment_scores(gold: SpansByDocument, predicted: SpansByDocument, *, typed:
     Raises
     ------
     ValueError
-        If spans are predicted for a document that ``gold`` does not name (give it an empty list there), or a span is
-        empty.
+        If spans are predicted for a document that is not in ``gold`` (give it an empty list there), or a span is empty.
 
     Examples
     --------
@@ -182,20 +190,14 @@ def fragment_scores(gold: SpansByDocument, predicted: SpansByDocument, *, typed:
     """
     _check_documents(gold, predicted)
     true, guessed = _merged(gold, typed), _merged(predicted, typed)
-    kinds = sorted({kind for _, kind in (*true, *guessed)})
-    rows = []
-    for kind in kinds:
-        found = hit = 0.0
-        for key in [key for key in guessed if key[1] == kind]:
-            for a, b in _pairs(guessed[key], true.get(key, [])):
-                shared = min(a[1], b[1]) - max(a[0], b[0])
-                found += shared / (a[1] - a[0])
-                hit += shared / (b[1] - b[0])
-        numbers = [sum(len(spans) for key, spans in side.items() if key[1] == kind) for side in (guessed, true)]
-        rows.append(SpanScore(kind, found, hit, *numbers))
+    sums: dict[str, list[Any]] = defaultdict(lambda: [0.0, 0.0, 0, 0])
+    for place, (side, other) in enumerate(((guessed, true), (true, guessed))):
+        for key, spans in side.items():
+            sums[key[1]][place] += float(covered(*spans.T, *other.get(key, spans[:0]).T).sum())
+            sums[key[1]][place + 2] += len(spans)
     how = "types count" if typed else "types do not count"
     measure = f"Fragment scores: shared characters of spans, partial credit, {how}"
-    return SpanScores(measure, _together(rows), tuple(rows))
+    return SpanScores(measure, tuple(SpanScore(kind, *sums[kind]) for kind in sorted(sums)))
 
 
 def _check_documents(gold: SpansByDocument, predicted: SpansByDocument) -> None:
@@ -203,13 +205,8 @@ def _check_documents(gold: SpansByDocument, predicted: SpansByDocument) -> None:
         raise ValueError(f"Spans are predicted for {unknown[0]!r}, which has no true ones: give it an empty list.")
 
 
-def _together(rows: Sequence[SpanScore]) -> SpanScore:
-    sums = (sum(getattr(row, name) for row in rows) for name in ("found", "hit", "predicted", "support"))
-    return SpanScore("all", *sums)
-
-
-def _merged(spans: SpansByDocument, typed: bool) -> dict[tuple[str, str], list[tuple[int, int]]]:
-    """Group spans by document and type, sorted, with those that overlap made one."""
+def _merged(spans: SpansByDocument, typed: bool) -> dict[tuple[str, str], np.ndarray]:
+    """Return starts and ends by document and type, shape (spans, 2), overlapping spans merged."""
     groups: dict[tuple[str, str], list[tuple[int, int]]] = {}
     for name, found in spans.items():
         for start, end, kind in sorted(found):
@@ -220,18 +217,4 @@ def _merged(spans: SpansByDocument, typed: bool) -> dict[tuple[str, str], list[t
                 group[-1] = (group[-1][0], max(end, group[-1][1]))
             else:
                 group.append((start, end))
-    return groups
-
-
-def _pairs(
-    left: Sequence[tuple[int, int]], right: Sequence[tuple[int, int]]
-) -> Iterable[tuple[tuple[int, int], tuple[int, int]]]:
-    """Go through the pairs that overlap, of two sorted lists in each of which nothing overlaps."""
-    i = j = 0
-    while i < len(left) and j < len(right):
-        if left[i][0] < right[j][1] and right[j][0] < left[i][1]:
-            yield left[i], right[j]
-        if left[i][1] < right[j][1]:
-            i += 1
-        else:
-            j += 1
+    return {key: np.array(group) for key, group in groups.items()}

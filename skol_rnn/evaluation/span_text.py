@@ -1,49 +1,42 @@
-"""A text with its true and its predicted spans one above the other, for the terminal."""
+"""A text with its true spans and its predicted spans below each line, for the terminal."""
 
 from __future__ import annotations
 
 import colorsys
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+
+from rich.cells import cell_len
+from rich.text import Text
 
 from skol_rnn.data.spans import Span
 
-if TYPE_CHECKING:
-    from rich.text import Text
-
 SIDES = ("gold", "predicted")
 _GUTTER = max(map(len, SIDES)) + 2
-_TURN = 0.618_033_988_75  # the golden section: hues of neighbours in the list of types are far apart
+_TURN = 0.618_033_988_75  # golden ratio: neighbouring types get distant hues
 
 
 def type_colours(types: Iterable[str]) -> dict[str, str]:
-    """Give each type a colour of its own."""
-    colours = {}
-    for position, kind in enumerate(sorted(set(types))):
-        rgb = colorsys.hls_to_rgb(position * _TURN % 1, 0.4, 0.55)
-        colours[kind] = "#" + "".join(f"{round(255 * part):02x}" for part in rgb)
-    return colours
+    """Return a colour for each type."""
+    hues = {kind: position * _TURN % 1 for position, kind in enumerate(sorted(set(types)))}
+    colours = {kind: colorsys.hls_to_rgb(hue, 0.4, 0.55) for kind, hue in hues.items()}
+    return {kind: "#" + "".join(f"{round(255 * part):02x}" for part in rgb) for kind, rgb in colours.items()}
 
 
 def tracks(spans: Sequence[Span]) -> list[list[Span]]:
-    """Share spans out among as few rows as they need so that no two in a row overlap."""
+    """Distribute spans over as few rows as possible so that no two in a row overlap."""
     rows: list[list[Span]] = []
     for span in sorted(spans):
-        for row in rows:
-            if row[-1][1] <= span[0]:
-                row.append(span)
-                break
-        else:
-            rows.append([span])
+        row = next((row for row in rows if row[-1][1] <= span[0]), None)
+        if row is None:
+            rows.append(row := [])
+        row.append(span)
     return rows
 
 
 def show_spans(
     text: str, gold: Sequence[Span], predicted: Sequence[Span], *, width: int = 100, only_spans: bool = False
 ) -> Text:
-    r"""Draw a text with its true and its predicted spans below each line."""
-    from rich.text import Text
-
+    """Draw a text with its true spans and its predicted spans below each line."""
     room = width - _GUTTER
     if room < 10:
         raise ValueError(f"A width of {width} leaves no room for the text; give at least {_GUTTER + 10}.")
@@ -59,7 +52,7 @@ def show_spans(
         if left_out:
             picture.append(f"{'':{_GUTTER}}...\n", style="dim")
             left_out = False
-        picture.append(f"{'':{_GUTTER}}{''.join(map(_printable, text[start:end]))}\n")
+        picture.append(f"{'':{_GUTTER}}{_printable(text[start:end])}\n")
         for name, row in found:
             picture.append(f"{name:{_GUTTER}}", style="dim")
             _draw(picture, text, start, end, row, colours)
@@ -69,7 +62,7 @@ def show_spans(
 
 
 def _folded(text: str, room: int) -> Iterable[tuple[int, int]]:
-    """Cut a text into stretches that fit into a number of columns, at blanks if possible; blank lines are left out."""
+    """Fold a text to a number of columns, at blanks if possible; blank lines are skipped."""
     position = 0
     for line in text.split("\n"):
         end_of_line = position + len(line)
@@ -88,14 +81,12 @@ def _folded(text: str, room: int) -> Iterable[tuple[int, int]]:
         position = end_of_line + 1
 
 
-def _printable(character: str) -> str:
-    return character if character.isprintable() else " "
+def _printable(text: str) -> str:
+    return "".join(character if character.isprintable() else " " for character in text)
 
 
-def _cells(character: str) -> int:
-    from rich.cells import cell_len
-
-    return cell_len(_printable(character))
+def _cells(text: str) -> int:
+    return sum(map(cell_len, _printable(text)))
 
 
 def _within(row: Sequence[Span], start: int, end: int) -> list[Span]:
@@ -103,12 +94,12 @@ def _within(row: Sequence[Span], start: int, end: int) -> list[Span]:
 
 
 def _draw(picture: Text, text: str, start: int, end: int, row: Sequence[Span], colours: Mapping[str, str]) -> None:
-    """Draw the spans of one row below one stretch of the text."""
+    """Draw the spans of one row below one part of the text."""
     column = start
     for a, b, kind in _within(row, start, end):
         first, last = max(a, start), min(b, end)
-        gap = sum(map(_cells, text[column:first]))
-        size = max(sum(map(_cells, text[first:last])), 1)
+        gap = _cells(text[column:first])
+        size = max(_cells(text[first:last]), 1)
         bar = ("[" if a >= start else "") + kind
         closing = "]" if b <= end and size > 1 else ""
         bar = bar[: size - len(closing)].ljust(size - len(closing), "-") + closing

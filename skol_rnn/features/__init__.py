@@ -1,1 +1,1 @@
-"""Lines and tokens as numbers: one family of features a module."""
+"""Lines and tokens as numbers: one family of features per module."""

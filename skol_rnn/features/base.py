@@ -1,9 +1,11 @@
-"""What every feature family shares: the normal form of a line, the result type and the interface."""
+"""What all feature families share: the result type, the interface, text normalisation and standard scaling."""
 
 from __future__ import annotations
 
 import unicodedata
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 
@@ -11,35 +13,93 @@ if TYPE_CHECKING:
     from skol_rnn.data.columns import Lines
 
 _SOFT_HYPHEN = "\u00ad"
+_MAX_DEVIATIONS = 6
 
 
 class LineFeatures(NamedTuple):
-    """Features of n lines, computed once per line and cut into windows afterwards."""
+    """Features of n rows (lines or tokens): ids (n, slots), 0 for an empty slot, and numbers (n, size)."""
 
     ids: np.ndarray
     numbers: np.ndarray
 
 
-class FeatureFamily(Protocol):
-    """The interface that the estimator and the saved model use; a family is fitted on training lines only."""
+@dataclass(eq=False)
+class FeatureFamily(ABC):
+    """Interface of a family, which is fitted on training rows only; its fields are its options."""
 
-    name: str
+    name = ""  # in a saved model
+    vocabulary_size = 0  # ids of a row's own features, the empty slot's 0 included
+    context_slots = 0  # id columns that describe neighbouring tokens
+    context_vocabulary_size = 0  # ids in these columns, the empty slot's 0 included
+    characters = 0  # id columns that hold characters, the last ones
+    alphabet_size = 0  # ids in these columns, those of the empty slot and of unknown characters included
 
-    def fit(self, table: Lines) -> FeatureFamily:
-        """Learn vocabulary and scales from training lines."""
+    def fit(self, table: Lines) -> Self:
+        """Learn vocabulary and scales from training rows."""
+        self.fit_transform(table)
+        return self
 
+    @abstractmethod
     def fit_transform(self, table: Lines) -> LineFeatures:
-        """Learn from lines and compute their features."""
+        """Learn from training rows and compute their features."""
 
+    @abstractmethod
     def transform(self, table: Lines) -> LineFeatures:
-        """Compute the features of lines in their order."""
+        """Compute the features of rows, in their order."""
 
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-        """Return what was fitted as JSON values and arrays, without pickle."""
+        """Return options and what was fitted as JSON values and arrays, without pickle."""
+        values, arrays = self._fitted()
+        return {field.name: getattr(self, field.name) for field in fields(self)} | values, arrays
+
+    @classmethod
+    def from_state(cls, values: dict[str, Any], arrays: dict[str, np.ndarray]) -> Self:
+        """Rebuild a fitted family from its state."""
+        features = cls(**{field.name: values[field.name] for field in fields(cls)})
+        features._restore(values, arrays)
+        return features
+
+    @abstractmethod
+    def _fitted(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]: ...
+
+    @abstractmethod
+    def _restore(self, values: dict[str, Any], arrays: dict[str, np.ndarray]) -> None: ...
+
+
+def dense_features(numbers: np.ndarray) -> LineFeatures:
+    """Return features that have numbers and no ids."""
+    return LineFeatures(np.zeros((len(numbers), 0), np.int32), numbers)
 
 
 def normal_form(text: str) -> str:
-    r"""Fold what scanning and typesetting vary: ligatures, non-breaking spaces, soft hyphens."""
+    """Normalise what scanning and typesetting vary: ligatures, non-breaking spaces, soft hyphens."""
     if text.isascii():
         return text
     return unicodedata.normalize("NFKC", text).replace(_SOFT_HYPHEN, "")
+
+
+class StandardScaler(NamedTuple):
+    """Scale of columns that have mean 0 and standard deviation 1 over the training rows."""
+
+    mean: np.ndarray
+    scale: np.ndarray
+
+    @classmethod
+    def fit(cls, numbers: np.ndarray) -> StandardScaler:
+        """Learn the mean and standard deviation of each column."""
+        rows, size = numbers.shape
+        if not rows:
+            return cls(np.zeros(size, np.float32), np.ones(size, np.float32))
+        # Sums in single precision drift over 10^5 rows and depend on the order of the documents.
+        exact = numbers.astype(np.float64)
+        deviation = np.maximum(exact.std(axis=0), 1e-3)
+        return cls(exact.mean(axis=0).astype(np.float32), deviation.astype(np.float32))
+
+    def transform(self, numbers: np.ndarray) -> np.ndarray:
+        """Scale columns and clip outliers."""
+        return np.clip((numbers - self.mean) / self.scale, -_MAX_DEVIATIONS, _MAX_DEVIATIONS).astype(np.float32)
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, np.ndarray]) -> StandardScaler:
+        """Rebuild a fitted scaler from the arrays of a saved family."""
+        return cls(arrays["mean"], arrays["scale"])

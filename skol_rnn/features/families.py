@@ -1,53 +1,54 @@
-"""Features of lines and tokens behind one small interface: ``fit``, ``transform``, and a state of JSON values and arrays."""
+"""Registry of feature families; a family's module is imported when the family is first used."""
 
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from skol_rnn.features.base import FeatureFamily
 from skol_rnn.labels import suggestion
 
+
+class _Entry(NamedTuple):
+    """Module and class of a family, and the options that its constructor takes."""
+
+    module: str
+    cls: str
+    options: tuple[str, ...] = ()
+
+    def load(self) -> Any:
+        return getattr(importlib.import_module(f"skol_rnn.features.{self.module}"), self.cls)
+
+
+_WORD_VECTORS = _Entry("lines.word_vectors", "WordVectorFeatures", ("method", "input_size", "seed"))
+_TOKEN_VECTORS = _Entry("tokens.word_vectors", "TokenVectorFeatures", ("method", "seed"))
+
 FAMILIES = {
-    "hashed": ("lines.hashed", "HashedFeatures"),
-    "tfidf": ("lines.tfidf", "TfidfFeatures"),
-    "word2vec": ("lines.word_vectors", "WordVectorFeatures"),
-    "fasttext": ("lines.word_vectors", "WordVectorFeatures"),
-    "doc2vec": ("lines.word_vectors", "WordVectorFeatures"),
-    "vectors": ("precomputed", "CallerVectors"),
+    "hashed": _Entry("lines.hashed", "HashedFeatures"),
+    "tfidf": _Entry("lines.tfidf", "TfidfFeatures", ("input_size",)),
+    "word2vec": _WORD_VECTORS,
+    "fasttext": _WORD_VECTORS,
+    "doc2vec": _WORD_VECTORS,
+    "vectors": _Entry("precomputed", "PrecomputedFeatures", ("features_col", "input_size")),
 }
-"""Module and class of each family of lines; the module is imported when the family is first asked for."""
+"""Families of lines, by the name that users and saved models call them."""
 
-TOKEN_FAMILIES = {
-    "hashed": "token-hashed",
-    "ngrams": "token-ngrams",
-    "characters": "token-characters",
-    "word2vec": "token-word2vec",
-    "fasttext": "token-fasttext",
-    "vectors": "vectors",
+_SAVED_TOKEN_FAMILIES = {
+    "token-hashed": _Entry("tokens.hashed", "TokenFeatures"),
+    "token-ngrams": _Entry("tokens.hashed", "NgramFeatures"),
+    "token-characters": _Entry("tokens.characters", "CharacterFeatures"),
+    "token-word2vec": _TOKEN_VECTORS,
+    "token-fasttext": _TOKEN_VECTORS,
+    "vectors": FAMILIES["vectors"],
 }
-"""What a family is called in a saved model where rows are tokens."""
-
-_OF_TOKENS = {
-    "token-hashed": ("tokens.hashed", "TokenFeatures"),
-    "token-ngrams": ("tokens.hashed", "TokenFeatures"),
-    "token-characters": ("tokens.characters", "CharacterFeatures"),
-    "token-word2vec": ("tokens.word_vectors", "TokenVectorFeatures"),
-    "token-fasttext": ("tokens.word_vectors", "TokenVectorFeatures"),
-}
-
-_WORD_VECTOR_SIZE = 300
-
-
-def _family(name: str) -> Any:
-    module, cls = {**FAMILIES, **_OF_TOKENS}[name]
-    return getattr(importlib.import_module(f"skol_rnn.features.{module}"), cls)
+TOKEN_FAMILIES = {name.removeprefix("token-"): name for name in _SAVED_TOKEN_FAMILIES}
+"""Families of tokens: the user's name and the name in a saved model."""
 
 
 def check_family(name: str, unit: str = "line") -> None:
-    """Check that there is a family of features."""
+    """Check that a family exists."""
     allowed = FAMILIES if unit == "line" else TOKEN_FAMILIES
     if name not in allowed:
         where = "" if unit == "line" else f' with unit="{unit}"'
@@ -58,24 +59,17 @@ def check_family(name: str, unit: str = "line") -> None:
 def make_features(
     name: str, *, input_size: int | None, features_col: str, seed: int, unit: str = "line"
 ) -> FeatureFamily:
-    """Make a family that is not yet fitted."""
+    """Return a family that is not yet fitted."""
     check_family(name, unit)
-    family = _family(name if unit == "line" else TOKEN_FAMILIES[name])
-    if name in ("hashed", "characters"):
-        return family()
-    if name == "ngrams":
-        return family(ngrams=True)
-    if name == "tfidf":
-        return family(input_size=input_size)
-    if name == "vectors":
-        return family(features_col=features_col, input_size=input_size)
-    if unit == "token":
-        return family(method=name, seed=seed)
-    return family(method=name, input_size=input_size or _WORD_VECTOR_SIZE, seed=seed)
+    entry = FAMILIES[name] if unit == "line" else _SAVED_TOKEN_FAMILIES[TOKEN_FAMILIES[name]]
+    options = {"method": name, "input_size": input_size, "features_col": features_col, "seed": seed}
+    given = {option: options[option] for option in entry.options if options[option] is not None}
+    return entry.load()(**given)
 
 
 def features_from_state(name: str, settings: dict[str, Any], arrays: dict[str, np.ndarray]) -> FeatureFamily:
-    """Rebuild a fitted family."""
-    if name not in _OF_TOKENS:
+    """Rebuild a fitted family from its name in the saved model and its state."""
+    families = FAMILIES | _SAVED_TOKEN_FAMILIES
+    if name not in families:
         check_family(name)
-    return _family(name).from_state(settings, arrays)
+    return families[name].load().from_state(settings, arrays)

@@ -1,39 +1,90 @@
-"""Which hash buckets are kept, and where each stands among them."""
+"""Feature hashing: CRC-32 of concatenated texts without concatenating them, and the buckets of a vocabulary."""
 
 from __future__ import annotations
 
-from functools import cached_property
+from collections.abc import Sequence
+from functools import cache, cached_property
+from zlib import crc32
 
 import numpy as np
 
-_CELLS = 1 << 18  # far more than buckets that are kept: most cells have none or one
+_MAX_STEP = 63  # bytes by which a CRC is advanced at once; few words are longer
+_CELLS = 1 << 18  # far more than there are buckets: most cells hold none or one
 
 
-class KeptBuckets:
-    """Buckets that are kept, rising, and a table to find them by: faster than a search, which misses the cache."""
+def crc_of(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the CRC-32 and the length in bytes of each text, none of which holds a line end."""
+    encoded = "\n".join(texts).encode().split(b"\n") if texts else []
+    return (
+        np.fromiter(map(crc32, encoded), np.uint32, len(encoded)),
+        np.fromiter(map(len, encoded), np.int32, len(encoded)),
+    )
+
+
+def joined_crc(first: np.ndarray, second: np.ndarray, length: np.ndarray) -> np.ndarray:
+    """Return the CRC-32 of pairs of texts joined, from the CRC-32 of both and the length of the second."""
+    tables, left = _tables(), np.asarray(length)
+    while True:
+        step = np.minimum(left, _MAX_STEP)
+        table = step * 1024
+        advanced = tables[table + (first & 0xFF)]
+        for byte in (1, 2, 3):
+            advanced ^= tables[table + (256 * byte) + (first >> np.uint32(8 * byte) & 0xFF)]
+        left = left - step
+        if not left.any():
+            return advanced ^ second
+        first = advanced
+
+
+@cache
+def _tables() -> np.ndarray:
+    """Return what each value of each byte of a CRC becomes after 0, 1, 2, ... zero bytes, as one flat array."""
+    one = np.array([crc32(bytes([value ^ 0xFF])) for value in range(256)], np.uint32) ^ np.uint32(0xFF000000)
+    tables = np.empty((_MAX_STEP + 1, 4, 256), np.uint32)
+    tables[0] = np.arange(256, dtype=np.uint32) << (8 * np.arange(4, dtype=np.uint32)[:, None])
+    for length in range(1, _MAX_STEP + 1):
+        before = tables[length - 1]
+        tables[length] = before >> np.uint32(8) ^ one[before & 0xFF]
+    return tables.ravel()
+
+
+class BucketVocabulary:
+    """Sorted hash buckets and a table to find them: faster than binary search, which misses the cache."""
 
     def __init__(self, buckets: np.ndarray) -> None:
         self.buckets = buckets
 
+    @classmethod
+    def most_frequent(
+        cls, buckets: np.ndarray, counts: np.ndarray, min_count: int, max_features: int
+    ) -> BucketVocabulary:
+        """Keep the most frequent of some distinct buckets."""
+        buckets, counts = buckets[counts >= min_count], counts[counts >= min_count]
+        # Ties are broken by bucket so that the order of documents does not change the vocabulary.
+        return cls(np.sort(buckets[np.lexsort((buckets, -counts))[:max_features]]))
+
+    def __len__(self) -> int:
+        return len(self.buckets)
+
     @cached_property
     def _cells(self) -> tuple[np.ndarray, int, np.ndarray, int]:
-        """Return the first bucket's place of each cell, the bits within a cell, the buckets, and the most in a cell."""
+        """Return each cell's first index, the number of bits in a cell, the buckets, and the most in a cell."""
         largest = int(self.buckets[-1])
         shift = max(largest.bit_length() - _CELLS.bit_length() + 1, 0)
         first = np.searchsorted(self.buckets, np.arange((largest >> shift) + 2) << shift)
         most = int(np.diff(first).max())
-        # After the last bucket stand some that are larger than any.
+        # Padding that is larger than any bucket lets the search run past the end.
         padded = np.concatenate([self.buckets, np.full(most, np.iinfo(np.int32).max)])
         return first.astype(np.int32), shift, padded.astype(np.int32), most
 
-    def places(self, buckets: np.ndarray) -> np.ndarray:
-        """Find buckets."""
+    def index(self, buckets: np.ndarray) -> np.ndarray:
+        """Return the index of each bucket in the vocabulary, -1 if it is not there."""
         if not len(self.buckets):
-            return np.full(len(buckets), -1, np.int32)
+            return np.full(buckets.shape, -1, np.int32)
         first, shift, kept, most = self._cells
         buckets = np.asarray(buckets).astype(np.int32)
-        place = first[np.minimum(buckets >> shift, len(first) - 1)]
-        lower = place
+        start = first[np.minimum(buckets >> shift, len(first) - 1)]
+        found = start
         for i in range(most):
-            lower = lower + (kept[place + i] < buckets)
-        return np.where(kept[np.minimum(lower, len(kept) - 1)] == buckets, lower, -1)
+            found = found + (kept[start + i] < buckets)
+        return np.where(kept[np.minimum(found, len(kept) - 1)] == buckets, found, -1)

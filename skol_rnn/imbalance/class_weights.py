@@ -1,60 +1,62 @@
-"""Class weights kept with the counts they were made from, so that a later run uses the same and sees what changed."""
+"""Class weights and the counts that they were computed from, kept in a JSON file for later runs."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import importlib
+import io
+import json
+import pickle
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from skol_rnn import __version__
 from skol_rnn.errors import DataError
-from skol_rnn.imbalance.checks import check_counts, check_length, check_options, check_weights, checked_counts
-from skol_rnn.imbalance.class_weights_file import check_arrays, read_frozen, write_frozen
-from skol_rnn.imbalance.drift import drifted, positions
-from skol_rnn.imbalance.form import FORMAT, FORMAT_VERSION, check_sums, checksum, read_form
-from skol_rnn.imbalance.strategies import DEFAULT_ALPHA, DEFAULT_BETA, STRATEGIES, check_strategy, class_weight_strategy
+from skol_rnn.imbalance.checks import finite_number, whole_number
+from skol_rnn.imbalance.strategies import class_weight_strategy, format_strategy, parse_strategy
 from skol_rnn.labels import LabelSet
+from skol_rnn.persistence.atomic import write_atomically
+from skol_rnn.persistence.npz import read_npz
 
+FORMAT, FORMAT_VERSION = "skol_rnn class weights", 2
 NAME = "the record of class weights"
-_OPTIONS = ("alpha", "beta", "max_ratio")
-BY_HAND = ("explicit", "none")
-"""Names for weights that come from a dict, and for weights of 1."""
+EXPLICIT, NONE = "explicit", "none"
+"""Strategies of weights that come from a dict, and of equal weights."""
+
+_REMEDY = "freeze the weights again (skol-rnn weights PATHS --save FILE), or give a dict of weights by label."
+_ERRORS = (OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError, EOFError, pickle.UnpicklingError)
 
 
 @dataclass(frozen=True)
 class ClassWeights:
-    """Class weights with the counts, the strategy and its options that they were made from.
+    """Class weights with the counts and the strategy that they were computed from.
 
     Parameters
     ----------
     labels : tuple of str
         The K labels.
     weights : tuple of float
-        The weight of each.
+        Weight of each label.
     counts : tuple of int
-        Lines of each when the weights were made.
-    strategy : str
-        One of ``STRATEGIES``; "explicit" for weights from a dict, "none" for weights of 1.
-    alpha, beta, max_ratio : float, optional
-        Options that the strategy used.
-    skol_rnn_version, numpy_version : str
-        What made the weights; equal weights of other versions are equal.
+        Number of lines of each label at the time.
+    strategy : str, default "explicit"
+        Strategy and its options, as :func:`class_weight_strategy` takes them; "explicit" for weights from a dict,
+        "none" for equal weights.
     source : str
-        What messages call the weights: the file they were read from.
+        Name of the weights in messages: the file that they were read from.
 
     Raises
     ------
     ValueError
-        If a label, weight, count, strategy or option is not allowed.
+        If a label, weight, count or strategy is not allowed.
 
     Examples
     --------
     >>> frozen = ClassWeights.from_counts("inverse", ["Nomenclature", "Misc"], [10, 1000])
-    >>> frozen.weights, frozen.counts, frozen.alpha
-    ((100.0, 1.0), (10, 1000), None)
+    >>> frozen.weights, frozen.counts, frozen.strategy
+    ((100.0, 1.0), (10, 1000), 'inverse')
     >>> ClassWeights.from_dict(frozen.to_dict()) == frozen
     True
     """
@@ -62,55 +64,34 @@ class ClassWeights:
     labels: tuple[str, ...]
     weights: tuple[float, ...]
     counts: tuple[int, ...]
-    strategy: str = "explicit"
-    alpha: float | None = None
-    beta: float | None = None
-    max_ratio: float | None = None
-    skol_rnn_version: str = field(default=__version__, compare=False, repr=False)
-    numpy_version: str = field(default=np.__version__, compare=False, repr=False)
+    strategy: str = EXPLICIT
     source: str = field(default=NAME, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         labels = LabelSet(tuple(self.labels))
         check_length(labels, self.weights, "weights")
         check_length(labels, self.counts, "counts")
-        check_weights(dict(zip(labels, self.weights, strict=True)))
-        if not any(self.weights):
-            raise ValueError("All class weights are zero: give at least one above zero.")
-        check_counts(dict(zip(labels, self.counts, strict=True)))
-        if self.strategy not in BY_HAND:
-            check_strategy(self.strategy)
-        options = {name: getattr(self, name) for name in _OPTIONS}
-        check_options(**{name: value for name, value in options.items() if value is not None})
-        # Whatever sequences and numbers were given, equal weights compare and print alike.
+        weights = checked_weights(dict(zip(labels, self.weights, strict=True)))
+        counts = (whole_number(f"The count of {name!r}", n) for name, n in zip(labels, self.counts, strict=True))
+        # Equal weights compare and print alike, whatever sequences and numbers they were made from.
         object.__setattr__(self, "labels", labels.names)
-        object.__setattr__(self, "weights", tuple(float(weight) for weight in self.weights))
-        object.__setattr__(self, "counts", tuple(int(count) for count in self.counts))
-        for name, value in options.items():
-            object.__setattr__(self, name, None if value is None else float(value))
+        object.__setattr__(self, "weights", tuple(weights.values()))
+        object.__setattr__(self, "counts", tuple(counts))
+        if self.strategy not in (EXPLICIT, NONE):
+            object.__setattr__(self, "strategy", format_strategy(*parse_strategy(self.strategy)))
 
     @classmethod
-    def from_counts(
-        cls,
-        strategy: str,
-        labels: Sequence[str],
-        counts: Sequence[int] | np.ndarray,
-        alpha: float = DEFAULT_ALPHA,
-        beta: float = DEFAULT_BETA,
-        max_ratio: float | None = None,
-    ) -> ClassWeights:
-        """Make weights by a strategy and keep them with what they were made from.
+    def from_counts(cls, strategy: str, labels: Sequence[str], counts: Sequence[int] | np.ndarray) -> ClassWeights:
+        """Compute weights with a strategy and keep the counts with them.
 
         Parameters
         ----------
         strategy : str
-            One of ``STRATEGIES``.
+            A strategy with or without options, ``"smoothed:alpha=0.25"``; see :func:`class_weight_strategy`.
         labels : sequence of str
             The K labels.
         counts : sequence of int, shape (K,)
-            Lines of each.
-        alpha, beta, max_ratio : float, optional
-            See `class_weight_strategy`; an option that the strategy does not use is not kept.
+            Number of lines of each label.
 
         Returns
         -------
@@ -124,110 +105,79 @@ class ClassWeights:
 
         Examples
         --------
-        >>> ClassWeights.from_counts("smoothed", ["a", "b"], [100, 25])  # doctest: +ELLIPSIS
-        ClassWeights(labels=('a', 'b'), weights=(0.66..., 1.33...), counts=(100, 25), strategy='smoothed', alpha=0.5, \
-beta=None, max_ratio=None)
+        >>> ClassWeights.from_counts("smoothed", ["a", "b", "c"], [100, 25, 25]).strategy
+        'smoothed:alpha=0.5'
         """
         known = LabelSet(tuple(labels))
         check_length(known, counts, "counts")
-        weights = class_weight_strategy(strategy, counts, alpha, max_ratio, known, beta)
-        used = STRATEGIES[strategy].option
-        return cls(
-            known.names,
-            tuple(weights.tolist()),
-            tuple(np.asarray(counts).tolist()),
-            strategy,
-            alpha if used == "alpha" else None,
-            beta if used == "beta" else None,
-            max_ratio,
-        )
-
-    @property
-    def counts_hash(self) -> str:
-        """SHA-256 of the counts by label, in the order of the labels, as canonical JSON."""
-        return checksum(dict(zip(self.labels, self.counts, strict=True)))
-
-    @property
-    def weights_hash(self) -> str:
-        """SHA-256 of the weights by label, the strategy and its options, as canonical JSON."""
-        weights = dict(zip(self.labels, self.weights, strict=True))
-        return checksum([weights, self.strategy, self.alpha, self.beta, self.max_ratio])
+        weights = class_weight_strategy(strategy, counts, labels=known)
+        return cls(known.names, tuple(weights.tolist()), tuple(np.asarray(counts).tolist()), strategy)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the weights as JSON values, written for people to read.
+        """Return the weights as JSON values.
 
         Returns
         -------
         dict
-            Weights and counts by label, how they were made, checksums of both, and versions.
+            The labels in order, weights and counts by label, and the strategy.
 
         Examples
         --------
-        >>> told = ClassWeights(("a", "b"), (1.0, 5.0), (90, 10)).to_dict()
-        >>> told["weights"], told["counts"], told["strategy"]
+        >>> values = ClassWeights(("a", "b"), (1.0, 5.0), (90, 10)).to_dict()
+        >>> values["weights"], values["counts"], values["strategy"]
         ({'a': 1.0, 'b': 5.0}, {'a': 90, 'b': 10}, 'explicit')
         """
         return {
             "format": FORMAT,
             "format_version": FORMAT_VERSION,
             "strategy": self.strategy,
-            "alpha": self.alpha,
-            "beta": self.beta,
-            "max_ratio": self.max_ratio,
             "labels": list(self.labels),
             "weights": dict(zip(self.labels, self.weights, strict=True)),
             "counts": dict(zip(self.labels, self.counts, strict=True)),
-            "counts_sha256": self.counts_hash,
-            "weights_sha256": self.weights_hash,
-            "versions": {"skol_rnn": self.skol_rnn_version, "numpy": self.numpy_version},
         }
 
     @classmethod
     def from_dict(cls, values: Any, name: str = NAME) -> ClassWeights:
-        """Check what `to_dict` returned, and make the weights again.
+        """Rebuild the weights from the values of `to_dict`.
 
         Parameters
         ----------
         values : dict
             JSON values.
         name : str
-            What messages call them: the file.
+            Name of the weights in messages: the file.
 
         Returns
         -------
         ClassWeights
-            The weights, exactly as they were.
+            Equal weights.
 
         Raises
         ------
         DataError
-            If a value is missing or impossible, or was changed by hand; the message names it.
+            If a value is missing or impossible; the message names it.
 
         Examples
         --------
-        >>> told = ClassWeights(("a", "b"), (1.0, 5.0), (90, 10)).to_dict()
-        >>> told["counts"]["b"] = 11
-        >>> ClassWeights.from_dict(told, "w.json")
+        >>> ClassWeights.from_dict({"a": 1.0}, "w.json")
         Traceback (most recent call last):
         ...
-        skol_rnn.errors.DataError: w.json was edited by hand: its counts do not match its checksum; freeze the weights \
-anew (skol-rnn weights PATHS --save FILE), or give your own as a dict of weights by label.
+        skol_rnn.errors.DataError: w.json holds no usable class weights (its format is not 'skol_rnn class weights'); \
+freeze the weights again (skol-rnn weights PATHS --save FILE), or give a dict of weights by label.
         """
-        fields = read_form(values, name)
         try:
-            frozen = cls(**fields, source=name)
-        except ValueError as error:
-            raise DataError(f"{name}: {error}") from error
-        check_sums(values, {"counts": frozen.counts_hash, "weights": frozen.weights_hash}, name)
-        return frozen
+            return cls(**_fields(values), source=name)
+        except _ERRORS as error:
+            raise _unusable(name, error) from error
 
     def save(self, path: str | Path) -> Path:
-        """Write the weights to a file.
+        """Write the weights to a JSON file, or export them for PyTorch.
 
         Parameters
         ----------
         path : str or Path
-            Ends in ``.json``, ``.npz`` or, where PyTorch is installed, ``.pt``; a file there is replaced.
+            Ends in ``.json``, or in ``.pt`` for ``torch.load``: a dict with ``class_weights`` (a float32 tensor),
+            ``label_counts`` and the options.  A file there is replaced.
 
         Returns
         -------
@@ -241,7 +191,11 @@ anew (skol-rnn weights PATHS --save FILE), or give your own as a dict of weights
         ImportError
             If the ending is ``.pt`` and PyTorch is not installed.
         """
-        return write_frozen(path, self.to_dict())
+        path = Path(path)
+        check_ending(path)
+        text = json.dumps(self.to_dict(), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+        write_atomically(path, self._torch_bytes(text) if path.suffix.lower() == ".pt" else text.encode())
+        return path
 
     @classmethod
     def load(cls, path: str | Path) -> ClassWeights:
@@ -250,24 +204,25 @@ anew (skol-rnn weights PATHS --save FILE), or give your own as a dict of weights
         Parameters
         ----------
         path : str or Path
-            The file.
+            The file; ``.npz`` files of earlier versions are read, too.
 
         Returns
         -------
         ClassWeights
-            The weights, exactly as they were.
+            Equal weights.
 
         Raises
         ------
         DataError
-            If the file cannot be read, is no such file, or was changed by hand.
-        ValueError, ImportError
-            As from `save`.
+            If the file cannot be read, is damaged, or holds something else.
+        ImportError
+            If the ending is ``.pt`` and PyTorch is not installed.
         """
-        values, arrays = read_frozen(path)
-        frozen = cls.from_dict(values, str(path))
-        check_arrays(path, arrays, frozen.to_dict())
-        return frozen
+        try:
+            values = json.loads(_text(Path(path)))
+        except (*_ERRORS, DataError) as error:
+            raise _unusable(path, error) from error
+        return cls.from_dict(values, str(path))
 
     def vector(self, labels: LabelSet) -> np.ndarray:
         """Return the weights in the order of other labels.
@@ -285,41 +240,90 @@ anew (skol-rnn weights PATHS --save FILE), or give your own as a dict of weights
         Raises
         ------
         DataError
-            If there are labels on one side only; the message names them.
+            If a label is missing on either side; the message names it.
 
         Examples
         --------
         >>> ClassWeights(("a", "b"), (1.0, 5.0), (90, 10)).vector(LabelSet(("b", "a"))).tolist()
         [5.0, 1.0]
         """
-        return np.array([self.weights[i] for i in positions(LabelSet(self.labels), labels, self.source)])
+        return np.array([self.weights[i] for i in self.positions(labels)])
 
-    def drift(self, counts: Sequence[int] | np.ndarray, labels: LabelSet) -> list[str]:
-        """Say which labels have become more or less frequent since the weights were made.
+    def positions(self, labels: LabelSet) -> list[int]:
+        """Return the position of each of other labels in ``labels``; see `vector`."""
+        missing = [f"no weight for {name!r}" for name in labels if name not in self.labels]
+        missing += [f"no {name!r} in the data" for name in self.labels if name not in labels]
+        if missing:
+            raise DataError(f"{self.source}: its labels are not those of the data ({', '.join(missing)}); {_REMEDY}")
+        return [self.labels.index(name) for name in labels]
 
-        Parameters
-        ----------
-        counts : sequence of int, shape (K,)
-            Lines of each label now.
-        labels : LabelSet
-            The K labels, in the order of ``counts``.
+    def _torch_bytes(self, text: str) -> bytes:
+        torch, buffer = _torch(), io.BytesIO()
+        options = {} if self.strategy in (EXPLICIT, NONE) else parse_strategy(self.strategy)[1]
+        content = {
+            **options,
+            "class_weights": torch.tensor(self.weights, dtype=torch.float32),
+            "label_counts": dict(zip(self.labels, self.counts, strict=True)),
+            "json": text,
+        }
+        torch.save(content, buffer)
+        return buffer.getvalue()
 
-        Returns
-        -------
-        list of str
-            A sentence for each label whose count is another; empty where all are equal.
 
-        Raises
-        ------
-        DataError
-            As from `vector`.
+def checked_weights(weights: Mapping[str, Any]) -> dict[str, float]:
+    """Return class weights by label as floats: all finite, none negative, not all zero."""
+    found = {name: finite_number(f"The class weight of {name!r}", weight, 0) for name, weight in weights.items()}
+    if not any(found.values()):
+        raise ValueError("All class weights are zero: nothing would be learnt; give at least one above zero.")
+    return found
 
-        Examples
-        --------
-        >>> ClassWeights(("a", "b"), (1.0, 5.0), (6798, 10)).drift([10, 7100], LabelSet(("b", "a")))
-        ["'a' had 6,798 lines when the weights were frozen and has 7,100 now (+4.4 %)"]
-        """
-        now = checked_counts(counts)
-        check_length(labels, now, "counts")
-        pairs = zip(labels, positions(LabelSet(self.labels), labels, self.source), now, strict=True)
-        return [drifted(name, self.counts[i], count) for name, i, count in pairs if self.counts[i] != count]
+
+def check_ending(path: str | Path) -> None:
+    """Raise a ValueError if weights cannot be written to the path."""
+    ending = Path(path).suffix.lower()
+    if ending not in (".json", ".pt"):
+        raise ValueError(f"Class weights are saved as .json, or exported for PyTorch as .pt, not as {ending!r}.")
+
+
+def _fields(values: Any) -> dict[str, Any]:
+    if not isinstance(values, dict) or values.get("format") != FORMAT:
+        raise ValueError(f"its format is not {FORMAT!r}")
+    if values["format_version"] > FORMAT_VERSION:
+        raise ValueError(f"its format version {values['format_version']} is newer than this skol_rnn; update it")
+    labels, weights, counts, strategy = (values[key] for key in ("labels", "weights", "counts", "strategy"))
+    if not set(labels) == set(weights) == set(counts):
+        raise ValueError("its labels, weights and counts name different labels")
+    # Version 1 kept the options as keys of their own.
+    options = [f"{key}={values[key]}" for key in ("alpha", "beta", "max_ratio") if values.get(key) is not None]
+    return {
+        "labels": tuple(labels),
+        "weights": tuple(weights[label] for label in labels),
+        "counts": tuple(counts[label] for label in labels),
+        "strategy": f"{strategy}:{','.join(options)}" if options else strategy,
+    }
+
+
+def _text(path: Path) -> str:
+    if path.suffix.lower() == ".npz":
+        return str(read_npz(path.read_bytes())["json"])
+    if path.suffix.lower() == ".pt":
+        return str(_torch().load(path, weights_only=True, map_location="cpu")["json"])
+    return path.read_bytes().decode("utf-8-sig")
+
+
+def _torch() -> Any:
+    try:
+        return importlib.import_module("torch")
+    except ImportError as error:
+        raise ImportError("Class weights in a .pt file need PyTorch: pip install torch, or use .json.") from error
+
+
+def _unusable(name: str | Path, error: BaseException) -> DataError:
+    reason = f"it lacks {error}" if isinstance(error, KeyError) else str(error).strip().split("\n")[0].rstrip(".")
+    return DataError(f"{name} holds no usable class weights ({reason}); {_REMEDY}")
+
+
+def check_length(labels: LabelSet, values: Sequence[Any] | np.ndarray, what: str) -> None:
+    """Raise a ValueError unless there is one value for each label."""
+    if len(values) != len(labels):
+        raise ValueError(f"There are {len(values)} {what} for {len(labels)} labels.")

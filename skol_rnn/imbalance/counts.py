@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from numbers import Real
+import json
+import math
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from skol_rnn.data.bio import OUTSIDE
 from skol_rnn.data.document import Corpus
 from skol_rnn.errors import DataError
-from skol_rnn.labels import LabelSet
+from skol_rnn.imbalance.checks import whole_number
 
 COLUMNS = ["label", "count", "share", "ratio", "documents"]
-OUTSIDE = "O"
 
 
 class Imbalance(NamedTuple):
-    """The most frequent label against all others together."""
+    """Lines of the most frequent label, and of all others together."""
 
     majority: str
     lines: int
@@ -26,16 +27,8 @@ class Imbalance(NamedTuple):
 
     @property
     def ratio(self) -> float:
-        """How many lines of the majority there are for each of the rest; infinite where there is no rest."""
-        return self.lines / self.rest if self.rest else float("inf")
-
-
-def label_counts(column: Iterable[str | None], labels: LabelSet) -> np.ndarray:
-    """Count the lines of each label."""
-    counts = np.zeros(len(labels), dtype=np.int64)
-    for name, number in _series(column).value_counts().items():
-        counts[labels.index(str(name))] = number
-    return counts
+        """Lines of the majority per line of the rest; infinite without a rest."""
+        return self.lines / self.rest if self.rest else math.inf
 
 
 def label_distribution(
@@ -46,24 +39,24 @@ def label_distribution(
     Parameters
     ----------
     data : Corpus, DataFrame, mapping of str to int, or iterable of str or None
-        Documents as :func:`skol_rnn.read_documents` reads them, or their table, of which columns ``label`` and ``doc_id`` are used; counts by label; or labels of n lines.
-        Lines without a label are left out.
+        Documents as :func:`skol_rnn.read_documents` reads them, a table with the columns ``label`` and ``doc_id``,
+        counts by label, or the labels of n lines.  Lines without a label are left out.
     doc_ids : iterable of str, optional
-        Document of each line, beside labels of lines; without it, as with counts, documents are unknown.
+        Document of each line, for labels of lines.
 
     Returns
     -------
     DataFrame
         Columns ``label``, ``count`` (lines), ``share`` (of the labelled lines), ``ratio`` (how many times rarer
-        than the most frequent label; the weight of "inverse") and ``documents`` (with at least one such line; NaN
-        where unknown); most frequent first, equal counts by name.
+        than the most frequent label) and ``documents`` (with at least one such line; NaN where unknown).  The most
+        frequent label comes first; equal counts are sorted by name.
 
     Raises
     ------
     DataError
         If the table lacks a column.
     ValueError
-        If there are not as many document ids as labels, or a count is negative or no whole number.
+        If the numbers of labels and document ids differ, or a count is negative or no whole number.
 
     Examples
     --------
@@ -81,34 +74,39 @@ def label_distribution(
     if isinstance(data, (pd.DataFrame, Mapping)) and doc_ids is not None:
         raise ValueError("doc_ids goes with labels of lines only; a table has its own column 'doc_id'.")
     if isinstance(data, Mapping):
-        return _tabulated(pd.DataFrame({"label": list(data), "count": _whole(data), "documents": np.nan}))
+        counts = [whole_number(f"The count of {label!r}", count) for label, count in data.items()]
+        frame = pd.DataFrame({"label": list(data), "count": np.array(counts, dtype=np.int64), "documents": np.nan})
+        return _tabulated(frame)
     if isinstance(data, pd.DataFrame):
-        return _tabulated(_counted(_column(data, "label"), _column(data, "doc_id")))
-    labels = _series(data)
-    if doc_ids is None:
-        return _tabulated(_counted(labels, pd.Series("", index=labels.index)).assign(documents=np.nan))
-    documents = _series(doc_ids)
-    if labels.size != documents.size:
-        raise ValueError(f"There are {labels.size} labels, but {documents.size} document ids.")
-    return _tabulated(_counted(labels, documents))
+        labels, documents = list(_column(data, "label")), list(_column(data, "doc_id"))
+    else:
+        labels = list(data)
+        documents = [""] * len(labels) if doc_ids is None else list(doc_ids)
+    if len(labels) != len(documents):
+        raise ValueError(f"There are {len(labels)} labels, but {len(documents)} document ids.")
+    # Lists, because the index of a caller's series must not pair labels with documents.
+    lines = pd.DataFrame({"label": pd.Series(labels, dtype=object), "doc_id": pd.Series(documents, dtype=object)})
+    frame = lines.groupby("label")["doc_id"].agg(count="size", documents="nunique").reset_index()
+    known = isinstance(data, pd.DataFrame) or doc_ids is not None
+    return _tabulated(frame if known else frame.assign(documents=np.nan))
 
 
 def imbalance(frame: pd.DataFrame) -> Imbalance:
-    """Set the most frequent label against all others together."""
-    if not len(frame) or not frame["count"].iloc[0]:
+    """Compare the most frequent label with all others together."""
+    if not frame["count"].any():
         raise ValueError("No label occurs: there is no majority.")
-    first = frame.iloc[0]
-    return Imbalance(str(first["label"]), int(first["count"]), int(frame["count"].sum() - first["count"]))
+    most = int(frame["count"].iloc[0])
+    return Imbalance(str(frame["label"].iloc[0]), most, int(frame["count"].sum()) - most)
 
 
 def is_bio(frame: pd.DataFrame) -> bool:
-    """Tell BIO labels, each "O" or beginning with "B-" or "I-", from others."""
+    """Whether every label is "O", or "B-" or "I-" with a type."""
     labels = set(frame["label"]) - {OUTSIDE}
     return bool(labels) and all(label[:2] in ("B-", "I-") and label[2:] for label in labels)
 
 
 def by_type(frame: pd.DataFrame) -> pd.DataFrame:
-    """Take the B and the I of each type of span together."""
+    """Add the B and I counts of each type of span."""
     if not is_bio(frame):
         raise ValueError("There are types for BIO labels only: each 'O', or beginning with 'B-' or 'I-'.")
     counts = dict(zip(frame["label"], frame["count"], strict=True))
@@ -119,9 +117,16 @@ def by_type(frame: pd.DataFrame) -> pd.DataFrame:
     return found.sort_values(["tokens", "type"], ascending=[False, True], ignore_index=True)
 
 
-def _counted(labels: pd.Series[Any], documents: pd.Series[Any]) -> pd.DataFrame:
-    groups = pd.DataFrame({"label": labels, "doc_id": documents}).groupby("label")["doc_id"]
-    return groups.agg(count="size", documents="nunique").reset_index()
+def distribution_json(frame: pd.DataFrame, unit: str = "line") -> dict[str, Any]:
+    """Return a label distribution as JSON values."""
+    found = imbalance(frame) if frame["count"].any() else None
+    return {
+        "labels": _records(frame),
+        "unit": unit,
+        "total": int(frame["count"].sum()),
+        "imbalance": found and {**found._asdict(), "ratio": found.ratio if found.rest else None},
+        "by_type": _records(by_type(frame)) if is_bio(frame) else None,
+    }
 
 
 def _tabulated(frame: pd.DataFrame) -> pd.DataFrame:
@@ -131,21 +136,14 @@ def _tabulated(frame: pd.DataFrame) -> pd.DataFrame:
     return frame[COLUMNS]
 
 
-def _whole(counts: Mapping[str, int]) -> np.ndarray:
-    for label, count in counts.items():
-        if isinstance(count, bool) or not isinstance(count, Real) or not 0 <= count < 2**63 or count % 1:
-            raise ValueError(f"The count of {label!r} must be a whole number of at least 0, not {count!r}.")
-    return np.array([int(count) for count in counts.values()], dtype=np.int64)
-
-
 def _column(table: pd.DataFrame, name: str) -> pd.Series[Any]:
     if name not in table:
         found = ", ".join(map(str, table.columns))
         raise DataError(f"The table has no column {name!r}; it has {found}. Give labels and doc_ids instead.")
-    return _series(table[name])
+    return table[name]
 
 
-def _series(values: Iterable[str | None]) -> pd.Series[Any]:
-    # Positions, not a caller's index, pair labels with documents.
-    given: Sequence[str | None] = list(values)
-    return pd.Series(given, dtype=object)
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    # pandas writes null for NaN and infinity.
+    records: list[dict[str, Any]] = json.loads(frame.to_json(orient="records", double_precision=15))
+    return records

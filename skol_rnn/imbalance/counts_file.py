@@ -1,20 +1,18 @@
-"""Tables of counts as files: JSON, or CSV with the columns ``label`` and ``count``."""
+"""Tables of counts in files: JSON, or CSV with the columns ``label`` and ``count``."""
 
 from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from skol_rnn.errors import DataError
-
-_NESTED = ("label_counts", "counts")
+from skol_rnn.imbalance.checks import whole_number
 
 
 def is_counts_file(path: str | Path) -> bool:
-    """Tell a table of counts from documents."""
+    """Whether a file holds counts and not documents."""
     path = Path(path)
     if not path.is_file() or path.suffix.lower() not in (".json", ".csv"):
         return False
@@ -26,27 +24,39 @@ def is_counts_file(path: str | Path) -> bool:
 
 
 def read_counts(path: str | Path) -> dict[str, int]:
-    r"""Read a table of counts."""
+    """Read counts by label."""
     path = Path(path)
     try:
         text = path.read_bytes().decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} cannot be read as a table of counts ({error}).") from error
-    pairs = _json_pairs(text, path) if path.suffix.lower() == ".json" else _csv_pairs(text, path)
-    return _checked(pairs, path)
+        pairs = _json_pairs(text) if path.suffix.lower() == ".json" else _csv_pairs(text)
+    except (OSError, ValueError, RecursionError) as error:
+        raise DataError(
+            f'{path} cannot be read as a table of counts ({error}): it must be JSON like {{"Misc": 80}}, or CSV whose '
+            "first line names the columns label and count."
+        ) from error
+    counts: dict[str, int] = {}
+    for label, count in pairs:
+        if not label:
+            raise DataError(f"{path}: a label has no name.")
+        if label in counts:
+            raise DataError(f"{path}: the label {label!r} occurs twice.")
+        try:
+            counts[label] = whole_number(f"the count of {label!r}", count)
+        except ValueError as error:
+            raise DataError(f"{path}: {error}") from error
+    if not any(counts.values()):
+        raise DataError(f"{path}: no label has a count above 0.")
+    return counts
 
 
-def _json_pairs(text: str, path: Path) -> list[tuple[str, Any]]:
-    try:
-        # Pairs, not a dict, which would keep the last of two equal labels.
-        found = json.loads(text, object_pairs_hook=lambda pairs: pairs)
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{path} is no JSON ({error}).") from error
-    for key in _NESTED:
+def _json_pairs(text: str) -> list[tuple[str, Any]]:
+    # Pairs, because a dict would keep only the last of two equal labels.
+    found = json.loads(text, object_pairs_hook=lambda pairs: pairs)
+    for key in ("label_counts", "counts"):
         inner = dict(found).get(key) if _is_object(found) else None
         found = inner if _is_object(inner) else found
     if not _is_object(found):
-        raise DataError(f'{path} holds no counts: give an object of label and count, as {{"Misc": 80}}.')
+        raise ValueError("it holds no object of labels and counts")
     return found
 
 
@@ -54,30 +64,8 @@ def _is_object(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(item, tuple) for item in value)
 
 
-def _csv_pairs(text: str, path: Path) -> list[tuple[str, Any]]:
+def _csv_pairs(text: str) -> list[tuple[str, Any]]:
     rows = csv.DictReader(text.splitlines(), skipinitialspace=True)
     if not {"label", "count"} <= set(rows.fieldnames or ()):
-        raise DataError(f"{path} is no table of counts: its first line must name the columns label and count.")
-    return [(row["label"], _number(row["count"])) for row in rows]
-
-
-def _number(text: str | None) -> Any:
-    try:
-        return int(text or "")
-    except ValueError:
-        return text
-
-
-def _checked(pairs: Iterable[tuple[str, Any]], path: Path) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for label, count in pairs:
-        if not label:
-            raise DataError(f"{path}: a label has no name.")
-        if label in counts:
-            raise DataError(f"{path}: the label {label!r} is there twice.")
-        if isinstance(count, bool) or not isinstance(count, int) or not 0 <= count < 2**63:
-            raise DataError(f"{path}: the count of {label!r} must be a whole number of at least 0, not {count!r}.")
-        counts[label] = count
-    if not any(counts.values()):
-        raise DataError(f"{path}: no label has a count above 0.")
-    return counts
+        raise ValueError("a column is missing")
+    return [(row["label"], int(n) if (n := row["count"] or "").isdecimal() else row["count"]) for row in rows]

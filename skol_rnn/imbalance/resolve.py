@@ -1,19 +1,47 @@
-"""What a user gives as ``class_weights``, checked and turned into one weight per label; scaling and description."""
+"""The parameter ``class_weights``: what it may be, turned into one weight per label."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
-from skol_rnn.imbalance.checks import check_weights, checked_counts
-from skol_rnn.imbalance.strategies import class_weight_strategy
+from skol_rnn.imbalance.class_weights import EXPLICIT, NONE, ClassWeights, check_length, checked_weights
+from skol_rnn.imbalance.strategies import checked_counts, class_weight_strategy, parse_strategy
 from skol_rnn.labels import LabelSet, suggestion
 
 logger = logging.getLogger(__name__)
 
 BIO_PREFIXES = ("B-", "I-")
+FROZEN_ENDINGS = (".json", ".npz", ".pt")
+"""``class_weights`` with such an ending is the path of a file of frozen weights."""
+
+WeightsSpec = str | Mapping[str, float] | ClassWeights | None
+
+
+def is_frozen_file(spec: Any) -> bool:
+    """Whether ``class_weights`` is the path of frozen weights and not the name of a strategy."""
+    return isinstance(spec, str) and spec.endswith(FROZEN_ENDINGS)
+
+
+def check_spec(spec: Any) -> None:
+    """Raise a ValueError for a misspelt strategy or option, before any data are read."""
+    if isinstance(spec, str) and not is_frozen_file(spec):
+        parse_strategy(spec)
+
+
+def freeze_weights(spec: WeightsSpec, labels: LabelSet, counts: np.ndarray) -> ClassWeights:
+    """Turn ``class_weights`` into weights by label, with the counts that they belong to."""
+    if isinstance(spec, ClassWeights):
+        return spec
+    if is_frozen_file(spec):
+        return ClassWeights.load(str(spec))
+    if isinstance(spec, str):
+        return ClassWeights.from_counts(spec, labels.names, counts)
+    weights = resolve_class_weights(spec, labels, counts)
+    return ClassWeights(labels.names, tuple(weights), tuple(counts), NONE if spec is None else EXPLICIT)
 
 
 def resolve_class_weights(
@@ -21,22 +49,24 @@ def resolve_class_weights(
     labels: LabelSet,
     counts: Sequence[int] | np.ndarray,
 ) -> np.ndarray:
-    """Turn what a user may give as ``class_weights`` into one weight per label."""
+    """Turn a strategy, a dict or a sequence into one weight per label."""
     if spec is None:
         return np.ones(len(labels))
     if isinstance(spec, str):
         return class_weight_strategy(spec, counts, labels=labels)
     if isinstance(spec, Mapping):
-        return _in_order(_by_label(spec, labels), labels)
-    if isinstance(spec, Sequence | np.ndarray):
-        if len(spec) != len(labels):
-            raise ValueError(f"class_weights has {len(spec)} weights, but there are {len(labels)} labels.")
-        return _in_order(dict(zip(labels, spec, strict=True)), labels)
-    raise TypeError(f"class_weights must be None, a strategy's name, a dict or an array, not {type(spec).__name__}.")
+        weights = checked_weights(_by_label(spec, labels))
+    elif isinstance(spec, Sequence | np.ndarray):
+        check_length(labels, spec, "class weights")
+        weights = checked_weights(dict(zip(labels, np.asarray(spec).tolist(), strict=True)))
+    else:
+        kind = type(spec).__name__
+        raise TypeError(f"class_weights must be None, a strategy's name, a dict or an array, not {kind}.")
+    return np.array([weights[name] for name in labels])
 
 
 def normalise_weights(weights: Sequence[float] | np.ndarray, counts: Sequence[int] | np.ndarray) -> np.ndarray:
-    """Rescale weights so that their mean over the training lines is 1."""
+    """Rescale weights to a mean of 1 over the training lines."""
     array, number = np.asarray(weights, dtype=np.float64), checked_counts(counts)
     if array.shape != number.shape:
         raise ValueError(f"There are weights of shape {array.shape} for counts of shape {number.shape}.")
@@ -46,17 +76,42 @@ def normalise_weights(weights: Sequence[float] | np.ndarray, counts: Sequence[in
     return array / mean
 
 
+def cap_weights(
+    weights: Sequence[float] | np.ndarray, counts: Sequence[int] | np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Cap each weight at the count ratio to the most frequent label; also return the indices of those changed."""
+    array, lines = np.asarray(weights, dtype=np.float64), np.maximum(checked_counts(counts), 1)
+    most = int(np.argmax(lines))
+    # With a weight of 0 the most frequent label is not learnt, so there is no ratio to keep to.
+    limit = array[most] * lines[most] / lines if array[most] else np.full(array.shape, np.inf)
+    # A weight equal to its limit up to rounding stays as it is.
+    beyond = limit < array * (1 - 1e-9)
+    return np.where(beyond, limit, array), np.flatnonzero(beyond)
+
+
+def count_drift(frozen: ClassWeights, counts: Sequence[int] | np.ndarray, labels: LabelSet) -> list[str]:
+    """Return a sentence for each label whose count has changed since the weights were frozen."""
+    now = checked_counts(counts).tolist()
+    check_length(labels, now, "counts")
+    found = []
+    for name, i, count in zip(labels, frozen.positions(labels), now, strict=True):
+        if (then := frozen.counts[i]) != count:
+            percent = f"{100 * (count - then) / then:+.1f} %" if then else "new"
+            lines = "line" if then == 1 else "lines"
+            had = f"{name!r} had {then:,} {lines} when the weights were frozen"
+            found.append(f"{had} and has {count:,.0f} now ({percent})")
+    return found
+
+
 def describe_weights(weights: Sequence[float] | np.ndarray, labels: LabelSet) -> list[str]:
-    """Say which weights the loss uses."""
-    pairs = sorted(zip(labels, weights, strict=True))
-    # Six digits are enough to read; a weight that was given by hand has fewer and is shown as it was given.
-    shown = [f"  {name}: {float(f'{w:.6g}')!r}" for name, w in pairs]
+    """Return log lines with the weight of each label, rounded to six digits."""
+    shown = [f"  {name}: {float(f'{w:.6g}')!r}" for name, w in sorted(zip(labels, weights, strict=True))]
     return ["[BiLSTM] Using weighted loss with class weights:", *shown]
 
 
-def _by_label(spec: Mapping[str, float], labels: LabelSet) -> dict[str, object]:
-    """Spread the weights over the labels; a tag without its BIO prefix stands for both."""
-    weights: dict[str, object] = {}
+def _by_label(spec: Mapping[str, float], labels: LabelSet) -> dict[str, float]:
+    """Expand a dict of weights to all labels; a tag without BIO prefix stands for both B and I."""
+    weights: dict[str, float] = {}
     for name, weight in spec.items():
         tags = [name] if name in labels else [p + str(name) for p in BIO_PREFIXES if p + str(name) in labels]
         if not tags:
@@ -64,14 +119,7 @@ def _by_label(spec: Mapping[str, float], labels: LabelSet) -> dict[str, object]:
             hint = suggestion(str(name), labels)
             raise ValueError(f"class_weights holds the unknown label {name!r}; known are {known}.{hint}")
         weights.update((tag, weight) for tag in tags if tag == name or tag not in spec)
-    if missing := [name for name in labels if name not in weights]:
+    missing = [name for name in labels if name not in weights]
+    if missing:
         logger.info("No class weight is given for %s: 1.0 is used.", ", ".join(missing))
-    return weights
-
-
-def _in_order(weights: Mapping[str, object], labels: LabelSet) -> np.ndarray:
-    check_weights(weights)
-    array = np.array([weights.get(name, 1.0) for name in labels], dtype=np.float64)
-    if not array.any():
-        raise ValueError("All class weights are zero: nothing would be learnt; give at least one above zero.")
-    return array
+    return weights | dict.fromkeys(missing, 1.0)

@@ -1,4 +1,4 @@
-"""Weights by name: each strategy a formula over the counts of the labels, with its source."""
+"""The class weight strategies: each one a formula over the counts of the labels, with its source."""
 
 from __future__ import annotations
 
@@ -9,20 +9,21 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skol_rnn.imbalance.checks import check_options, checked_counts
-from skol_rnn.labels import LabelSet, suggestion
+from skol_rnn.imbalance.checks import finite_number
+from skol_rnn.imbalance.options import parse_options
+from skol_rnn.labels import LabelSet
 
 logger = logging.getLogger(__name__)
 
 DEFAULT_ALPHA = 0.5
 DEFAULT_BETA = 0.999
 LOG_OFFSET = 1.02
-"""Keeps the weights of "log" between 1.4 (share 1) and 50.5 (share 0), as Paszke et al. chose it."""
+"""Keeps the weights of "log" between 1.4 (share 1) and 50.5 (share 0), as chosen by Paszke et al."""
 AGGRESSIVE_RANGE = (0.1, 100.0)
 
 
 class Strategy(NamedTuple):
-    """How a named strategy turns counts into weights."""
+    """A formula from counts and one option to weights, and how it is written and cited."""
 
     formula: Callable[[np.ndarray, float], np.ndarray]
     notation: str
@@ -32,12 +33,12 @@ class Strategy(NamedTuple):
 
 
 def _smoothed(n: np.ndarray, alpha: float) -> np.ndarray:
-    # Over the smallest count, and never 0: a large alpha would leave nothing to scale to mean 1.
+    # Relative to the smallest count and never 0: with a large alpha, all weights would be 0 otherwise.
     return np.maximum((n / n.min()) ** -alpha, np.finfo(np.float64).tiny)
 
 
 def _effective(n: np.ndarray, beta: float) -> np.ndarray:
-    # By logarithms, because 1 - beta**n loses its digits where beta is near 1.
+    # Computed with logarithms, because 1 - beta**n loses its digits where beta is near 1.
     return (1 - beta) / -np.expm1(n * (math.log(beta) if beta else -math.inf))
 
 
@@ -67,7 +68,7 @@ STRATEGIES: Mapping[str, Strategy] = {
         "the square of balanced, clipped and never rescaled, so that rarer labels never weigh less",
     ),
 }
-"""The named strategies; every formula must give rarer labels weights that are no smaller."""
+"""The strategies by name; every formula gives rarer labels weights that are at least as large."""
 
 
 def class_weight_strategy(
@@ -78,7 +79,7 @@ def class_weight_strategy(
     labels: LabelSet | None = None,
     beta: float = DEFAULT_BETA,
 ) -> np.ndarray:
-    """Derive class weights from the counts of the labels in the training documents.
+    """Compute class weights from the counts of the labels in the training documents.
 
     With n the count of a label, N their sum and K the number of labels that occur:
 
@@ -91,23 +92,24 @@ def class_weight_strategy(
     "aggressive" (N / (K n))**2, clipped to 0.1 ... 100           the square of "balanced"
     ============ ================================================ ========================
 
-    A label that does not occur gets the largest weight of those that do, and a warning.
+    A label that does not occur gets the largest weight of those that do, and a warning is logged.
 
     Parameters
     ----------
     name : str
-        One of ``STRATEGIES``.
+        A strategy of the table, alone or with options that replace the arguments below:
+        ``"smoothed:alpha=0.25,max_ratio=10"``.
     counts : sequence of int, shape (K,)
-        Lines of each label.
-    alpha : float
-        Exponent of "smoothed": 0 gives equal weights, 1 is proportional to "inverse". Others do without.
+        Number of lines of each label.
+    alpha : float, default 0.5
+        Exponent of "smoothed": 0 gives equal weights, 1 weights proportional to "inverse".
     max_ratio : float, optional
-        Largest weight allowed, as a multiple of the smallest.
+        Largest weight allowed, as a multiple of the smallest; no limit by default.
     labels : LabelSet, optional
         Names for the warning about labels that do not occur.
-    beta : float
-        How fast "effective" takes further lines of a label for repetitions: 0 gives equal weights, a value near 1
-        is proportional to "inverse"; counts well beyond 1 / (1 - beta) weigh the same.
+    beta : float, default 0.999
+        Option of "effective": 0 gives equal weights, a value near 1 weights proportional to "inverse"; labels
+        with many more than 1 / (1 - beta) lines get the same weight.
 
     Returns
     -------
@@ -123,7 +125,7 @@ def class_weight_strategy(
     --------
     >>> class_weight_strategy("inverse", [1000, 100, 10]).tolist()
     [1.0, 10.0, 100.0]
-    >>> class_weight_strategy("inverse", [1000, 100, 10], max_ratio=20).tolist()
+    >>> class_weight_strategy("inverse:max_ratio=20", [1000, 100, 10]).tolist()
     [1.0, 10.0, 20.0]
     >>> class_weight_strategy("smoothed", [100, 25, 25]).round(6).tolist()
     [0.6, 1.2, 1.2]
@@ -131,7 +133,7 @@ def class_weight_strategy(
     [1.2, 0.8]
     """
     number = checked_counts(counts)
-    weights = _weights(name, number, alpha, beta, max_ratio)
+    weights = _weights(*parse_strategy(name, alpha, beta, max_ratio), number)
     unseen = np.flatnonzero(number == 0)
     if unseen.size:
         names = ", ".join(repr(labels.names[i]) if labels else f"number {i}" for i in unseen)
@@ -139,35 +141,58 @@ def class_weight_strategy(
     return weights
 
 
-def compare_strategies(
-    counts: Sequence[int] | np.ndarray,
-    alpha: float = DEFAULT_ALPHA,
-    max_ratio: float | None = None,
-    beta: float = DEFAULT_BETA,
-) -> dict[str, np.ndarray]:
-    """Derive the weights of every strategy, to be looked at side by side."""
+def compare_strategies(counts: Sequence[int] | np.ndarray, **options: float | None) -> dict[str, np.ndarray]:
+    """Compute the weights of every strategy, without warnings."""
     number = checked_counts(counts)
-    return {name: _weights(name, number, alpha, beta, max_ratio) for name in STRATEGIES}
+    return {name: _weights(*parse_strategy(name, **options), number) for name in STRATEGIES}  # type: ignore[arg-type]
 
 
-def check_strategy(name: str) -> Strategy:
-    """Find a strategy."""
-    if name not in STRATEGIES:
-        allowed = ", ".join(STRATEGIES)
-        hint = suggestion(str(name), STRATEGIES)
-        raise ValueError(f"Unknown class weight strategy {name!r}; allowed are {allowed}.{hint}")
-    return STRATEGIES[name]
+def parse_strategy(
+    spec: str, alpha: float = DEFAULT_ALPHA, beta: float = DEFAULT_BETA, max_ratio: float | None = None
+) -> tuple[str, dict[str, float]]:
+    """Split ``name:option=value,...`` into the name and all options that the strategy uses, checked."""
+    defaults = _checked({"alpha": alpha, "beta": beta, "max_ratio": math.inf if max_ratio is None else max_ratio})
+    known = {
+        name: {key: value for key, value in defaults.items() if key in (strategy.option, "max_ratio")}
+        for name, strategy in STRATEGIES.items()
+    }
+    name, options = parse_options(spec, known, "class_weights")
+    return name, _checked(options)
 
 
-def _weights(name: str, number: np.ndarray, alpha: float, beta: float, max_ratio: float | None) -> np.ndarray:
-    strategy = check_strategy(name)
-    check_options(alpha, beta, max_ratio)
-    seen = number > 0
+def format_strategy(name: str, options: Mapping[str, float]) -> str:
+    """Write a strategy and its options so that ``parse_strategy`` reads them."""
+    shown = [f"{key}={value!r}".removesuffix(".0") for key, value in options.items() if value != math.inf]
+    return f"{name}:{','.join(shown)}" if shown else name
+
+
+def checked_counts(counts: Sequence[int] | np.ndarray) -> np.ndarray:
+    """Return the counts as an array with one number for each label."""
+    number = np.asarray(counts, dtype=np.float64)
+    wrong = number[~np.isfinite(number) | (number < 0)]
+    if number.ndim != 1 or wrong.size:
+        culprit = f"{wrong[0]:g}" if wrong.size else f"an array of shape {number.shape}"
+        raise ValueError(f"counts must be one number of at least 0 per label, not {culprit}.")
+    return number
+
+
+def _checked(options: Mapping[str, float]) -> dict[str, float]:
+    found = {}
+    for key, value in options.items():
+        no_limit = key == "max_ratio" and value == math.inf
+        found[key] = math.inf if no_limit else finite_number(key, value, 1 if key == "max_ratio" else 0)
+        if key == "beta" and value >= 1:
+            raise ValueError(f"beta must be at least 0 and below 1, not {value!r}.")
+    return found
+
+
+def _weights(name: str, options: Mapping[str, float], number: np.ndarray) -> np.ndarray:
+    strategy, seen = STRATEGIES[name], number > 0
     if not seen.any():
         raise ValueError(f"Class weights {name!r} need counts, but no label occurs; give data with a label column.")
-    found = strategy.formula(number[seen], beta if strategy.option == "beta" else alpha)
+    found = strategy.formula(number[seen], options.get(strategy.option or "", 0.0))
     weights = np.full(number.shape, found.max())
     weights[seen] = found
-    if max_ratio is not None:
-        weights = np.minimum(weights, max_ratio * weights.min())
+    if options["max_ratio"] < math.inf:
+        weights = np.minimum(weights, options["max_ratio"] * weights.min())
     return weights / weights.mean() if strategy.mean_one else weights

@@ -1,4 +1,4 @@
-"""A label distribution laid out for the terminal, with the weights that strategies would give."""
+"""A label distribution as tables for the terminal, and tables of class weights."""
 
 from __future__ import annotations
 
@@ -7,49 +7,40 @@ from typing import Any
 
 import pandas as pd
 from rich import box
-from rich.console import Console
+from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
 from skol_rnn.imbalance.counts import by_type
 
 Weights = Mapping[str, Mapping[str, float]]
+COLUMN_WIDTH = 13
+"""Room for a weight of up to six digits before the point, and for the name of a strategy."""
 
 
-def distribution_table(frame: pd.DataFrame, weights: Weights | None = None, unit: str = "line") -> Table:
-    """Lay out a label distribution for the terminal, with weights beside it if given."""
-    columns = dict(weights or {})
-    documents = not len(frame) or bool(frame["documents"].notna().any())
-    known = ["Documents"] if documents else []
-    table = _table("Label distribution", "Label", [f"{unit.capitalize()}s", "Share", "Times rarer", *known, *columns])
-    for label, count, share, ratio, held in _rows(frame):
+def distribution_table(frame: pd.DataFrame, unit: str = "line") -> Table:
+    """Lay out a label distribution."""
+    with_documents = not len(frame) or bool(frame["documents"].notna().any())
+    known = ["Documents"] if with_documents else []
+    table = _table("Label distribution", "Label", [f"{unit.capitalize()}s", "Share", "Times rarer", *known])
+    for label, count, share, ratio, documents in _rows(frame):
         cells = [f"{count:,}", f"{share:.2%}", f"{ratio:,.1f}" if count else "-"]
-        cells += [f"{held:,.0f}"] if documents else []
-        # Text, because a label in square brackets would be read as rich markup.
-        table.add_row(Text(label), *cells, *(_weight(column, label) for column in columns.values()))
+        cells += [f"{documents:,.0f}"] if with_documents else []
+        # Text, because rich would read a label in square brackets as markup.
+        table.add_row(Text(label), *cells)
     return table
 
 
 def weight_tables(labels: Iterable[str], weights: Weights, width: int = 80) -> list[Table]:
-    """Lay out the weights of strategies side by side, in as many tables as the width needs."""
-    names = list(labels)
-    groups: list[list[str]] = []
-    for heading in weights:
-        wider = [*groups[-1], heading] if groups else []
-        if wider and table_width(_weight_table(names, weights, wider)) <= width:
-            groups[-1] = wider
-        else:
-            groups.append([heading])
-    return [_weight_table(names, weights, group) for group in groups]
-
-
-def table_width(table: Table) -> int:
-    """Measure a table."""
-    return Console(width=10_000).measure(table).maximum
+    """Lay out the weights of the strategies, in as many tables as the width needs."""
+    names, headings = list(labels), list(weights)
+    room = width - max((cell_len(name) for name in names), default=0) - 4
+    size = max(room // COLUMN_WIDTH, 1)
+    return [_weight_table(names, weights, headings[i : i + size]) for i in range(0, len(headings), size)]
 
 
 def type_table(frame: pd.DataFrame) -> Table:
-    """Lay out the types of BIO labels: how many spans there are, and how long."""
+    """Lay out the span types of BIO labels: tokens in all, tokens that begin a span, and their ratio."""
     table = _table("By type", "Type", ["Tokens", "B", "I", "B : I"])
     for name, begin, inside, ratio, tokens in _rows(by_type(frame)):
         shown = f"1 : {ratio:,.2f}" if begin else "-"
@@ -72,9 +63,5 @@ def _table(title: str, first: str, headings: Iterable[str]) -> Table:
 def _weight_table(names: list[str], weights: Weights, headings: list[str]) -> Table:
     table = _table("Class weights", "Label", headings)
     for name in names:
-        table.add_row(Text(name), *(_weight(weights[heading], name) for heading in headings))
+        table.add_row(Text(name), *(f"{weights[heading][name]:.4f}" for heading in headings))
     return table
-
-
-def _weight(column: Mapping[str, float], label: str) -> str:
-    return f"{column[label]:.4f}" if label in column else "-"

@@ -1,4 +1,4 @@
-"""A linear model of a line's words and of those around it, averaged with the network."""
+"""A linear model of the words of a line and its neighbours, averaged with the network."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from skol_rnn.decoding.correction import correct_probabilities
+from skol_rnn.decoding.correction import correct_probabilities, normalised
 from skol_rnn.features.base import LineFeatures
 from skol_rnn.labels import NO_LABEL
 
@@ -19,7 +19,7 @@ _WEIGHTS = np.array([0.6 * 0.7 ** (distance - 1) for distance in range(1, REACH 
 _NUMBERS_SCALE = 0.3
 _PENALTY, _SHARED_PENALTY = 2e-6, 0.02  # of a line, and of all lines together where there are few
 _PASSES, _MOST_PASSES, _LINES_SEEN = 4, 20, 400_000  # few lines are passed over more often
-_FLOOR = 1e-4  # keeps one model's near-zero from vetoing a label that the other is sure of
+_FLOOR = 1e-4  # keeps a near-zero of one model from vetoing a label in the geometric mean
 _CHUNK_FLOATS = 4_000_000
 _NEVER = -30.0  # score of a label without a training line
 
@@ -32,7 +32,7 @@ class LinearMember:
     numbers: np.ndarray
     bias: np.ndarray
     share: float
-    shift: np.ndarray
+    logit_offsets: np.ndarray
 
     @classmethod
     def fit(
@@ -44,7 +44,7 @@ class LinearMember:
         n_labels: int,
         vocabulary_size: int,
         share: float,
-        shift: np.ndarray,
+        logit_offsets: np.ndarray,
         seed: int,
     ) -> LinearMember | None:
         """Train on lines of whole documents by averaged stochastic gradient descent; None if they have one label only."""
@@ -68,21 +68,21 @@ class LinearMember:
         words = by_label[:, : 3 * vocabulary_size].reshape(n_labels, 3, vocabulary_size).transpose(2, 1, 0).copy()
         words[0] = 0
         numbers = _NUMBERS_SCALE * by_label[:, 3 * vocabulary_size :].T
-        return cls(words, np.ascontiguousarray(numbers, np.float32), bias, share, np.asarray(shift, np.float64))
+        return cls(words, np.ascontiguousarray(numbers, np.float32), bias, share, np.asarray(logit_offsets, np.float64))
 
     def probabilities(self, features: LineFeatures, lengths: Sequence[int]) -> np.ndarray:
         """Compute posteriors, float64 of shape (lines, labels)."""
         scores = self._scores(features, lengths).astype(np.float64)
         each = 1 / (1 + np.exp(-np.clip(scores, _NEVER, -_NEVER)))
-        return _normalised(each)
+        return normalised(each)
 
     def mixed(self, raw: np.ndarray, features: LineFeatures, lengths: Sequence[int]) -> np.ndarray:
-        """Average the network's own probabilities, shape (lines, labels), with the linear model's, shifted likewise."""
-        shift = np.exp(self.shift - self.shift.max())
+        """Return the weighted geometric mean with the network's probabilities, shape (lines, labels)."""
+        shift = np.exp(self.logit_offsets - self.logit_offsets.max())
         posterior = correct_probabilities(raw, shift)
         log = (1 - self.share) * np.log(posterior + _FLOOR)
         log += self.share * np.log(self.probabilities(features, lengths) + _FLOOR)
-        return _normalised(np.exp(log) * shift)
+        return normalised(np.exp(log) * shift)
 
     def _scores(self, features: LineFeatures, lengths: Sequence[int]) -> np.ndarray:
         ids, numbers = features
@@ -110,7 +110,7 @@ class LinearMember:
             "linear/numbers": self.numbers,
             "linear/bias": self.bias,
             "linear/share": np.array(self.share),
-            "linear/shift": self.shift,
+            "linear/shift": self.logit_offsets,
         }
 
     @classmethod
@@ -155,7 +155,3 @@ def _design(features: LineFeatures, lengths: Sequence[int], vocabulary_size: int
 
     parts = [own, neighbours(-1), neighbours(1), csr_matrix(_NUMBERS_SCALE * numbers)]
     return hstack(parts, format="csr", dtype=np.float32)
-
-
-def _normalised(values: np.ndarray) -> np.ndarray:
-    return values / values.sum(axis=1, keepdims=True)

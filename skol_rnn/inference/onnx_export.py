@@ -1,7 +1,6 @@
-"""The network as an ONNX graph: written from the layers that Keras has, and checked against them.
+"""Export of the network as an ONNX graph, layer by layer, compared with Keras on random documents.
 
-What is the same for a line in every window it is in, the embedding bag and the dense layer, is computed once a line;
-lines are gathered into windows before the first LSTM.
+The embedding bag and the dense layer run once a line; lines are gathered into windows before the first LSTM.
 """
 
 from __future__ import annotations
@@ -14,9 +13,9 @@ import numpy as np
 
 from skol_rnn.errors import SkolError
 from skol_rnn.features.base import LineFeatures
-from skol_rnn.inference.onnx_runner import SHARED_ARRAYS, OnnxNetwork
-from skol_rnn.network.build import Columns, EmbeddingBag
-from skol_rnn.training.batches import KerasNetwork
+from skol_rnn.inference.keras_runner import KerasRunner
+from skol_rnn.inference.onnx_runner import SHARED_ARRAYS, OnnxRunner
+from skol_rnn.network.layers import Columns, EmbeddingBag
 from skol_rnn.windows import cut_windows
 
 _OPSET = 17
@@ -27,7 +26,7 @@ _GATES = (0, 3, 1, 2)  # Keras: input, forget, cell, output; ONNX: input, output
 
 
 class ExportError(SkolError):
-    """A network cannot be written as an ONNX graph; the message is the reason, for the middle of a sentence."""
+    """A network cannot be exported as an ONNX graph; the message is a clause that gives the reason."""
 
 
 def network_graph(network: keras.Model, window_size: int) -> bytes:
@@ -52,15 +51,15 @@ def _difference(network: keras.Model, graph: bytes, window_size: int) -> float:
     lines = cut_windows(_CHECKED_LENGTHS, window_size, 1).lines
     arrays = {weight.path: np.asarray(weight) for weight in network.weights}
     try:
-        found = OnnxNetwork(graph, arrays).logits(features, lines)
+        found = OnnxRunner(graph, arrays).logits(features, lines)
     except ImportError as error:
         raise ExportError(str(error)) from error
-    expected = KerasNetwork(network).logits(features, lines)
+    expected = KerasRunner(network).logits(features, lines)
     return float(np.abs(found - expected)[lines >= 0].max())
 
 
 class _Writer:
-    """One walk over a Keras network; a tensor has the name of the layer that it comes from, and /out."""
+    """One pass over a Keras network; a tensor is named after its layer, with /out."""
 
     def __init__(self, network: keras.Model) -> None:
         self.onnx = _onnx()
@@ -68,7 +67,7 @@ class _Writer:
         self.nodes: list[Any] = []
         self.constants: dict[str, Any] = {}
         self.names: dict[int, str] = {}  # by Keras tensor
-        self.of_windows: set[str] = set()
+        self.windowed: set[str] = set()
 
     def to_bytes(self) -> bytes:
         """Return the graph."""
@@ -81,7 +80,7 @@ class _Writer:
         self._node("Transpose", [logits], "logits", perm=[1, 0, 2])
         helper, kinds = self.onnx.helper, self.onnx.TensorProto
         shapes = {tensor.name.split(":")[0]: tensor.shape for tensor in self.network.inputs}
-        # Columns at the right may be left away if they are empty, unless each has its place.
+        # Empty columns on the right can be dropped, unless the network slices columns by position.
         placed = any(isinstance(layer, Columns) for layer in self.network.layers)
         inputs = [
             helper.make_tensor_value_info("ids", kinds.INT32, ["lines", shapes["ids"][-1] if placed else None]),
@@ -97,7 +96,7 @@ class _Writer:
     def _begin(self) -> None:
         for tensor in self.network.inputs:
             self.names[id(tensor)] = tensor.name.split(":")[0]
-        # (windows, window) -> (window, windows); padding, -1, is row 0, which nothing looks at
+        # (windows, window) -> (window, windows); padding, -1, reads row 0 and is masked
         self._node("Transpose", ["lines"], "places_or_padding", perm=[1, 0])
         self._node("Max", ["places_or_padding", self._constant("zero", np.int64(0))], "places")
         self._node("GreaterOrEqual", ["places_or_padding", "zero"], "real")
@@ -131,7 +130,7 @@ class _Writer:
                 return writer
         raise ExportError(f"{operation.name} is of a kind that is not exported, {type(operation).__name__}")
 
-    # -- one method a kind of layer: names of the inputs in, name of the output out -------------------
+    # -- one method for each kind of layer: from names of inputs to the name of the output -------------------
 
     def _bag(self, layer: EmbeddingBag, inputs: list[str]) -> str:
         name, ids = layer.name, inputs[0]
@@ -178,7 +177,7 @@ class _Writer:
         return self._node(kind, [tensor], self._like(tensor, f"{layer.name}/out"))
 
     def _elementwise(self, kind: str, layer: Any, inputs: list[str], **attributes: Any) -> str:
-        if any(name in self.of_windows for name in inputs):
+        if any(name in self.windowed for name in inputs):
             inputs = [self._in_windows(name) for name in inputs]
         return self._node(kind, inputs, self._like(inputs[0], f"{layer.name}/out"), **attributes)
 
@@ -196,27 +195,27 @@ class _Writer:
         given = [self._in_windows(inputs[0]), *weights, "lengths"]
         self._node("LSTM", given, f"{name}/both", hidden_size=units, direction="bidirectional")
         # (window, directions, windows, units) -> (window, windows, directions * units)
-        self._node("Transpose", [f"{name}/both"], f"{name}/side_by_side", perm=[0, 2, 1, 3])
+        self._node("Transpose", [f"{name}/both"], f"{name}/concatenated", perm=[0, 2, 1, 3])
         shape = self._constant(f"{name}/shape", np.array([0, 0, 2 * units]))
-        self.of_windows.add(f"{name}/out")
-        return self._node("Reshape", [f"{name}/side_by_side", shape], f"{name}/out")
+        self.windowed.add(f"{name}/out")
+        return self._node("Reshape", [f"{name}/concatenated", shape], f"{name}/out")
 
     # -- tensors --------------------------------------------------------------------------------------
 
     def _in_windows(self, tensor: str) -> str:
-        """Gather a tensor of lines into windows; one of windows stays as it is."""
-        if tensor in self.of_windows:
+        """Gather a tensor of lines into windows, unless it has windows already."""
+        if tensor in self.windowed:
             return tensor
         name = f"{tensor}/in_windows"
-        if name not in self.of_windows:
-            self.of_windows.add(name)
+        if name not in self.windowed:
+            self.windowed.add(name)
             self._node("Gather", [tensor, "places"], name, axis=0)
         return name
 
     def _like(self, tensor: str, name: str) -> str:
-        """Name a tensor that is of windows if another is."""
-        if tensor in self.of_windows:
-            self.of_windows.add(name)
+        """Name a tensor that has windows if another has them."""
+        if tensor in self.windowed:
+            self.windowed.add(name)
         return name
 
     def _node(self, kind: str, inputs: list[str], output: str, **attributes: Any) -> str:
@@ -234,7 +233,7 @@ class _Writer:
         return name
 
     def _shared(self, weight: Any) -> str:
-        """Declare an array that is not in the graph but beside it, under the same name."""
+        """Declare an array that stays outside of the graph, in the saved network, under the same name."""
         if not weight.path.endswith(SHARED_ARRAYS):
             raise ExportError(f"its embeddings are called {weight.path}, which does not end in {SHARED_ARRAYS}")
         kinds = self.onnx.TensorProto
@@ -249,7 +248,7 @@ class _Writer:
 def _check_bilstm(layer: Any, inputs: list[str]) -> None:
     pair = (layer.forward_layer, layer.backward_layer)
     if not all(isinstance(one, keras.layers.LSTM) for one in pair) or layer.merge_mode != "concat":
-        raise ExportError(f"{layer.name} is not a pair of LSTMs that are put side by side")
+        raise ExportError(f"{layer.name} is not a pair of LSTMs whose outputs are concatenated")
     for one in pair:
         usual = (one.activation.__name__, one.recurrent_activation.__name__) == ("tanh", "sigmoid")
         if not (usual and one.use_bias and one.return_sequences) or one.units != pair[0].units:

@@ -11,17 +11,17 @@ from skol_rnn.errors import BundleError
 from skol_rnn.features.base import LineFeatures
 
 SHARED_ARRAYS = "/embeddings"
-"""Arrays whose name ends so are not in the graph but beside it, in the saved network."""
+"""Ending of the names of arrays that stay outside of the graph, in the saved network."""
 
 
-class OnnxNetwork:
-    """The network as ONNX Runtime runs it; lines go in once, and windows of them come out."""
+class OnnxRunner:
+    """Runs the network with ONNX Runtime on lines; the graph gathers them into windows."""
 
     def __init__(self, graph: bytes, arrays: Mapping[str, np.ndarray], threads: int | None = None) -> None:
         runtime = _onnxruntime()
         options = runtime.SessionOptions()
         options.log_severity_level = 3
-        # Batches differ in shape, and what is planned and kept for each shape adds up; it gains no time.
+        # Batches differ in shape: memory kept for each shape adds up and saves no time.
         options.enable_mem_pattern = False
         options.enable_cpu_mem_arena = False
         if threads is not None:
@@ -32,20 +32,18 @@ class OnnxNetwork:
             if values:
                 options.add_external_initializers(list(self._shared), values)
             self._session = runtime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # its errors have no base class of their own
-            raise BundleError(
-                f"ONNX Runtime does not take the model's graph ({error}): save the model anew."
-            ) from error
+        except Exception as error:  # its errors have no common base class
+            raise BundleError(f"ONNX Runtime cannot load the model's graph ({error}): save the model again.") from error
         self.n_labels: int = self._session.get_outputs()[0].shape[-1]
         self._inputs = {value.name: value.shape for value in self._session.get_inputs()}
 
     def logits(self, features: LineFeatures, lines: np.ndarray) -> np.ndarray:
         """Compute logits (windows, window, labels) of windows of lines; -1 is padding, on the right."""
-        # Windows that follow one another are of lines that do.
+        # Consecutive windows cover consecutive lines.
         first, end = lines[:, 0].min(), lines.max() + 1
         ids = features.ids[first:end]
         if "ids" in self._inputs and not isinstance(self._inputs["ids"][1], int):
-            used = np.flatnonzero(ids.any(axis=0))  # ids stand on the left, and most lines have few
+            used = np.flatnonzero(ids.any(axis=0))  # ids are left-aligned, and most lines have few
             ids = ids[:, : used[-1] + 1 if len(used) else 1]
         inputs = {
             "ids": ids,

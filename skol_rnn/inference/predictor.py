@@ -1,45 +1,108 @@
-"""Prediction from a saved model without TensorFlow: ONNX Runtime and NumPy, and no pandas where there is none."""
+"""The one predictor: features, windows, network and decoder, with Keras or ONNX Runtime."""
 
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from skol_rnn.data.columns import lengths_of, shared_columns
+from skol_rnn.data.columns import lengths_of, rows_of, shared_columns, whole_documents
 from skol_rnn.decoding.decoder import Decoder
-from skol_rnn.decoding.offsets import DECISIONS
-from skol_rnn.errors import BundleError, DataError
+from skol_rnn.errors import BundleError
 from skol_rnn.features.base import FeatureFamily, LineFeatures
 from skol_rnn.features.families import features_from_state
 from skol_rnn.inference.linear_member import LinearMember
-from skol_rnn.inference.onnx_runner import OnnxNetwork
-from skol_rnn.inference.windowed import CHUNK, LineNetwork, Sweep, line_probabilities, table_probabilities
-from skol_rnn.labels import suggestion
+from skol_rnn.inference.onnx_runner import OnnxRunner
+from skol_rnn.inference.windowed import CHUNK, PredictionWindows, Runner, predict_lines
+from skol_rnn.labels import LabelSet, suggestion
 from skol_rnn.persistence.bundle import Bundle, load_bundle
 
 if TYPE_CHECKING:
     from skol_rnn.data.columns import Lines
 
 BACKENDS = ("auto", "onnx", "keras")
-"""What runs the network: "auto" is ONNX Runtime where it is installed and the model has a graph, else Keras."""
+"""What runs the network: "auto" is ONNX Runtime where it is installed and the model has a graph, otherwise Keras."""
 
-_BATCH = 64  # windows at a time, at most: no slower than more, and what is between the layers stays in the cache
+_ONNX_BATCH = 64  # windows at a time, at most: more are no faster, and these fit the processor's cache
 
 
-class Labelled(NamedTuple):
-    """What was predicted for a table."""
+@dataclass(frozen=True)
+class Predictor:
+    """All that prediction needs; ``RNNSkolModel``, ``ServingModel``, the command line and Spark predict through it."""
+
+    labels: LabelSet
+    features: FeatureFamily
+    runner: Runner
+    windows: PredictionWindows
+    decoder: Decoder
+    linear: LinearMember | None = None
+
+    @classmethod
+    def from_bundle(cls, bundle: Bundle, backend: str, threads: int | None = None) -> Predictor:
+        """Rebuild the predictor of a saved model."""
+        state = bundle.state
+        if state["parameters"].get("merge", "centre") != "centre":
+            raise BundleError("The model was saved with a merge of windows that is gone: train it again.")
+        windows = PredictionWindows.of(state["parameters"])
+        if backend == "onnx":
+            assert bundle.graph is not None
+            runner: Runner = OnnxRunner(bundle.graph, bundle.network, threads)
+            size, stride, batch = windows.window_size, windows.stride, windows.batch_size
+            windows = PredictionWindows(size, stride, min(batch, _ONNX_BATCH))
+        else:
+            from skol_rnn.inference.keras_runner import KerasRunner  # loads TensorFlow
+
+            runner = KerasRunner.rebuilt(state["network"], bundle.network)
+        return cls(
+            LabelSet(tuple(state["labels"])),
+            features_from_state(state["features"]["name"], state["features"]["settings"], bundle.features),
+            runner,
+            windows,
+            saved_decoder(bundle),
+            LinearMember.from_arrays(bundle.features),
+        )
+
+    def probabilities(self, table: Lines) -> np.ndarray:
+        """Compute the network's probabilities, (lines, labels), for a table in document order."""
+        pieces = [np.zeros((0, len(self.labels)))]
+        for start, end in whole_documents(table, CHUNK):
+            part = rows_of(table, start, end)
+            pieces.append(self.probabilities_of(self.features.transform(part), lengths_of(part)))
+        return np.concatenate(pieces)
+
+    def probabilities_of(self, features: LineFeatures, lengths: Sequence[int]) -> np.ndarray:
+        """Compute the same from features of documents of some lengths."""
+        found = predict_lines(self.runner, features, lengths, self.windows)
+        return self.linear.mixed(found, features, lengths) if self.linear else found
+
+
+def saved_decoder(bundle: Bundle) -> Decoder:
+    """Rebuild the decoder of a saved model; early models tuned offsets on any validation set."""
+    state = bundle.state
+    tuned = bool(state["validation_documents"] or state["parameters"].get("tuning_folds"))
+    return Decoder.from_arrays(bundle.decision, tuned)
+
+
+def saved_decision(state: Mapping[str, Any], decoder: Decoder) -> str:
+    """Return the decision of a saved model; "tuned" was the default for tokens once, also without tuned offsets."""
+    decision = str(state["parameters"]["decision"])
+    by_default = "decision" in state.get("not_given", ())
+    return "corrected" if decision == "tuned" and by_default and not decoder.tuned else decision
+
+
+class Predictions(NamedTuple):
+    """Labels, shape (lines,), and posteriors, shape (lines, labels), of one table."""
 
     labels: np.ndarray
     probabilities: np.ndarray
 
 
 class ServingModel:
-    """A saved model, ready to predict.
+    """A saved model that predicts; it needs no TensorFlow with ONNX Runtime, and no pandas for mappings.
 
     Parameters
     ----------
@@ -48,24 +111,22 @@ class ServingModel:
     backend : {"auto", "onnx", "keras"}, default "auto"
         What runs the network.
     threads : int, optional
-        Threads that ONNX Runtime may use; one for each core if not given.
+        Threads of ONNX Runtime; one for each core if not given.
 
     Attributes
     ----------
+    name : str
+        Name of the model.
     labels : tuple of str
         Labels in the order of the probabilities.
     unit : str
         What a row is, "line" or "token".
     backend : str
         "onnx" or "keras".
-    features : FeatureFamily
-        Fitted features.
-    network : LineNetwork
-        What runs the network.
-    sweep : Sweep
-        How windows go over documents.
-    linear : LinearMember or None
-        Averaged with the network.
+    decision : str
+        How labels are decided by default.
+    predictor : Predictor
+        Features, windows, network and decoder.
 
     Raises
     ------
@@ -79,24 +140,13 @@ class ServingModel:
 
     def __init__(self, bundle: Bundle, backend: str = "auto", threads: int | None = None) -> None:
         state = bundle.state
-        self.name: str = state["name"]
-        self.labels: tuple[str, ...] = tuple(state["labels"])
-        self.unit: str = state["parameters"].get("unit", "line")
-        self._has_offsets = bool(state["validation_documents"] or state["parameters"]["tuning_folds"])
-        self.decision = _decision_of(state, self._has_offsets)
-        self._line_numbers: str = state["parameters"]["line_no_col"]
-        self.sweep = Sweep.of(state["parameters"])
-        self._decoder = Decoder.from_arrays(bundle.decision)
-        self.linear = LinearMember.from_arrays(bundle.features)
         self.backend = chosen_backend(bundle, backend)
-        if self.backend == "onnx":
-            assert bundle.graph is not None
-            features = state["features"]
-            self.features = features_from_state(features["name"], features["settings"], bundle.features)
-            self.network: LineNetwork = OnnxNetwork(bundle.graph, bundle.network, threads)
-            self.sweep = replace(self.sweep, batch_size=min(self.sweep.batch_size, _BATCH))
-        else:
-            self.features, self.network = _keras_parts(bundle)
+        self.predictor = Predictor.from_bundle(bundle, self.backend, threads)
+        self.name: str = state["name"]
+        self.labels: tuple[str, ...] = self.predictor.labels.names
+        self.unit: str = state["parameters"].get("unit", "line")
+        self.decision = saved_decision(state, self.predictor.decoder)
+        self._line_no_col: str = state["parameters"]["line_no_col"]
 
     def predict_proba(self, table: Lines, raw: bool = False) -> np.ndarray:
         """Compute the probability of each label for each line.
@@ -107,7 +157,7 @@ class ServingModel:
             Lines: ``value`` and ``doc_id`` (or ``filename``); optional are the line numbers, ``blank_before`` and
             ``page_break``.
         raw : bool, default False
-            Whether the tilt that class weights, loss and sampling give the network is left in.
+            Whether to return the network's probabilities instead of posteriors.
 
         Returns
         -------
@@ -120,8 +170,8 @@ class ServingModel:
             If the table cannot be used.
         """
         lines, back = self._in_order(table)
-        found = table_probabilities(self.network, self.features, lines, self.sweep, self.linear)
-        return (found if raw else self._decoder.posterior(found))[back]
+        found = self.predictor.probabilities(lines)
+        return (found if raw else self.predictor.decoder.posterior(found))[back]
 
     def predict(self, table: Lines, decision: str | None = None) -> np.ndarray:
         """Label each line.
@@ -141,14 +191,14 @@ class ServingModel:
         Raises
         ------
         DataError
-            If the table cannot be used.
+            If the table cannot be used, or offsets were not tuned for "tuned".
         ValueError
             If there is no such decision.
         """
         return next(self.predict_documents([table], decision)).labels
 
-    def predict_documents(self, tables: Iterable[Lines], decision: str | None = None) -> Iterator[Labelled]:
-        """Label the lines of many tables, some thousand lines at a time, so that memory does not grow with them.
+    def predict_documents(self, tables: Iterable[Lines], decision: str | None = None) -> Iterator[Predictions]:
+        """Label the lines of many tables, some thousand lines at a time, in constant memory.
 
         Parameters
         ----------
@@ -159,71 +209,55 @@ class ServingModel:
 
         Yields
         ------
-        Labelled
+        Predictions
             Labels and posteriors of each table in turn.
 
         Raises
         ------
         DataError
-            If a table cannot be used.
+            If a table cannot be used, or offsets were not tuned for "tuned".
         ValueError
             If there is no such decision.
         """
-        how = self._checked_decision(decision)
-        waiting: list[_Prepared] = []
+        decision = self.predictor.decoder.resolved(decision or self.decision)
+        waiting: list[_Ordered] = []
         for table in tables:
-            waiting.append(self._prepared(table))
+            lines, back = self._in_order(table)
+            waiting.append(_Ordered(lines, lengths_of(lines), back))
             if sum(len(one.back) for one in waiting) >= CHUNK:
-                yield from self._labelled(waiting, how)
+                yield from self._predictions(waiting, decision)
                 waiting = []
-        yield from self._labelled(waiting, how)
+        yield from self._predictions(waiting, decision)
 
-    def _prepared(self, table: Lines) -> _Prepared:
-        lines, back = self._in_order(table)
-        return _Prepared(lines, lengths_of(lines), back)
-
-    def _labelled(self, tables: list[_Prepared], how: str) -> Iterator[Labelled]:
+    def _predictions(self, tables: list[_Ordered], decision: str) -> Iterator[Predictions]:
         if not tables:
             return
-        if len(tables) == 1:  # it may be large
-            raw = table_probabilities(self.network, self.features, tables[0].lines, self.sweep, self.linear)
+        if len(tables) == 1:  # it may exceed a chunk
+            raw = self.predictor.probabilities(tables[0].lines)
         else:
-            parts = [self.features.transform(table.lines) for table in tables]
+            parts = [self.predictor.features.transform(table.lines) for table in tables]
             features = LineFeatures(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
-            lengths = [length for table in tables for length in table.lengths]
-            raw = line_probabilities(self.network, features, lengths, self.sweep, self.linear)
-        start = 0
+            raw = self.predictor.probabilities_of(features, [length for table in tables for length in table.lengths])
+        decoder, names, start = self.predictor.decoder, np.array(self.labels, dtype=object), 0
         for table in tables:
             rows = raw[start : start + len(table.back)]
             start += len(rows)
-            indices = self._decoder.decide(rows, table.lengths, how)
-            labels = np.array(self.labels, dtype=object)[indices]
-            yield Labelled(labels[table.back], self._decoder.posterior(rows)[table.back])
+            labels = names[decoder.decide(rows, table.lengths, decision)]
+            yield Predictions(labels[table.back], decoder.posterior(rows)[table.back])
 
     def _in_order(self, table: Lines) -> tuple[Lines, np.ndarray]:
-        """Return the lines in document order, and where each of the caller's rows is in it."""
+        """Return the lines in document order, and the position of each of the caller's rows in it."""
         if isinstance(table, Mapping):
-            lines: Lines = shared_columns(table, line_no_col=self._line_numbers)
+            lines: Lines = shared_columns(table, line_no_col=self._line_no_col)
         else:
-            from skol_rnn.data.table import check_table
+            from skol_rnn.data.table import check_table  # loads pandas
 
-            lines = check_table(table, line_no_col=self._line_numbers)
+            lines = check_table(table, line_no_col=self._line_no_col)
         return lines, np.argsort(np.asarray(lines["order"]), kind="stable")
 
-    def _checked_decision(self, decision: str | None) -> str:
-        how = decision or self.decision
-        if how not in DECISIONS:
-            hint = suggestion(how, DECISIONS)
-            raise ValueError(f"decision must be one of {', '.join(DECISIONS)}, but is {how!r}.{hint}")
-        if how == "auto":
-            return "tuned" if self._has_offsets else "auto"
-        if how == "tuned" and not self._has_offsets:
-            raise DataError('decision="tuned" needs held-out documents: train with them, or decide otherwise.')
-        return how
 
-
-class _Prepared(NamedTuple):
-    """Lines in document order, lines of each document, and where each of the caller's rows is."""
+class _Ordered(NamedTuple):
+    """Lines in document order, the length of each document, and the position of each of the caller's rows."""
 
     lines: Any
     lengths: list[int]
@@ -238,9 +272,9 @@ def load_serving(source: str | Path | bytes, backend: str = "auto", threads: int
     source : str, Path or bytes
         Folder or file that ``RNNSkolModel.save`` wrote, or the bytes of such a file.
     backend : {"auto", "onnx", "keras"}, default "auto"
-        What runs the network: "auto" is ONNX Runtime where it is installed and the model has a graph, else Keras.
+        What runs the network: "auto" is ONNX Runtime where it is installed and the model has a graph, otherwise Keras.
     threads : int, optional
-        Threads that ONNX Runtime may use; one for each core if not given.
+        Threads of ONNX Runtime; one for each core if not given.
 
     Returns
     -------
@@ -268,7 +302,9 @@ def chosen_backend(bundle: Bundle, backend: str = "auto") -> str:
         )
     has_runtime = importlib.util.find_spec("onnxruntime") is not None
     if backend == "onnx" and bundle.graph is None:
-        raise BundleError("The model was saved without a graph for ONNX Runtime: use Keras, or save it anew.")
+        raise BundleError(
+            'The model was saved without a graph for ONNX Runtime: use backend="keras", or save it again.'
+        )
     if backend == "onnx" or (backend == "auto" and bundle.graph is not None and has_runtime):
         return "onnx"
     if importlib.util.find_spec("keras") is not None:
@@ -278,18 +314,3 @@ def chosen_backend(bundle: Bundle, backend: str = "auto") -> str:
             "The model was saved without a graph for ONNX Runtime, and needs Keras: pip install skol_rnn."
         )
     raise ImportError("Neither Keras nor ONNX Runtime is installed: pip install 'skol_rnn[serve]'.")
-
-
-def _decision_of(state: Mapping[str, Any], has_offsets: bool) -> str:
-    """Return how the model decides: without held-out documents there are no offsets to decide by."""
-    decision = str(state["parameters"]["decision"])
-    left_open = "decision" in state.get("not_given", ())
-    return "corrected" if decision == "tuned" and left_open and not has_offsets else decision
-
-
-def _keras_parts(bundle: Bundle) -> tuple[FeatureFamily, LineNetwork]:
-    from skol_rnn.inference.labeller import Labeller
-    from skol_rnn.training.batches import KerasNetwork
-
-    labeller = Labeller.from_state(bundle.state, bundle.network, bundle.features)
-    return labeller.features, KerasNetwork(labeller.network)

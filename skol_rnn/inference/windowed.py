@@ -1,84 +1,55 @@
-"""From a table of lines to probabilities, whatever runs the network: features, windows, network, windows merged."""
+"""From features of lines to probabilities: windows, network, and windows merged into lines."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
-from skol_rnn.data.columns import lengths_of, rows_of, whole_documents
-from skol_rnn.features.base import FeatureFamily, LineFeatures
-from skol_rnn.windows import Windows, cut_windows, hop, merge_windows
-
-if TYPE_CHECKING:
-    from skol_rnn.data.columns import Lines
-    from skol_rnn.inference.linear_member import LinearMember
+from skol_rnn.features.base import LineFeatures
+from skol_rnn.windows import cut_windows, merge_windows
 
 CHUNK = 5_000
-"""Lines worked on at a time, in whole documents: it bounds memory and cuts no document."""
+"""Lines predicted at a time, in whole documents: it bounds memory."""
 
 
-class LineNetwork(Protocol):
+class Runner(Protocol):
     """What runs the network: Keras or ONNX Runtime."""
 
     n_labels: int
 
     def logits(self, features: LineFeatures, lines: np.ndarray) -> np.ndarray:
-        """Compute logits (windows, window, labels) of windows of lines; -1 is padding, on the right."""
+        """Compute logits (windows, window, labels) of windows of line indices; -1 is padding, on the right."""
 
 
 @dataclass(frozen=True)
-class Sweep:
-    """How windows go over documents in prediction."""
+class PredictionWindows:
+    """Size and stride of prediction windows, and how many form a batch."""
 
     window_size: int
     stride: int
-    merge: str
     batch_size: int
 
     @classmethod
-    def of(cls, parameters: Mapping[str, Any]) -> Sweep:
-        """Choose it by the parameters of ``RNNSkolModel``."""
-        window = parameters["window_size"]
-        stride = hop(window, parameters["prediction_stride"])
-        return cls(window, stride, parameters["merge"], parameters["prediction_batch_size"])
-
-
-def table_probabilities(
-    network: LineNetwork, family: FeatureFamily, table: Lines, sweep: Sweep, linear: LinearMember | None = None
-) -> np.ndarray:
-    """Compute each line's probabilities, any tilt of class weights still in them."""
-    pieces = [np.zeros((0, network.n_labels))]
-    for start, end in whole_documents(table, CHUNK):
-        part = rows_of(table, start, end)
-        pieces.append(line_probabilities(network, family.transform(part), lengths_of(part), sweep, linear))
-    return np.concatenate(pieces)
-
-
-def line_probabilities(
-    network: LineNetwork,
-    features: LineFeatures,
-    lengths: list[int],
-    sweep: Sweep,
-    linear: LinearMember | None = None,
-) -> np.ndarray:
-    """Compute the same from features that are at hand."""
-    windows = cut_windows(lengths, sweep.window_size, sweep.stride)
-    found = predict_lines(network, features, windows, sweep.merge, sweep.batch_size)
-    return linear.mixed(found, features, lengths) if linear else found
+    def of(cls, settings: Mapping[str, Any]) -> PredictionWindows:
+        """Read the settings of a trained model; early models saved no stride and used a third of the window."""
+        window, stride = settings["window_size"], settings["prediction_stride"]
+        return cls(window, stride or max(window // 3, 1), settings["prediction_batch_size"])
 
 
 def predict_lines(
-    network: LineNetwork, features: LineFeatures, windows: Windows, merge: str = "centre", batch_size: int = 256
+    runner: Runner, features: LineFeatures, lengths: Sequence[int], windows: PredictionWindows
 ) -> np.ndarray:
-    """Run the network over windows and put the probabilities back together, one row a line."""
+    """Compute each line's probabilities, float64 of shape (lines, labels), for documents of some lengths."""
+    cut = cut_windows(lengths, windows.window_size, windows.stride)
     # (windows, window, labels)
-    values = np.zeros((*windows.lines.shape, network.n_labels), np.float32)
-    for i in range(0, len(windows), batch_size):
-        values[i : i + batch_size] = _softmax(network.logits(features, windows.lines[i : i + batch_size]))
-    return merge_windows(values, windows, merge)
+    values = np.zeros((*cut.lines.shape, runner.n_labels), np.float32)
+    for i in range(0, len(cut), windows.batch_size):
+        batch = slice(i, i + windows.batch_size)
+        values[batch] = _softmax(runner.logits(features, cut.lines[batch]))
+    return merge_windows(values, cut)
 
 
 def _softmax(logits: np.ndarray) -> np.ndarray:

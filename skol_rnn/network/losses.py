@@ -1,8 +1,7 @@
 """Masked losses over windows of lines, from logits or probabilities.
 
-True labels are one-hot, shape (batch, window, labels); a line whose row is all zero is padding (or has
-no label) and takes part in nothing.  That makes padding explicit: it does not depend on a mask that an
-operation on the way may drop.
+True labels are one-hot, shape (batch, window, labels).  A line whose row is all zero is padding or has no label, and adds
+nothing to the loss: masking does not depend on a Keras mask that an operation may drop.
 """
 
 from __future__ import annotations
@@ -14,9 +13,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from skol_rnn.imbalance.strategies import class_weight_strategy
-
-_EPSILON = 1e-7  # the seed's clip, for probabilities; logits need none
+_EPSILON = 1e-7  # clip of probabilities; logits need none
 _PACKAGE = "skol_rnn"
 DEFAULT_GAMMA = 2.0
 DEFAULT_TAU = 1.0
@@ -37,8 +34,6 @@ class _MaskedLoss(keras.losses.Loss):
         super().__init__(name=name, **kwargs)
         if not 0 <= label_smoothing < 1:
             raise ValueError(f"label_smoothing must be at least 0 and below 1, but is {label_smoothing!r}.")
-        if margins is not None and not np.all(np.isfinite(margins)):
-            raise ValueError(f"margins must be finite, but are {list(margins)!r}.")
         self.margins = None if margins is None else [float(m) for m in margins]
         self.weights = None if weights is None else [float(w) for w in weights]
         self.from_logits, self.label_smoothing = from_logits, label_smoothing
@@ -70,40 +65,37 @@ class _MaskedLoss(keras.losses.Loss):
         per_line = self.call(y_true, y_pred)
         if sample_weight is not None:
             per_line = per_line * ops.cast(sample_weight, per_line.dtype)
-        # Divided by the number of real lines, never by the batch's sum of weights: a line's share of the
-        # loss must not depend on which labels its batch-mates have.
+        # The divisor is the number of real lines, not the batch's sum of weights: what a line adds to the loss
+        # must not depend on the labels of the other lines in its batch.
         return ops.sum(per_line * real) / ops.maximum(ops.sum(real), 1.0)
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments, for Keras to rebuild the loss."""
         own = {"weights": self.weights, "from_logits": self.from_logits, "label_smoothing": self.label_smoothing}
-        return {"name": self.name, **own, **({} if self.margins is None else {"margins": self.margins})}
+        return {"name": self.name, **own}
 
 
 @keras.saving.register_keras_serializable(package=_PACKAGE)
 class WeightedCategoricalCrossentropy(_MaskedLoss):
     """Cross-entropy with a weight for each true class.
 
-    Over the real lines, the mean of ``weight[true class] * -log p(true class)``, p being the softmax of logits plus margins.
+    Over the real lines, the mean of ``weight[true class] * -log p(true class)``, p being the softmax of the logits.
 
     Parameters
     ----------
     weights : sequence of float or None
-        One weight a label, in label order; None weighs all alike.
+        Weight of each label, in label order; None for equal weights.
     from_logits : bool, default True
-        Whether predictions are logits; else they are probabilities, clipped at 1e-7.
+        Whether predictions are logits, or probabilities, clipped at 1e-7.
     label_smoothing : float, default 0
-        Share of the truth that is spread over all labels.
-    margins : sequence of float or None
-        Added to the logits in the loss, one a label (Menon et al. 2021, "Long-tail learning via logit adjustment").
-        Weights w have the same minimum as margins of ``-log w``; steep ones let go of the labels that weigh little.
+        Probability that targets spread evenly over all labels.
     name : str, optional
         Name in the log.
 
     Raises
     ------
     ValueError
-        If a margin is not finite, or the label smoothing out of range.
+        If the label smoothing is out of range.
 
     Examples
     --------
@@ -119,10 +111,9 @@ class WeightedCategoricalCrossentropy(_MaskedLoss):
         weights: Sequence[float] | None = None,
         from_logits: bool = True,
         label_smoothing: float = 0.0,
-        margins: Sequence[float] | None = None,
         name: str = "weighted_categorical_crossentropy",
     ) -> None:
-        super().__init__(weights, from_logits, label_smoothing, margins, name)
+        super().__init__(weights, from_logits, label_smoothing, name=name)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Return the loss of each line, shape (batch, window)."""
@@ -131,24 +122,22 @@ class WeightedCategoricalCrossentropy(_MaskedLoss):
 
 @keras.saving.register_keras_serializable(package=_PACKAGE)
 class FocalLoss(_MaskedLoss):
-    """Cross-entropy that counts less where the true class is already probable.
+    """Cross-entropy that is discounted where the true class is already probable.
 
     Over the real lines, the mean of ``weight[true class] * (1 - p)**gamma * -log p`` with p the probability of
     the true class (Lin et al. 2017, "Focal loss for dense object detection"; weight is their alpha).  Its minimum
-    is not at the true probabilities; ``skol_rnn.decoding.correction.Correction`` finds them again.
+    is not at the true probabilities; prediction recovers them (Charoenphakdee et al. 2021).
 
     Parameters
     ----------
     weights : sequence of float or None
-        One weight a label, in label order; None weighs all alike.
+        Weight of each label, in label order; None for equal weights.
     gamma : float, default 2
-        How much easy lines are discounted; 0 is cross-entropy.
+        Exponent of the discount of easy lines; 0 is cross-entropy.
     from_logits : bool, default True
         Whether predictions are logits.
     label_smoothing : float, default 0
-        Share of the truth that is spread over all labels.
-    margins : sequence of float or None
-        Added to the logits in the loss, one a label.
+        Probability that targets spread evenly over all labels.
     name : str, optional
         Name in the log.
 
@@ -165,47 +154,17 @@ class FocalLoss(_MaskedLoss):
         gamma: float = DEFAULT_GAMMA,
         from_logits: bool = True,
         label_smoothing: float = 0.0,
-        margins: Sequence[float] | None = None,
         name: str = "focal",
     ) -> None:
-        super().__init__(weights, from_logits, label_smoothing, margins, name)
+        super().__init__(weights, from_logits, label_smoothing, name=name)
         if not (gamma >= 0 and np.isfinite(gamma)):
             raise ValueError(f"gamma must be finite and at least 0, but is {gamma!r}.")
         self.gamma = float(gamma)
 
-    @classmethod
-    def class_balanced(
-        cls, counts: Sequence[int], beta: float = 0.999, gamma: float = DEFAULT_GAMMA, **kwargs: Any
-    ) -> FocalLoss:
-        """Weigh by the effective number of examples (Cui et al. 2019).
-
-        Parameters
-        ----------
-        counts : sequence of int, shape (labels,)
-            Training lines of each label.
-        beta : float, default 0.999
-            0 weighs all labels alike, near 1 by inverse frequency.
-        gamma : float, default 2
-            As above.
-        **kwargs : Any
-            Further arguments of the loss.
-
-        Returns
-        -------
-        FocalLoss
-            The class-balanced focal loss.
-
-        Examples
-        --------
-        >>> [round(w, 3) for w in FocalLoss.class_balanced([1000, 10], beta=0.9).weights]
-        [0.789, 1.211]
-        """
-        return cls(class_weight_strategy("effective", counts, beta=beta).tolist(), gamma, **kwargs)
-
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Return the loss of each line, shape (batch, window)."""
         log_p = self.log_probabilities(y_pred)
-        # The tiny number keeps the gradient of the power finite where p is 1 to the last bit.
+        # The floor keeps the gradient of the power finite where p is 1 to the last bit.
         discount = ops.power(ops.maximum(1.0 - ops.exp(log_p), _EPSILON), self.gamma)
         return -ops.sum(self.targets(y_true) * discount * log_p, axis=-1)
 
@@ -218,21 +177,20 @@ class FocalLoss(_MaskedLoss):
 class LogitAdjustedLoss(WeightedCategoricalCrossentropy):
     """Cross-entropy of the logits with tau times the log prior added.
 
-    The network itself then learns what the classes look like whatever their frequency, and its argmax minimises
-    the balanced error for tau = 1 (Menon et al. 2021, "Long-tail learning via logit adjustment").
+    With tau = 1 the network's argmax minimises the balanced error (Menon et al. 2021, "Long-tail learning via logit adjustment").
 
     Parameters
     ----------
     priors : sequence of float
         Share of each label in the training lines, above 0.
     tau : float, default 1
-        How much of the prior is added; 0 is cross-entropy.
+        Factor of the log prior; 0 is cross-entropy.
     weights : sequence of float or None
-        One weight a label besides.
+        Weight of each label, in label order; None for equal weights.
     from_logits : bool, default True
         Whether predictions are logits.
     label_smoothing : float, default 0
-        Share of the truth that is spread over all labels.
+        Probability that targets spread evenly over all labels.
     name : str, optional
         Name in the log.
 
@@ -257,13 +215,13 @@ class LogitAdjustedLoss(WeightedCategoricalCrossentropy):
         if not all(np.isfinite(p) and p > 0 for p in priors):
             raise ValueError(f"priors must be above 0, but are {list(priors)!r}.")
         self.priors, self.tau = [float(p) for p in priors], float(tau)
-        super().__init__(weights, from_logits, label_smoothing, (self.tau * np.log(self.priors)).tolist(), name)
+        _MaskedLoss.__init__(
+            self, weights, from_logits, label_smoothing, (self.tau * np.log(self.priors)).tolist(), name
+        )
 
     def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments, which the margins follow from."""
-        config = super().get_config()
-        del config["margins"]
-        return {**config, "priors": self.priors, "tau": self.tau}
+        """Return the constructor's arguments."""
+        return {**super().get_config(), "priors": self.priors, "tau": self.tau}
 
 
 @keras.saving.register_keras_serializable(package=_PACKAGE)
@@ -272,19 +230,18 @@ class FocalLabelF1(_MaskedLoss):
 
     Soft counts are summed over the real lines of the batch, and
     ``F1 = (2 TP + 1) / (2 TP + FP + FN + 1)``.  The added ones keep a gradient against false positives in
-    a batch without the label, and the cross-entropy keeps the other labels learning; with F1 alone both
-    are lost.
+    a batch without the label; the cross-entropy trains the other labels.
 
     Parameters
     ----------
     focal : sequence of int
         Indices of the chosen labels.
     weights : sequence of float or None
-        One weight a label, for the cross-entropy.
+        Weight of each label in the cross-entropy; None for equal weights.
     from_logits : bool, default True
         Whether predictions are logits.
     label_smoothing : float, default 0
-        Share of the truth that is spread over all labels, for the cross-entropy.
+        Probability that targets spread evenly over all labels, for the cross-entropy.
     name : str, optional
         Name in the log.
 
@@ -334,7 +291,7 @@ def weighted_categorical_crossentropy(
     y_pred : array, shape (batch, window, labels)
         Logits, or probabilities with ``from_logits=False``.
     weights : sequence of float
-        One weight a label.
+        Weight of each label, in label order.
     from_logits : bool, default True
         What ``y_pred`` is.
 

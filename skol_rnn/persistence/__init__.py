@@ -1,1 +1,1 @@
-"""Files of models and figures: written atomically, read without running code."""
+"""Saved models and figures: atomic writes, files that are read without running code, stores of versions."""

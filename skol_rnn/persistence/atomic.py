@@ -1,4 +1,4 @@
-"""Write a file whole or not at all."""
+"""Atomic writes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def write_atomically(path: str | Path, data: bytes) -> None:
-    """Write a file so that it is either whole or, after any failure, as it was before."""
+    """Write a file completely; after any failure it is as it was before."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.parent / f".{uuid.uuid4().hex}.tmp"

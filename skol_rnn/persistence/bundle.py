@@ -1,6 +1,6 @@
-"""The saved model: JSON, arrays and checksums, as one folder or one file of the same bytes.
+"""The saved model: JSON, arrays and checksums, as a folder or as one zip of the same files.
 
-Nothing in it is pickled and nothing in it is code: a model is rebuilt from numbers.
+A bundle holds neither pickles nor code: a model is rebuilt from numbers.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ from skol_rnn.persistence.npz import npz_bytes, read_npz, zip_bytes
 FORMAT = "skol_rnn model"
 FORMAT_VERSION = 1
 SINGLE_FILE_ENDINGS = (".skol", ".zip")
-"""A path with one of these endings is saved as one file, any other as a folder."""
+"""A path with one of these endings is saved as one file, any other path as a folder."""
 SIZE_LIMIT = 2 << 30
-"""Bytes a bundle may have; a larger one is refused before it is read."""
+"""Largest bundle in bytes; a larger one is refused before it is read."""
 
 _MANIFEST = "manifest.json"
 _STATE = "model.json"
 _ARRAYS = ("network", "features", "decision")
 _FILES = (_STATE, *(f"{part}.npz" for part in _ARRAYS))
 _GRAPH = "network.onnx"
-"""The only file that a bundle may lack: older ones do, and those of networks that have no such form."""
+"""The only optional file: older bundles lack it, and so do networks that ONNX cannot express."""
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """What a trained model is made of."""
+    """The parts of a saved model."""
 
     state: dict[str, Any]
     network: dict[str, np.ndarray] = field(default_factory=dict)
@@ -48,7 +48,7 @@ class Bundle:
     graph: bytes | None = None
 
     def files(self) -> dict[str, bytes]:
-        """Return the bundle's files by name, the manifest with their checksums first."""
+        """Return the contents of the bundle's files by name, first the manifest with their checksums."""
         files = {_STATE: _json(self.state)}
         files |= {f"{part}.npz": npz_bytes(getattr(self, part)) for part in _ARRAYS}
         if self.graph is not None:
@@ -58,24 +58,24 @@ class Bundle:
         return {_MANIFEST: _json(manifest), **files}
 
     def to_bytes(self) -> bytes:
-        """Return the bundle as one blob, a zip of its files; equal bundles give equal bytes."""
+        """Return a zip of the bundle's files; equal bundles give equal bytes."""
         return zip_bytes(self.files())
 
     @classmethod
     def from_bytes(cls, blob: bytes, name: str = "the model") -> Bundle:
-        """Read a blob that :meth:`to_bytes` wrote."""
+        """Read the bytes that :meth:`to_bytes` returned; ``name`` is for error messages."""
         try:
             with zipfile.ZipFile(io.BytesIO(blob)) as archive:
                 known = {i.filename: i for i in archive.infolist() if i.filename in (_MANIFEST, *_FILES, _GRAPH)}
                 _check_size(sum(i.file_size for i in known.values()), name)
                 files = {n: archive.read(n) for n in known}
         except (zipfile.BadZipFile, EOFError, OSError, ValueError, NotImplementedError) as error:
-            raise BundleError(f"{name} is no saved model, or it is damaged ({error}).") from error
+            raise BundleError(f"{name} is not a saved model, or it is damaged ({error}).") from error
         return _parse(files, name)
 
 
 def save_bundle(bundle: Bundle, path: str | os.PathLike[str]) -> Path:
-    """Write a bundle so that a reader finds the old one or the new one, never half of either."""
+    """Write a bundle atomically: a reader finds the previous model or the new one, never a part of either."""
     path = Path(path)
     check_destination(path)
     try:
@@ -90,51 +90,40 @@ def save_bundle(bundle: Bundle, path: str | os.PathLike[str]) -> Path:
 
 
 def check_destination(path: str | os.PathLike[str]) -> None:
-    """Check that a model may be saved at a path, before time is spent on training it."""
+    """Check before training that the model can be saved at a path."""
     path = Path(path)
     single = path.suffix in SINGLE_FILE_ENDINGS
     if path.is_dir() and (single or (any(path.iterdir()) and not (path / _MANIFEST).is_file())):
-        raise DataError(f"{path} is a folder and no saved model; it was left as it is. Choose another name.")
+        raise DataError(f"{path} is a folder, not a saved model: choose another name.")
     if path.is_file() and not single:
-        raise DataError(f"{path} is a file and no saved model; it was left as it is. Choose another name.")
+        raise DataError(f"{path} is a file, not a saved model: choose another name.")
     above = next((folder for folder in path.absolute().parents if folder.exists()), Path("/"))
     if not above.is_dir() or not os.access(above, os.W_OK):
-        raise DataError(f"{path} cannot be written: {above} is no folder that may be written to.")
+        raise DataError(f"{path} cannot be written: {above} is not a folder, or you may not write to it.")
 
 
 def _save_folder(files: dict[str, bytes], path: Path) -> None:
-    fresh = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+    """Write the files to a new folder and put it in the place of an older one, which is restored if that fails."""
+    scratch = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+    fresh, older = scratch / "new", scratch / "old"
     try:
         for name, data in files.items():
-            with open(fresh / name, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-        fresh.chmod(0o755)
-        _swap(fresh, path)
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
-
-
-def _swap(fresh: Path, path: Path) -> None:
-    """Put a finished folder in the place of an older one, which comes back if that fails."""
-    if not path.exists():
-        fresh.rename(path)
-        return
-    older = Path(tempfile.mkdtemp(prefix=f".{path.name}-old-", dir=path.parent))
-    os.replace(path, older / "model")
-    try:
-        fresh.rename(path)
-    except OSError:
-        os.replace(older / "model", path)
-        raise
-    finally:
+            write_atomically(fresh / name, data)
         if path.exists():
-            shutil.rmtree(older, ignore_errors=True)
+            os.replace(path, older)
+        try:
+            os.replace(fresh, path)
+        except OSError:
+            if older.exists():
+                os.replace(older, path)
+            raise
+    finally:
+        if path.exists() or not older.exists():
+            shutil.rmtree(scratch, ignore_errors=True)
 
 
 def load_bundle(path: str | os.PathLike[str]) -> Bundle:
-    """Read a bundle and verify its checksums before anything is built from it."""
+    """Read a bundle and verify its checksums."""
     path = Path(path)
     try:
         if not path.exists():
@@ -151,20 +140,19 @@ def load_bundle(path: str | os.PathLike[str]) -> Bundle:
 
 def _check_size(size: int, name: str) -> None:
     if size > SIZE_LIMIT:
-        raise BundleError(f"{name} has {size:,} bytes, more than the {SIZE_LIMIT:,} that a model may have.")
+        raise BundleError(f"{name} has {size:,} bytes, more than the limit of {SIZE_LIMIT:,}.")
 
 
 def _parse(files: dict[str, bytes], name: str) -> Bundle:
     if _MANIFEST not in files:
-        raise BundleError(f"{name} is no saved model: it has no {_MANIFEST}.")
+        raise BundleError(f"{name} is not a saved model: it has no {_MANIFEST}.")
     manifest = _json_object(files[_MANIFEST], f"{name}: {_MANIFEST}")
     if manifest.get("format") != FORMAT:
-        raise BundleError(f"{name} is no model of skol_rnn (its format is {manifest.get('format')!r}).")
+        raise BundleError(f"{name} is not a model of skol_rnn (its format is {manifest.get('format')!r}).")
     version = manifest.get("format_version")
     if not isinstance(version, int) or version > FORMAT_VERSION:
         raise BundleError(f"{name} was written in format {version}, newer than {FORMAT_VERSION}: upgrade skol_rnn.")
-    sums = manifest.get("files")
-    sums = sums if isinstance(sums, dict) else {}
+    sums = manifest["files"] if isinstance(manifest.get("files"), dict) else {}
     for part in (*_FILES, _GRAPH) if _GRAPH in sums else _FILES:
         _verify(files.get(part), sums.get(part), f"{name}: {part}")
     try:
@@ -177,9 +165,9 @@ def _parse(files: dict[str, bytes], name: str) -> Bundle:
 
 def _verify(data: bytes | None, expected: Any, name: str) -> None:
     if data is None:
-        raise BundleError(f"{name} is missing: the model is incomplete, copy it anew.")
+        raise BundleError(f"{name} is missing: the model is incomplete, copy it again.")
     if not isinstance(expected, dict) or expected.get("sha256") != hashlib.sha256(data).hexdigest():
-        raise BundleError(f"{name} does not have the checksum it was saved with: the model is damaged, copy it anew.")
+        raise BundleError(f"{name} is damaged, its checksum is wrong: copy the model again.")
 
 
 def _json(value: dict[str, Any]) -> bytes:
@@ -192,5 +180,5 @@ def _json_object(data: bytes, name: str) -> dict[str, Any]:
     except ValueError as error:
         raise BundleError(f"{name} is damaged ({error}).") from error
     if not isinstance(value, dict):
-        raise BundleError(f"{name} is damaged: it holds no JSON object.")
+        raise BundleError(f"{name} is damaged: it is not a JSON object.")
     return value

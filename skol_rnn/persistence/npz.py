@@ -1,4 +1,4 @@
-"""Arrays to bytes and back, in NumPy's own format and never with pickle."""
+"""Convert arrays to bytes and back, in NumPy's format and without pickle."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from skol_rnn.errors import DataError
 
-_EPOCH = (1980, 1, 1, 0, 0, 0)  # the oldest date a zip can hold: equal arrays give equal bytes
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the oldest date of a zip: equal arrays give equal bytes
 
 
 def npz_bytes(arrays: Mapping[str, np.ndarray]) -> bytes:
@@ -39,14 +39,14 @@ _DAMAGE = (OSError, ValueError, TypeError, EOFError, KeyError, RuntimeError, zip
 
 def read_npz(source: Path | bytes) -> dict[str, np.ndarray]:
     """Read the arrays of an ``.npz`` file."""
-    name = "the archive of arrays" if isinstance(source, bytes) else str(source)
+    name = "the .npz file" if isinstance(source, bytes) else str(source)
     try:
         file = io.BytesIO(source) if isinstance(source, bytes) else source
-        if not zipfile.is_zipfile(file):  # a single array, which np.load would read too
-            raise ValueError("no zip")
+        if not zipfile.is_zipfile(file):  # np.load also reads single arrays
+            raise ValueError("it is not a zip file")
         if isinstance(file, io.BytesIO):
-            file.seek(0)  # looking for the zip's end has moved it
+            file.seek(0)  # is_zipfile has moved the position
         with np.load(file, allow_pickle=False) as archive:
             return {key: archive[key] for key in archive.files}
     except _DAMAGE as error:
-        raise DataError(f"{name} is damaged or no archive of arrays ({error}).") from error
+        raise DataError(f"{name} is damaged or not an .npz file ({error}).") from error

@@ -1,36 +1,32 @@
-"""Where saved models live: versions of one model's bytes on disk or in Redis, one of them the current one.
+"""Stores of saved models: versions of one model's bytes on disk or in Redis, one of which is the current one.
 
-The bytes are those of :meth:`skol_rnn.persistence.bundle.Bundle.to_bytes`, and nothing here unpickles or unpacks them.
+The bytes are those of :meth:`skol_rnn.persistence.bundle.Bundle.to_bytes`. A store never unpickles or unpacks them.
 """
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 import re
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
 from skol_rnn.errors import BundleError, DataError, ModelNotFoundError, StoreError
 from skol_rnn.persistence.atomic import write_atomically
-from skol_rnn.persistence.bundle import Bundle
-
-REDIS_LIMIT = 512 << 20
-"""Bytes that a Redis value may have (its ``proto-max-bulk-len``)."""
-KEEP = 5
-"""Versions that a store keeps if not told otherwise."""
+from skol_rnn.persistence.bundle import load_bundle
 
 _ID = re.compile(r"\d{8}T\d{12}Z-[0-9a-f]{16}")
 
 
 @dataclass(frozen=True)
 class Version:
-    """A version of a model."""
+    """A version of a model: its id, its size in bytes, and whether it is the current one."""
 
     id: str
     size: int
@@ -38,65 +34,136 @@ class Version:
 
 
 class ModelStore(Protocol):
-    """What holds the versions of one model."""
+    """The versions of one model; `DiskStore` and `RedisStore` differ in where the bytes are."""
+
+    _place: str
+    _keep: int
 
     def save(self, blob: bytes) -> Version:
-        """Add a version and make it the current one, at once or not at all."""
+        """Add a version and make it the current one, completely or not at all.
+
+        Parameters
+        ----------
+        blob : bytes
+            A saved model, see :meth:`skol_rnn.persistence.bundle.Bundle.to_bytes`.
+
+        Returns
+        -------
+        Version
+            The new version.
+
+        Raises
+        ------
+        DataError
+            If the place holds something else, or the model is too large for it.
+        StoreError
+            If the store cannot be reached, refuses the password or is full. The previous version stays current.
+        """
+        version = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}Z-{_content_hash(blob)}"
+        with self._store_errors("the model was not saved, and the previous one is still current"):
+            self._write(version, blob)
+            self._switch(version)
+            for old in self._list()[: -self._keep]:
+                if not old.current:
+                    self._delete(old.id)
+        return Version(version, len(blob), current=True)
 
     def load(self, version: str | None = None) -> bytes:
-        """Return the bytes of a version, the current one if not given, their content hash verified."""
+        """Return the bytes of a version and verify their checksum.
+
+        Parameters
+        ----------
+        version : str, optional
+            Its id, by default that of the current version.
+
+        Returns
+        -------
+        bytes
+            The saved model, for :meth:`skol_rnn.persistence.bundle.Bundle.from_bytes`.
+
+        Raises
+        ------
+        ModelNotFoundError
+            If there is no such version, or Redis has let it expire or evicted it.
+        BundleError
+            If the bytes are not those that were saved.
+        StoreError
+            If the store cannot be reached or refuses the password.
+        """
+        with self._store_errors("no model was loaded"):
+            chosen = version or self._current()
+            blob = self._read(chosen) if chosen else None
+        if not chosen:
+            raise ModelNotFoundError(f"No model found in {self._place}.")
+        if blob is None:
+            gone = f"version {chosen} was deleted, expired or evicted; versions left: {self._listed()}"
+            raise ModelNotFoundError(f"No model found in {self._place}: {gone}. Save it again or roll back.")
+        if not chosen.endswith(_content_hash(blob)):
+            raise BundleError(f"Version {chosen} in {self._place} is damaged, its checksum is wrong: roll back.")
+        return blob
 
     def versions(self) -> list[Version]:
-        """List the versions, the oldest first."""
+        """List the versions that exist.
+
+        Returns
+        -------
+        list of Version
+            The oldest first.
+        """
+        with self._store_errors("no version was listed"):
+            return self._list()
 
     def rollback(self, version: str | None = None) -> Version:
-        """Make an older version the current one: the one before it if not given."""
+        """Make another version the current one.
+
+        Parameters
+        ----------
+        version : str, optional
+            Its id, by default that of the version before the current one.
+
+        Returns
+        -------
+        Version
+            The version that is current now.
+
+        Raises
+        ------
+        ModelNotFoundError
+            If there is no such version.
+        """
+        versions = self.versions()
+        older = list(itertools.takewhile(lambda one: not one.current, versions))
+        chosen = older[-1:] if version is None else [one for one in versions if one.id == version]
+        if not chosen:
+            wanted = version or "before the current one"
+            raise ModelNotFoundError(f"No version {wanted} in {self._place}; versions: {self._listed()}.")
+        with self._store_errors("the current model is unchanged"):
+            self._switch(chosen[0].id)
+        return replace(chosen[0], current=True)
+
+    def _listed(self) -> str:
+        return ", ".join(one.id for one in self.versions()) or "none"
+
+    # What a store must implement; `_switch` makes a version the current one in one atomic step.
+    def _write(self, version: str, blob: bytes) -> None: ...
+    def _read(self, version: str) -> bytes | None: ...
+    def _delete(self, version: str) -> None: ...
+    def _list(self) -> list[Version]: ...
+    def _current(self) -> str | None: ...
+    def _switch(self, version: str) -> None: ...
+    def _store_errors(self, outcome: str) -> AbstractContextManager[None]: ...
 
 
-def version_id(blob: bytes) -> str:
-    """Name a version by the time and its content."""
-    return f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}Z-{hashlib.sha256(blob).hexdigest()[:16]}"
-
-
-def _verified(blob: bytes, version: str, name: str) -> bytes:
-    if not hashlib.sha256(blob).hexdigest().startswith(version.rpartition("-")[2]):
-        raise BundleError(f"Version {version} of {name} does not have the bytes it was saved with: roll back.")
-    return blob
-
-
-def _earlier(versions: list[Version], asked: str | None, name: str) -> str:
-    """Return the version that a rollback goes to."""
-    known = [version.id for version in versions]
-    if asked is not None:
-        if asked not in known:
-            raise ModelNotFoundError(f"{name} has no version {asked}; there are {', '.join(known) or 'none'}.")
-        return asked
-    now = next((i for i, version in enumerate(versions) if version.current), len(versions))
-    if now == 0:
-        raise ModelNotFoundError(f"{name} has no version before the current one.")
-    return known[now - 1]
-
-
-def _superfluous(versions: list[Version], keep: int) -> list[str]:
-    return [version.id for version in versions[:-keep] if not version.current]
-
-
-def _check_keep(keep: int) -> int:
-    if keep < 1:
-        raise ValueError(f"keep must be at least 1, but is {keep!r}.")
-    return keep
-
-
-class DiskStore:
-    """Versions of a model as files of a folder, ``current.skol`` a link to one of them.
+class DiskStore(ModelStore):
+    """Versions of a model as files of a folder; the link ``current.skol`` points to one of them.
 
     Parameters
     ----------
     path : path-like
-        The folder, taken as it is but for the ending ``.pkl``, which the old class had.  It may also be a model
-        that ``RNNSkolModel.save`` wrote, which is then loaded and never written to.
-    keep : int, default 5
-        Versions kept; older ones are removed.
+        The folder. The ending ``.pkl`` is removed, because the first versions of `SkolClassifierV2` used it.
+        A path that ``RNNSkolModel.save`` wrote can be loaded, but not saved to.
+    keep : int, default=5
+        How many versions to keep, at least 1; older ones are deleted.
 
     Examples
     --------
@@ -109,113 +176,42 @@ class DiskStore:
     (b'one', [True, False])
     """
 
-    def __init__(self, path: str | os.PathLike[str], keep: int = KEEP) -> None:
+    def __init__(self, path: str | os.PathLike[str], keep: int = 5) -> None:
         path = Path(path)
         self.path = path.with_suffix("") if path.suffix == ".pkl" else path
-        self._keep = _check_keep(keep)
+        self._place, self._keep = str(self.path), _check_keep(keep)
 
-    def save(self, blob: bytes) -> Version:
-        """Add a version and make it the current one.
-
-        Parameters
-        ----------
-        blob : bytes
-            A bundle's bytes.
-
-        Returns
-        -------
-        Version
-            The new version.
-
-        Raises
-        ------
-        DataError
-            If the path holds something else.
-        StoreError
-            If it cannot be written to; the old version is current then.
-        """
-        if self.path.is_file() or (self.path / "manifest.json").exists():
-            raise DataError(f"{self.path} is a model of its own and no store of versions: choose another path.")
-        name = version_id(blob)
-        with self._telling():
-            write_atomically(self._file(name), blob)
-            self._switch(name)
-            for old in _superfluous(self.versions(), self._keep):
-                self._file(old).unlink(missing_ok=True)
-        return Version(name, len(blob), current=True)
-
-    def load(self, version: str | None = None) -> bytes:
-        """Return the bytes of a version.
-
-        Parameters
-        ----------
-        version : str, optional
-            Its id; the current one if not given.
-
-        Returns
-        -------
-        bytes
-            A bundle's bytes, their content hash verified.
-
-        Raises
-        ------
-        ModelNotFoundError
-            If there is none.
-        BundleError
-            If its bytes are not those that were saved.
-        """
-        if self.path.is_file():
-            return self.path.read_bytes()
-        if (self.path / "manifest.json").exists():
-            from skol_rnn.persistence.bundle import load_bundle
-
-            return load_bundle(self.path).to_bytes()
+    def load(self, version: str | None = None) -> bytes:  # noqa: D102  # the base class documents it
+        if self._is_single_model():
+            return load_bundle(self.path).to_bytes() if self.path.is_dir() else self.path.read_bytes()
         if not self.path.is_dir():
             raise ModelNotFoundError(f"Model directory not found: {self.path}.")
-        chosen = version or self._current()
-        if chosen is None or not self._file(chosen).is_file():
-            raise ModelNotFoundError(f"There is no {f'version {version}' if version else 'model'} in {self.path}.")
-        return _verified(self._file(chosen).read_bytes(), chosen, str(self.path))
+        return super().load(version)
 
-    def versions(self) -> list[Version]:
-        """List the versions.
-
-        Returns
-        -------
-        list of Version
-            The oldest first.
-        """
-        current = self._current()
-        files = sorted(self.path.glob("versions/*.skol"))
-        return [Version(f.stem, f.stat().st_size, f.stem == current) for f in files if _ID.fullmatch(f.stem)]
-
-    def rollback(self, version: str | None = None) -> Version:
-        """Make an older version the current one.
-
-        Parameters
-        ----------
-        version : str, optional
-            Its id; the one before the current one if not given.
-
-        Returns
-        -------
-        Version
-            The version that is current now.
-
-        Raises
-        ------
-        ModelNotFoundError
-            If there is none.
-        """
-        chosen = _earlier(self.versions(), version, str(self.path))
-        with self._telling():
-            self._switch(chosen)
-        return Version(chosen, self._file(chosen).stat().st_size, current=True)
+    def _is_single_model(self) -> bool:
+        return self.path.is_file() or (self.path / "manifest.json").exists()
 
     def _file(self, version: str) -> Path:
         if not _ID.fullmatch(version):
-            raise ModelNotFoundError(f"{version!r} is no version.")
+            raise ModelNotFoundError(f"{version!r} is not the id of a version.")
         return self.path / "versions" / f"{version}.skol"
+
+    def _write(self, version: str, blob: bytes) -> None:
+        if self._is_single_model():
+            raise DataError(f"{self.path} is a single model, not a store of versions: choose another path.")
+        write_atomically(self._file(version), blob)
+
+    def _read(self, version: str) -> bytes | None:
+        file = self._file(version)
+        return file.read_bytes() if file.is_file() else None
+
+    def _delete(self, version: str) -> None:
+        self._file(version).unlink(missing_ok=True)
+
+    def _list(self) -> list[Version]:
+        current = self._current()
+        files = sorted(self.path.glob("versions/*.skol"))
+        return [Version(f.stem, f.stat().st_size, f.stem == current) for f in files if _ID.fullmatch(f.stem)]
 
     def _current(self) -> str | None:
         link = self.path / "current.skol"
@@ -227,167 +223,78 @@ class DiskStore:
         os.replace(fresh, self.path / "current.skol")
 
     @contextmanager
-    def _telling(self) -> Iterator[None]:
+    def _store_errors(self, outcome: str) -> Iterator[None]:
         try:
             yield
+        except ModelNotFoundError:  # an OSError too
+            raise
         except OSError as error:
-            raise StoreError(f"{self.path} cannot be written ({error.strerror or error}): not saved.") from error
+            raise StoreError(f"{self.path} cannot be used ({error.strerror or error}); {outcome}.") from error
 
 
-class RedisStore:
-    """Versions of a model as Redis values; ``key`` holds the id of the current one.
+class RedisStore(ModelStore):
+    """Versions of a model as Redis values: ``key:ID`` holds the bytes, ``key:versions`` the ids, ``key`` the current id.
 
-    ``key:ID`` holds the bytes and ``key:versions`` the ids.  A version is written whole before ``key`` is switched
-    to it in one transaction, so that a save that breaks off leaves the old model current.
+    A version is written completely before one transaction makes it the current one. A save that is interrupted leaves
+    the previous version current.
 
     Parameters
     ----------
     client : redis.Redis
-        The caller's client, with its TLS and password; ``decode_responses`` must be False.
+        A client with ``decode_responses=False``; its TLS settings and password are used.
     key : str
-        Such as ``skol:classifier:model:rnn_v1``, see :func:`model_key`.
+        Such as ``skol:classifier:model:rnn_v1``.
     expire : int, optional
-        Seconds after which a version is gone.
-    keep : int, default 5
-        Versions kept; older ones are removed.
-    limit : int, default 512 MiB
-        Bytes that a value may have on this server.
+        Seconds until a version expires, at least 1; by default it never does.
+    keep : int, default=5
+        How many versions to keep, at least 1; older ones are deleted.
+    limit : int, default=512 MiB
+        Largest value of this server in bytes (its ``proto-max-bulk-len``).
 
-    Raises
-    ------
-    ValueError
-        If the client decodes what it reads, or ``expire`` or ``keep`` is below 1.
+    Examples
+    --------
+    >>> store = RedisStore(redis.Redis(), "skol:classifier:model:rnn_v1", expire=86400)  # doctest: +SKIP
+    >>> store.save(model.bundle().to_bytes())  # doctest: +SKIP
     """
 
-    def __init__(
-        self, client: Any, key: str, expire: int | None = None, keep: int = KEEP, limit: int = REDIS_LIMIT
-    ) -> None:
+    def __init__(self, client: Any, key: str, expire: int | None = None, keep: int = 5, limit: int = 512 << 20) -> None:
         if _connection(client).get("decode_responses"):
-            raise ValueError("The Redis client decodes what it reads: make it with decode_responses=False.")
+            raise ValueError("The Redis client decodes responses: create it with decode_responses=False.")
         if expire is not None and expire < 1:
             raise ValueError(f"redis_expire must be at least 1 second, but is {expire!r}.")
-        self._client, self.key, self._expire = client, key, expire
-        self._keep, self._limit = _check_keep(keep), limit
+        self.key, self._client, self._expire, self._limit = key, client, expire, limit
+        self._place, self._keep = f"Redis with key: {key}", _check_keep(keep)
 
-    def save(self, blob: bytes) -> Version:
-        """Add a version and make it the current one.
-
-        Parameters
-        ----------
-        blob : bytes
-            A bundle's bytes.
-
-        Returns
-        -------
-        Version
-            The new version.
-
-        Raises
-        ------
-        DataError
-            If the model is too large for a Redis value, or the key holds something else.
-        StoreError
-            If Redis cannot be reached, refuses the password or is full; the old version is current then.
-        """
+    def _write(self, version: str, blob: bytes) -> None:
         if len(blob) > self._limit:
             raise DataError(
                 f"The model has {len(blob):,} bytes and a Redis value at most {self._limit:,}: save it on disk "
-                '(model_storage="disk"), or train one with fewer members or a smaller input_size.'
+                '(model_storage="disk"), or train with a smaller ensemble_size or input_size.'
             )
-        name = version_id(blob)
-        with self._telling("the model was not saved, and the one before is still current"):
-            self._current()  # refuses to replace what is not ours
-            self._client.set(self._place(name), blob, ex=self._expire)
-            self._switch(name)
-            self._prune()
-        return Version(name, len(blob), current=True)
+        self._current()  # refuses to replace a value of other software
+        self._client.set(f"{self.key}:{version}", blob, ex=self._expire)
 
-    def load(self, version: str | None = None) -> bytes:
-        """Return the bytes of a version.
+    def _read(self, version: str) -> bytes | None:
+        blob: bytes | None = self._client.get(f"{self.key}:{version}")
+        return blob
 
-        Parameters
-        ----------
-        version : str, optional
-            Its id; the current one if not given.
+    def _delete(self, version: str) -> None:
+        self._client.delete(f"{self.key}:{version}")
+        self._client.srem(f"{self.key}:versions", version)
 
-        Returns
-        -------
-        bytes
-            A bundle's bytes, their content hash verified.
-
-        Raises
-        ------
-        ModelNotFoundError
-            If there is none, or Redis has let it expire or evicted it.
-        BundleError
-            If its bytes are not those that were saved.
-        StoreError
-            If Redis cannot be reached or refuses the password.
-        """
-        with self._telling("no model was loaded"):
-            chosen = version or self._current()
-            if chosen is None:
-                raise ModelNotFoundError(f"No model found in Redis with key: {self.key}.")
-            blob = self._client.get(self._place(chosen))
-            if blob is None:
-                left = ", ".join(one.id for one in self.versions()) or "none"
-                raise ModelNotFoundError(
-                    f"No model found in Redis with key: {self.key}: version {chosen} has expired or was evicted. "
-                    f"Save it again, or roll back; versions left: {left}."
-                )
-        return _verified(blob, chosen, self.key)
-
-    def versions(self) -> list[Version]:
-        """List the versions that are still there.
-
-        Returns
-        -------
-        list of Version
-            The oldest first.
-        """
-        with self._telling("no version was listed"):
-            current = self._current()
-            names = sorted(name.decode() for name in self._client.smembers(f"{self.key}:versions"))
-            sizes = [self._client.strlen(self._place(name)) for name in names]
-        return [Version(name, size, name == current) for name, size in zip(names, sizes, strict=True) if size]
-
-    def rollback(self, version: str | None = None) -> Version:
-        """Make an older version the current one.
-
-        Parameters
-        ----------
-        version : str, optional
-            Its id; the one before the current one if not given.
-
-        Returns
-        -------
-        Version
-            The version that is current now.
-
-        Raises
-        ------
-        ModelNotFoundError
-            If there is none.
-        """
-        versions = self.versions()
-        chosen = _earlier(versions, version, self.key)
-        with self._telling("the current model is still the one before"):
-            self._switch(chosen)
-        return next(Version(one.id, one.size, current=True) for one in versions if one.id == chosen)
-
-    def _place(self, version: str) -> str:
-        return f"{self.key}:{version}"
+    def _list(self) -> list[Version]:
+        current = self._current()
+        ids = sorted(name.decode() for name in self._client.smembers(f"{self.key}:versions"))
+        sizes = [self._client.strlen(f"{self.key}:{one}") for one in ids]
+        return [Version(one, size, one == current) for one, size in zip(ids, sizes, strict=True) if size]
 
     def _current(self) -> str | None:
-        """Return the current version's id; the value may be a large one of other software, so only its start is read."""
-        found = self._client.getrange(self.key, 0, 99)
-        if not found:
+        start: bytes = self._client.getrange(self.key, 0, 99)  # other software's value may be large
+        if not start:
             return None
-        if not _ID.fullmatch(found.decode("latin-1")):
-            raise BundleError(
-                f"Redis key {self.key} holds something else than a model of skol_rnn: choose another key."
-            )
-        return str(found.decode())
+        if not _ID.fullmatch(start.decode("latin-1")):
+            raise BundleError(f"Redis key {self.key} holds no model of skol_rnn: choose another key.")
+        return start.decode()
 
     def _switch(self, version: str) -> None:
         transaction = self._client.pipeline(transaction=True)
@@ -397,44 +304,35 @@ class RedisStore:
         transaction.set(self.key, version, ex=self._expire)
         transaction.execute()
 
-    def _prune(self) -> None:
-        for old in _superfluous(self.versions(), self._keep):
-            self._client.delete(self._place(old))
-            self._client.srem(f"{self.key}:versions", old)
-
     @contextmanager
-    def _telling(self, outcome: str) -> Iterator[None]:
-        redis = _redis()
+    def _store_errors(self, outcome: str) -> Iterator[None]:
+        try:
+            import redis
+        except ImportError as error:
+            raise ImportError("The Redis client is not installed: pip install 'skol_rnn[redis]'.") from error
         where = "{host}:{port}".format_map({"host": "Redis", "port": "?"} | _connection(self._client))
         try:
             yield
-        except redis.exceptions.AuthenticationError as error:
-            raise StoreError(f"Redis at {where} refuses the password ({error}); {outcome}.") from error
-        except redis.exceptions.ConnectionError as error:
-            raise StoreError(f"Redis at {where} cannot be reached ({error}); {outcome}.") from error
         except redis.exceptions.RedisError as error:
-            full = str(error).startswith(("OOM", "command not allowed when used memory")) or "maxmemory" in str(error)
-            said = "is full (maxmemory): give it more, or let old models go" if full else f"failed ({error})"
-            raise StoreError(f"Redis at {where} {said}; {outcome}.") from error
+            problem = "failed"
+            if isinstance(error, redis.exceptions.AuthenticationError):
+                problem = "refuses the password"
+            elif isinstance(error, redis.exceptions.ConnectionError):
+                problem = "cannot be reached"
+            elif "maxmemory" in str(error) or "used memory" in str(error):
+                problem = "is full: raise maxmemory or delete old models"
+            raise StoreError(f"Redis at {where} {problem} ({error}); {outcome}.") from error
+
+
+def _check_keep(keep: int) -> int:
+    if keep < 1:
+        raise ValueError(f"keep must be at least 1, but is {keep!r}.")
+    return keep
+
+
+def _content_hash(blob: bytes) -> str:
+    return hashlib.sha256(blob).hexdigest()[:16]
 
 
 def _connection(client: Any) -> dict[str, Any]:
     return dict(getattr(getattr(client, "connection_pool", None), "connection_kwargs", {}))
-
-
-def _redis() -> Any:
-    try:
-        import redis
-    except ImportError as error:
-        raise ImportError("The Redis client is not installed: pip install 'skol_rnn[redis]'.") from error
-    return redis
-
-
-def model_key(name: str, version: str) -> str:
-    """Name a model's Redis key as the tools of the old class did."""
-    return f"skol:classifier:model:{name}_{version}"
-
-
-def load_stored(store: ModelStore, version: str | None = None) -> Bundle:
-    """Read a version of a model."""
-    return Bundle.from_bytes(store.load(version), "the stored model")

@@ -1,11 +1,10 @@
-"""One training, from annotated tables to a labeller: where the stages are joined."""
+"""One training, from annotated rows to a predictor."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -15,290 +14,193 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from skol_rnn.data.columns import lengths_of
-from skol_rnn.data.splits import document_folds
-from skol_rnn.decoding.calibration import Scaling
-from skol_rnn.decoding.constraints import is_bio, only_legal
+from skol_rnn.data.bio import is_bio
+from skol_rnn.data.inputs import LabelledRows
+from skol_rnn.decoding.calibration import Calibration
+from skol_rnn.decoding.constraints import only_legal
 from skol_rnn.decoding.decoder import Decoder
-from skol_rnn.decoding.offsets import prior_offsets
 from skol_rnn.decoding.transitions import learn_transitions
 from skol_rnn.errors import DataError
-from skol_rnn.evaluation.weight_findings import Finding, weight_findings
+from skol_rnn.evaluation.findings import Finding, diagnose, weight_findings
 from skol_rnn.features.families import make_features
 from skol_rnn.imbalance.class_weights import ClassWeights
 from skol_rnn.imbalance.draws import sampling_shift
-from skol_rnn.imbalance.oversampling import copies_with_originals
-from skol_rnn.imbalance.resolve import describe_weights, normalise_weights
+from skol_rnn.imbalance.resolve import cap_weights, describe_weights, freeze_weights, normalise_weights
 from skol_rnn.imbalance.sampling import Sampling
-from skol_rnn.inference.labeller import Labeller
+from skol_rnn.inference.keras_runner import KerasRunner
 from skol_rnn.inference.linear_member import LinearMember
-from skol_rnn.inference.windowed import Sweep
-from skol_rnn.labels import NO_LABEL, LabelSet
-from skol_rnn.network.build import NetworkSpec, build_network, learner
+from skol_rnn.inference.predictor import Predictor
+from skol_rnn.inference.windowed import PredictionWindows
+from skol_rnn.labels import LabelSet, rare_labels
+from skol_rnn.network.build import NetworkSpec, build_network, training_model
 from skol_rnn.training.batches import WindowBatches
-from skol_rnn.training.diagnosis import diagnose
-from skol_rnn.training.lines import TrainingLines, count, draw_rates, sample_lines
+from skol_rnn.training.decision import decoder_without_validation, fitted_decoder, named_values
+from skol_rnn.training.lines import TrainingLines, draw_rates, label_counts, sample_lines
 from skol_rnn.training.log import TrainingLog
-from skol_rnn.training.loop import History, TrainingPlan, Watch, train
-from skol_rnn.training.objective import Objective, freeze_weights, rare_labels
-from skol_rnn.training.validation import HeldOut, named_offsets, tuned_decoder
+from skol_rnn.training.loop import EpochCallback, History, TrainingPlan, train
+from skol_rnn.training.objective import Objective
+from skol_rnn.training.rounds import FurtherRounds
+from skol_rnn.training.split import Split
+from skol_rnn.training.validation import Validation
 from skol_rnn.windows import cut_windows
 
 _BAG_SIZE = 64
-_MORE_ROUNDS = 2
-_SMALLER_STEPS = 0.5  # learning rate of each further round, as a share of the last
-_CHECKED_LINES = 5_000
-_LINES_TO_BE_FOUND = 10  # of a label, in two documents: docs/learning_curve.md
-_SAID_BEFORE = {"weights-too-steep"}
-"""Findings that the log tells before training, when there is time to stop."""
-
-
-class TrainingTables(NamedTuple):
-    """Annotated lines, with the labels to learn."""
-
-    training: pd.DataFrame
-    held_out: pd.DataFrame
-    given: pd.DataFrame
+_LOGGED_BEFORE = {"weights-too-steep"}
+"""Findings that are logged before training, in time to stop."""
 
 
 @dataclass
 class Fitted:
-    """What a training results in."""
+    """The result of a training: predictor, class weights as given and as used, label counts, history and findings."""
 
-    labeller: Labeller
-    decoder: Decoder
+    predictor: Predictor
+    spec: NetworkSpec
     class_weights: ClassWeights
     weights: np.ndarray
     counts: np.ndarray
-    history: dict[str, list[float]]
-    diagnosis: list[Finding]
+    history: History
+    findings: list[Finding]
 
 
 class _Trained(NamedTuple):
-    """A network after its training, before anything is tuned."""
+    """A trained network whose decoder is not fitted yet."""
 
-    labeller: Labeller
-    decoder: Decoder
+    predictor: Predictor
+    spec: NetworkSpec
+    class_weights: ClassWeights
     weights: np.ndarray
     batches: WindowBatches
-    history: dict[str, list[float]]
-    judge: HeldOut | None
+    history: History
+    validation: Validation | None
 
 
 class Fitting:
-    """One training."""
+    """One training with checked and resolved settings of ``RNNSkolModel``."""
 
-    def __init__(self, parameters: Mapping[str, Any], labels: LabelSet) -> None:
-        self.parameters, self.labels = dict(parameters), labels
-        self.of = SimpleNamespace(**parameters)
-        self.objective = Objective.of(parameters)
+    def __init__(self, settings: Mapping[str, Any], labels: LabelSet) -> None:
+        self.settings, self.labels = dict(settings), labels
+        self.of = SimpleNamespace(**settings)
+        self.objective = Objective.of(settings)
         self.log = TrainingLog(self.of.verbosity)
 
     def run(
-        self,
-        tables: TrainingTables,
-        checkpoint: Path | None = None,
-        strict: bool = False,
-        watch: Watch | None = None,
+        self, split: Split, checkpoint: Path | None = None, strict: bool = False, callback: EpochCallback | None = None
     ) -> Fitted:
-        """Train."""
-        if not self._refits(tables):
-            return self._judged(tables, checkpoint, strict, watch)
-        judging = Fitting({**self.parameters, "members": 1}, self.labels)
-        return self._refitted(judging._judged(tables, checkpoint, strict, watch), tables.given, checkpoint)
+        """Train; with ``refit`` a second time, on the validation set too."""
+        if not (self.of.refit and split.validation and len(split.all) > len(split.training)):
+            return self._fit(split, checkpoint, strict, callback)
+        selecting = Fitting({**self.settings, "ensemble_size": 1}, self.labels)
+        return self._refit(selecting._fit(split, checkpoint, strict, callback), split.all, checkpoint)
 
-    def _judged(self, tables: TrainingTables, checkpoint: Path | None, strict: bool, watch: Watch | None) -> Fitted:
-        """Train on the training lines; the others say when to stop, how to decide and what went wrong."""
-        counts = _counts(tables.training, self.labels)
-        class_weights = freeze_weights(self.objective.class_weights, self.labels, counts, self.parameters)
-        self._check_drift(class_weights, tables, counts, strict)
-        trained = self._train(tables.training, tables.held_out, counts, class_weights, checkpoint, watch)
-        judge = trained.judge
-        decoder = self._tuned(trained.decoder, judge, tables.training, trained.history)
-        if judge:
-            judge.decoder = decoder
-        diagnosis = self._diagnose(class_weights, counts, trained.batches, trained.history, judge)
-        return Fitted(trained.labeller, decoder, class_weights, trained.weights, counts, trained.history, diagnosis)
-
-    def _refits(self, tables: TrainingTables) -> bool:
-        """Whether lines were held out that the network can be trained on in the end."""
-        return bool(self.of.refit) and len(tables.given) > len(tables.training) and len(tables.held_out) > 0
-
-    def _refitted(self, judged: Fitted, table: pd.DataFrame, checkpoint: Path | None) -> Fitted:
-        """Train on all documents, up to the epoch that was best for the judged network, and decide as that one does."""
-        last = _best_epoch(judged.history, self.of.monitor)
-        self.log.say(
-            f"Training again, on all {table['doc_id'].nunique()} documents: those held out have judged by now."
+    def _fit(self, split: Split, checkpoint: Path | None, strict: bool, callback: EpochCallback | None) -> Fitted:
+        """Train on the training rows; the validation set selects epoch and decoder."""
+        rows, validation = split.training, None
+        if not rows.counts.any():
+            raise DataError("No training line has a label: annotate more documents, or set validation_fraction=0.")
+        class_weights = freeze_weights(self.objective.class_weights, self.labels, rows.counts)
+        self._check_drift(class_weights, split, strict)
+        trained = self._train(rows, split.validation, class_weights, checkpoint, callback)
+        predictor, validation = trained.predictor, trained.validation
+        evaluation = None
+        if validation:
+            raw = validation.probabilities()
+            decoder = fitted_decoder(predictor.decoder, raw, validation.rows, self.labels, self.settings, self.log)
+            evaluation = validation.evaluate(raw, decoder, self.of.decision)
+        else:
+            decoder = decoder_without_validation(
+                predictor.decoder, rows.counts, self.labels, self.of.decision, self.log
+            )
+        findings = self._findings(trained, rows.counts, evaluation)
+        return Fitted(
+            replace(predictor, decoder=decoder),
+            trained.spec,
+            class_weights,
+            trained.weights,
+            rows.counts,
+            trained.history,
+            findings,
         )
-        counts = _counts(table, self.labels)
-        class_weights = freeze_weights(self.objective.class_weights, self.labels, counts, self.parameters)
+
+    def _refit(self, selected: Fitted, rows: LabelledRows, checkpoint: Path | None) -> Fitted:
+        """Train on all rows for the selected number of epochs; calibration and offsets stay the selected ones."""
+        scores = selected.history.get(f"val_{self.of.monitor}")
+        last = int(np.argmax(scores)) + 1 if scores else len(selected.history["loss"])
+        self.log.say(f"Refitting on all {len(rows.lengths)} documents, validation set included.")
+        class_weights = freeze_weights(self.objective.class_weights, self.labels, rows.counts)
         second = checkpoint and checkpoint.with_name(checkpoint.name + ".refit")
-        trained = self._train(table, table.iloc[:0], counts, class_weights, second, None, last)
+        trained = self._train(rows, None, class_weights, second, None, last)
+        correction = trained.predictor.decoder.correction
         return replace(
-            judged,
-            labeller=trained.labeller,
-            decoder=replace(judged.decoder, correction=trained.decoder.correction),
+            selected,
+            predictor=replace(trained.predictor, decoder=replace(selected.predictor.decoder, correction=correction)),
+            spec=trained.spec,
             class_weights=class_weights,
             weights=trained.weights,
-            counts=counts,
-            history={**judged.history, "refit_loss": trained.history["loss"]},
+            counts=rows.counts,
+            history={**selected.history, "refit_loss": trained.history["loss"]},
         )
 
     def _train(
         self,
-        table: pd.DataFrame,
-        held_out: pd.DataFrame,
-        counts: np.ndarray,
+        rows: LabelledRows,
+        validation_rows: LabelledRows | None,
         class_weights: ClassWeights,
         checkpoint: Path | None,
-        watch: Watch | None,
+        callback: EpochCallback | None,
         last_epoch: int | None = None,
     ) -> _Trained:
-        lines = self._lines(table)
-        drawn = count(lines.true, len(self.labels))
-        weights = self._scaled(class_weights, drawn)
-        self._tell_division(weights, counts)
-        decoder = self._untuned(table, weights, counts, drawn)
-        labeller = self._untrained(lines, self.objective.starting_bias(weights, counts, drawn))
-        labeller = replace(labeller, linear=self._linear(labeller, lines, decoder))
-        batches = self._batches(lines, labeller.spec.voices)
+        """Features, weights, network, batches, and the training loop."""
+        lines, counts = self._lines(rows), rows.counts
+        drawn = label_counts(lines.true, len(self.labels))
+        weights = self._used_weights(class_weights, drawn)
+        decoder = self._unfitted_decoder(rows, weights, drawn)
+        spec = self._spec(lines)
+        runner = KerasRunner(build_network(spec, self.objective.starting_bias(weights, counts, drawn)))
+        linear = self._linear_member(lines, decoder)
+        windows = PredictionWindows.of(self.settings)
+        predictor = Predictor(self.labels, self._features, runner, windows, decoder, linear)
+        validation = None
+        if validation_rows is not None:
+            validation = Validation(validation_rows, predictor, self.of.monitor, self.of.important, self.of.unit)
+        batches = self._batches(lines, spec.n_outputs)
         self.log.say(
-            f"[BiLSTM] {len(lines.true):,} {self.of.unit}s of {len(lines.lengths)} documents in {len(batches.windows):,} windows "
-            f"of {self.of.window_size}, {len(batches)} batches an epoch, {labeller.network.count_params():,} parameters"
+            f"[BiLSTM] {len(lines.true):,} {self.of.unit}s of {len(lines.lengths)} documents, {len(batches.windows):,} "
+            f"windows of {self.of.window_size}, {len(batches)} batches an epoch, "
+            f"{runner.network.count_params():,} parameters."
         )
-        judge = self._judge(held_out, labeller, decoder) if len(held_out) else None
         important = list(self.of.important or rare_labels(counts, self.labels))
         plan = TrainingPlan(self.of.epochs, self.of.learning_rate, self.of.monitor, self.of.patience, last_epoch)
-        run = partial(
+        loop = partial(
             train,
-            learner(labeller.network, labeller.spec),
+            training_model(runner.network, spec),
             self.objective.build(weights, counts, self.labels, important),
             batches,
             log=self.log,
-            score=(lambda: judge.evaluate_epoch(self.of.decision)) if judge else None,
-            fingerprint=self._fingerprint(lines, held_out, class_weights, weights) if checkpoint else "",
-            watch=watch,
+            score=partial(validation.evaluate_epoch, self.of.decision) if validation else None,
+            fingerprint=self._fingerprint(lines, validation_rows, class_weights, weights) if checkpoint else "",
+            callback=callback,
         )
-        history = run(plan, checkpoint=checkpoint)
-        trained = _Trained(labeller, decoder, weights, batches, history, judge)
-        return self._continued(trained, lines, counts, important, run, plan, checkpoint)
+        history = loop(plan, checkpoint=checkpoint)
+        rounds = FurtherRounds(predictor, validation, lines, counts, important, self.of.decision, self.of.unit)
+        history = rounds.run(loop, plan, history, len(batches), self.of.min_updates, checkpoint, self.log)
+        return _Trained(predictor, spec, class_weights, weights, batches, history, validation)
 
-    def _continued(
-        self,
-        trained: _Trained,
-        lines: TrainingLines,
-        counts: np.ndarray,
-        important: list[str],
-        run: Callable[..., History],
-        plan: TrainingPlan,
-        checkpoint: Path | None,
-    ) -> _Trained:
-        """Train on, in smaller steps, while an important label is never predicted; then give up and say so."""
-        more = self.of.min_updates
-        # Spans of few articles are found by the offset of O, whatever the network's own decision is.
-        if not more or is_bio(self.labels):
-            return trained
-        where = "validation documents" if trained.judge else "training documents"
-        epochs = -(-more // len(trained.batches))
-        missing = self._never_predicted(trained, lines, counts, important)
-        for attempt in range(1, _MORE_ROUNDS + 1):
-            if not missing:
-                return trained
-            self.log.say(
-                f"Never predicted on the {where}: {_quoted(missing)}. "
-                f"Training goes on for {epochs} more epochs, in smaller steps."
-            )
-            rate = plan.learning_rate * _SMALLER_STEPS**attempt
-            file = checkpoint and checkpoint.with_name(f"{checkpoint.name}.more{attempt}")
-            best = max(trained.history.get(f"val_{plan.monitor}", [-math.inf]))
-            further = replace(plan, epochs=epochs, learning_rate=rate, last_epoch=None, patience=epochs)
-            history = run(further, checkpoint=file, best=best)
-            joined = {name: trained.history.get(name, []) + values for name, values in history.items()}
-            trained = trained._replace(history=joined)
-            missing = self._never_predicted(trained, lines, counts, important)
-        if missing:
-            updates = len(trained.batches) * len(trained.history["loss"])
-            self.log.warn(
-                f"Still never predicted on the {where} after {updates:,} updates in {_MORE_ROUNDS + 1} rounds: "
-                f"{_quoted(missing)}. " + _examples_needed(missing, lines, self.labels, self.of.unit)
-            )
-        return trained
+    # -- parts of a training ------------------------------------------------------------------------------
 
-    def _never_predicted(
-        self, trained: _Trained, lines: TrainingLines, counts: np.ndarray, important: list[str]
-    ) -> list[str]:
-        """Name the important labels that have lines in what is looked at, and that no line is given."""
-        if trained.judge:
-            features, true, lengths = trained.judge.features, trained.judge.true, trained.judge.lengths
-            decoder = trained.judge.decoder
-        else:
-            features, true, lengths = _some_documents(lines)
-            decoder = replace(trained.decoder, offsets=self._prior_offsets(counts))
-        raw = trained.labeller.of_features(features, lengths, Sweep.of(self.parameters))
-        how = "corrected" if self.of.decision == "tuned" else self.of.decision
-        predicted = np.bincount(decoder.decide(raw, lengths, how), minlength=len(self.labels)) > 0
-        present = np.bincount(true[true != NO_LABEL], minlength=len(self.labels)) > 0
-        asked = [name for name in important if present[i := self.labels.index(name)] and counts[i]]
-        return [name for name in asked if not predicted[self.labels.index(name)]]
-
-    def _linear(self, labeller: Labeller, lines: TrainingLines, decoder: Decoder) -> LinearMember | None:
-        """Train the linear model that is averaged with the network, if there is to be one."""
-        if not self.of.linear_share:
-            return None
-        return LinearMember.fit(
-            lines.features,
-            lines.true,
-            lines.lengths,
-            n_labels=len(self.labels),
-            vocabulary_size=labeller.spec.vocabulary_size,
-            share=self.of.linear_share,
-            shift=decoder.correction.tilt(),
-            seed=self.of.random_state,
-        )
-
-    # -- before training ------------------------------------------------------------------------------
-
-    def _check_drift(
-        self, class_weights: ClassWeights, tables: TrainingTables, counts: np.ndarray, strict: bool
-    ) -> None:
-        """Tell of frozen weights that are neither of the training lines nor of all that were given."""
-        drift = class_weights.drift(counts, self.labels)
-        drift = drift and class_weights.drift(_counts(tables.given, self.labels), self.labels)
+    def _check_drift(self, class_weights: ClassWeights, split: Split, strict: bool) -> None:
+        """Report saved weights whose counts fit neither the training rows nor all rows."""
+        drift = class_weights.drift(split.training.counts, self.labels)
+        drift = drift and class_weights.drift(split.all.counts, self.labels)
         if drift and strict:
             raise DataError(
-                f"The frozen class weights do not fit these data: {'; '.join(drift)}. "
-                "Freeze them anew, or train without strict."
+                f"The saved class weights do not fit these data: {'; '.join(drift)}. "
+                "Compute them again, or train without strict."
             )
         for sentence in drift:
             self.log.warn(sentence)
 
-    def _scaled(self, class_weights: ClassWeights, counts: np.ndarray) -> np.ndarray:
-        given = class_weights.vector(self.labels)
-        weighted = self.objective.class_weights is not None
-        if weighted:
-            for line in describe_weights(given, self.labels):
-                self.log.say(line)
-        if self.objective.loss != "cross_entropy":
-            self.log.say(f"[BiLSTM] Using loss: {self.objective.describe()}")
-        for sentence in weight_findings(given, counts, self.labels):
-            self.log.warn(sentence)
-        # Of mean 1 over the training lines: multiplying all weights by ten changes nothing.
-        scaled = normalise_weights(given, counts)
-        if weighted:
-            self.log.say("Rescaled to a mean of 1 over the training lines: " + _named(scaled, self.labels))
-        return scaled
-
-    def _tell_division(self, weights: np.ndarray, counts: np.ndarray) -> None:
-        """Say which part of steep weights is not in the loss."""
-        margins = self.objective.divided(weights, counts)[1]
-        if margins is not None:
-            self.log.say(
-                "Beyond the ratio of the counts, so not in the loss but margins of the logits "
-                '(steep_weights="loss" leaves them there), times: ' + _named(np.exp(-margins), self.labels)
-            )
-
-    def _lines(self, table: pd.DataFrame) -> TrainingLines:
-        """Compute the features of the training lines, and sample."""
+    def _lines(self, rows: LabelledRows) -> TrainingLines:
+        """Compute the features of the training lines, and sample documents."""
         self._features = make_features(
             self.of.features,
             input_size=self.of.input_size,
@@ -306,18 +208,50 @@ class Fitting:
             seed=self.of.random_state,
             unit=self.of.unit,
         )
-        true = self.labels.encode(table["label"])
-        lines = TrainingLines(self._features.fit_transform(table), true, lengths_of(table))
-        return sample_lines(lines, table, Sampling.parse(self.of.sampling))
+        lines = TrainingLines(self._features.fit_transform(rows.table), rows.true, rows.lengths)
+        return sample_lines(lines, rows.table, Sampling.parse(self.of.sampling))
 
-    def _untrained(self, lines: TrainingLines, bias: np.ndarray) -> Labeller:
+    def _used_weights(self, class_weights: ClassWeights, counts: np.ndarray) -> np.ndarray:
+        """Cap the weights at the ratio of the counts and scale them to a mean of 1 over the training lines."""
+        given = class_weights.vector(self.labels)
+        weighted = self.objective.class_weights is not None
+        if weighted:
+            for line in describe_weights(given, self.labels):
+                self.log.say(line)
+        if self.objective.loss != "cross_entropy":
+            self.log.say(f"Loss: {self.objective.describe()}.")
+        for sentence in weight_findings(given, counts, self.labels):
+            self.log.warn(sentence)
+        capped, changed = cap_weights(given, counts)
+        if len(changed):
+            names = ", ".join(f"{self.labels.names[i]} {given[i]:g} -> {capped[i]:.4g}" for i in changed)
+            self.log.say(f"Class weights are capped at the ratio of the label counts: {names}.")
+        # A mean of 1: multiplying all weights by ten changes nothing.
+        scaled = normalise_weights(capped, counts)
+        if weighted:
+            self.log.say(f"Rescaled to a mean of 1 over the training lines: {named_values(scaled, self.labels)}.")
+        return scaled
+
+    def _unfitted_decoder(self, rows: LabelledRows, weights: np.ndarray, drawn: np.ndarray) -> Decoder:
+        """Undo weights, loss and sampling; calibration and offsets are fitted after training."""
+        n_labels = len(self.labels)
+        transitions = learn_transitions(rows.true, rows.lengths, n_labels)
+        return Decoder(
+            self.objective.correction(weights, rows.counts, sampling_shift(rows.counts, drawn)),
+            np.zeros(n_labels),
+            only_legal(transitions, self.labels) if is_bio(self.labels) else transitions,
+            Calibration(1.0, np.zeros(n_labels)),
+        )
+
+    def _spec(self, lines: TrainingLines) -> NetworkSpec:
         ids, numbers = lines.features
-        characters, beside = (getattr(self._features, name, 0) for name in ("characters", "beside"))
-        spec = NetworkSpec(
+        size = partial(getattr, self._features)
+        char_slots, context_slots = size("char_slots", 0), size("context_slots", 0)
+        return NetworkSpec(
             n_labels=len(self.labels),
             numbers_size=numbers.shape[1],
-            vocabulary_size=getattr(self._features, "vocabulary_size", 0),
-            slots=ids.shape[1] - beside - characters,
+            vocabulary_size=size("vocabulary_size", 0),
+            slots=ids.shape[1] - context_slots - char_slots,
             input_size=self.of.input_size or _BAG_SIZE,
             line_size=self.of.line_size,
             hidden_size=self.of.hidden_size,
@@ -325,113 +259,59 @@ class Fitting:
             dropout=self.of.dropout,
             feature_dropout=self.of.feature_dropout,
             seed=self.of.random_state,
-            members=self.of.members,
-            characters=characters,
-            alphabet_size=getattr(self._features, "alphabet_size", 0),
-            beside=beside,
-            beside_vocabulary_size=getattr(self._features, "beside_vocabulary_size", 0),
-        )
-        return Labeller(self.labels, self._features, spec, build_network(spec, bias))
-
-    def _untuned(self, table: pd.DataFrame, weights: np.ndarray, counts: np.ndarray, drawn: np.ndarray) -> Decoder:
-        """Undo weights, loss and sampling; offsets and scaling are found after training."""
-        n_labels = len(self.labels)
-        transitions = learn_transitions(self.labels.encode(table["label"]), lengths_of(table), n_labels)
-        return Decoder(
-            self.objective.correction(weights, counts, sampling_shift(counts, drawn)),
-            np.zeros(n_labels),
-            only_legal(transitions, self.labels) if is_bio(self.labels) else transitions,
-            Scaling(1.0, np.zeros(n_labels)),
+            ensemble_size=self.of.ensemble_size,
+            char_slots=char_slots,
+            alphabet_size=size("alphabet_size", 0),
+            context_slots=context_slots,
+            context_vocabulary_size=size("context_vocabulary_size", 0),
         )
 
-    def _batches(self, lines: TrainingLines, voices: int) -> WindowBatches:
-        windows = cut_windows(lines.lengths, self.of.window_size, self.of.stride)
-        rates, corrections = draw_rates(windows, lines.true, self.labels, Sampling.parse(self.of.sampling))
-        return WindowBatches(
+    def _linear_member(self, lines: TrainingLines, decoder: Decoder) -> LinearMember | None:
+        if not self.of.linear_share:
+            return None
+        return LinearMember.fit(
             lines.features,
             lines.true,
-            len(self.labels),
-            windows,
-            self.of.batch_size,
-            self.of.random_state,
-            self.of.num_workers,
-            rates,
-            corrections,
-            voices,
+            lines.lengths,
+            n_labels=len(self.labels),
+            vocabulary_size=getattr(self._features, "vocabulary_size", 0),
+            share=self.of.linear_share,
+            logit_offsets=decoder.correction.logit_offsets(),
+            seed=self.of.random_state,
         )
 
-    def _judge(self, held_out: pd.DataFrame, labeller: Labeller, decoder: Decoder) -> HeldOut:
-        sweep = Sweep.of(self.parameters)
-        return HeldOut(held_out, labeller, sweep, decoder, self.of.monitor, self.of.important, self.of.unit)
+    def _batches(self, lines: TrainingLines, n_outputs: int) -> WindowBatches:
+        windows = cut_windows(lines.lengths, self.of.window_size, self.of.stride)
+        rates, corrections = draw_rates(windows, lines.true, self.labels, Sampling.parse(self.of.sampling))
+        size, seed = self.of.batch_size, self.of.random_state
+        return WindowBatches(
+            lines.features, lines.true, len(self.labels), windows, size, seed, rates, corrections, n_outputs
+        )
 
     def _fingerprint(
-        self, lines: TrainingLines, held_out: pd.DataFrame, class_weights: ClassWeights, weights: np.ndarray
+        self,
+        lines: TrainingLines,
+        validation: LabelledRows | None,
+        class_weights: ClassWeights,
+        weights: np.ndarray,
     ) -> str:
-        """Hash what a resumed run must share with the run that it resumes."""
-        settings = {k: v for k, v in self.parameters.items() if k not in {"verbosity", "num_workers"}}
+        """Hash what a resumed run must share with the interrupted one."""
+        settings = {name: value for name, value in self.settings.items() if name != "verbosity"}
         settings["class_weights"] = class_weights.to_dict()
         digest = hashlib.sha256(json.dumps([settings, list(self.labels), weights.tolist()], default=str).encode())
         for array in (*lines.features, lines.true):
             digest.update(np.ascontiguousarray(array).tobytes())
-        rows = held_out[["doc_id", "value", "label"]].fillna("").astype(str)
-        digest.update(pd.util.hash_pandas_object(rows, index=False).to_numpy().tobytes())
+        if validation is not None:
+            rows = validation.table[["doc_id", "value", "label"]].fillna("").astype(str)
+            digest.update(pd.util.hash_pandas_object(rows, index=False).to_numpy().tobytes())
         return digest.hexdigest()
 
-    # -- after training -------------------------------------------------------------------------------
-
-    def _tuned(
-        self, decoder: Decoder, judge: HeldOut | None, table: pd.DataFrame, history: Mapping[str, list[float]]
-    ) -> Decoder:
-        """Find scaling and offsets on documents that the network has not trained on."""
-        if judge and self.of.calibration != "none":
-            scaling = judge.calibrate(self.of.calibration)
-            told = f"bias {_named(scaling.bias, self.labels)}" if scaling.bias.any() else "no bias"
-            self.log.say(f"Calibrated on the held-out documents: temperature {scaling.temperature:.3f}, {told}")
-            decoder = judge.decoder
-        if self.of.tuning_folds:
-            posterior = decoder.scaling.apply(self._out_of_fold(table, _best_epoch(history, self.of.monitor)))
-            decoder, reason = tuned_decoder(decoder, posterior, table, self.labels, self.of.monitor, self.of.important)
-            self.log.say(reason)
-            return decoder
-        if judge:
-            self.log.say(judge.tune())
-            return judge.decoder
-        offsets = self._prior_offsets(_counts(table, self.labels))
-        if self.of.decision == "auto":
-            self.log.say(
-                f"Decision: posteriors with offsets that follow from the label counts, {named_offsets(offsets, self.labels)}; "
-                "no document is held out to tune others."
-            )
-        return replace(decoder, offsets=offsets)
-
-    def _prior_offsets(self, counts: np.ndarray) -> np.ndarray:
-        return prior_offsets(counts, together=is_bio(self.labels))
-
-    def _out_of_fold(self, table: pd.DataFrame, epochs: int) -> np.ndarray:
-        """Posteriors of the training documents, each from a network that was trained on the others."""
-        posterior = np.zeros((len(table), len(self.labels)))
-        parameters = {**self.parameters, "tuning_folds": 0, "calibration": "none", "epochs": epochs, "verbosity": 0}
-        groups = copies_with_originals(table)
-        for kept, held in document_folds(table, self.of.tuning_folds, self.of.random_state, groups):
-            rest, part = (table.iloc[rows].reset_index(drop=True) for rows in (kept, held))
-            fitted = Fitting(parameters, self.labels).run(TrainingTables(rest, part.iloc[:0], rest))
-            raw = fitted.labeller.probabilities(part, Sweep.of(parameters))
-            posterior[held] = fitted.decoder.posterior(raw)
-        return posterior
-
-    def _diagnose(
-        self,
-        class_weights: ClassWeights,
-        counts: np.ndarray,
-        batches: WindowBatches,
-        history: Mapping[str, list[float]],
-        judge: HeldOut | None,
-    ) -> list[Finding]:
-        given = self.of.class_weights
+    def _findings(self, trained: _Trained, counts: np.ndarray, evaluation: Any) -> list[Finding]:
+        batches, history, given = trained.batches, trained.history, self.of.class_weights
         found = diagnose(
             labels=self.labels,
-            evaluation=judge.evaluate(self.of.decision) if judge else None,
-            weights=np.array(class_weights.weights),
+            evaluation=evaluation,
+            weights=np.array(trained.class_weights.weights),
             counts=counts,
             given=given if isinstance(given, Mapping) else None,
             history=history,
@@ -440,56 +320,5 @@ class Fitting:
             decision=self.of.decision,
             unit=self.of.unit,
         )
-        self.log.warn_all([str(f) for f in found if f.name not in _SAID_BEFORE], "all of them: diagnosis_")
+        self.log.warn_all([str(f) for f in found if f.name not in _LOGGED_BEFORE], "all of them: findings_")
         return found
-
-
-def _quoted(names: list[str]) -> str:
-    return ", ".join(map(repr, names))
-
-
-def _some_documents(lines: TrainingLines) -> tuple[Any, np.ndarray, list[int]]:
-    """Take the training documents with the most labels beside the frequent one, up to some thousand lines."""
-    lengths = np.asarray(lines.lengths)
-    ends = np.cumsum(lengths)
-    majority = int(np.argmax(np.bincount(lines.true[lines.true != NO_LABEL])))
-    rare = np.append(0, np.cumsum((lines.true != NO_LABEL) & (lines.true != majority)))
-    richest = np.argsort(-(rare[ends] - rare[ends - lengths]), kind="stable")
-    chosen = richest[: int(np.searchsorted(np.cumsum(lengths[richest]), _CHECKED_LINES)) + 1]
-    rows = np.concatenate([np.arange(ends[i] - lengths[i], ends[i]) for i in chosen])
-    return lines.at(rows, lengths[chosen].tolist())
-
-
-def _examples_needed(missing: list[str], lines: TrainingLines, labels: LabelSet, unit: str) -> str:
-    """Say how many examples the labels have, and how many it takes."""
-    document = np.repeat(np.arange(len(lines.lengths)), lines.lengths)
-    seen, few = [], False
-    for name in missing:
-        rows = np.flatnonzero(lines.true == labels.index(name))
-        documents = len(np.unique(document[rows]))
-        few |= len(rows) < _LINES_TO_BE_FOUND or documents < 2
-        seen.append(f"{name!r} has {len(rows)} training {unit}s in {documents} document{'s' * (documents != 1)}")
-    advice = (
-        f"annotate more documents that hold it: from about {_LINES_TO_BE_FOUND} {unit}s in two documents on, "
-        "such a label is found (docs/learning_curve.md)."
-        if few
-        else f"raise min_updates= or learning_rate=, or see whether the words of such {unit}s differ from those of the others at all."
-    )
-    return f"{'; '.join(seen)}: {advice}"
-
-
-def _best_epoch(history: Mapping[str, list[float]], monitor: str) -> int:
-    """Count the epochs up to the one whose weights were kept; all of them where nothing was scored."""
-    scores = history.get(f"val_{monitor}")
-    return int(np.argmax(scores)) + 1 if scores else len(history["loss"])
-
-
-def _counts(table: pd.DataFrame, labels: LabelSet) -> np.ndarray:
-    true = labels.encode(table["label"])
-    if (true == NO_LABEL).all():
-        raise DataError("No training line has a label: give more annotated documents, or validation_fraction=0.")
-    return count(true, len(labels))
-
-
-def _named(values: np.ndarray, labels: LabelSet) -> str:
-    return ", ".join(f"{name} {value:.4g}" for name, value in sorted(zip(labels, values.tolist(), strict=True)))

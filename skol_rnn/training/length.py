@@ -1,4 +1,4 @@
-"""How long to train: enough updates of the network, however few the documents."""
+"""The length of training: a smallest number of updates, however few the documents."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ SMALL_DATA: dict[str, dict[str, Any]] = {
     "line": {"learning_rate": 3e-3, "feature_dropout": 0.7, "linear_share": 0.15},
     "token": {},
 }
-"""By unit: parameters whose default is another where the documents alone would give too few updates."""
+"""By unit: defaults of parameters where the data alone would give too few updates."""
 
-_SMALL_BATCH = 16  # smaller ones take as long for each update and see less
-_SURPLUS = 1.15  # updates beyond the smallest number that a shorter hop may cost
-_PATIENCE_SHARE = 0.5  # of min_updates, without a better score, before training stops
+_SMALL_BATCH = 16  # smaller ones take as long for each update
+_SURPLUS = 1.15  # most updates, as a multiple of the smallest number, for the sake of a shorter stride
+_PATIENCE_SHARE = 0.5  # of min_updates: updates without a better score before training stops
 
 
 def training_length(
     lengths: Sequence[int], settings: Mapping[str, Any], given: Mapping[str, Any]
 ) -> tuple[dict[str, Any], str | None]:
-    """Choose hop, batch size and number of passes so that training makes enough updates."""
+    """Choose stride, batch size and epochs so that training makes enough updates; return settings and a log line."""
     window, least = settings["window_size"], settings["min_updates"]
 
     def batches(stride: int, batch_size: int) -> int:
@@ -29,21 +29,21 @@ def training_length(
         return -(-windows // batch_size)
 
     stride, batch_size, epochs = settings["stride"], settings["batch_size"], settings["epochs"]
-    at_first = batches(stride, batch_size) * epochs
-    if not 0 < at_first < least:
+    before = batches(stride, batch_size) * epochs
+    if not 0 < before < least:
         return dict(settings), None
-    fixed = given.get("epochs") is not None
+    fixed_epochs = given.get("epochs") is not None
     batch_size = min(batch_size, _SMALL_BATCH)
-    if fixed:
+    if fixed_epochs:
         while stride > 1 and batches(stride, batch_size) * epochs < least:
             stride -= 1
         while batch_size > 1 and batches(stride, batch_size) * epochs < least:
             batch_size = max(batch_size * 2 // 3, 1)
     else:
-        # An epoch is whole, so that a short hop may cost many more updates than are needed.
-        updates = {hop: _rounded_up(least, batches(hop, batch_size)) for hop in range(1, stride + 1)}
+        # Epochs are whole: a short stride can cost many more updates than needed.
+        updates = {step: _rounded_up(least, batches(step, batch_size)) for step in range(1, stride + 1)}
         stride = next(
-            (hop for hop, n in updates.items() if n <= _SURPLUS * least), min(updates, key=updates.__getitem__)
+            (step for step, n in updates.items() if n <= _SURPLUS * least), min(updates, key=updates.__getitem__)
         )
         epochs = updates[stride] // batches(stride, batch_size)
     each = batches(stride, batch_size)
@@ -54,7 +54,7 @@ def training_length(
         if given.get(name) is None and settings.get(name):
             length[name] = value
     message = (
-        f"{sum(lengths):,} {settings['unit']}s give {at_first} updates in {settings['epochs']} epochs: training uses "
+        f"{sum(lengths):,} {settings['unit']}s give {before} updates in {settings['epochs']} epochs: training uses "
         f"stride {stride}, batches of {batch_size} windows and {epochs} epochs, {each * epochs:,} updates."
     )
     return {**settings, **length}, message

@@ -1,4 +1,4 @@
-"""The lines a network trains on: features and labels, after sampling."""
+"""Training lines: features and labels, after sampling."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from skol_rnn.training.window_sampling import window_draw_rates
 from skol_rnn.windows import Windows
 
 
+def label_counts(true: np.ndarray, n_labels: int) -> np.ndarray:
+    """Count the lines of each label."""
+    return np.bincount(true[true != NO_LABEL], minlength=n_labels)
+
+
 class TrainingLines(NamedTuple):
-    """Lines of documents laid end to end."""
+    """Lines of consecutive documents: features, encoded labels, and the length of each document."""
 
     features: LineFeatures
     true: np.ndarray
     lengths: list[int]
 
     def at(self, rows: np.ndarray, lengths: list[int]) -> TrainingLines:
-        """Return the lines at some rows, whose documents have these lengths."""
+        """Select rows that form documents of some lengths."""
         ids, numbers = self.features
         return TrainingLines(LineFeatures(ids[rows], numbers[rows]), self.true[rows], lengths)
 
 
-def count(true: np.ndarray, n_labels: int) -> np.ndarray:
-    """Count the lines of each label."""
-    return np.bincount(true[true != NO_LABEL], minlength=n_labels)
-
-
 def sample_lines(lines: TrainingLines, table: pd.DataFrame, sampling: Sampling | None) -> TrainingLines:
-    """Copy or leave out whole documents, as a sampling scheme wants."""
+    """Copy or drop whole documents by a sampling scheme."""
     if sampling is None or sampling.name == "rare_windows":
         return lines
     rows = table.groupby("doc_id", sort=False).indices
@@ -44,7 +44,7 @@ def sample_lines(lines: TrainingLines, table: pd.DataFrame, sampling: Sampling |
 def draw_rates(
     windows: Windows, true: np.ndarray, labels: LabelSet, sampling: Sampling | None
 ) -> tuple[np.ndarray, np.ndarray] | tuple[None, None]:
-    """Return how often windows are drawn and what corrects their loss, or nothing where each is drawn once."""
+    """Return how often windows are drawn and the factors that correct their loss; None without such sampling."""
     if sampling is None or sampling.name != "rare_windows":
         return None, None
     rare = [labels.index(name) for name in sampling.labels_among(labels.decode(true[true != NO_LABEL]))]

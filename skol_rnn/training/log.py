@@ -1,4 +1,4 @@
-"""What training says: a bar in a terminal or notebook, a line an epoch elsewhere, nothing at verbosity 0."""
+"""The log of training: a progress bar in a terminal or notebook, and one line an epoch; nothing at verbosity 0."""
 
 from __future__ import annotations
 
@@ -13,19 +13,16 @@ if TYPE_CHECKING:
     from skol_rnn.evaluation.result import Evaluation
 
 
-_TOLD_LABELS = 8
-"""Labels whose scores fit into an epoch's line."""
-
-
-_TOLD_WARNINGS = 10
+_MOST_LABELS = 8  # whose scores fit into an epoch's line
+_MOST_WARNINGS = 10
 
 
 class TrainingLog:
-    """Tells of a training run on standard output."""
+    """Logs a training run on standard output."""
 
     def __init__(self, verbosity: int = 1) -> None:
         self.verbosity = verbosity
-        # soft_wrap: a message is one line however narrow the terminal, so that logs can be searched.
+        # soft_wrap: a message stays one line in a narrow terminal, so that logs can be searched.
         self.console = Console(quiet=verbosity < 1, soft_wrap=True, highlight=False, markup=False)
         self._bar: Progress | None = None
         self._started = 0.0
@@ -35,19 +32,19 @@ class TrainingLog:
         self.console.print(message)
 
     def warn(self, message: str) -> None:
-        """Print one line that asks for attention."""
+        """Print one line in yellow."""
         self.console.print(message, style="yellow")
 
     def warn_all(self, messages: Sequence[str], rest: str) -> None:
-        """Print the first few, which are the gravest, and where to find the rest."""
-        shown = messages if self.verbosity > 1 else messages[:_TOLD_WARNINGS]
+        """Print the first messages, and where to find the rest."""
+        shown = messages if self.verbosity > 1 else messages[:_MOST_WARNINGS]
         for message in shown:
             self.warn(message)
         if len(messages) > len(shown):
             self.warn(f"... and {len(messages) - len(shown)} more ({rest}).")
 
     def start_epoch(self, epoch: int, epochs: int, steps: int | None) -> None:
-        """Open the bar of an epoch."""
+        """Start the progress bar of an epoch."""
         self._started = time.monotonic()
         if not (self.console.is_terminal or self.console.is_jupyter) or self.verbosity < 1:
             return
@@ -63,18 +60,18 @@ class TrainingLog:
         self._bar.start()
 
     def step(self, loss: float) -> None:
-        """Move the bar by a batch."""
+        """Advance the bar by a batch."""
         if self._bar:
             self._bar.update(self._task, advance=1, loss=loss)
 
     def end_epoch(self, epoch: int, scores: dict[str, float], evaluation: Evaluation | None) -> None:
-        """Close the bar and print the epoch's line."""
+        """Remove the bar and print the epoch's line."""
         self.close()
         parts = [f"epoch {epoch}", f"loss {scores['loss']:.4f}"]
         if evaluation is not None:
             f1 = dict(zip(evaluation.labels, evaluation.f1, strict=True))
-            told = evaluation.important if len(evaluation.important) <= _TOLD_LABELS else ()
-            parts += [f"{name} F1 {f1[name]:.4f} loss {scores[f'val_loss/{name}']:.4f}" for name in told]
+            shown = evaluation.important if len(evaluation.important) <= _MOST_LABELS else ()
+            parts += [f"{name} F1 {f1[name]:.4f} loss {scores[f'val_loss/{name}']:.4f}" for name in shown]
             if "val_fragment_f1" in scores:
                 parts.append(f"fragment F1 {scores['val_fragment_f1']:.4f}")
             parts += [f"important F1 {evaluation.important_f1:.4f}", f"macro F1 {evaluation.macro_f1:.4f}"]
@@ -83,12 +80,12 @@ class TrainingLog:
             self.warn_all(evaluation.warnings(), "every warning: verbosity=2")
 
     def end(self, best_epoch: int) -> None:
-        """Say which epoch was kept."""
+        """Print which epoch was kept."""
         if best_epoch:
-            self.say(f"Kept the weights of epoch {best_epoch}, the best on the held-out documents.")
+            self.say(f"Kept the weights of epoch {best_epoch}, the best on the validation set.")
 
     def close(self) -> None:
-        """Take the bar away, also after an error."""
+        """Remove the bar, also after an error."""
         if self._bar:
             self._bar.stop()
             self._bar = None

@@ -1,4 +1,4 @@
-"""Train a network: compile, score each epoch on held-out documents, keep the best epoch, stop early, resume."""
+"""The training loop: compile, score each epoch on the validation set, keep the best, stop early, resume."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _FINAL_RATE = 0.02  # share of the learning rate that the cosine schedule ends a
 _CLIP = 1.0
 
 History = dict[str, list[float]]
-Watch = Callable[[int, Evaluation], None]
+EpochCallback = Callable[[int, Evaluation], None]
 
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """How long and how fast to train, and what decides which epoch was best."""
+    """Epochs, learning rate, and the score that selects the best epoch."""
 
     epochs: int
     learning_rate: float
@@ -39,7 +39,7 @@ class TrainingPlan:
 
 @dataclass
 class _Progress:
-    """What a checkpoint holds beside the arrays."""
+    """The state of a run that a checkpoint saves with the arrays."""
 
     epoch: int = 0
     best: float = -math.inf
@@ -57,27 +57,27 @@ class EpochScores(keras.callbacks.Callback):
         log: TrainingLog,
         checkpoint: Path | None,
         fingerprint: str,
-        watch: Watch | None = None,
+        callback: EpochCallback | None = None,
     ) -> None:
         super().__init__()
-        self.watch = watch
+        self.callback = callback
         self.plan, self.score, self.log, self.checkpoint, self.fingerprint = plan, score, log, checkpoint, fingerprint
         self.progress = _Progress()
         self.best_weights: list[np.ndarray] | None = None
 
     @property
     def finished(self) -> bool:
-        """Whether no epoch is left, or the patience is used up."""
+        """Whether the last epoch is done or the patience exhausted."""
         progress = self.progress
         stale = self.best_weights is not None and progress.epoch - progress.best_epoch >= self.plan.patience
         return progress.epoch >= (self.plan.last_epoch or self.plan.epochs) or stale
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Open the epoch's bar."""
+        """Start the progress bar."""
         self.log.start_epoch(epoch + 1, self.plan.epochs, self.params["steps"])
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Move the bar; stop at once where the loss is not a number."""
+        """Advance the bar; stop where the loss is not finite."""
         loss = (logs or {}).get("loss", 0.0)
         if not math.isfinite(loss):
             raise DataError(
@@ -87,7 +87,7 @@ class EpochScores(keras.callbacks.Callback):
         self.log.step(loss)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Score the epoch and decide whether to go on."""
+        """Score the epoch, save its state, and stop if training is finished."""
         scores: dict[str, float] = {"loss": float((logs or {})["loss"])}
         evaluation = self.score() if self.score else None
         if evaluation is not None:
@@ -101,17 +101,17 @@ class EpochScores(keras.callbacks.Callback):
         self.log.end_epoch(epoch + 1, scores, evaluation)
         if self.checkpoint:
             self._save(self.checkpoint)
-        if self.watch and evaluation is not None:
-            self.watch(epoch + 1, evaluation)
+        if self.callback and evaluation is not None:
+            self.callback(epoch + 1, evaluation)
         if self.finished:
             self.model.stop_training = True
 
     def restore_best(self) -> None:
-        """Put back the weights of the best epoch, and make sure they are numbers."""
+        """Restore the weights of the best epoch and check that they are finite."""
         if self.best_weights is not None:
             self.model.set_weights(self.best_weights)
         if not all(np.isfinite(w).all() for w in self.model.get_weights()):
-            raise DataError("Training ended in weights that are not numbers: lower the learning rate.")
+            raise DataError("Training ended with weights that are not finite: lower the learning rate.")
 
     def _variables(self) -> list[keras.Variable]:
         return [*self.model.variables, *self.model.optimizer.variables]
@@ -123,13 +123,13 @@ class EpochScores(keras.callbacks.Callback):
         write_atomically(path, npz_bytes({**arrays, "state": np.array(state)}))
 
     def load(self, path: Path) -> None:
-        """Go on from a checkpoint."""
+        """Continue from a checkpoint."""
         arrays = read_npz(path)
         state = json.loads(str(arrays["state"]))
         if state.pop("fingerprint") != self.fingerprint:
             raise DataError(
                 f"{path} belongs to a run with other data, labels, weights or settings: "
-                "delete it to start anew, or give what that run was given."
+                "delete it to start again, or train with what that run had."
             )
         for i, variable in enumerate(self._variables()):
             variable.assign(arrays[f"variable/{i}"])
@@ -149,36 +149,36 @@ def train(
     score: Callable[[], Evaluation] | None = None,
     checkpoint: Path | None = None,
     fingerprint: str = "",
-    watch: Watch | None = None,
+    callback: EpochCallback | None = None,
 ) -> History:
-    """Train a network and leave it with the weights of its best epoch."""
+    """Train a network; it keeps the weights of its best epoch."""
     updates = len(batches) * plan.epochs
     schedule = keras.optimizers.schedules.CosineDecay(plan.learning_rate, updates, alpha=_FINAL_RATE)
     optimizer = keras.optimizers.Adam(schedule, global_clipnorm=_CLIP)
-    # XLA would compile anew for every length of window and batch, and cannot compile cuDNN's LSTM.
+    # XLA would compile each window length and batch size, and cannot compile cuDNN's LSTM.
     network.compile(optimizer, loss, jit_compile=False)
     optimizer.build(network.trainable_variables)
-    callback = EpochScores(plan, score, log, checkpoint, fingerprint, watch)
-    callback.set_model(network)
+    scores = EpochScores(plan, score, log, checkpoint, fingerprint, callback)
+    scores.set_model(network)
     if math.isfinite(best):
-        callback.progress.best, callback.best_weights = best, network.get_weights()
+        scores.progress.best, scores.best_weights = best, network.get_weights()
     if checkpoint and checkpoint.exists():
-        callback.load(checkpoint)
-        log.say(f"Going on after epoch {callback.progress.epoch} of {checkpoint}.")
-    # Also without a checkpoint: a further round must draw the same order whether or not the run was resumed.
-    batches.start_epoch(callback.progress.epoch)
-    if not callback.finished:
+        scores.load(checkpoint)
+        log.say(f"Continuing after epoch {scores.progress.epoch} of {checkpoint}.")
+    # Further rounds start here too: they draw the same order whether or not the run was resumed.
+    batches.start_epoch(scores.progress.epoch)
+    if not scores.finished:
         try:
             network.fit(
                 batches,
                 epochs=plan.epochs,
-                initial_epoch=callback.progress.epoch,
-                callbacks=[callback],
+                initial_epoch=scores.progress.epoch,
+                callbacks=[scores],
                 verbose=0,
-                shuffle=False,  # WindowBatches draws the order itself, so that a resumed run draws the same
+                shuffle=False,  # WindowBatches draws an order that a resumed run repeats
             )
         finally:
-            log.close()  # an interrupt must not leave the terminal without a cursor
-    callback.restore_best()
-    log.end(callback.progress.best_epoch)
-    return callback.progress.history
+            log.close()  # an interrupt must give the terminal its cursor back
+    scores.restore_best()
+    log.end(scores.progress.best_epoch)
+    return scores.progress.history

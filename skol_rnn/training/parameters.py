@@ -23,21 +23,14 @@ REMOVED = {
 """Former parameters without effect, and what happens instead."""
 
 _OPTIONS = {
-    "gamma": ("loss", "focal"),
-    "tau": ("loss", "logit_adjusted"),
-    "label_smoothing": ("loss", "cross_entropy"),
-    "weight_alpha": ("class_weights", "smoothed"),
-    "weight_beta": ("class_weights", "effective"),
-    "max_weight_ratio": ("class_weights", "inverse"),
+    "gamma": ("loss", "gamma", None),
+    "tau": ("loss", "tau", None),
+    "label_smoothing": ("loss", "smoothing", 0.0),
+    "weight_alpha": ("class_weights", "alpha", 0.5),
+    "weight_beta": ("class_weights", "beta", 0.999),
+    "max_weight_ratio": ("class_weights", "max_ratio", None),
 }
-"""Former parameters that are options of another one now, with the name that has them by default."""
-
-_OPTION_NAMES = {
-    "label_smoothing": "smoothing",
-    "weight_alpha": "alpha",
-    "weight_beta": "beta",
-    "max_weight_ratio": "max_ratio",
-}
+"""Former parameters: the parameter whose option they are now, the option, and their default."""
 
 
 class ModelParameters:
@@ -254,6 +247,8 @@ class ModelParameters:
         self.random_state = random_state
         if renamed:
             self._set_former(renamed, stacklevel=3)
+        # Users of the former class rely on this error here; fit checks everything else.
+        refuse_both(self.class_weights, self.focal_labels)
 
     def set_params(self, **parameters: Any) -> ModelParameters:
         """Set parameters; former names are accepted with a FutureWarning.
@@ -272,7 +267,10 @@ class ModelParameters:
         for key, value in parameters.items():
             if key in PARAMETERS:
                 setattr(self, key, value)
-        self._set_former(former, stacklevel=3)
+        try:
+            self._set_former(former, stacklevel=3)
+        except TypeError as error:  # scikit-learn expects a ValueError here
+            raise ValueError(f"Invalid parameter: {error}") from None
         return self
 
     def _set_former(self, former: Mapping[str, Any], stacklevel: int) -> None:
@@ -287,22 +285,49 @@ PARAMETERS = tuple(
 """Names of all parameters."""
 
 
-def current_names(renamed: Mapping[str, Any], values: Mapping[str, Any], stacklevel: int = 3) -> dict[str, Any]:
-    """Apply former parameters to the current ones, with a FutureWarning for each."""
-    found = dict(values)
-    for old, value in renamed.items():
+def refuse_both(class_weights: Any, focal_labels: Sequence[str] | None) -> None:
+    """Refuse class weights and focal labels together."""
+    if chosen(class_weights) and focal_labels is not None:
+        raise ValueError("class_weights and focal_labels are mutually exclusive: give one of them.")
+
+
+def chosen(class_weights: Any) -> bool:
+    """Whether class weights are chosen, neither None nor "auto"."""
+    return class_weights is not None and not (isinstance(class_weights, str) and class_weights == "auto")
+
+
+def current_names(former: Mapping[str, Any], current: Mapping[str, Any], stacklevel: int | None) -> dict[str, Any]:
+    """Translate former parameters to current ones, with a FutureWarning for each unless the stack level is None."""
+    found = dict(current)
+    for old, value in former.items():
         if old == "members":
             found["ensemble_size"], advice = value, "use ensemble_size"
         elif old in REMOVED:
             advice = f"it has no effect: {REMOVED[old]}"
         elif old in _OPTIONS:
-            target, default = _OPTIONS[old]
-            option = _OPTION_NAMES.get(old, old)
-            if value is not None and not (old == "label_smoothing" and value == 0):
-                spec = found[target] if isinstance(found[target], str) and found[target] != "auto" else default
-                found[target] = f"{spec}{',' if ':' in spec else ':'}{option}={value}"
-            advice = f'use {target}="{default}:{option}={value}"'
+            parameter, option, default = _OPTIONS[old]
+            advice = f'add the option to {parameter}, as in "name:{option}={default or 1}"'
+            if value != default:
+                found[parameter] = _with_option(found[parameter], parameter, option, value)
         else:
-            raise TypeError(f"RNNSkolModel has no parameter {old!r}.{suggestion(old, (*values, *REMOVED, *_OPTIONS))}")
-        warnings.warn(f"The parameter {old} of RNNSkolModel is gone: {advice}.", FutureWarning, stacklevel=stacklevel)
+            known = (*current, "members", *REMOVED, *_OPTIONS)
+            raise TypeError(f"RNNSkolModel has no parameter {old!r}.{suggestion(old, known)}")
+        if stacklevel is not None:
+            message = f"The parameter {old} of RNNSkolModel is gone: {advice}."
+            warnings.warn(message, FutureWarning, stacklevel=stacklevel)
     return found
+
+
+def _with_option(spec: Any, parameter: str, option: str, value: float) -> str:
+    if parameter == "loss" and spec == "auto":
+        spec = "cross_entropy"
+    if not isinstance(spec, str) or spec == "auto":
+        raise ValueError(f"{option} has no effect without a strategy of {parameter}: leave it out, or choose one.")
+    return f"{spec}{',' if ':' in spec else ':'}{option}={value}"
+
+
+def saved_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Translate the parameters of a saved model to current names."""
+    defaults = {name: p.default for name, p in inspect.signature(ModelParameters.__init__).parameters.items()}
+    current = {name: parameters.get(name, defaults[name]) for name in PARAMETERS}
+    return current_names({k: v for k, v in parameters.items() if k not in PARAMETERS}, current, None)

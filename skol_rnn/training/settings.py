@@ -1,4 +1,4 @@
-"""What a row is, a line of a document or a token, and the settings that follow from it where none are given."""
+"""Defaults that depend on the unit and the preset."""
 
 from __future__ import annotations
 
@@ -7,11 +7,8 @@ from fractions import Fraction
 from typing import Any
 
 from skol_rnn.data.tokens import UNITS
+from skol_rnn.evaluation.fragments import SPAN_METRIC
 from skol_rnn.labels import suggestion
-from skol_rnn.training.presets import preset
-
-SPAN_METRIC = "fragment_f1"
-"""Score of spans that offsets of BIO labels are tuned for."""
 
 DEFAULTS: dict[str, dict[str, Any]] = {
     "line": {
@@ -41,37 +38,55 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "monitor": SPAN_METRIC,
     },
 }
-"""Parameters of ``RNNSkolModel`` whose default is another for each unit: there they are None."""
+"""By unit: values of parameters that are None."""
 
-_VECTOR_DROPOUT = 0.3
-"""Dropout of lines whose features are no hashed bag: half of a bag is left out already, and more of it gained nothing."""
+PRESETS: dict[str, dict[str, dict[str, Any]]] = {
+    "fast": {
+        "line": {"ensemble_size": 1, "epochs": 2, "refit": False},
+        "token": {"ensemble_size": 1, "epochs": 3, "refit": False},
+    },
+    "default": {
+        "line": {"ensemble_size": 2, "epochs": 4, "refit": True},
+        "token": {"ensemble_size": 2, "epochs": 3, "refit": True},
+    },
+    "best": {
+        "line": {"ensemble_size": 5, "epochs": 4, "refit": True},
+        "token": {"ensemble_size": 5, "epochs": 3, "refit": True},
+    },
+}
+"""By preset and unit; docs/benchmarks.md has score and time of each."""
 
-_HOPS = {
+HOLD_OUT_FROM = {"line": 20_000, "token": 0}
+"""Rows from which a validation set is split off by default: fewer lines are worth more in training.  Spans always need
+one, since without tuned offsets few articles give hardly any span."""
+
+DEFAULT_FRACTION = 0.1
+
+_VECTOR_DROPOUT = 0.3  # of vectors; hashed features have feature_dropout, and more gained nothing
+
+_STRIDES = {
     "line": {"stride": Fraction(1, 3), "prediction_stride": Fraction(2, 3)},
     "token": {"stride": Fraction(1, 2), "prediction_stride": Fraction(1, 2)},
 }
-"""Hop from window to window, as a share of the window.
-
-Training gains from much overlap, prediction does not: on volumes not trained on, hops of 5 and 10 in windows of 15 agree
-within 0.001 important F1, and the longer one takes two thirds of the time.
-"""
+"""As shares of the window.  Training gains from overlap; prediction does not: strides of 5 and 10 in windows of 15 agree
+within 0.001 important F1 on unseen volumes, and the longer one takes two thirds of the time."""
 
 
 def resolve(parameters: Mapping[str, Any], spans: bool = True) -> dict[str, Any]:
-    """Fill in what was not given with what suits the unit."""
-    unit = parameters["unit"]
-    if unit not in UNITS:
-        raise ValueError(f"unit must be one of {', '.join(UNITS)}, but is {unit!r}.{suggestion(str(unit), UNITS)}")
-    settings = {**DEFAULTS[unit], **preset(parameters["preset"], unit)}
+    """Replace parameters that are None by the defaults of unit and preset; ``spans`` says whether labels are BIO."""
+    unit, preset = parameters["unit"], parameters["preset"]
+    for name, allowed in (("unit", UNITS), ("preset", PRESETS)):
+        value = parameters[name]
+        if value not in allowed:
+            hint = suggestion(str(value), allowed)
+            raise ValueError(f"{name} must be one of {', '.join(allowed)}, but is {value!r}.{hint}")
+    defaults = {**DEFAULTS[unit], **PRESETS[preset][unit]}
     if unit == "line" and parameters["features"] != "hashed":
-        settings |= {"dropout": _VECTOR_DROPOUT, "linear_share": 0.0}
-    resolved = dict(parameters)
-    if not spans and resolved["monitor"] is None:
-        resolved["monitor"] = DEFAULTS["line"]["monitor"]
-    for name, value in settings.items():
-        if resolved[name] is None:
-            resolved[name] = value
-    for name, share in _HOPS[unit].items():
+        defaults |= {"dropout": _VECTOR_DROPOUT, "linear_share": 0.0}
+    if not spans:
+        defaults["monitor"] = DEFAULTS["line"]["monitor"]
+    resolved = {name: defaults.get(name) if value is None else value for name, value in parameters.items()}
+    for name, share in _STRIDES[unit].items():
         if resolved[name] is None and isinstance(resolved["window_size"], int):
             resolved[name] = max(int(resolved["window_size"] * share), 1)
     return resolved

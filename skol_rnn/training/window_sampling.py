@@ -1,4 +1,4 @@
-"""Draw training windows so that rare labels are in most batches, and correct the loss for it."""
+"""Windows with rare labels drawn more often, and the factors that correct the loss."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from skol_rnn.windows import Windows
 
 
 def window_draw_rates(windows: Windows, is_rare: np.ndarray, boost: float = 4.0) -> tuple[np.ndarray, np.ndarray]:
-    """Say how often each window is drawn, and what its loss is multiplied by for that."""
+    """Return how often each window is drawn, and the factor of its loss."""
     check_between("boost", boost, 1.0, 1e6)
     is_rare = np.asarray(is_rare, bool)
     if is_rare.shape != (windows.n_lines,):
         raise ValueError(f"is_rare has shape {is_rare.shape}, but the windows are over {windows.n_lines} lines.")
-    # The last flag, reached by -1, is that of padding.
+    # Index -1, padding, reads the last flag.
     holds_rare = np.append(is_rare, False)[windows.lines].any(axis=1)
     rates = np.where(holds_rare, float(boost), 1.0)
     return rates, rates.mean() / rates if len(rates) else rates
 
 
 def draw_windows(rates: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Draw as many windows as there are, with chances in proportion to their rates."""
+    """Draw as many windows as there are, in proportion to their rates (systematic sampling)."""
     rates = np.asarray(rates, np.float64)
     if not (np.isfinite(rates) & (rates > 0)).all():
         raise ValueError("Rates of windows must be positive and finite.")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from skol_rnn.labels import NO_LABEL, LabelSet
-from skol_rnn.persistence.figures import check_picture, new_figure, save_figure
+from skol_rnn.persistence.figures import check_figure_path, new_figure, save_figure
 
 _MARKERS = {"argmax": ("s", "#b2182b"), "corrected": ("o", "#2166ac"), "tuned": ("D", "#1b7837")}
 
@@ -24,7 +24,7 @@ def draw_curves(
     best: int,
 ) -> Path:
     """Draw cross-validated precision against recall of each important label."""
-    check_picture(path)
+    check_figure_path(path)
     known = true != NO_LABEL
     figure = new_figure(5.2 * len(important), 4.8)
     panels = figure.subplots(1, len(important), squeeze=False)[0]

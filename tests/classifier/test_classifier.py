@@ -22,7 +22,7 @@ from skol_rnn.data.reading import read_documents
 from skol_rnn.errors import DataError, ModelNotFoundError, NotTrainedError
 
 ROOT = Path(skol_rnn.__file__).resolve().parent.parent
-SAMPLE = ROOT / "data" / "sample"
+SAMPLE = ROOT / "skol_rnn" / "datasets" / "sample"
 OPTIONS = {"file_paths": [SAMPLE / "train"], "epochs": 1, "output_dest": "strings", **SMALL}
 
 

@@ -99,7 +99,9 @@ def test_the_complete_example_finds_the_rare_label_and_a_second_process_predicts
     from redis_server import RedisServer
 
     (tmp_path / "data" / "annotated").mkdir(parents=True)
-    for number, source in enumerate(sorted((ROOT / "data" / "sample" / "train").rglob("*.ann"))[:3], 1):
+    for number, source in enumerate(
+        sorted((ROOT / "skol_rnn" / "datasets" / "sample" / "train").rglob("*.ann"))[:3], 1
+    ):
         shutil.copy(source, tmp_path / "data" / "annotated" / f"file{number}.txt.ann")
     server = RedisServer(tmp_path)
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYSPARK_PYTHON": sys.executable}

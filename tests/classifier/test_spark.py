@@ -18,7 +18,7 @@ import skol_rnn
 
 pytestmark = pytest.mark.spark
 ROOT = Path(skol_rnn.__file__).resolve().parent.parent
-SAMPLE = ROOT / "data" / "sample"
+SAMPLE = ROOT / "skol_rnn" / "datasets" / "sample"
 TRAINING = {
     "file_paths": [SAMPLE / "train"],
     "class_weights": {"Nomenclature": 5.0, "Description": 2.0, "Misc": 1.0},

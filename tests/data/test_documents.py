@@ -9,9 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skol_rnn.data.document import Corpus, Document, split_lines
+from skol_rnn.data.inputs import LabelledRows, as_table
+from skol_rnn.data.reading import read_documents
 from skol_rnn.data.splits import split_documents
-from skol_rnn.data.table import as_table, check_table, collapse_labels
+from skol_rnn.data.table import check_table, collapse_labels
 from skol_rnn.errors import DataError
+from skol_rnn.labels import LabelSet
 
 COLUMNS = ["doc_id", "line_number", "value", "start", "end", "blank_before", "page_break"]
 
@@ -95,7 +98,7 @@ ROWS = pd.DataFrame(
 )
 
 
-def test_check_sorts_renumbers_and_tells_the_order():
+def test_check_sorts_renumbers_and_returns_the_order():
     table = check_table(ROWS)
     assert table["value"].tolist() == ["b2", "b5", "a1", "a9"]
     assert table["line_number"].tolist() == [0, 1, 0, 1]
@@ -150,9 +153,17 @@ def test_bad_tables_are_refused(change, message):
         check_table(change(ROWS))
 
 
-def test_labels_can_be_asked_for():
-    with pytest.raises(DataError, match="no column 'label'"):
-        check_table(ROWS.drop(columns="label"), need_labels=True)
+def test_the_row_of_a_bad_label_counts_unlabelled_rows():
+    with pytest.raises(DataError, match="Row 2 of column 'label' holds 3, not text"):
+        check_table(ROWS.assign(label=["X", None, 3, 4]))
+
+
+def test_labels_are_encoded_once_with_lengths_and_counts():
+    labels = LabelSet(("X", "Y", "Z"))
+    rows = LabelledRows.of(check_table(ROWS), labels)
+    assert (rows.true.tolist(), rows.lengths, len(rows)) == ([-1, 0, 1, -1], [2, 2], 4)
+    assert rows.counts.tolist() == [1, 1, 0]
+    assert LabelledRows.of(check_table(ROWS.iloc[:0]), labels).counts.tolist() == [0, 0, 0]
 
 
 def test_a_table_is_made_from_whatever_holds_documents(tmp_path):
@@ -226,14 +237,14 @@ def tables(draw):
 @settings(deadline=None, max_examples=50)
 @given(tables(), st.floats(0.05, 0.95), st.integers(0, 3), st.randoms(use_true_random=False))
 def test_splits_are_disjoint_complete_and_independent_of_row_order(table, fraction, seed, random):
-    train, held_out = split_documents(table, fraction, seed)
+    train, validation = split_documents(table, fraction, seed)
     ids = sorted(table["doc_id"].unique())
-    assert sorted(train + held_out) == ids
+    assert sorted(train + validation) == ids
     assert train == sorted(train)
-    assert bool(train) and (bool(held_out) or len(ids) == 1)
+    assert bool(train) and (bool(validation) or len(ids) == 1)
     rows = list(range(len(table)))
     random.shuffle(rows)
-    assert split_documents(table.iloc[rows], fraction, seed) == (train, held_out)
+    assert split_documents(table.iloc[rows], fraction, seed) == (train, validation)
 
 
 @settings(deadline=None, max_examples=50)
@@ -252,27 +263,27 @@ def test_the_fraction_is_of_lines():
     table = pd.DataFrame({"doc_id": np.repeat([f"d{i:02}" for i in range(60)], sizes)})
     for fraction in (0.1, 0.2, 0.5):
         for seed in range(5):
-            _, held_out = split_documents(table, fraction, seed)
-            assert table["doc_id"].isin(held_out).mean() == pytest.approx(fraction, abs=0.005)
+            _, validation = split_documents(table, fraction, seed)
+            assert table["doc_id"].isin(validation).mean() == pytest.approx(fraction, abs=0.005)
 
 
 def test_seeds_differ_and_repeat():
     table = pd.DataFrame({"doc_id": np.repeat([f"d{i:02}" for i in range(30)], 10)})
     splits = [split_documents(table, 0.2, seed) for seed in range(5)]
     assert splits == [split_documents(table, 0.2, seed) for seed in range(5)]
-    assert len({tuple(held_out) for _, held_out in splits}) > 1
+    assert len({tuple(validation) for _, validation in splits}) > 1
 
 
-def test_where_each_document_is_the_only_one_of_a_label_one_is_held_out_all_the_same():
+def test_where_each_document_is_the_only_one_of_a_label_one_is_validation_all_the_same():
     table = pd.DataFrame({"doc_id": list("abcd"), "label": list("ABCD")})
     assert {len(split_documents(table, 0.5, seed)[1]) for seed in range(5)} == {1}
 
 
 def test_one_huge_document_stays_in_training():
     table = pd.DataFrame({"doc_id": ["a"] * 100 + ["b", "c"]})
-    train, held_out = split_documents(table, 0.2, 0)
+    train, validation = split_documents(table, 0.2, 0)
     assert "a" in train
-    assert held_out
+    assert validation
 
 
 @pytest.mark.parametrize("as_mapping", [False, True])
@@ -298,26 +309,21 @@ def test_wrong_arguments_of_a_split():
         split_documents(table, 0.5, 0, groups={"a": "1"})
 
 
-def test_a_thousand_documents_are_split_quickly():
-    import time
-
+def test_two_thousand_documents_are_split():
     rng = np.random.default_rng(0)
     rows = 40_000
     ids = np.char.add("d", rng.integers(0, 2000, rows).astype(str))
     table = pd.DataFrame({"doc_id": ids, "label": rng.choice(list("ABCDEFGH"), rows)})
-    start = time.process_time()
-    split_documents(table, 0.2, 0)
-    assert time.process_time() - start < 5
+    chosen = split_documents(table, 0.2, 0)[1]
+    assert table["doc_id"].isin(chosen).mean() == pytest.approx(0.2, abs=0.01)
 
 
 def test_real_documents_are_split_by_lines_with_every_label_on_both_sides(corpora):
-    from skol_rnn.data.reading import read_documents
-
     table = read_documents([corpora / "skol" / "train", corpora / "skol" / "dev"]).table
-    train, held_out = split_documents(table, 0.15, 0)
-    held = table["doc_id"].isin(held_out)
+    train, validation = split_documents(table, 0.15, 0)
+    held = table["doc_id"].isin(validation)
     assert held.mean() == pytest.approx(0.15, abs=0.01)
     documents = table.groupby("label")["doc_id"].nunique()
     for label in documents.index[documents > 1]:
         assert set(table.loc[table["label"] == label, "doc_id"]) & set(train)
-        assert set(table.loc[table["label"] == label, "doc_id"]) & set(held_out)
+        assert set(table.loc[table["label"] == label, "doc_id"]) & set(validation)

@@ -1,4 +1,4 @@
-"""Articles, standoff and columns: what is written comes back, and what is wrong is told with its place."""
+"""Articles, standoff and columns: what is written comes back, and every problem is reported with its place."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def fill(folder, files):
 # Articles
 
 
-def test_articles_are_found_with_the_table_beside_their_folder(tmp_path):
+def test_articles_are_found_with_the_table_of_their_folder(tmp_path):
     fill(tmp_path, {
         "train/article7.txt": "We never lie.\r\nNever!\r\n",
         "train/article8.txt": "Nothing here.\n",
@@ -124,7 +124,7 @@ def test_articles_are_found_with_the_table_beside_their_folder(tmp_path):
     assert read_documents(tmp_path / "train").documents[0].labels == ("Doubt", "Slogans")
 
 
-def test_all_that_is_wrong_with_a_table_of_labels_is_told_at_once(tmp_path):
+def test_all_that_is_wrong_with_a_table_of_labels_is_reported_at_once(tmp_path):
     fill(tmp_path, {
         "train/article7.txt": "We never lie.",
         "train/article8.txt": "Overlapping words here.",
@@ -135,9 +135,9 @@ def test_all_that_is_wrong_with_a_table_of_labels_is_told_at_once(tmp_path):
     })  # fmt: skip
     with pytest.raises(DataError) as caught:
         read_documents(tmp_path / "train", unit="token", rules=SpanRules(types=("Doubt", "Slogans")))
-    told = [line.split("train.labels.tsv:", 1)[1] for line in str(caught.value).splitlines()]
-    assert sorted(int(line.split(":")[0]) for line in told) == [1, 2, 3, 4, 5, 6, 8, 9, 10]
-    by_row = {int(line.split(":")[0]): line for line in told}
+    messages = [line.split("train.labels.tsv:", 1)[1] for line in str(caught.value).splitlines()]
+    assert sorted(int(line.split(":")[0]) for line in messages) == [1, 2, 3, 4, 5, 6, 8, 9, 10]
+    by_row = {int(line.split(":")[0]): line for line in messages}
     assert "outside the text of 13 characters" in by_row[1]
     assert "empty or reversed" in by_row[2] and "empty or reversed" in by_row[3]
     assert "there is no article9.txt" in by_row[4]
@@ -151,7 +151,7 @@ def test_articles_without_a_table_and_tables_that_cannot_be_written_are_refused(
     fill(tmp_path, {"train/article7.txt": "We never lie."})
     with pytest.raises(DataError, match="has no labels"):
         read_documents(tmp_path / "train" / "article7.txt", format="ptc")
-    with pytest.raises(DataError, match=r"no FOLDER\.labels\.tsv beside its FOLDER"):
+    with pytest.raises(DataError, match=r"not FOLDER/article<ID>\.txt with FOLDER\.labels\.tsv"):
         read_documents(tmp_path / "train", format="ptc")
     with pytest.raises(DataError, match="holds a tab"):
         write_documents([Document("7", "a", spans=((0, 1, "a\tb"),))], tmp_path / "out", format="ptc")
@@ -208,7 +208,7 @@ def test_standoff_as_brat_writes_it(tmp_path):
     assert [path.rsplit("/", 1)[1] for path, _ in corpus.skipped] == ["c.txt"]
 
 
-def test_all_that_is_wrong_with_standoff_is_told_at_once(tmp_path):
+def test_all_that_is_wrong_with_standoff_is_reported_at_once(tmp_path):
     fill(tmp_path, {
         "a.txt": "We never\r\nlie.",
         "a.ann": "T1\tX 0 2\tWe\nT2\tX 9 12\tlie\nT3\tX 0 99\tWe\nT4\tX zero 2\tWe\nnonsense\nT5\tX 7 3\tever\n"
@@ -216,19 +216,19 @@ def test_all_that_is_wrong_with_standoff_is_told_at_once(tmp_path):
     })  # fmt: skip
     with pytest.raises(DataError) as caught:
         read_documents(tmp_path, unit="token")
-    told = {int(line.split("a.ann:")[1].split(":")[0]): line for line in str(caught.value).splitlines()}
-    assert sorted(told) == [2, 3, 4, 5, 6, 7]
-    assert "'lie' is annotated, but '\\nli' stands there" in told[2]
-    assert "outside the text" in told[3]
-    assert "is not ID, type and offsets" in told[4] and "is not ID" in told[5]
-    assert "reversed" in told[6] and "overlap" in told[7]
+    messages = {int(line.split("a.ann:")[1].split(":")[0]): line for line in str(caught.value).splitlines()}
+    assert sorted(messages) == [2, 3, 4, 5, 6, 7]
+    assert "the annotation quotes 'lie', but the text at its offsets is '\\nli'" in messages[2]
+    assert "outside the text" in messages[3]
+    assert "is not ID, type and offsets" in messages[4] and "is not ID" in messages[5]
+    assert "reversed" in messages[6] and "overlap" in messages[7]
 
 
 def test_standoff_is_refused_where_it_has_no_room_or_no_text(tmp_path):
-    with pytest.raises(DataError, match="which holds white space"):
+    with pytest.raises(DataError, match="which contains white space"):
         write_documents([Document("a", "b", spans=((0, 1, "Two words"),))], tmp_path, format="brat")
     fill(tmp_path, {"lone.ann": "T1\tX 0 2\tWe\n"})
-    with pytest.raises(DataError, match="without its text lone.txt beside it"):
+    with pytest.raises(DataError, match="but its text lone.txt is missing"):
         read_documents(tmp_path)
     (unlabelled,) = write_documents([Document("u", "Not labelled")], tmp_path / "o", format="brat")
     assert not unlabelled.with_suffix(".ann").exists()
@@ -254,7 +254,7 @@ def test_columns_as_others_write_them(tmp_path):
     assert tabbed.table()["value"].tolist() == ["New York", "city"]
 
 
-def test_all_that_is_wrong_with_columns_is_told_at_once(tmp_path):
+def test_all_that_is_wrong_with_columns_is_reported_at_once(tmp_path):
     fill(tmp_path, {
         "a.bio": "one B-X\ntwo\nthree Q-X\n",
         "b.bio": '# text = "We lie"\nWe\tB-X\nnever\tO\nlie\tO\n',
@@ -263,8 +263,8 @@ def test_all_that_is_wrong_with_columns_is_told_at_once(tmp_path):
     })  # fmt: skip
     with pytest.raises(DataError) as caught:
         read_documents(tmp_path, unit="token")
-    told = [line.rsplit("/", 1)[1] for line in str(caught.value).splitlines()]
-    assert [line.split(": ")[0] for line in told] == [
+    messages = [line.rsplit("/", 1)[1] for line in str(caught.value).splitlines()]
+    assert [line.split(": ")[0] for line in messages] == [
         "a.bio:2",
         "a.bio:2",
         "a.bio:3",
@@ -273,14 +273,14 @@ def test_all_that_is_wrong_with_columns_is_told_at_once(tmp_path):
         "d.bio:3",
         "d.bio:4",
     ]
-    for line, message in zip(told, ["1 columns, not 2", "no label", "no label", "does not stand in the text", "no JSON string",
-                                    "does not stand", "whole numbers"], strict=True):  # fmt: skip
+    for line, message in zip(messages, ["1 columns, not 2", "no label", "no label", "'never' is not in the text after character 2", "no JSON string",
+                                    "'We' is not in the text at 1 to 2", "whole numbers"], strict=True):  # fmt: skip
         assert message in line
 
 
 def test_tokens_without_a_form_in_columns_are_refused():
     for text, token in (("a\tb", (0, 3)), ("# a", (0, 3)), ("a\n", (0, 2)), ("-DOCSTART-", (0, 10))):
-        with pytest.raises(DataError, match="has no form in columns"):
+        with pytest.raises(DataError, match="columns cannot store token 0"):
             format_bio(Document("d", text, ("O",), tokens=(token,)))
     assert format_bio(by_unit(Document("d", "a\r\nb"), "token")).splitlines()[3:] == ["a\t0\t1", "", "b\t3\t4"]
 
@@ -394,7 +394,7 @@ def test_whatever_stands_in_a_file_is_read_or_refused_in_a_sentence(tmp_path, pi
         assert all(0 <= start < end <= len(document.text) for start, end, _ in document.spans or ())
 
 
-def test_labels_of_lines_of_an_unknown_type_are_told_with_their_line(tmp_path):
+def test_labels_of_lines_of_an_unknown_type_are_reported_with_their_line(tmp_path):
     fill(tmp_path, {"a.txt.ann": "[@one#X*]\n\n[@two#Y*]\n"})
     with pytest.raises(DataError, match=r"a\.txt\.ann:3: .*unknown type; known are X"):
         read_documents(tmp_path, rules=SpanRules(types=("X",)))

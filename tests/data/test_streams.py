@@ -7,9 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skol_rnn.data.document import Document
-from skol_rnn.data.reading import read_documents
-from skol_rnn.data.streams import DocumentStream, DocumentWriter
-from skol_rnn.data.writing import write_documents
+from skol_rnn.data.reading import DocumentStream, read_documents
+from skol_rnn.data.writing import DocumentWriter, write_documents
 from skol_rnn.errors import DataError
 
 TEXTS = {
@@ -95,7 +94,7 @@ def test_an_error_takes_all_away_again(tmp_path):
     with pytest.raises(KeyError), DocumentWriter(tmp_path / "out", "yedda") as writer:
         writer.add(DOCUMENTS[1], ["X"])
         raise KeyError
-    assert list((tmp_path / "out").iterdir()) == []
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_wrong_numbers_and_double_names_are_refused(tmp_path):

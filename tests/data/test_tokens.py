@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skol_rnn import read_documents
-from skol_rnn.data.bio import decode_spans, encode_spans, span_types, token_labels
+from skol_rnn.data.bio import decode_spans, encode_spans, is_bio, span_types, token_labels
 from skol_rnn.data.document import Corpus, Document, breaks_before
+from skol_rnn.data.inputs import as_table
 from skol_rnn.data.spans import OverlapError, SpanRules, resolve_overlaps
-from skol_rnn.data.table import as_table, check_table
+from skol_rnn.data.table import check_table
 from skol_rnn.data.tokens import by_unit, find_tokens, tokenise
 from skol_rnn.errors import DataError
 from skol_rnn.evaluation.span_scores import fragment_scores
@@ -102,6 +103,27 @@ def test_rules_of_unknown_names_are_refused():
             SpanRules(**wrong)
 
 
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        (["O", "B-A", "I-A"], True),
+        (["B-A"], True),
+        (["O", "B-A", "I-B"], False),
+        (["O"], False),
+        (["O", "B-A", "Misc"], False),
+        (["O", "B-"], False),
+    ],
+)
+def test_which_labels_are_bio(labels, expected):
+    assert is_bio(labels) is expected
+
+
+def test_which_labels_have_bio_prefixes():
+    assert is_bio(["O", "I-B", "B-A"], complete=False)
+    assert not is_bio(["o", "B-A"], complete=False)
+    assert not is_bio(["O"], complete=False)
+
+
 def test_the_last_token_ends_its_span():
     tokens = tokenise("a b")
     assert decode_spans(tokens, ["O", "B-A"]) == [(2, 3, "A")]
@@ -109,7 +131,7 @@ def test_the_last_token_ends_its_span():
 
 
 @given(TEXTS)
-def test_tokens_cover_all_but_white_space_and_breaks_tell_the_gaps(text):
+def test_tokens_cover_all_but_white_space_and_breaks_describe_the_gaps(text):
     document = by_unit(Document("a", text), "token")
     table = document.table()
     assert [text[a:b] for a, b in zip(table["start"], table["end"], strict=True)] == table["value"].tolist()
@@ -146,7 +168,7 @@ def test_a_table_of_tokens_keeps_its_columns_when_checked():
 @pytest.mark.parametrize(
     ("tokens", "message"),
     [
-        ([(0, 3), (2, 5)], "token 1, [2, 5], begins before the end of the token before it, 3"),
+        ([(0, 3), (2, 5)], "token 1, [2, 5], begins before the end of the previous token, 3"),
         ([(3, 3)], "token 0, [3, 3], is empty or reversed"),
         ([(0, 99)], "outside the text of 7 characters"),
         ([(-1, 2)], "outside the text"),
@@ -155,24 +177,24 @@ def test_a_table_of_tokens_keeps_its_columns_when_checked():
         ([(0.5, 2)], "not a pair of offsets"),
     ],
 )
-def test_tokens_that_cannot_be_aligned_are_told(tokens, message):
+def test_tokens_that_cannot_be_aligned_are_reported(tokens, message):
     with pytest.raises(DataError, match=re.escape(message)):
         find_tokens("one two", lambda text: tokens)
 
 
-def test_all_bad_tokens_are_told_with_the_file(tmp_path):
+def test_all_bad_tokens_are_reported_with_the_file(tmp_path):
     (tmp_path / "a.txt").write_text("one two", encoding="utf-8")
     with pytest.raises(DataError, match=r"a\.txt: token 0, .*; token 1"):
         read_documents(tmp_path, unit="token", tokeniser=lambda text: [(2, 1), (0, 99)])
 
 
-def test_bad_tokens_and_bad_spans_are_told_together():
+def test_bad_tokens_and_bad_spans_are_reported_together():
     document = Document("a", "one two", spans=((0, 9, "A"), (0, 3, "B"), (2, 3, "C")))
     with pytest.raises(DataError) as caught:
         by_unit(document, "token", lambda text: [(2, 1)])
-    told = str(caught.value).splitlines()
-    assert [line.split(": ")[0] for line in told] == ["a:1", "a:1", "a"]
-    assert all(word in line for word, line in zip(("outside", "overlap", "reversed"), told, strict=True))
+    messages = str(caught.value).splitlines()
+    assert [line.split(": ")[0] for line in messages] == ["a:1", "a:1", "a"]
+    assert all(word in line for word, line in zip(("outside", "overlap", "reversed"), messages, strict=True))
 
 
 def test_another_tokeniser_is_taken(tmp_path):
@@ -186,7 +208,7 @@ def test_another_tokeniser_is_taken(tmp_path):
         read_documents(tmp_path, unit="word")
 
 
-def test_lines_and_tokens_of_one_document_tell_its_spans():
+def test_lines_and_tokens_of_one_document_give_its_spans():
     document = Document("a", "one two\nthree\n", ("A", None))
     tokens = by_unit(document, "token")
     assert tokens.labels == ("B-A", "I-A", "O")
@@ -196,12 +218,12 @@ def test_lines_and_tokens_of_one_document_tell_its_spans():
         Document("a", "one two\nthree\n", ("O",), tokens=tokens.tokens)
 
 
-def test_what_labels_do_not_tell_is_listed():
+def test_what_labels_cannot_represent_is_listed():
     document = Document("a", "one two\n  \nthree", spans=((1, 5, "A"), (8, 10, "B"), (11, 16, "C"), (12, 14, "D")))
     found = by_unit(document, "token", rules=SpanRules("longest"))
     assert found.labels == ("B-A", "I-A", "B-C")
-    told = [(repair.kind, repair.line) for repair in found.repairs]
-    assert told == [
+    messages = [(repair.kind, repair.line) for repair in found.repairs]
+    assert messages == [
         ("span moved to its tokens' ends", 1),
         ("span without label", 2),
         ("span without label", 3),

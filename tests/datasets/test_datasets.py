@@ -1,4 +1,4 @@
-"""The made-up sample: the same bytes everywhere, the promised shares, damage where it is listed; and downloads."""
+"""The made-up sample: the same bytes everywhere, the documented shares, damage where it is listed; and downloads."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from skol_rnn.datasets.download import BASE_URL, JOURNAL_FILES, SUMS, download_journals
-from skol_rnn.datasets.journal import (
+from make_sample.journal import (
     TEST_DOCUMENTS,
     TRAIN_DOCUMENTS,
     damaged_documents,
     make_journal_corpus,
-    sample_corpus,
     write_sample,
 )
-from skol_rnn.datasets.layout import wrap
-from skol_rnn.datasets.writer import Dice, draw_style
+from make_sample.layout import wrap
+from make_sample.writer import Dice, draw_style
+
+from skol_rnn.datasets.bundled import SAMPLE, sample_corpus
+from skol_rnn.datasets.download import BASE_URL, JOURNAL_FILES, SUMS, download_journals
 from skol_rnn.errors import DataError
 
-DATA = Path(__file__).resolve().parents[2] / "data"
+TOOLS = Path(__file__).resolve().parents[2] / "tools"
 LABELS = {
     "Nomenclature", "Description", "Misc-exposition", "Bibliography", "Page-header", "Figure", "Key",
     "Habitat-distribution", "Abstract", "Institution",
@@ -59,14 +59,14 @@ def files_below(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_the_sample_in_the_repository_is_what_the_generator_writes(tmp_path: Path) -> None:
+def test_the_generator_writes_exactly_the_bundled_sample(tmp_path: Path) -> None:
     made = files_below(write_sample(tmp_path, seed=0))
-    assert made == files_below(DATA / "sample")
+    assert made == files_below(SAMPLE)
     assert len(made) == TRAIN_DOCUMENTS + TEST_DOCUMENTS
     assert sum(map(len, made.values())) < 700_000
 
 
-def test_sample_corpus_is_cached_where_the_environment_says_and_mends_itself(
+def test_sample_corpus_is_cached_in_the_folder_of_the_environment_and_repaired(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SKOL_RNN_CACHE", str(tmp_path))
@@ -76,23 +76,23 @@ def test_sample_corpus_is_cached_where_the_environment_says_and_mends_itself(
     first.write_text("cut off")
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*.ann") if path != first}
     sample_corpus()
-    assert files_below(folder) == files_below(DATA / "sample")
+    assert files_below(folder) == files_below(SAMPLE)
     assert before == {path: path.stat().st_mtime_ns for path in before}
 
 
-def test_module_writes_the_sample(tmp_path: Path) -> None:
+def test_the_command_of_make_sample_writes_the_sample(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "skol_rnn.datasets", str(tmp_path), "--seed", "0"],
-        cwd=DATA.parent, capture_output=True, text=True, check=True,
+        [sys.executable, "-m", "make_sample", str(tmp_path), "--seed", "0"],
+        cwd=TOOLS, capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert (done.stdout, done.stderr) == ("", "")
-    assert files_below(tmp_path) == files_below(DATA / "sample")
+    assert files_below(tmp_path) == files_below(SAMPLE)
 
 
 def test_names_sort_in_order_and_the_last_ones_are_the_test_part(corpus: list[tuple[str, str]]) -> None:
     names = [name for name, _ in corpus]
     assert names == sorted(names)
-    test = sorted(path.name.removesuffix(".txt.ann") for path in (DATA / "sample" / "test").iterdir())
+    test = sorted(path.name.removesuffix(".txt.ann") for path in (SAMPLE / "test").iterdir())
     assert test == names[-TEST_DOCUMENTS:]
     journals = [{name[3:] for name in part} for part in (names[:TRAIN_DOCUMENTS], names[TRAIN_DOCUMENTS:])]
     assert not journals[0] & journals[1]
@@ -190,8 +190,8 @@ def test_wrapping_loses_no_character_and_keeps_the_width(words: list[str], seed:
     assert all(line.strip() for line in lines)
 
 
-def test_counts_in_the_data_readme_are_those_of_the_sample(corpus: list[tuple[str, str]]) -> None:
-    readme = (DATA / "README.md").read_text("utf-8")
+def test_counts_in_the_readme_are_those_of_the_sample(corpus: list[tuple[str, str]]) -> None:
+    readme = (SAMPLE.parent / "README.md").read_text("utf-8")
     rows = dict(re.findall(r"^\| ([A-Z][A-Za-z-]+) \| .*\| ([\d,]+) \|$", readme, re.M))
     text = "".join(text for _, text in corpus).replace("@Page-header*]", "#Page-header*]")
     counts: Counter[str] = Counter()

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skol_rnn.decoding.calibration import Scaling
+from skol_rnn.decoding.calibration import Calibration
 from skol_rnn.decoding.constraints import bio_transitions, is_bio, legal_steps, only_legal
 from skol_rnn.decoding.correction import Correction
 from skol_rnn.decoding.decoder import Decoder
 from skol_rnn.decoding.offsets import DECISIONS
 from skol_rnn.decoding.span_tuning import SpanTuning
-from skol_rnn.decoding.transitions import at_strength, learn_transitions
+from skol_rnn.decoding.transitions import learn_transitions, weighted
 from skol_rnn.decoding.viterbi import best_sequences
 from skol_rnn.evaluation.fragments import FragmentScorer
 from skol_rnn.evaluation.span_scores import fragment_scores
@@ -50,7 +50,7 @@ def legal_paths(n):
 def decoder(seed, strength):
     rng = np.random.default_rng(seed)
     transitions = only_legal(learn_transitions(rng.integers(0, 5, 60), [60], 5), BIO)
-    scaling = Scaling(rng.uniform(0.5, 2), rng.normal(size=5))
+    scaling = Calibration(rng.uniform(0.5, 2), rng.normal(size=5))
     return Decoder(Correction(rng.uniform(0.1, 10, 5)), 3 * rng.normal(size=5), transitions, scaling, strength)
 
 
@@ -102,7 +102,7 @@ def test_the_best_legal_sequence_is_found(n, strength, seed):
     rng = np.random.default_rng(seed)
     p, offsets = random_probabilities(rng, n), rng.normal(size=(3, 5))
     transitions = only_legal(learn_transitions(rng.integers(0, 5, 40), [40], 5), BIO)
-    start, step, prior = at_strength(transitions, strength)
+    start, step, prior = weighted(transitions, strength)
     found = best_sequences(np.log(p) - prior, [n], start, step, offsets)
     for row, path in zip(offsets, found, strict=True):
 
@@ -238,7 +238,7 @@ def test_the_search_is_exact_over_its_grid():
     tuning = tuning_of(true, p, lengths)
     for strength in (0.0, 0.5):
         found = tuning.best((strength,))
-        assert found.strength == strength
+        assert found.transition_weight == strength
         for offset in np.arange(-6.0, 2.01, 0.25):
             row = np.zeros((1, 5))
             row[0, 4] = offset
@@ -253,10 +253,10 @@ def test_transitions_are_believed_where_they_help_other_documents():
     p = 0.2 * np.eye(5)[true] + 0.3 * rng.random((len(true), 5))
     tuning = tuning_of(true, p / p.sum(axis=1, keepdims=True), lengths)
     found = tuning.best()
-    assert found.strength > 0
+    assert found.transition_weight > 0
     assert tuning.f1(found) > tuning.f1(tuning.best((0.0,))) + 0.05
     flat = tuning_of(*cautious_corpus()).best()
-    assert flat.strength == 0  # nothing is left to gain
+    assert flat.transition_weight == 0  # nothing is left to gain
 
 
 def test_types_get_offsets_of_their_own_only_where_that_helps_other_documents():

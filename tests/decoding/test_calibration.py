@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import softmax
 
-from skol_rnn.decoding.calibration import Scaling, fit_scaling
+from skol_rnn.decoding.calibration import Calibration, fit_calibration
 from skol_rnn.labels import NO_LABEL
 
 
@@ -22,7 +22,7 @@ def drawn(seed=0, n=20_000, k=3):
 
 def test_what_is_calibrated_stays():
     posterior, true = drawn()
-    scaling = fit_scaling(posterior, true)
+    scaling = fit_calibration(posterior, true)
     assert scaling.temperature == pytest.approx(1.0, abs=0.05)
     np.testing.assert_allclose(scaling.bias - scaling.bias.mean(), 0.0, atol=0.06)
 
@@ -31,7 +31,7 @@ def test_what_is_calibrated_stays():
 def test_a_known_temperature_is_found(temperature):
     posterior, true = drawn(1)
     sharpened = softmax(np.log(posterior) * temperature, axis=1)
-    found = fit_scaling(sharpened, true, "temperature")
+    found = fit_calibration(sharpened, true, "temperature")
     assert found.temperature == pytest.approx(temperature, rel=0.05)
     assert not found.bias.any()
     np.testing.assert_allclose(found.apply(sharpened), posterior, atol=0.03)
@@ -40,7 +40,7 @@ def test_a_known_temperature_is_found(temperature):
 def test_a_known_bias_is_found_and_the_mean_is_the_true_share():
     posterior, true = drawn(2)
     tilted = posterior * [4.0, 2.0, 1.0] / (posterior * [4.0, 2.0, 1.0]).sum(1, keepdims=True)
-    calibrated = fit_scaling(tilted, true).apply(tilted)
+    calibrated = fit_calibration(tilted, true).apply(tilted)
     np.testing.assert_allclose(calibrated, posterior, atol=0.03)
     np.testing.assert_allclose(calibrated.mean(0), np.bincount(true) / len(true), atol=2e-3)
 
@@ -48,19 +48,19 @@ def test_a_known_bias_is_found_and_the_mean_is_the_true_share():
 def test_caution_leaves_no_bias_where_training_tilted_nothing():
     posterior, true = drawn(2)
     biased = softmax(np.log(posterior) * 1.5 + [1.0, -0.5, 0.0], axis=1)
-    found = fit_scaling(biased, true, "cautious", np.zeros(3))
+    found = fit_calibration(biased, true, "cautious", np.zeros(3))
     assert not found.bias.any()
-    assert found.temperature == fit_scaling(biased, true, "temperature").temperature != 1.0
+    assert found.temperature == fit_calibration(biased, true, "temperature").temperature != 1.0
 
 
 def test_caution_believes_a_bias_the_more_the_more_was_tilted():
     posterior, true = drawn(2)
     biased = softmax(np.log(posterior) + [1.0, -0.5, 0.0], axis=1)
-    full = fit_scaling(biased, true)
+    full = fit_calibration(biased, true)
     believed = []
     for steepness in (0.5, 1.4, 6.9):
         tilt = steepness * np.array([1.0, 0.5, 0.0])
-        found = fit_scaling(biased, true, "cautious", tilt + 3.0)  # only differences of a tilt matter
+        found = fit_calibration(biased, true, "cautious", tilt + 3.0)  # only differences of a tilt matter
         believed.append(found.bias / (full.bias - full.bias[2] + [0, 0, 1]))
         sure = (tilt / 2) ** 2 / ((tilt / 2) ** 2 + 0.8**2)
         np.testing.assert_allclose(believed[-1], sure, atol=1e-9)
@@ -75,7 +75,7 @@ def test_the_true_labels_never_get_less_probable(seed):
     wrong = softmax(np.log(posterior) * 1.7 + [0.5, 0.0, -0.5], axis=1)
     rows = np.arange(len(true))
     for how in ("temperature", "bias", "cautious"):
-        after = fit_scaling(wrong, true, how).apply(wrong)
+        after = fit_calibration(wrong, true, how).apply(wrong)
         assert -np.log(after[rows, true]).sum() <= -np.log(wrong[rows, true]).sum() + 1e-6
         np.testing.assert_allclose(after.sum(1), 1.0)
 
@@ -83,11 +83,11 @@ def test_the_true_labels_never_get_less_probable(seed):
 def test_the_gradient_is_that_of_the_cost():
     # At the optimum found, no small step in any direction is better.
     posterior, true = drawn(3, n=2000)
-    found = fit_scaling(posterior**1.5 / (posterior**1.5).sum(1, keepdims=True), true)
+    found = fit_calibration(posterior**1.5 / (posterior**1.5).sum(1, keepdims=True), true)
 
     def cost(log_t, bias):
         wrong = posterior**1.5 / (posterior**1.5).sum(1, keepdims=True)
-        p = Scaling(np.exp(log_t), bias).apply(wrong)
+        p = Calibration(np.exp(log_t), bias).apply(wrong)
         return -np.log(p[np.arange(len(true)), true]).sum() + 0.5 * (log_t**2 + bias @ bias)
 
     best = cost(np.log(found.temperature), found.bias)
@@ -100,21 +100,21 @@ def test_the_gradient_is_that_of_the_cost():
 
 def test_too_little_to_learn_from_changes_nothing():
     posterior, true = drawn(4, n=200)
-    neutral = fit_scaling(posterior[:30], true[:30])
+    neutral = fit_calibration(posterior[:30], true[:30])
     assert neutral.temperature == 1.0 and neutral.apply(posterior) is posterior
-    assert fit_scaling(posterior, np.full(200, 2)).temperature == 1.0
-    assert fit_scaling(posterior, np.full(200, NO_LABEL)).temperature == 1.0
+    assert fit_calibration(posterior, np.full(200, 2)).temperature == 1.0
+    assert fit_calibration(posterior, np.full(200, NO_LABEL)).temperature == 1.0
     few = np.full(200, 2)
     few[:9], few[9:60] = 0, 1
-    assert fit_scaling(posterior, few).bias[0] == 0.0  # nine lines of label 0
-    assert fit_scaling(posterior, few).bias[1] != 0.0
-    assert fit_scaling(posterior, true, "none").temperature == 1.0
+    assert fit_calibration(posterior, few).bias[0] == 0.0  # nine lines of label 0
+    assert fit_calibration(posterior, few).bias[1] != 0.0
+    assert fit_calibration(posterior, true, "none").temperature == 1.0
 
 
 def test_lines_without_label_are_left_out():
     posterior, true = drawn(5, n=2000)
     some = np.where(np.arange(2000) % 2, true, NO_LABEL)
-    kept = fit_scaling(posterior[1::2], true[1::2])
-    found = fit_scaling(posterior, some)
+    kept = fit_calibration(posterior[1::2], true[1::2])
+    found = fit_calibration(posterior, some)
     assert found.temperature == pytest.approx(kept.temperature, rel=1e-6)
     np.testing.assert_allclose(found.bias, kept.bias, atol=1e-6)

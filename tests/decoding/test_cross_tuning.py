@@ -46,22 +46,22 @@ def test_on_documents_not_seen_they_cost_little_even_if_there_is_nothing_to_gain
 
 def test_where_plain_argmax_is_better_than_the_posterior_it_is_taken():
     true, p, documents = lines(7, bias=(-4.0, 0.0, 0.0), documents=3, length=30)
-    tilt = np.array([4.0, 0.0, 0.0])
+    shift = np.array([4.0, 0.0, 0.0])
     # Too few rare lines to tune on: the offsets of the network's own argmax are all that is left.
     assert (true == 0).sum() < 10
-    offsets = cross_tuned_offsets(p, true, LABELS, documents, "f1/Nomenclature", tilt=tilt).offsets
-    np.testing.assert_array_equal(offsets, tilt)
+    offsets = cross_tuned_offsets(p, true, LABELS, documents, "f1/Nomenclature", logit_offsets=shift).offsets
+    np.testing.assert_array_equal(offsets, shift)
 
 
 def test_argmax_that_is_better_in_one_document_by_chance_is_not_taken():
     true, p, documents = lines(5, documents=4, length=400)
-    tilt = np.array([0.0, -3.0, 0.0])
-    odd = documents == "doc0"  # where the tilt is what the posterior lacks
+    shift = np.array([0.0, -3.0, 0.0])
+    odd = documents == "doc0"  # where the posterior lacks this shift
     p[odd] *= np.exp([-6.0, 6.0, 0.0])
     p /= p.sum(1, keepdims=True)
-    of_argmax, of_posterior = (metric_value(true, decide(p, o), LABELS, "accuracy") for o in (tilt, None))
+    of_argmax, of_posterior = (metric_value(true, decide(p, o), LABELS, "accuracy") for o in (shift, None))
     assert of_argmax > of_posterior
-    assert not cross_tuned_offsets(p, true, LABELS, documents, "accuracy", tilt=tilt).offsets.any()
+    assert not cross_tuned_offsets(p, true, LABELS, documents, "accuracy", logit_offsets=shift).offsets.any()
 
 
 def test_they_are_the_mean_of_the_folds_offsets():

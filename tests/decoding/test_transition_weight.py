@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from skol_rnn.decoding.calibration import Scaling
+from skol_rnn.decoding.calibration import Calibration
 from skol_rnn.decoding.correction import Correction
 from skol_rnn.decoding.decoder import Decoder
 from skol_rnn.decoding.offsets import metric_value
-from skol_rnn.decoding.strength import tuned_strength
 from skol_rnn.decoding.transitions import learn_transitions, viterbi
+from skol_rnn.decoding.tuning import tuned_transition_weight
 from skol_rnn.labels import NO_LABEL, LabelSet
 
 LABELS = LabelSet(("Nomenclature", "Description", "Misc"))
@@ -30,7 +30,7 @@ def blocks(seed, documents=12, length=150, clear=1.0):
 def test_transitions_that_know_what_the_lines_do_not_are_believed():
     true, p, documents = blocks(0)
     transitions = learn_transitions(blocks(1)[0], [150] * 12, 3)
-    strength = tuned_strength(p, true, LABELS, documents, transitions)
+    strength = tuned_transition_weight(p, true, LABELS, documents, transitions)
     unseen_true, unseen, _ = blocks(2)
     with_them = metric_value(unseen_true, viterbi(unseen, [150] * 12, transitions, strength), LABELS)
     assert strength >= 0.6
@@ -44,22 +44,22 @@ def test_transitions_that_the_posterior_knows_already_are_not():
     p = np.exp(rng.normal(size=(1800, 3)) + 2 * np.eye(3)[true])
     p /= p.sum(1, keepdims=True)
     transitions = learn_transitions(blocks(1)[0], [150] * 12, 3)
-    assert tuned_strength(p, true, LABELS, np.repeat(list("abcdefghijkl"), 150), transitions) == 0.0
+    assert tuned_transition_weight(p, true, LABELS, np.repeat(list("abcdefghijkl"), 150), transitions) == 0.0
 
 
 @pytest.mark.parametrize("documents", [[], ["a"] * 40])
 def test_without_labels_or_folds_there_is_none(documents):
     true = np.full(len(documents), NO_LABEL)
     transitions = learn_transitions(np.array([0, 1, 2]), [3], 3)
-    assert tuned_strength(np.full((len(documents), 3), 1 / 3), true, LABELS, documents, transitions) == 0.0
-    assert tuned_strength(np.full((40, 3), 1 / 3), np.zeros(40, int), LABELS, ["a"] * 40, transitions) == 0.0
+    assert tuned_transition_weight(np.full((len(documents), 3), 1 / 3), true, LABELS, documents, transitions) == 0.0
+    assert tuned_transition_weight(np.full((40, 3), 1 / 3), np.zeros(40, int), LABELS, ["a"] * 40, transitions) == 0.0
 
 
 def test_the_decoder_uses_and_keeps_it():
     true, p, _ = blocks(0, documents=1)
     transitions = learn_transitions(true, [150], 3)
-    decoder = Decoder(Correction(np.ones(3)), np.zeros(3), transitions, Scaling(1.0, np.zeros(3)), 0.35)
+    decoder = Decoder(Correction(np.ones(3)), np.zeros(3), transitions, Calibration(1.0, np.zeros(3)), 0.35)
     again = Decoder.from_arrays(decoder.arrays())
-    assert again.strength == 0.35
+    assert again.transition_weight == 0.35
     for one in (decoder, again):
         np.testing.assert_array_equal(one.decide(p, [150], "viterbi"), viterbi(p, [150], transitions, 0.35))

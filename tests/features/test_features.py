@@ -1,4 +1,4 @@
-"""Features: fitted on training lines only, equal after saving, the same for a line in any company."""
+"""Features: fitted on training lines only, equal after saving, the same for a document alone or among others."""
 
 from __future__ import annotations
 
@@ -19,19 +19,17 @@ from toy import toy_table
 
 from skol_rnn.data.table import check_table
 from skol_rnn.errors import DataError
-from skol_rnn.features.base import normal_form
-from skol_rnn.features.crc import joined_crc
+from skol_rnn.features.base import StandardScaler, normal_form
 from skol_rnn.features.families import FAMILIES, features_from_state, make_features
-from skol_rnn.features.hashing import KeptBuckets
-from skol_rnn.features.lines import hashed, tfidf, word_vectors
+from skol_rnn.features.hashing import BucketVocabulary, joined_crc
+from skol_rnn.features.lines import hashed, words
 from skol_rnn.features.lines import hashes as line_hashes
 from skol_rnn.features.lines.hashed import HashedFeatures
-from skol_rnn.features.lines.hashes import line_codes
-from skol_rnn.features.lines.layout import LAYOUT_NAMES, ScaledLayout, layout_numbers
-from skol_rnn.features.lines.names import line_features
+from skol_rnn.features.lines.hashes import line_codes, line_features
+from skol_rnn.features.lines.layout import LAYOUT_NAMES, layout_numbers
 from skol_rnn.features.lines.tfidf import TfidfFeatures
-from skol_rnn.features.lines.vectors import lower_words
-from skol_rnn.features.precomputed import CallerVectors
+from skol_rnn.features.lines.words import lower_words
+from skol_rnn.features.precomputed import PrecomputedFeatures
 from skol_rnn.persistence.npz import npz_bytes, read_npz
 
 
@@ -106,7 +104,7 @@ def test_words_of_other_documents_are_not_in_the_state():
         assert "unheard" not in json.dumps(fitted.state()[0])
 
 
-def test_a_document_has_the_same_features_in_any_company(name):
+def test_a_document_has_the_same_features_alone(name):
     fitted, table = family(name), table_of()
     whole = fitted.fit_transform(table)
     for _, part in table.groupby("doc_id"):
@@ -116,7 +114,7 @@ def test_a_document_has_the_same_features_in_any_company(name):
 
 
 @pytest.mark.parametrize("name", ["hashed", "tfidf", "vectors"])
-def test_the_order_of_training_documents_has_no_say(name):
+def test_the_order_of_training_documents_does_not_matter(name):
     table = table_of()
     parts = [part for _, part in table.groupby("doc_id")]
     backward = pd.concat(parts[::-1])
@@ -130,12 +128,12 @@ def test_the_order_of_training_documents_has_no_say(name):
     ("name", "module", "function"),
     [
         ("hashed", hashed, "normal_form"),
-        ("tfidf", tfidf, "lower_words"),
-        ("word2vec", word_vectors, "lower_words"),
-        ("doc2vec", word_vectors, "lower_words"),
+        ("tfidf", words, "lower_words"),
+        ("word2vec", words, "lower_words"),
+        ("doc2vec", words, "lower_words"),
     ],
 )
-def test_each_line_is_cut_into_words_once(name, module, function, monkeypatch):
+def test_each_line_is_split_into_words_once(name, module, function, monkeypatch):
     table = table_of().assign(value=[f"pileus {i}x" for i in range(60)])
     seen, original = Counter(), getattr(module, function)
 
@@ -250,16 +248,17 @@ def test_years_abbreviations_and_measures_are_counted():
 
 def test_scaled_layout_has_mean_0_and_deviation_1_on_training_lines_and_no_outlier():
     table = table_of(documents=6)
-    scaled = ScaledLayout().fit_transform(table)
-    spread = layout_numbers(table).std(axis=0) > 1e-3
+    numbers = layout_numbers(table)
+    scaler = StandardScaler.fit(numbers)
+    scaled, spread = scaler.transform(numbers), numbers.std(axis=0) > 1e-3
     np.testing.assert_allclose(scaled.mean(axis=0), 0, atol=1e-4)
     np.testing.assert_allclose(scaled[:, spread].std(axis=0), 1, atol=0.1)
     assert not scaled[:, ~spread].any()
-    far = ScaledLayout().fit(table).transform(table.assign(value="x" * 10_000))
+    far = scaler.transform(layout_numbers(table.assign(value="x" * 10_000)))
     assert np.abs(far).max() == 6
 
 
-def test_a_feature_of_one_line_has_no_id_and_the_order_of_documents_no_say():
+def test_a_feature_of_one_line_has_no_id_whatever_the_order_of_documents():
     table = table_of()
     table.loc[0, "value"] = "Once and never again"
     first, second = HashedFeatures().fit(table), HashedFeatures().fit(table.iloc[::-1])
@@ -296,12 +295,13 @@ def test_layout_looks_at_neighbours_in_the_document_only():
     assert numbers["ends full stop"].tolist() == [0.0, 1.0, 0.0]
 
 
-def test_words_that_nobody_repeats_leave_the_layout():
+def test_without_repeated_words_only_the_layout_is_left():
     table = check_table(pd.DataFrame({"doc_id": "d", "value": ["one two", "three four"]}))
     for name in ("word2vec", "doc2vec", "tfidf"):
         numbers = family(name).fit_transform(table).numbers
         assert not numbers[:, :8].any()
-        np.testing.assert_array_equal(numbers[:, 8:], ScaledLayout().fit_transform(table))
+        layout = layout_numbers(table)
+        np.testing.assert_array_equal(numbers[:, 8:], StandardScaler.fit(layout).transform(layout))
 
 
 # -- tf-idf -----------------------------------------------------------------------------------------
@@ -359,7 +359,7 @@ def test_words_are_lower_case_and_in_normal_form():
     assert lower_words(unicodedata.normalize("NFD", "Åland")) == ["åland"]
 
 
-# -- vectors of the caller ---------------------------------------------------------------------------
+# -- precomputed vectors ----------------------------------------------------------------------------
 
 
 def test_vectors_are_passed_on_as_they_are():
@@ -368,7 +368,7 @@ def test_vectors_are_passed_on_as_they_are():
     np.testing.assert_array_equal(features.numbers, np.stack(table["features"]).astype(np.float32))
     assert features.ids.shape == (len(table), 0)
     lists = table.assign(features=[list(v) for v in table["features"]])
-    assert_equal(CallerVectors().fit_transform(lists), features)
+    assert_equal(PrecomputedFeatures().fit_transform(lists), features)
 
 
 @pytest.mark.parametrize(
@@ -376,16 +376,16 @@ def test_vectors_are_passed_on_as_they_are():
     [
         (np.ones(7), "has 7 numbers, expected 8"),
         ([], "has 0 numbers, expected 8"),
-        ([0.0] * 7 + [np.nan], "holds what is no finite number (nan at position 7)"),
-        ([np.inf] * 8, "holds what is no finite number (inf at position 0)"),
-        ([1e300] * 8, "holds what is no finite number (1e+300 at position 0)"),
-        (["1"] * 8, "holds what is no number"),
-        ([None] * 8, "holds what is no number"),
+        ([0.0] * 7 + [np.nan], "holds a value that is not finite (nan at position 7)"),
+        ([np.inf] * 8, "holds a value that is not finite (inf at position 0)"),
+        ([1e300] * 8, "holds a value that is not finite (1e+300 at position 0)"),
+        (["1"] * 8, "holds a value that is not a number"),
+        ([None] * 8, "holds a value that is not a number"),
         (None, "is missing"),
         (np.nan, "is missing"),
-        ("text", "is no flat list of numbers"),
-        (np.ones((2, 8)), "is no flat list of numbers"),
-        ([[1.0], [1.0, 2.0]], "is no flat list of numbers"),
+        ("text", "is not a flat list of numbers"),
+        (np.ones((2, 8)), "is not a flat list of numbers"),
+        ([[1.0], [1.0, 2.0]], "is not a flat list of numbers"),
     ],
 )
 def test_a_bad_vector_is_named_with_its_place(cell, message):
@@ -393,7 +393,7 @@ def test_a_bad_vector_is_named_with_its_place(cell, message):
     vectors = list(table["features"])
     vectors[24] = cell
     table["features"] = pd.Series(vectors, dtype=object)
-    expected = re.escape(f"Document 'doc1', line 4: its vector {message}.")
+    expected = re.escape(f"Document 'doc1', line 4: the vector {message}.")
     with pytest.raises(DataError, match=expected):
         family("vectors").fit(table_of()).transform(table)
     with pytest.raises(DataError, match=expected):
@@ -402,10 +402,10 @@ def test_a_bad_vector_is_named_with_its_place(cell, message):
 
 def test_vectors_of_another_size_than_declared_or_fitted_are_refused():
     table = table_of()
-    with pytest.raises(DataError, match="line 0: its vector has 8 numbers, expected 300"):
-        CallerVectors(input_size=300).fit(table)
-    fitted = CallerVectors().fit(table)
-    with pytest.raises(DataError, match="line 0: its vector has 3 numbers, expected 8"):
+    with pytest.raises(DataError, match="line 0: the vector has 8 numbers, expected 300"):
+        PrecomputedFeatures(input_size=300).fit(table)
+    fitted = PrecomputedFeatures().fit(table)
+    with pytest.raises(DataError, match="line 0: the vector has 3 numbers, expected 8"):
         fitted.transform(table.assign(features=[np.ones(3)] * len(table)))
 
 
@@ -424,8 +424,8 @@ def test_hashes_are_those_of_the_names_in_their_order(values):
         assert checks[lines == line].tolist() == [crc32(name.encode()) for name in line_features(text)]
 
 
-def test_hashes_are_right_when_more_tokens_were_met_than_are_remembered(monkeypatch):
-    monkeypatch.setattr(line_hashes, "_MOST_TOKENS", 10)
+def test_hashes_are_right_when_more_tokens_are_seen_than_the_cache_holds(monkeypatch):
+    monkeypatch.setattr(line_hashes, "_MAX_CACHED_TOKENS", 10)
     for i in range(5):
         text = " ".join(f"{a}{i}{b}" for a in "klmno" for b in "pqrst")
         _, checks = line_codes([text], lambda checks: checks)
@@ -433,7 +433,7 @@ def test_hashes_are_right_when_more_tokens_were_met_than_are_remembered(monkeypa
 
 
 @given(st.binary(max_size=30), st.binary(max_size=300))
-def test_the_crc_of_two_texts_is_found_from_those_of_each(first, second):
+def test_the_crc_of_joined_texts_follows_from_those_of_the_parts(first, second):
     parts = (np.array([crc32(part)], np.uint32) for part in (first, second))
     assert joined_crc(*parts, np.array([len(second)])).tolist() == [crc32(first + second)]
 
@@ -443,5 +443,5 @@ def test_the_crc_of_two_texts_is_found_from_those_of_each(first, second):
 @example({(1 << 24) - 1}, [(1 << 24) - 1, 0])
 def test_kept_buckets_are_found(kept, asked):
     order = sorted(kept)
-    places = KeptBuckets(np.array(order, np.int64)).places(np.array([*asked, *order], np.int64))
-    assert places.tolist() == [order.index(bucket) if bucket in kept else -1 for bucket in [*asked, *order]]
+    index = BucketVocabulary(np.array(order, np.int64)).index(np.array([*asked, *order], np.int64))
+    assert index.tolist() == [order.index(bucket) if bucket in kept else -1 for bucket in [*asked, *order]]

@@ -11,17 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skol_rnn.features.lines.vectors import (
-    InferredVectors,
-    SubwordMeans,
-    Training,
-    WordMeans,
-    lower_words,
-    ngram_buckets,
-)
+from skol_rnn.features.lines.word_vectors import InferredVectors, SubwordMeans, WordMeans, ngram_buckets
+from skol_rnn.features.lines.words import lower_words
 
 COLOURS, JOURNALS = ["red", "blue", "brown", "white"], ["author", "journal", "volume", "year"]
-TRAINING = Training(size=16, epochs=20, min_count=2, seed=1)
+TRAINING = {"size": 16, "epochs": 20, "min_count": 2, "seed": 1}
 
 
 def lines_of(count=300, seed=0):
@@ -37,10 +31,10 @@ def kind(request):
 
 @pytest.fixture(scope="module")
 def trained(kind):
-    return kind.train(lines_of(), TRAINING)
+    return kind.train(lines_of(), **TRAINING)
 
 
-def test_lines_are_nearest_to_the_mean_of_their_like(trained):
+def test_lines_are_nearest_to_the_mean_of_their_kind(trained):
     known = np.stack([trained.of_line(line) for line in lines_of(50)])
     means = known.reshape(2, 50, -1).mean(axis=1)
     fresh = np.stack([trained.of_line(line) for line in lines_of(50, seed=9)])
@@ -48,7 +42,7 @@ def test_lines_are_nearest_to_the_mean_of_their_like(trained):
     assert (nearest == np.repeat([0, 1], 50)).mean() > 0.95
 
 
-def test_a_line_has_its_vector_whatever_was_asked_before(trained):
+def test_the_vector_of_a_line_does_not_depend_on_earlier_calls(trained):
     lines = lines_of(5, seed=3)
     first = [trained.of_line(line) for line in lines]
     second = [trained.of_line(line) for line in reversed(lines)][::-1]
@@ -64,33 +58,35 @@ def test_lines_without_a_known_word(trained):
 
 
 def test_training_again_gives_the_same_arrays_and_another_seed_others(kind, trained):
-    again, other = kind.train(lines_of(), TRAINING), kind.train(lines_of(), Training(16, 20, 2, seed=2))
+    again, other = kind.train(lines_of(), **TRAINING), kind.train(lines_of(), **{**TRAINING, "seed": 2})
     assert again.vocabulary == trained.vocabulary
+    arrays, expected = again.state()[1], trained.state()[1]
+    assert set(arrays) == set(expected) == set(kind.arrays)
     for name in kind.arrays:
-        np.testing.assert_array_equal(getattr(again, name), getattr(trained, name))
-    assert not np.array_equal(getattr(other, kind.arrays[0]), getattr(trained, kind.arrays[0]))
+        np.testing.assert_array_equal(arrays[name], expected[name])
+    assert not np.array_equal(other.vectors, trained.vectors)
 
 
 def test_rare_words_are_not_known(kind):
     lines = [*lines_of(20), ["once"], ["twice"], ["twice"]]
-    found = kind.train(lines, TRAINING).vocabulary
+    found = kind.train(lines, **TRAINING).vocabulary
     assert "twice" in found and "once" not in found
-    assert kind.train([["one"], ["two"]], TRAINING).vocabulary == []
-    assert not kind.train([["one"], ["two"]], TRAINING).of_line(["one"]).any()
+    assert kind.train([["one"], ["two"]], **TRAINING).vocabulary == []
+    assert not kind.train([["one"], ["two"]], **TRAINING).of_line(["one"]).any()
 
 
-def test_training_says_nothing(kind, capfd):
-    kind.train(lines_of(5), TRAINING)
+def test_training_prints_nothing(kind, capfd):
+    kind.train(lines_of(5), **TRAINING)
     assert capfd.readouterr() == ("", "")
 
 
-def test_processes_with_other_hashes_of_text_train_and_infer_the_same(tmp_path):
+def test_training_and_inference_do_not_depend_on_the_hash_seed(tmp_path):
     code = (
-        "import sys, zlib, numpy; from skol_rnn.features.lines.vectors import *\n"
+        "import sys, zlib, numpy; from skol_rnn.features.lines.word_vectors import *; from skol_rnn.features.lines.words import lower_words\n"
         "lines = [lower_words(t) for t in ['Pileus red and brown', 'Pileus brown or red', 'red the year']] * 20\n"
         "for kind in (WordMeans, SubwordMeans, InferredVectors):\n"
-        "    trained = kind.train(lines, Training(8, 3, 2, 0))\n"
-        "    arrays = [getattr(trained, name) for name in kind.arrays]\n"
+        "    trained = kind.train(lines, size=8, epochs=3, min_count=2, seed=0)\n"
+        "    arrays = list(trained.state()[1].values())\n"
         "    vectors = [trained.of_line(words) for words in [*lines, ['reddish', 'pileus']]]\n"
         "    print(trained.vocabulary, *(zlib.crc32(a.tobytes()) for a in arrays + vectors))\n"
     )
@@ -109,7 +105,7 @@ def test_processes_with_other_hashes_of_text_train_and_infer_the_same(tmp_path):
 
 
 def test_a_line_is_the_mean_of_its_words_and_unknown_words_count_as_zeros():
-    trained = WordMeans.train(lines_of(), TRAINING)
+    trained = WordMeans.train(lines_of(), **TRAINING)
     red, year = trained.of_line(["red"]), trained.of_line(["year"])
     np.testing.assert_array_equal(red, trained.vectors[trained.vocabulary.index("red")])
     np.testing.assert_allclose(trained.of_line(["red", "year", "unheard"]), (red + year) / 3, atol=1e-7)
@@ -125,7 +121,7 @@ def test_subwords_give_the_vectors_that_gensim_gives(monkeypatch):
         return made[-1]
 
     monkeypatch.setattr(gensim.models, "FastText", spy)
-    trained = SubwordMeans.train(lines_of(), TRAINING)
+    trained = SubwordMeans.train(lines_of(), **TRAINING)
     for word in ["red", "reddish", "brownness", "ähnlich", "日本語", "volumes"]:
         np.testing.assert_allclose(trained.of_word(word), made[0].wv.get_vector(word), atol=1e-6)
     line = ["pileus", "reddish"]
@@ -143,7 +139,7 @@ def test_ngrams_are_hashed_as_fasttext_hashes_them(text):
         assert ngram_buckets(word, 20_000) == expected
 
 
-def test_an_inferred_vector_points_to_the_words_of_the_line_and_away_from_noise():
+def test_an_inferred_vector_points_to_the_line_s_words_and_away_from_noise():
     trained = InferredVectors(["own", "noise", "none"], np.eye(3, dtype=np.float32), np.ones(64, np.int32))
     vector = trained.of_line(["own", "unheard"])
     assert vector[0] > 0 > vector[1] and vector[2] == 0
@@ -167,7 +163,7 @@ def test_the_inferred_vector_is_where_the_penalised_likelihood_is_highest():
     assert found - best < 0.25 * (loss(np.zeros(4)) - best)
 
 
-def test_inference_settles_however_long_the_line_is_and_large_the_weights_are():
+def test_inference_converges_for_long_lines_and_large_weights():
     weights = np.random.default_rng(0).normal(size=(20, 8)).astype(np.float32) * 50
     trained = InferredVectors([f"w{i}" for i in range(20)], weights, np.arange(20, dtype=np.int32))
     for words in (["w1"], ["w1", "w2"] * 500):

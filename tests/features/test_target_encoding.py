@@ -1,4 +1,4 @@
-"""Rates of labels by word and phrase: what they count, and that no training token is told its own label."""
+"""Target encoding by word and phrase: what is counted, and that no label leaks into its own document."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from skol_rnn.features.tokens.hashed import TokenFeatures
-from skol_rnn.features.tokens.target_encoding import LabelRates
+from skol_rnn.features.tokens.table import Tokens
+from skol_rnn.features.tokens.target_encoding import TargetEncoder
 
 WORDS = ("they", "are", "vile", "liars", "and", "we", "know", "it")
 
@@ -27,6 +28,14 @@ def articles(n, seed=0, labels=True):
     return table if labels else table.drop(columns="label")
 
 
+def fitted(table):
+    return TargetEncoder().fit(Tokens(table), table["label"])
+
+
+def fit_transformed(table):
+    return TargetEncoder().fit_transform(Tokens(table), table["label"])
+
+
 def with_labels_of_one_turned(table, article):
     turned = table.copy()
     rows = turned["doc_id"] == article
@@ -34,88 +43,81 @@ def with_labels_of_one_turned(table, article):
     return turned, rows.to_numpy()
 
 
-def test_a_training_documents_own_labels_do_not_reach_its_words_rates():
+def test_the_labels_of_a_training_document_do_not_leak_into_its_encoding():
     table = articles(30)
     turned, rows = with_labels_of_one_turned(table, "article7")
-    rates, other = LabelRates(), LabelRates()
-    first, second = rates.fit_transform(table), other.fit_transform(turned)
+    first, second = fit_transformed(table), fit_transformed(turned)
     # Undo the scaling and the overall rates, which all documents share: order by word must be the same.
     first, second = (each[rows] for each in (first, second))
     for column in range(4):
         _, one = np.unique(np.round(first[:, column], 4), return_inverse=True)
         _, two = np.unique(np.round(second[:, column], 4), return_inverse=True)
         np.testing.assert_array_equal(one, two)
-    assert not np.allclose(LabelRates().fit(table).transform(table), LabelRates().fit(turned).transform(table))
+    assert not np.allclose(fitted(table).transform(Tokens(table)), fitted(turned).transform(Tokens(table)))
 
 
-def test_a_word_of_one_document_tells_nothing_in_training_and_something_afterwards():
+def test_a_word_of_one_document_is_uninformative_in_training_and_informative_afterwards():
     table = articles(12)
     table.loc[table["value"] == "only3", "label"] = "B-Slur"
-    rates = LabelRates()
-    training, own = rates.fit_transform(table), (table["value"] == "only3").to_numpy()
+    encoder = TargetEncoder()
+    training = encoder.fit_transform(Tokens(table), table["label"])
+    own = (table["value"] == "only3").to_numpy()
     unknown = (table["value"] == "only4").to_numpy()
-    slur = rates.kinds.index("Slur")
+    slur = encoder.types.index("Slur")
     assert training[own, slur] == training[unknown, slur]
-    unseen = rates.transform(articles(12, labels=False))
+    unseen = encoder.transform(Tokens(articles(12, labels=False)))
     assert unseen[own, slur] > unseen[unknown, slur]
 
 
-def test_phrases_tell_more_than_their_words():
-    rates = LabelRates().fit(articles(30))
+def test_phrases_are_more_informative_than_their_words():
+    encoder = fitted(articles(30))
     table = pd.DataFrame({"doc_id": "new", "value": ["vile", "liars", "and", "vile", "it"]})
-    numbers = rates.transform(table)
-    width = len(rates.kinds)
-    phrase = numbers[:, 4 * width + rates.kinds.index("Slur")]
+    numbers = encoder.transform(Tokens(table))
+    phrase = numbers[:, 4 * len(encoder.types) + encoder.types.index("Slur")]
     assert numbers[0, 0] == numbers[3, 0] and phrase[0] > phrase[3]
 
 
-def test_kinds_are_types_without_begin_and_inside_and_gaps_are_no_label():
+def test_types_have_no_prefix_and_missing_labels_are_ignored():
     table = articles(6)
     table["label"] = table["label"].astype(object)
     table.loc[0, "label"] = None
     table.loc[1, "label"] = "S-Doubt"
     table.loc[2, "label"] = "E-Slur"
-    assert LabelRates().fit(table).kinds == ("Doubt", "Slur", "O")
+    assert fitted(table).types == ("Doubt", "Slur", "O")
 
 
-def test_rates_do_not_depend_on_the_order_of_documents():
+def test_the_encoding_does_not_depend_on_the_order_of_documents():
     table = articles(20)
     turned = pd.concat([part for _, part in reversed(list(table.groupby("doc_id")))], ignore_index=True)
-    new = articles(3, seed=1, labels=False)
-    np.testing.assert_allclose(
-        LabelRates().fit(table).transform(new), LabelRates().fit(turned).transform(new), rtol=1e-5, atol=1e-5
-    )
+    new = Tokens(articles(3, seed=1, labels=False))
+    np.testing.assert_allclose(fitted(table).transform(new), fitted(turned).transform(new), rtol=1e-5, atol=1e-5)
 
 
-def test_copies_of_a_document_do_not_tell_on_each_other():
+def test_labels_do_not_leak_between_copies_of_a_document():
     table = articles(8)
     copy = table[table["doc_id"] == "article3"].assign(doc_id="copy")
     both = pd.concat([table, copy], ignore_index=True)
     both.loc[both["value"] == "only3", "label"] = "B-Slur"
-    training = LabelRates().fit_transform(both)
+    training = fit_transformed(both)
     of_copy, other = (both["value"] == "only3").to_numpy(), (both["value"] == "only5").to_numpy()
     np.testing.assert_array_equal(training[of_copy, 0], np.repeat(training[other, 0], 2))
 
 
 def test_repeated_phrases_are_counted_within_a_document():
-    rates = LabelRates().fit(articles(10))
+    encoder = fitted(articles(10))
     table = pd.DataFrame({"doc_id": ["a"] * 6 + ["b"] * 3, "value": "no more war no more war no more war".split()})
-    often = rates.transform(table)[:, -1]
+    often = encoder.transform(Tokens(table))[:, -1]
     assert often[0] == often[5] > often[6]
 
 
 @pytest.mark.parametrize("table", [articles(4)[:0], articles(1), articles(1)[:1]], ids=["empty", "one", "one token"])
 def test_small_tables(table):
-    rates = LabelRates().fit(articles(4))
-    assert rates.transform(table).shape == (len(table), 9 * 2 + 2)
+    assert fitted(articles(4)).transform(Tokens(table)).shape == (len(table), 9 * 2 + 2)
     if len(table):
-        assert np.isfinite(LabelRates().fit_transform(table)).all()
+        assert np.isfinite(fit_transformed(table)).all()
 
 
-def test_without_labels_there_are_no_rates():
+def test_without_labels_there_is_no_target_encoding():
     labelled, without = TokenFeatures().fit(articles(4)), TokenFeatures().fit(articles(4, labels=False))
     new = articles(2, seed=1)
     assert labelled.transform(new).numbers.shape[1] - without.transform(new).numbers.shape[1] == 20
-    assert (
-        TokenFeatures(rates=False).fit(articles(4)).transform(new).numbers.shape == without.transform(new).numbers.shape
-    )

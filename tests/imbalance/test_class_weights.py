@@ -14,8 +14,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.utils.class_weight import compute_class_weight
 
-from skol_rnn.imbalance.resolve import describe_weights, normalise_weights, resolve_class_weights
-from skol_rnn.imbalance.strategies import STRATEGIES, check_strategy, class_weight_strategy, compare_strategies
+from skol_rnn.errors import DataError
+from skol_rnn.imbalance.class_weights import ClassWeights
+from skol_rnn.imbalance.resolve import (
+    cap_weights,
+    check_spec,
+    describe_weights,
+    freeze_weights,
+    is_frozen_file,
+    normalise_weights,
+    resolve_class_weights,
+)
+from skol_rnn.imbalance.strategies import (
+    STRATEGIES,
+    class_weight_strategy,
+    compare_strategies,
+    format_strategy,
+    parse_strategy,
+)
 from skol_rnn.labels import LabelSet
 
 FIXTURE = json.loads((Path(__file__).parents[1] / "fixtures" / "label_counts_29.json").read_text(encoding="utf-8"))
@@ -105,7 +121,7 @@ def test_a_large_alpha_leaves_the_rarest_label_alone() -> None:
 def test_all_strategies_at_once_are_those_one_by_one(caplog: pytest.LogCaptureFixture) -> None:
     options = {"alpha": 0.25, "beta": 0.99, "max_ratio": 7.0}
     found = compare_strategies([200, 700, 0, 7], **options)
-    assert caplog.text == "", "it is said by whoever shows them"
+    assert caplog.text == ""
     assert list(found) == list(STRATEGIES)
     for name, weights in found.items():
         np.testing.assert_array_equal(weights, class_weight_strategy(name, [200, 700, 0, 7], **options))
@@ -113,7 +129,7 @@ def test_all_strategies_at_once_are_those_one_by_one(caplog: pytest.LogCaptureFi
 
 @pytest.mark.parametrize("name", sorted(STRATEGIES))
 def test_every_strategy_states_its_formula_and_source_and_stands_in_the_documentation(name: str) -> None:
-    strategy = check_strategy(name)
+    strategy = STRATEGIES[name]
     assert strategy.option in (None, "alpha", "beta")
     assert re.search(r"\d{4}|balanced", strategy.source)
     assert re.search(rf'^ *"{name}" +{re.escape(strategy.notation)}', class_weight_strategy.__doc__ or "", re.MULTILINE)
@@ -176,7 +192,12 @@ def test_labels_that_all_occur_warn_of_nothing(caplog: pytest.LogCaptureFixture)
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("invers", COUNTS), "Unknown class weight strategy 'invers'.*inverse, balanced, smoothed.*mean 'inverse'"),
+        (("invers", COUNTS), "must be one of inverse, balanced, smoothed.* but is 'invers'.*mean 'inverse'"),
+        (("smoothed:alpha=-1", COUNTS), "alpha must be a finite number of at least 0, not -1.0"),
+        (("smoothed:beta=0.9", COUNTS), "smoothed has the options alpha, max_ratio, not 'beta'"),
+        (("inverse:alpha=0.3", COUNTS), "inverse has the options max_ratio, not 'alpha'"),
+        (("effective:beta=x", COUNTS), "beta needs a number, as in effective:beta=0.999"),
+        (("inverse:max_ratio=0.5", COUNTS), "max_ratio must be a finite number of at least 1"),
         (("inverse", [0, 0]), "no label occurs"),
         (("inverse", [1, -1]), "counts .* not -1"),
         (("inverse", [1, float("nan")]), "counts .* not nan"),
@@ -186,8 +207,8 @@ def test_labels_that_all_occur_warn_of_nothing(caplog: pytest.LogCaptureFixture)
         (("smoothed", COUNTS, 0.5, 0.9), "max_ratio"),
         (("smoothed", COUNTS, 0.5, float("nan")), "max_ratio"),
         (("smoothed", COUNTS, None), "alpha must be .* not None"),
-        (("smoothed", COUNTS, 0.5, float("inf")), "max_ratio"),
         (("effective", COUNTS, 0.5, None, None, 1.0), "beta must be at least 0 and below 1, not 1.0"),
+        (("effective:beta=1", COUNTS), "beta must be at least 0 and below 1, not 1.0"),
         (("effective", COUNTS, 0.5, None, None, -0.1), "beta"),
         (("effective", COUNTS, 0.5, None, None, float("nan")), "beta"),
         (("effective", COUNTS, 0.5, None, None, "0.9"), "beta .* not '0.9'"),
@@ -197,6 +218,27 @@ def test_labels_that_all_occur_warn_of_nothing(caplog: pytest.LogCaptureFixture)
 def test_strategy_refuses(arguments: tuple, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         class_weight_strategy(*arguments)
+
+
+def test_options_in_the_name_are_those_of_the_arguments() -> None:
+    for text, options in (
+        ("smoothed:alpha=0.25,max_ratio=3", {"alpha": 0.25, "max_ratio": 3}),
+        ("effective:beta=0.9", {"beta": 0.9}),
+        ("inverse: max_ratio = inf", {}),
+    ):
+        name = text.partition(":")[0]
+        expected = class_weight_strategy(name, COUNTS, **options)
+        np.testing.assert_array_equal(class_weight_strategy(text, COUNTS), expected)
+        np.testing.assert_array_equal(resolve_class_weights(text, LABELS, COUNTS), expected)
+    mixed = class_weight_strategy("smoothed:max_ratio=3", COUNTS, alpha=0.25)
+    np.testing.assert_array_equal(mixed, class_weight_strategy("smoothed", COUNTS, 0.25, 3))
+
+
+@settings(deadline=None)
+@given(strategies, st.floats(0, 100), st.floats(1, allow_nan=False))
+def test_a_strategy_with_its_options_comes_back_from_text(name: str, alpha: float, max_ratio: float) -> None:
+    found = parse_strategy(name, alpha=alpha, max_ratio=max_ratio)
+    assert parse_strategy(format_strategy(*found)) == found
 
 
 def test_no_weights_are_ones() -> None:
@@ -243,7 +285,7 @@ def test_a_sequence_is_taken_in_the_labels_order(spec: object) -> None:
         ({"Nomenclature": 10**400}, "'Nomenclature' .* not 1000"),
         ({"Nomenclature": 0, "Description": 0, "Misc-exposition": 0}, "All class weights are zero"),
         ([1.0, float("nan"), 1.0], "'Misc-exposition' .* nan"),
-        ([1.0, 1.0], "2 weights, but there are 3 labels"),
+        ([1.0, 1.0], "There are 2 class weights for 3 labels"),
         ("smooth", "Did you mean 'smoothed'"),
     ],
 )
@@ -285,3 +327,75 @@ def test_description_is_sorted_by_name_in_plain_floats() -> None:
         "  Misc: 0.1",
         "  Nomenclature: 100.0",
     ]
+
+
+# -- the cap at the ratio of the counts ----------------------------------------------------------------
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.floats(1e-3, 1e6), st.integers(0, 10**6)), min_size=1, max_size=6))
+def test_capped_weights_are_never_beyond_the_ratio_of_the_counts(labels: list[tuple[float, int]]) -> None:
+    weights, counts = (np.array(values) for values in zip(*labels, strict=True))
+    capped, changed = cap_weights(weights, counts)
+    most = np.argmax(counts)
+    limit = weights[most] * max(counts[most], 1) / np.maximum(counts, 1)
+    assert (capped <= limit * (1 + 1e-6)).all() and most not in changed
+    np.testing.assert_allclose(capped[changed], limit[changed])
+    assert (capped[changed] < weights[changed]).all()
+    unchanged = np.setdiff1d(np.arange(len(weights)), changed)
+    np.testing.assert_array_equal(capped[unchanged], weights[unchanged])
+
+
+@pytest.mark.parametrize("spec", ["inverse", "balanced", "smoothed", "effective", "log", {"Nomenclature": 5.0}, None])
+def test_weights_within_the_ratio_of_the_counts_stay(spec: object) -> None:
+    counts = np.array([170, 780, 50])
+    found = freeze_weights(spec, LABELS, counts).vector(LABELS)  # type: ignore[arg-type]
+    capped, changed = cap_weights(found, counts)
+    assert capped.tolist() == found.tolist() and not changed.size
+
+
+def test_steep_weights_are_capped_and_a_weight_of_zero_stays() -> None:
+    capped, changed = cap_weights([100.0, 10.0, 0.1], [50, 170, 780])
+    np.testing.assert_allclose(capped, [0.1 * 780 / 50, 0.1 * 780 / 170, 0.1])
+    assert changed.tolist() == [0, 1]
+    capped, changed = cap_weights([0.0, 1000.0, 1.0], [50, 170, 780])
+    np.testing.assert_allclose(capped, [0.0, 780 / 170, 1.0])
+    assert changed.tolist() == [1]
+    # The most frequent label is not learnt: there is no ratio to keep to.
+    assert cap_weights([5.0, 1.0, 0.0], [50, 170, 780])[0].tolist() == [5.0, 1.0, 0.0]
+
+
+# -- what class_weights may be -------------------------------------------------------------------------
+
+
+def test_weights_are_frozen_with_their_counts(tmp_path: Path) -> None:
+    counts = np.array([170, 780, 50])
+    by_name = freeze_weights("inverse", LABELS, counts)
+    assert by_name == ClassWeights.from_counts("inverse", LABELS.names, counts)
+    assert by_name.counts == (170, 780, 50) and by_name.weights[2] == pytest.approx(15.6)
+    assert freeze_weights("smoothed:alpha=1", LABELS, counts).strategy == "smoothed:alpha=1"
+    equal, given = freeze_weights(None, LABELS, counts), freeze_weights({"Nomenclature": 9}, LABELS, counts)
+    assert (equal.weights, equal.strategy) == ((1.0, 1.0, 1.0), "none")
+    assert (given.weights, given.strategy) == ((1.0, 1.0, 9.0), "explicit")
+    by_name.save(tmp_path / "weights.json")
+    assert freeze_weights(str(tmp_path / "weights.json"), LABELS, counts) == by_name
+    assert freeze_weights(by_name, LABELS, counts) is by_name
+    with pytest.raises(DataError, match="none.json"):
+        freeze_weights(str(tmp_path / "none.json"), LABELS, counts)
+
+
+def test_a_misspelt_strategy_is_refused_without_labels() -> None:
+    for spec in (None, "log", "smoothed:alpha=1", "w.json", {"a": 1.0}, ClassWeights(("a",), (1.0,), (1,))):
+        check_spec(spec)
+    for spec, message in (
+        ("smooth", "mean 'smoothed'"),
+        ("smoothed:alfa=1", "mean 'alpha'"),
+        ("log:max_ratio=0", "at"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            check_spec(spec)
+
+
+def test_only_a_path_with_its_ending_is_a_frozen_file() -> None:
+    assert all(is_frozen_file(name) for name in ("w.json", "a/b.npz", "w.pt"))
+    assert not any(is_frozen_file(spec) for spec in ("smoothed", "log:max_ratio=3", None, {"a.json": 1.0}))

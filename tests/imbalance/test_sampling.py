@@ -9,14 +9,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from toy import as_documents, toy_table
 
-from skol_rnn.imbalance.draws import draw_oversampled, draw_stratified, sampling_shift
 from skol_rnn.imbalance.oversampling import oversample_documents_with_rare_labels, stratified_document_sample
-from skol_rnn.imbalance.rare import rare_labels_among
-from skol_rnn.imbalance.sampling import SCHEMES, Sampling
+from skol_rnn.imbalance.sampling import SCHEMES, Sampling, sampling_shift
 from skol_rnn.training.window_sampling import draw_windows, window_draw_rates
 from skol_rnn.windows import cut_windows
 
 IDS = st.sampled_from(["a", "b", "a#copy2", "a#copy3", "a#copy2#copy2", "b#copy4"])
+
+
+def draw_oversampled(ids, labels, rare_label, min_count=1, replication_factor=5):
+    return Sampling("oversample", rare_label, min_count, replication_factor).draw(ids, labels)
+
+
+def draw_stratified(ids, labels, rare_label, min_count=1, fraction=0.5, seed=0):
+    return Sampling("stratify", rare_label, min_count, fraction=fraction, seed=seed).draw(ids, labels)
 
 
 @st.composite
@@ -157,8 +163,8 @@ def test_a_stratified_sample_of_equal_documents_has_the_fraction_and_depends_on_
 
 
 def test_the_rarest_label_is_the_default_and_ties_go_by_name():
-    assert rare_labels_among(["b", "c", "a", "b", "c", "c", None, float("nan")]) == ["a"]
-    assert rare_labels_among(["b", "a"]) == ["a"]
+    assert Sampling("oversample").labels_among(["b", "c", "a", "b", "c", "c", None, float("nan")]) == ["a"]
+    assert Sampling("oversample").labels_among(["b", "a"]) == ["a"]
 
 
 # -- what is refused ------------------------------------------------------------------------------
@@ -166,11 +172,11 @@ def test_the_rarest_label_is_the_default_and_ties_go_by_name():
 
 @pytest.mark.parametrize("draw", [draw_oversampled, draw_stratified])
 def test_labels_go_by_name(draw):
-    with pytest.raises(ValueError, match=r"by name, not by number: rare_label=0 .* Misc, Nomenclature"):
+    with pytest.raises(ValueError, match=r"rare_label must be the name of a label or a list of names, not 0"):
         draw(["a", "b"], ["Misc", "Nomenclature"], 0)
-    with pytest.raises(ValueError, match=r"rare_label=1"):
+    with pytest.raises(ValueError, match=r"names, not \['Misc', 1\]"):
         draw(["a", "b"], ["Misc", "Nomenclature"], ["Misc", 1])
-    with pytest.raises(ValueError, match="names no label"):
+    with pytest.raises(ValueError, match=r"names, not \[\]"):
         draw(["a"], ["Misc"], [])
     with pytest.raises(ValueError, match="Did you mean 'Nomenclature'"):
         draw(["a", "b"], ["Misc", "Nomenclature"], "Nomenclatur")
@@ -190,21 +196,27 @@ def test_a_min_count_out_of_reach_names_the_largest_count(draw):
     ("spec", "message"),
     [
         ("oversampled", "Did you mean 'oversample'"),
+        ("oversample:fraction=0.5", "oversample has the options min_count, replication_factor, not 'fraction'"),
+        ("oversample:replication_factor=2.5", "replication_factor must be a whole number of at least 1, not 2.5"),
+        ("rare_windows:boost", "boost needs a number, as in rare_windows:boost=4"),
         (3, "must be oversample, stratify, rare_windows"),
         ({"rare_label": "x"}, "such a 'name'"),
         ({"name": ["oversample"]}, "must be one of"),
-        ({"name": "oversample", "replication": 2}, "Unknown sampling option 'replication'.*'replication_factor'"),
-        ({"name": "oversample", "fraction": 0.5}, "option of sampling stratify; oversample would not use it"),
-        ({"name": "rare_windows", "min_count": 1}, "oversample and stratify; rare_windows would not"),
+        (
+            {"name": "oversample", "replication": 2},
+            "has the options rare_label, min_count, .*not 'replication'.*'replication_factor'",
+        ),
+        ({"name": "oversample", "fraction": 0.5}, "sampling='oversample' has the options .*, not 'fraction'"),
+        ({"name": "rare_windows", "min_count": 1}, "sampling='rare_windows' has the options .*, not 'min_count'"),
         ({"name": "oversample", "replication_factor": 0}, "replication_factor must be a whole number of at least 1"),
-        ({"name": "oversample", "replication_factor": 2.5}, "but is 2.5"),
-        ({"name": "oversample", "replication_factor": True}, "but is True"),
+        ({"name": "oversample", "replication_factor": 2.5}, "not 2.5"),
+        ({"name": "oversample", "replication_factor": True}, "not True"),
         ({"name": "stratify", "fraction": 1.5}, "fraction must be a number from 0 to 1"),
-        ({"name": "stratify", "fraction": float("nan")}, "but is nan"),
+        ({"name": "stratify", "fraction": float("nan")}, "not nan"),
         ({"name": "stratify", "seed": -1}, "seed must be"),
         ({"name": "rare_windows", "boost": 0.5}, "boost must be a number from 1"),
-        ({"name": "rare_windows", "boost": "4"}, "but is '4'"),
-        ({"name": "oversample", "rare_label": 0}, "by name"),
+        ({"name": "rare_windows", "boost": "4"}, "not '4'"),
+        ({"name": "oversample", "rare_label": 0}, "name of a label"),
         ({"name": "oversample", "min_count": 0}, "min_count"),
     ],
 )
@@ -219,17 +231,19 @@ def test_a_scheme_that_makes_no_sense_is_refused(spec, message):
 def test_every_scheme_takes_all_of_its_options():
     values = {"rare_label": ["a", "b"], "min_count": 2, "replication_factor": 3, "fraction": 0.1, "seed": 4, "boost": 2}
     for name, options in SCHEMES.items():
+        options = ["rare_label", *options]
         parsed = Sampling.parse({"name": name, **{key: values[key] for key in options}})
         for key in options:
             assert getattr(parsed, key) == (("a", "b") if key == "rare_label" else values[key])
         assert Sampling.parse(name) == Sampling(name)
+        text = f"{name}:" + ",".join(f"{key}={values[key]}" for key in options[1:])
+        assert Sampling.parse(text) == Sampling.parse({"name": name, **{key: values[key] for key in options[1:]}})
+        assert Sampling.parse(name) == Sampling.parse({"name": name, **SCHEMES[name]})
     assert Sampling.parse(None) is None
 
 
-def test_a_scheme_draws_as_the_functions_do():
+def test_rare_windows_draw_each_document_once_and_name_their_labels():
     ids, labels = ["a", "b", "c", "c"], ["x", "rare", "x", "x"]
-    assert Sampling("oversample").draw(ids, labels) == draw_oversampled(ids, labels, "rare")
-    assert Sampling("stratify", seed=5).draw(ids, labels) == draw_stratified(ids, labels, "rare", seed=5)
     assert Sampling("rare_windows").draw(ids, labels) == [("a", "a"), ("b", "b"), ("c", "c")]
     assert Sampling("rare_windows").labels_among(labels) == ["rare"]
     assert Sampling("rare_windows", "x").labels_among(labels) == ["x"]

@@ -25,12 +25,12 @@ from skol_rnn import RNNSkolModel
 from skol_rnn.cli.app import run
 from skol_rnn.errors import BundleError, DataError
 from skol_rnn.features.base import LineFeatures
+from skol_rnn.inference.keras_runner import KerasRunner
 from skol_rnn.inference.onnx_export import ExportError, network_graph
-from skol_rnn.inference.onnx_runner import OnnxNetwork
+from skol_rnn.inference.onnx_runner import OnnxRunner
 from skol_rnn.inference.predictor import load_serving
 from skol_rnn.network.build import EmbeddingBag, NetworkSpec, build_network
 from skol_rnn.persistence.bundle import Bundle, load_bundle, save_bundle
-from skol_rnn.training.batches import KerasNetwork
 from skol_rnn.windows import cut_windows
 
 BLOCKED = ("tensorflow", "keras", "pandas", "sklearn", "scipy", "gensim", "onnx")
@@ -60,8 +60,8 @@ def serving(saved):
 def logits(network, graph, features, lines):
     """Return those of ONNX Runtime and of Keras at the real lines."""
     arrays = {weight.path: np.asarray(weight) for weight in network.weights}
-    found = OnnxNetwork(graph, arrays, threads=1).logits(features, lines)
-    return found[lines >= 0], KerasNetwork(network).logits(features, lines)[lines >= 0]
+    found = OnnxRunner(graph, arrays, threads=1).logits(features, lines)
+    return found[lines >= 0], KerasRunner(network).logits(features, lines)[lines >= 0]
 
 
 def random_features(rng, n_lines, spec):
@@ -97,9 +97,11 @@ def test_the_graph_gives_the_logits_of_keras(num_layers, window, vocabulary, lin
         np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("members", [1, 2])
-def test_the_linear_member_is_exported_and_lines_may_lack_all_ids_beside_them(members):
-    spec = NetworkSpec(3, 4, 9, 4, 5, 6, 4, 1, 0.3, 0.2, 0, members=members, beside=2, beside_vocabulary_size=30)
+@pytest.mark.parametrize("ensemble_size", [1, 2])
+def test_the_linear_member_is_exported_and_lines_may_lack_all_context_ids(members):
+    spec = NetworkSpec(
+        3, 4, 9, 4, 5, 6, 4, 1, 0.3, 0.2, 0, ensemble_size=members, context_slots=2, context_vocabulary_size=30
+    )
     rng = np.random.default_rng(members)
     network = shaken(build_network(spec), rng)
     graph = network_graph(network, 4)
@@ -116,7 +118,7 @@ def test_what_stands_at_padding_has_no_say():
     rng = np.random.default_rng(0)
     network = shaken(build_network(spec), rng)
     features = random_features(rng, 5, spec)
-    runner = OnnxNetwork(network_graph(network, 8), {w.path: np.asarray(w) for w in network.weights})
+    runner = OnnxRunner(network_graph(network, 8), {w.path: np.asarray(w) for w in network.weights})
     alone = runner.logits(features, np.arange(5)[None])
     padded = runner.logits(features, np.array([[0, 1, 2, 3, 4, -1, -1, -1]]))
     np.testing.assert_allclose(padded[:, :5], alone, atol=1e-6)

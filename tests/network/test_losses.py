@@ -27,8 +27,6 @@ ALL_LOSSES = [
     FocalLoss(gamma=0.5, label_smoothing=0.2),
     LogitAdjustedLoss(PRIORS),
     LogitAdjustedLoss(PRIORS, tau=0.5, weights=WEIGHTS, label_smoothing=0.1),
-    WeightedCategoricalCrossentropy(WEIGHTS, margins=[-2.0, 0.0, 1.0]),
-    FocalLoss(WEIGHTS, margins=[-2.0, 0.0, 1.0], label_smoothing=0.1),
     FocalLabelF1([0, 1]),
     FocalLabelF1([1], WEIGHTS, label_smoothing=0.1),
 ]
@@ -194,14 +192,6 @@ def test_label_smoothing_is_keras_label_smoothing():
             FocalLoss([5.0, 2.0, 1.0], gamma=2.0, label_smoothing=0.1),
             Correction(np.array([5.0, 2.0, 1.0]), gamma=2.0, smoothing=0.1),
         ),
-        (
-            WeightedCategoricalCrossentropy([5.0, 2.0, 1.0], margins=[-2.0, -1.0, 0.0], label_smoothing=0.1),
-            Correction(np.array([5.0, 2.0, 1.0]), np.array([-2.0, -1.0, 0.0]), smoothing=0.1),
-        ),
-        (
-            FocalLoss([5.0, 2.0, 1.0], gamma=1.5, margins=[-2.0, -1.0, 0.0]),
-            Correction(np.array([5.0, 2.0, 1.0]), np.array([-2.0, -1.0, 0.0]), gamma=1.5),
-        ),
         (LogitAdjustedLoss(PRIORS), Correction(np.ones(3), np.log(PRIORS))),
         (
             LogitAdjustedLoss(PRIORS, tau=0.5, label_smoothing=0.05),
@@ -226,15 +216,6 @@ def test_the_correction_finds_the_posterior_at_the_minimum_of_the_loss(loss, cor
     assert not np.allclose(raw[0], posterior, atol=2e-2)  # there was something to correct
 
 
-@pytest.mark.parametrize("from_logits", [True, False])
-def test_margins_of_log_priors_are_the_logit_adjusted_loss(from_logits):
-    true, predicted = batch(3)
-    predicted = predicted if from_logits else probabilities_of(predicted).astype("float32")
-    adjusted = LogitAdjustedLoss(PRIORS, weights=WEIGHTS, from_logits=from_logits)
-    margins = WeightedCategoricalCrossentropy(WEIGHTS, from_logits, margins=np.log(PRIORS))
-    assert float(margins(true, predicted)) == pytest.approx(float(adjusted(true, predicted)), rel=1e-5)
-
-
 @pytest.mark.parametrize(
     ("make", "culprit"),
     [
@@ -243,7 +224,6 @@ def test_margins_of_log_priors_are_the_logit_adjusted_loss(from_logits):
         (lambda: LogitAdjustedLoss(PRIORS, tau=-0.1), "tau"),
         (lambda: LogitAdjustedLoss([0.0, 1.0]), "priors"),
         (lambda: WeightedCategoricalCrossentropy(label_smoothing=1.0), "label_smoothing"),
-        (lambda: WeightedCategoricalCrossentropy(margins=[0.0, float("inf")]), "margins must be finite"),
     ],
 )
 def test_impossible_options_are_refused(make, culprit):

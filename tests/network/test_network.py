@@ -9,7 +9,9 @@ import keras
 import numpy as np
 import pytest
 
-from skol_rnn.network.build import EmbeddingBag, NetworkSpec, build_bilstm_model, build_network, learner
+from skol_rnn.network.bilstm import build_bilstm_model
+from skol_rnn.network.build import NetworkSpec, build_network, training_model
+from skol_rnn.network.layers import EmbeddingBag
 
 SPEC = NetworkSpec(
     n_labels=3,
@@ -24,11 +26,11 @@ SPEC = NetworkSpec(
     feature_dropout=0.5,
     seed=0,
 )
-BESIDE = replace(SPEC, slots=4, beside=2, beside_vocabulary_size=50)
+CONTEXT = replace(SPEC, slots=4, context_slots=2, context_vocabulary_size=50)
 """The same columns of ids, of which a linear member joins."""
 
 
-@pytest.fixture(scope="module", params=[SPEC, replace(SPEC, members=3), BESIDE], ids=["one", "three", "linear"])
+@pytest.fixture(scope="module", params=[SPEC, replace(SPEC, ensemble_size=3), CONTEXT], ids=["one", "three", "linear"])
 def network(request):
     return build_network(request.param)
 
@@ -101,42 +103,42 @@ def test_the_output_starts_at_the_log_priors():
 
 
 def test_members_differ_and_the_networks_logits_are_their_mean():
-    spec = replace(SPEC, members=3)
+    spec = replace(SPEC, ensemble_size=3)
     network = build_network(spec)
     batch = inputs(2, 5)
-    members = np.split(learner(network, spec).predict_on_batch(batch), 3, axis=1)
+    members = np.split(training_model(network, spec).predict_on_batch(batch), 3, axis=1)
     assert all(np.abs(one - members[0]).max() > 1e-3 for one in members[1:])
     np.testing.assert_allclose(network.predict_on_batch(batch), np.mean(members, axis=0), atol=1e-6)
 
 
-def test_one_member_is_its_own_learner():
+def test_one_member_is_trained_itself():
     network = build_network(SPEC)
-    assert learner(network, SPEC) is network
+    assert training_model(network, SPEC) is network
 
 
-def test_the_linear_member_has_a_vote_and_sees_a_row_and_what_is_beside_it():
-    network = build_network(BESIDE)
+def test_the_linear_part_has_logits_of_its_own_and_reads_a_row_and_its_context():
+    network = build_network(CONTEXT)
     ids, numbers, mask = inputs(1, 5)
-    model = learner(network, BESIDE)
+    model = training_model(network, CONTEXT)
 
     def votes(ids):
-        return np.split(model.predict_on_batch((ids, numbers, mask)), BESIDE.voices, axis=1)
+        return np.split(model.predict_on_batch((ids, numbers, mask)), CONTEXT.n_outputs, axis=1)
 
     whole = votes(ids)
     np.testing.assert_allclose(network.predict_on_batch((ids, numbers, mask)), np.mean(whole, axis=0), atol=1e-6)
-    own, beside = ids.copy(), ids.copy()
+    own, context = ids.copy(), ids.copy()
     own[0, 2, 0] = own[0, 2, 0] % 49 + 1
-    beside[0, 2, -1] = beside[0, 2, -1] % 49 + 1
-    moved = [[(a != b).any(axis=-1)[0].tolist() for a, b in zip(votes(x), whole, strict=True)] for x in (own, beside)]
+    context[0, 2, -1] = context[0, 2, -1] % 49 + 1
+    moved = [[(a != b).any(axis=-1)[0].tolist() for a, b in zip(votes(x), whole, strict=True)] for x in (own, context)]
     here, everywhere, nowhere = [i == 2 for i in range(5)], [True] * 5, [False] * 5
     assert moved == [[everywhere, here], [nowhere, here]]
 
 
 def test_the_linear_members_logits_are_a_sum_of_its_features():
-    network = build_network(BESIDE)
+    network = build_network(CONTEXT)
     ids, numbers, mask = inputs(1, 1)
     ids[:, :, 1:4] = ids[:, :, 5:] = 0
-    found = learner(network, BESIDE).predict_on_batch((ids, numbers, mask))[0, 1]
+    found = training_model(network, CONTEXT).predict_on_batch((ids, numbers, mask))[0, 1]
     bags = [network.get_layer(name).get_weights()[0] for name in ("bag_of_2", "bag_around_of_2")]
     features = np.concatenate([bags[0][ids[0, 0, 0]], bags[1][ids[0, 0, 4]], numbers[0, 0]])
     kernel, bias = network.get_layer("logits_of_2").get_weights()
@@ -146,9 +148,9 @@ def test_the_linear_members_logits_are_a_sum_of_its_features():
 def test_members_do_not_learn_from_each_others_mistakes():
     import tensorflow as tf
 
-    spec = replace(SPEC, members=2)
+    spec = replace(SPEC, ensemble_size=2)
     network = build_network(spec)
-    model = learner(network, spec)
+    model = training_model(network, spec)
     with tf.GradientTape() as tape:
         value = tf.reduce_sum(model(inputs(2, 5), training=False)[:, :5] ** 2)  # the first member's logits
     slopes = [np.asarray(tf.convert_to_tensor(s)) for s in tape.gradient(value, model.trainable_weights)]

@@ -91,7 +91,7 @@ def test_a_folder_of_something_else_is_not_replaced(bundle, tmp_path):
     (tmp_path / "notes").write_text("more work")
     (tmp_path / "folder.skol").mkdir()
     for name in ("thesis", "notes", "folder.skol", "notes/model"):
-        with pytest.raises(DataError, match="no saved model; it was left as it is|cannot be written"):
+        with pytest.raises(DataError, match="not a saved model: choose another|cannot be written"):
             save_bundle(bundle, tmp_path / name)
     assert (tmp_path / "thesis" / "chapter.txt").read_text() == "years of work"
     assert (tmp_path / "notes").read_text() == "more work"
@@ -124,9 +124,9 @@ def test_a_foreign_zip_and_a_newer_format_are_refused(bundle):
         archive.writestr("hello.txt", "hello")
     with pytest.raises(BundleError, match="no manifest.json"):
         Bundle.from_bytes(buffer.getvalue())
-    with pytest.raises(BundleError, match="is no saved model"):
+    with pytest.raises(BundleError, match="is not a saved model"):
         Bundle.from_bytes(b"not a zip at all")
-    for change, message in (({"format": "other"}, "no model of skol_rnn"), ({"format_version": 99}, "newer than 1")):
+    for change, message in (({"format": "other"}, "not a model of skol_rnn"), ({"format_version": 99}, "newer than 1")):
         with pytest.raises(BundleError, match=message):
             Bundle.from_bytes(with_manifest(bundle, change))
 
@@ -160,7 +160,7 @@ def test_pickled_arrays_are_refused_even_with_a_right_checksum(bundle):
     with zipfile.ZipFile(blob, "w") as archive:
         for name, data in files.items():
             archive.writestr(name, data)
-    with pytest.raises(BundleError, match="damaged or no archive of arrays"):
+    with pytest.raises(BundleError, match="damaged or not an .npz file"):
         Bundle.from_bytes(blob.getvalue())
 
 
@@ -172,7 +172,7 @@ def test_what_is_not_there_or_too_large_is_refused(bundle, tmp_path, monkeypatch
         load_bundle(tmp_path / "empty")
     path = save_bundle(bundle, tmp_path / "m.skol")
     monkeypatch.setattr(bundle_module, "SIZE_LIMIT", 100)
-    with pytest.raises(BundleError, match="more than the 100"):
+    with pytest.raises(BundleError, match="more than the limit of 100"):
         load_bundle(path)
 
 
@@ -184,3 +184,20 @@ def test_names_in_an_archive_cannot_write_elsewhere(bundle, tmp_path):
             archive.writestr(name, data)
     equal(Bundle.from_bytes(buffer.getvalue()), bundle)
     assert not (tmp_path.parent / "outside").exists()
+
+
+def test_the_older_folder_is_restored_if_the_new_one_cannot_take_its_place(bundle, tmp_path, monkeypatch):
+    path = save_bundle(bundle, tmp_path / "model")
+    real = os.replace
+
+    def refuse_new(source, target):
+        if os.path.basename(source) == "new":
+            raise OSError(errno.EACCES, "Permission denied")
+        real(source, target)
+
+    monkeypatch.setattr(os, "replace", refuse_new)
+    with pytest.raises(DataError, match="Permission denied"):
+        save_bundle(Bundle({"newer": 1}), path)
+    monkeypatch.undo()
+    equal(load_bundle(path), bundle)
+    assert [p.name for p in tmp_path.iterdir()] == ["model"]

@@ -1,4 +1,4 @@
-"""Archives of arrays: equal arrays give equal bytes, and no damage passes unsaid."""
+"""Archives of arrays: equal arrays give equal bytes, and any damage is reported."""
 
 from __future__ import annotations
 
@@ -53,10 +53,10 @@ def test_a_changed_byte_is_said_or_harmless(packed: bool, place: int, change: in
         np.testing.assert_array_equal(read[name], ARRAYS[name])
 
 
-def test_a_single_array_is_no_archive() -> None:
+def test_a_single_array_is_refused() -> None:
     file = io.BytesIO()
     np.save(file, ARRAYS["ids"])
-    with pytest.raises(DataError, match="no archive"):
+    with pytest.raises(DataError, match="not a zip file"):
         read_npz(file.getvalue())
 
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from skol_rnn.features.base import LineFeatures
-from skol_rnn.training.batches import WindowBatches, window_inputs
+from skol_rnn.inference.keras_runner import window_inputs
+from skol_rnn.training.batches import WindowBatches
 from skol_rnn.windows import cut_windows
 
 LENGTHS = [23, 4, 1, 300]

@@ -52,7 +52,7 @@ def run(table, labels=tuple(LABELS), **changes):
 
 
 def named(model, name):
-    return [finding for finding in model.diagnosis_ if finding.name == name]
+    return [finding for finding in model.findings_ if finding.name == name]
 
 
 def test_a_high_loss_of_steep_weights_is_told_from_trouble():
@@ -74,7 +74,7 @@ def test_everything_as_the_rare_class_is_laid_to_the_weights():
     assert "'Nomenclature' weighs 100,000.0 times as much as 'Misc' but is only 4.0 times rarer" in steep[0].seen
     # What is advised helps: the weights of the advice, decided as advised.
     better = run(toy_table(10), class_weights="smoothed", decision="corrected", epochs=8)
-    assert not {"one-class", "weights-too-steep"} & {finding.name for finding in better.diagnosis_}
+    assert not {"one-class", "weights-too-steep"} & {finding.name for finding in better.findings_}
 
 
 def test_a_rare_class_that_does_not_improve_gets_a_remedy_that_fits_the_run():

@@ -7,15 +7,14 @@ from toy import LABELS, SMALL, toy_table
 
 from skol_rnn.data.tokens import UNITS
 from skol_rnn.model import RNNSkolModel
-from skol_rnn.training.presets import PRESETS
-from skol_rnn.training.settings import resolve
+from skol_rnn.training.settings import PRESETS, resolve
 
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_the_caller_wins_over_the_preset(name):
     filled = resolve(RNNSkolModel(preset=name, epochs=7).get_params())
     assert filled["epochs"] == 7
-    assert filled["members"] == PRESETS[name]["line"]["members"]
+    assert filled["ensemble_size"] == PRESETS[name]["line"]["ensemble_size"]
     assert filled["hidden_size"] == RNNSkolModel().hidden_size
 
 
@@ -40,11 +39,13 @@ def test_only_what_the_constructor_leaves_open_is_in_a_preset():
 
 
 def test_the_model_trains_the_members_and_epochs_of_its_preset():
-    made = RNNSkolModel(**{**SMALL, "members": None, "preset": "best", "patience": 9}).fit(toy_table(3), labels=LABELS)
+    made = RNNSkolModel(**{**SMALL, "ensemble_size": None, "preset": "best", "patience": 9}).fit(
+        toy_table(3), labels=LABELS
+    )
     assert len(made.history_["loss"]) == PRESETS["best"]["line"]["epochs"]
-    assert made.get_params()["members"] is None
-    bags = [w for w in made._labeller.network.weights if w.path.endswith("embeddings")]
-    assert len(bags) == PRESETS["best"]["line"]["members"]
+    assert made.get_params()["ensemble_size"] is None
+    bags = [w for w in made.keras_model.weights if w.path.endswith("embeddings")]
+    assert len(bags) == PRESETS["best"]["line"]["ensemble_size"]
 
 
 def test_an_unknown_preset_is_named_with_the_nearest():

@@ -49,14 +49,14 @@ def test_the_scores_are_those_of_a_network_that_has_not_seen_the_documents(refit
     judged = model(refit=False).fit(TABLE, labels=LABELS)
     assert refitted.validation_documents_ == judged.validation_documents_
     assert {key: values for key, values in refitted.history_.items() if key != "refit_loss"} == judged.history_
-    assert refitted.diagnosis_ == judged.diagnosis_
+    assert refitted.findings_ == judged.findings_
     np.testing.assert_array_equal(refitted.decoder_.offsets, judged.decoder_.offsets)
     assert judged.counts_.sum() < len(TABLE)
 
 
 def test_one_member_judges_and_all_are_kept():
-    made = model(members=2, epochs=1).fit(TABLE, labels=LABELS)
-    assert sum(w.path.endswith("embeddings") for w in made._labeller.network.weights) == 2
+    made = model(ensemble_size=2, epochs=1).fit(TABLE, labels=LABELS)
+    assert sum(w.path.endswith("embeddings") for w in made.keras_model.weights) == 2
     alone = model(epochs=1).fit(TABLE, labels=LABELS)
     assert made.history_["val_loss/Misc"] == alone.history_["val_loss/Misc"]
 

@@ -11,7 +11,7 @@ from toy import LABELS, SMALL, toy_table
 
 from skol_rnn import RNNSkolModel, load_serving, read_documents
 from skol_rnn.data.splits import split_documents
-from skol_rnn.datasets.journal import sample_corpus
+from skol_rnn.datasets.bundled import sample_corpus
 from skol_rnn.errors import DataError
 from skol_rnn.training.length import training_length
 from skol_rnn.windows import cut_windows
@@ -88,7 +88,7 @@ def sample(tmp_path_factory):
 
 
 def test_two_documents_are_enough_to_find_the_rare_label_in_a_third(sample, tmp_path, capsys):
-    model = RNNSkolModel(hidden_size=32, members=1)
+    model = RNNSkolModel(hidden_size=32, ensemble_size=1)
     model.fit(pd.concat(sample[:2]), labels=LABELS)
     said = capsys.readouterr().out
     assert "No document is held out: " in said

@@ -87,9 +87,9 @@ class Killed(BaseException):
     pass
 
 
-@pytest.mark.parametrize(("killed_after", "members"), [(1, 1), (2, 1), (2, 3)])
+@pytest.mark.parametrize(("killed_after", "ensemble_size"), [(1, 1), (2, 1), (2, 3)])
 def test_a_killed_run_resumes_to_the_same_bits(tmp_path, monkeypatch, killed_after, members):
-    settings = {"epochs": 4, "patience": 4, "members": members}
+    settings = {"epochs": 4, "patience": 4, "ensemble_size": members}
     table = toy_table()
     straight = model(**settings).fit(table, labels=LABELS)
     original = EpochScores.on_epoch_begin

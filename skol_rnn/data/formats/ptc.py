@@ -1,14 +1,13 @@
-"""Articles of news with labelled spans: ``article<ID>.txt`` in a folder, and the folder's ``.labels.tsv`` beside it."""
+"""News articles with labelled spans: ``FOLDER/article<ID>.txt``, and their spans in ``FOLDER.labels.tsv``."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from skol_rnn.data.document import Document, Repair
-from skol_rnn.data.formats.encoding import read_file, refuse_damage, tell
+from skol_rnn.data.formats.encoding import read_file
 from skol_rnn.data.spans import Span
 from skol_rnn.data.tokens import document_spans
 from skol_rnn.errors import DataError
@@ -16,33 +15,30 @@ from skol_rnn.errors import DataError
 _ARTICLE = re.compile(r"article(?P<id>.+)\.txt")
 _ENDING = ".labels.tsv"
 _COLUMNS = "article_id, technique, start, end"
+_WHOLE = re.compile(r"-?[0-9]{1,15}")
 
 
-@dataclass(frozen=True)
-class ArticleSpan:
-    """A row of the table of labels: its line in the file, and the span with offsets as they stand there."""
-
-    line: int
-    span: Span
+LabelTable = dict[str, list[tuple[int, Span]]]
+"""Line in the file and span of each row of a label table, by article ID."""
 
 
 def labels_of_folder(folder: Path) -> Path:
-    """Return where the table of labels of a folder of articles is: beside it, under its name."""
+    """Return the path of the label table of a folder of articles."""
     folder = folder.resolve()
     return folder.with_name(folder.name + _ENDING)
 
 
-def labels_beside(article: Path) -> Path | None:
-    """Return the table of labels beside an article's folder, if the file is an article and there is one."""
+def label_table_of(article: Path) -> Path | None:
+    """Return the label table of an article; None if there is none or the file is not an article."""
     if not _ARTICLE.fullmatch(article.name):
         return None
-    table = article.parent.with_name(article.parent.name + _ENDING) if article.parent.name else None
-    table = table or labels_of_folder(article.parent)
+    folder = article.parent
+    table = folder.with_name(folder.name + _ENDING) if folder.name else labels_of_folder(folder)
     return table if table.is_file() else None
 
 
-def is_labels_of_folder(path: Path) -> bool:
-    """Tell whether a file is the table of labels of the folder beside it."""
+def is_label_table(path: Path) -> bool:
+    """Return whether a file is the label table of an existing folder."""
     return path.name.endswith(_ENDING) and path.with_name(path.name.removesuffix(_ENDING)).is_dir()
 
 
@@ -53,67 +49,54 @@ def article_id(name: str) -> str:
 
 
 def article_name(name: str) -> str:
-    """Return the name of the document or file of an article, ``article<ID>``, below the same folders."""
+    """Return the name of a document as an article, ``article<ID>``, with the same folders."""
     path = PurePosixPath(name)
     return str(path.with_name(f"article{article_id(name)}")) if path.name else name
 
 
-def read_labels(path: Path, folder: Path, problems: list[str] | None = None) -> dict[str, list[ArticleSpan]]:
-    r"""Read a table of labels."""
+def read_labels(path: Path, folder: Path, problems: list[str]) -> LabelTable:
+    r"""Read a label table."""
     here = {match["id"] for item in folder.iterdir() if (match := _ARTICLE.fullmatch(item.name))}
-    found: dict[str, list[ArticleSpan]] = {}
-    told: list[str] = []
+    found: LabelTable = {}
     for number, line in enumerate(read_file(path).text.split("\n"), 1):
         line = line.removesuffix("\r")
         if not line.strip() or (number == 1 and line.startswith("article_id\t")):
             continue
         match line.split("\t"):
-            case [name, kind, start, end] if kind.strip() and _is_whole(start) and _is_whole(end):
+            case [name, kind, start, end] if kind.strip() and _WHOLE.fullmatch(start) and _WHOLE.fullmatch(end):
                 if name in here:
-                    found.setdefault(name, []).append(ArticleSpan(number, (int(start), int(end), kind)))
+                    found.setdefault(name, []).append((number, (int(start), int(end), kind)))
                 else:
-                    told.append(f"{path}:{number}: there is no article{name}.txt in {folder}")
+                    problems.append(f"{path}:{number}: there is no article{name}.txt in {folder}")
             case _:
-                told.append(f"{path}:{number}: {line!r:.80} is not {_COLUMNS} with tabs between them")
-    tell(told, problems)
+                problems.append(f"{path}:{number}: {line!r:.80} is not {_COLUMNS} with tabs between them")
     return found
 
 
-def _is_whole(text: str) -> bool:
-    return bool(re.fullmatch(r"-?[0-9]{1,15}", text))
-
-
-def read_article(
-    path: Path, doc_id: str, labels: tuple[Path, dict[str, list[ArticleSpan]]], *, strict: bool = False
-) -> Document:
+def read_article(path: Path, doc_id: str, table: Path, labels: LabelTable) -> Document:
     """Read an article with its spans."""
     decoded = read_file(path)
-    if strict:
-        refuse_damage(decoded.repairs, harmful=("mixed line ends",))
-    table, by_article = labels
-    rows = by_article.get(article_id(path.name), [])
+    rows = labels.get(article_id(path.name), [])
     shift = int(decoded.bom)
-    spans = tuple((start - shift * (start > 0), end - shift, kind) for start, end, kind in (row.span for row in rows))
+    spans = tuple((start - shift * (start > 0), end - shift, kind) for _, (start, end, kind) in rows)
     repairs = decoded.repairs
     if not rows:
-        repairs += (Repair(str(path), 1, "article without labels", f"no row in {table}; read as one without spans"),)
-    sources = tuple((str(table), row.line) for row in rows)
+        repairs += (Repair(str(path), 1, "article without labels", f"no row in {table}; read without spans"),)
+    sources = tuple((str(table), line) for line, _ in rows)
     return Document(doc_id, decoded.text, None, repairs, str(path), spans, decoded.bom, sources=sources)
 
 
 def format_labels(documents: Iterable[Document]) -> str:
-    r"""Write the spans of articles as the rows of a table of labels."""
+    r"""Write the spans of articles as the rows of a label table."""
     rows: list[str] = []
     seen: dict[str, str] = {}
     for document in documents:
         name = article_id(document.doc_id)
         if seen.setdefault(name, document.doc_id) != document.doc_id:
-            raise DataError(f"{seen[name]} and {document.doc_id} are both article {name}: write them apart.")
+            raise DataError(f"{seen[name]} and {document.doc_id} are both article {name}: rename one of them.")
         shift = int(document.bom)
         for start, end, kind in sorted(document_spans(document) or ()):
             if re.search(r"[\t\r\n]", name + kind):
-                raise DataError(
-                    f"{document.doc_id}: {kind!r} holds a tab or line end, which the table has no room for."
-                )
+                raise DataError(f"{document.doc_id}: {kind!r} holds a tab or line end, which the table cannot store.")
             rows.append(f"{name}\t{kind}\t{start + shift}\t{end + shift}\n")
     return "".join(rows)

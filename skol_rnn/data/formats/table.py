@@ -1,4 +1,4 @@
-"""CSV and Parquet files of the shared table."""
+"""CSV and Parquet files of the shared table, and the documents that its rows make up."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from skol_rnn.data.document import Document, split_lines
-from skol_rnn.data.formats.encoding import INVALID, decode, read_bytes, refuse_damage
-from skol_rnn.data.formats.token_table import token_document
+from skol_rnn.data.document import Document, split_lines, with_repairs
+from skol_rnn.data.formats.encoding import read_bytes, read_records
 from skol_rnn.data.table import check_table
 from skol_rnn.errors import DataError
 
 _NUMBERS = ("line_number", "start", "end", "blank_before", "break_before")
+_GAPS = ("", " ", "\n", "\n\n")  # text before a token by its break_before
 
 
-class _Row(NamedTuple):
+class LineRow(NamedTuple):
+    """A row that is a line: its text and what precedes it; ``start`` is None if the table has no offsets."""
+
     value: str
-    label: str | None
-    start: int | None
     blank: int
     page: bool
+    start: int | None = None
+    label: str | None = None
 
 
-def read_csv(path: Path, doc_id: str, *, strict: bool = False) -> list[Document]:
+def read_csv(path: Path, doc_id: str) -> list[Document]:
     """Read documents from a CSV file of the shared table."""
-    decoded = decode(read_bytes(path), str(path))
-    if strict:
-        refuse_damage(repair for repair in decoded.repairs if repair.kind == INVALID)
+    text, repairs = read_records(path)
     try:
-        table = pd.read_csv(io.StringIO(decoded.text), dtype=str, keep_default_na=False)
+        table = pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False)
     except pd.errors.EmptyDataError:
         return []
     except (pd.errors.ParserError, ValueError) as error:
@@ -46,7 +46,7 @@ def read_csv(path: Path, doc_id: str, *, strict: bool = False) -> list[Document]
         table["page_break"] = table["page_break"].str.lower().isin(["true", "1"])
     if "label" in table:
         table["label"] = pd.Series([label or None for label in table["label"]], dtype=object)
-    return _documents(table, path, doc_id)
+    return with_repairs(_documents(table, path, doc_id), repairs)
 
 
 def _whole_numbers(column: pd.Series[str], path: Path) -> pd.Series[Any]:
@@ -58,7 +58,7 @@ def _whole_numbers(column: pd.Series[str], path: Path) -> pd.Series[Any]:
     return numbers.astype(np.int64)
 
 
-def read_parquet(path: Path, doc_id: str, *, strict: bool = False) -> list[Document]:
+def read_parquet(path: Path, doc_id: str) -> list[Document]:
     """Read documents from a Parquet file of the shared table."""
     _require_pyarrow()
     data = read_bytes(path)
@@ -71,7 +71,7 @@ def read_parquet(path: Path, doc_id: str, *, strict: bool = False) -> list[Docum
 
 def _require_pyarrow() -> None:
     try:
-        import pyarrow  # noqa: F401  # pandas' own message names no extra of this package
+        import pyarrow  # noqa: F401  # pandas' own message does not name our extra
     except ImportError as error:
         raise ImportError("Parquet needs pyarrow: pip install 'skol_rnn[parquet]', or use CSV.") from error
 
@@ -81,75 +81,109 @@ def _documents(table: pd.DataFrame, path: Path, doc_id: str) -> list[Document]:
         table = table.assign(doc_id=doc_id)
     try:
         table = check_table(table)
-        return [_document(str(name), rows, str(path)) for name, rows in table.groupby("doc_id", sort=False)]
+        make = _of_tokens if "break_before" in table else _of_lines
+        return [make(str(name), rows, str(path)) for name, rows in table.groupby("doc_id", sort=False)]
     except DataError as error:
         raise DataError(f"{path}: {error}") from error
 
 
-def _document(doc_id: str, table: pd.DataFrame, path: str) -> Document:
-    if "break_before" in table:
-        return token_document(doc_id, table, path)
+def _column(table: pd.DataFrame, name: str) -> list[Any]:
+    return table[name].tolist() if name in table else [None] * len(table)
+
+
+def _of_tokens(doc_id: str, table: pd.DataFrame, path: str) -> Document:
+    r"""Make a document whose rows are tokens."""
+    pieces: list[str] = []
+    tokens: list[tuple[int, int]] = []
+    problems, length = [], 0
+    columns = (_column(table, name) for name in ("value", "start", "end", "break_before"))
+    for row, (value, start, end, before) in enumerate(zip(*columns, strict=True)):
+        if pd.isna(start):
+            gap = _GAPS[max(0, min(int(before), 3))] if row else ""
+        else:
+            gap = _token_gap(int(start) - length, int(before) if row else 0)
+            if int(start) != length + len(gap) or (not pd.isna(end) and int(end) - int(start) != len(value)):
+                reason = f"does not fit its offsets {start} and {end} or break_before"
+                problems.append(f"token {row}, {value!r:.40}, {reason}")
+        if not value.strip():
+            problems.append(f"token {row} is blank")
+        pieces += [gap, value]
+        length += len(gap)
+        tokens.append((length, length + len(value)))
+        length += len(value)
+    if problems:
+        raise DataError(f"document {doc_id!r}: {'; '.join(problems)}")
+    labels = tuple(table["label"]) if "label" in table else None
+    return Document(doc_id, "".join(pieces), labels, path=path, tokens=tuple(tokens))
+
+
+def _token_gap(room: int, before: int) -> str:
+    r"""Return ``room`` characters with the line ends that ``break_before`` asks for, and spaces."""
+    ends = max(before - 1, 0)
+    if ends and room == 2 * ends:
+        return "\r\n" * ends
+    return "\n" * ends + " " * max(room - ends, 0)
+
+
+def _of_lines(doc_id: str, table: pd.DataFrame, path: str) -> Document:
+    r"""Make a document whose rows are lines."""
     rows = _without_blank(table)
-    values = [row.value for row in rows]
-    starts = [row.start for row in rows if row.start is not None]
-    if len(starts) < len(rows):
-        starts = []
-    text = rebuild_text(values, [row.blank for row in rows], [row.page for row in rows], starts or None)
+    if any(row.start is None for row in rows):
+        rows = [row._replace(start=None) for row in rows]
+    text = rebuild_text(rows)
     lines = split_lines(text)
-    found = [(text[line.start : line.end], line.start) for line in lines]
-    given = list(zip(values, starts or [line.start for line in lines], strict=False))
-    if found != given:
-        wrong = next((i for i, pair in enumerate(zip(found, given, strict=False)) if pair[0] != pair[1]), 0)
+    fits = [
+        text[line.start : line.end] == row.value and row.start in (None, line.start)
+        for line, row in zip(lines, rows, strict=False)
+    ]
+    if len(lines) != len(rows) or not all(fits):
+        wrong = fits.index(False) if False in fits else 0
         raise DataError(
-            f"document {doc_id!r}: line {wrong}, {values[wrong][:40]!r}, is not one line or does not fit its "
-            "offsets; give one line a row, and correct the columns start and end or leave them out."
+            f"document {doc_id!r}: line {wrong}, {rows[wrong].value[:40]!r}, is not one line or does not fit its "
+            "offsets; give one line per row, and correct the columns start and end or drop them."
         )
     labels = tuple(row.label for row in rows) if "label" in table else None
     return Document(doc_id, text, labels, path=path)
 
 
-def _without_blank(table: pd.DataFrame) -> list[_Row]:
-    """Return the rows that hold text; blank ones become blank lines before the next."""
+def _without_blank(table: pd.DataFrame) -> list[LineRow]:
+    """Return the rows that hold text; blank rows become blank lines before the next one."""
     rows, blank, page = [], 0, False
-    labels = table["label"] if "label" in table else [None] * len(table)
-    starts = table["start"] if "start" in table else [None] * len(table)
-    columns = (table["value"], labels, starts, table["blank_before"], table["page_break"])
+    columns = (_column(table, name) for name in ("value", "label", "start", "blank_before", "page_break"))
     for value, label, start, before, breaks in zip(*columns, strict=True):
         blank, page = blank + int(before), page or bool(breaks)
         if value.strip():
-            rows.append(_Row(value, label, None if pd.isna(start) else int(start), blank, page))
+            rows.append(LineRow(value, blank, page, None if pd.isna(start) else int(start), label))
             blank, page = 0, False
         else:
             blank, page = blank + 1, page or "\f" in value
     return rows
 
 
-def rebuild_text(
-    values: Sequence[str], blanks: Sequence[int], pages: Sequence[bool], starts: Sequence[int] | None = None
-) -> str:
+def rebuild_text(rows: Sequence[LineRow]) -> str:
     r"""Make a text whose lines are those of a table."""
     pieces: list[str] = []
     length, before = 0, ""
-    for index, (value, blank, page) in enumerate(zip(values, blanks, pages, strict=True)):
+    for index, (value, blank, page, start, _) in enumerate(rows):
         ends = blank + (index > 0)
-        room = starts[index] - length - ends if starts and index < len(starts) else 0
+        room = 0 if start is None else start - length - ends
         visible = before[len(before.rstrip()) :] + value[: len(value) - len(value.lstrip())]
-        gap = _gap(ends, blank, max(room, 0), page and "\f" not in visible, before.endswith("\r"))
+        gap = _line_gap(ends, blank, max(room, 0), page and "\f" not in visible, before.endswith("\r"))
         pieces += [gap, value]
         length += len(gap) + len(value)
         before = value
     return "".join(pieces)
 
 
-def _gap(ends: int, blank: int, room: int, page: bool, after_return: bool) -> str:
-    r"""Fill the space between two lines: so many line ends, and ``room`` characters of white space among them."""
+def _line_gap(ends: int, blank: int, room: int, page: bool, after_return: bool) -> str:
+    r"""Return the text between two lines: ``ends`` line ends with ``room`` characters of white space among them."""
     if room == ends and not page:
         return "\r\n" * ends
     if room > 1 and not blank:
-        return "\n" * (ends + room)  # a table that does not tell blank lines
+        return "\n" * (ends + room)  # the table does not count blank lines
     first = ""
     if ends > blank:
-        # A carriage return at a line's end would be taken for a part of the line end that follows it.
+        # A carriage return at the end of a line would be read as part of the line end that follows.
         first = "\r\n" if after_return or (room and not blank) else "\n"
         room = max(room - len(first) + 1, 0)
     filler = ("\f" if page and blank else "") + " " * (room - 1 if page and blank else room)
@@ -157,19 +191,10 @@ def _gap(ends: int, blank: int, room: int, page: bool, after_return: bool) -> st
 
 
 def format_table(
-    document: Document,
-    labels: Sequence[str | None] | None = None,
-    probabilities: Sequence[Sequence[float]] | None = None,
-    *,
-    kind: str = "csv",
+    document: Document, probabilities: Sequence[Sequence[float]] | None = None, *, kind: str = "csv"
 ) -> bytes:
     """Turn a document into the bytes of a CSV or Parquet file."""
     table = document.table()
-    if labels is not None:
-        column = pd.Series(list(labels), dtype=object)
-        table = table.assign(label=column) if "label" in table else table.copy()
-        if "label" not in table:
-            table.insert(3, "label", column)
     if probabilities is not None:
         vectors = [[float(p) for p in line] for line in probabilities]
         table["probabilities"] = [json.dumps(v) for v in vectors] if kind == "csv" else vectors

@@ -1,4 +1,4 @@
-"""YEDDA markup, ``[@text#Label*]``: read with repairs, written so that the same comes back."""
+"""YEDDA markup, ``[@text#Label*]``: read with repairs, written so that it reads back unchanged."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from itertools import accumulate
 from pathlib import Path
 
 from skol_rnn.data.document import Document, Repair, split_lines
-from skol_rnn.data.formats.encoding import read_file, refuse_damage
+from skol_rnn.data.formats.encoding import read_file
 from skol_rnn.errors import DataError
 
 _NAME = r"[A-Za-z][A-Za-z0-9_-]{0,49}"
@@ -19,8 +19,8 @@ _MARKER = re.compile(
     rf"(?P<opener>\[@)|#(?P<closer>{_NAME})\*\]|@(?P<typo>{_NAME})\*\]|#(?P<missing>{_NAME})(?=[ \t]*\r?\n\s*\[@)|\*\]"
 )
 _LINE_END = re.compile(r"[ \t]*\r?(?:\n|\Z)")
-_MAX_INNER = 4  # more blocks than that inside another are blocks that follow one whose end is missing
-# Other readers of YEDDA take any "#...*]" for the end of a block, so more is refused than is a marker here.
+_MAX_INNER = 4  # a block that seems to contain more than this lacks its end
+# Other readers of YEDDA end a block at any "#...*]", so writing refuses more than reading recognises.
 _UNWRITABLE = re.compile(r"\[@|#[^*#\]\n]+\*\]")
 _CONFUSING = re.compile(rf"@{_NAME}\*\]|#{_NAME}\s*\Z")
 _STANDOFF = re.compile(r"\s*[TREAMN][0-9]+\t")
@@ -28,7 +28,7 @@ _STANDOFF = re.compile(r"\s*[TREAMN][0-9]+\t")
 
 @dataclass(slots=True)
 class _Marker:
-    """A piece of markup; ``label`` of an opener is known once its block is closed."""
+    """A piece of markup; an opener has its ``label`` once its block is closed."""
 
     start: int
     end: int
@@ -39,7 +39,7 @@ class _Marker:
 
 
 class _Blocks:
-    """One pass over a file's markers: which opener belongs to which closer, and what is damaged."""
+    """Pairs the openers and closers of a file in one pass, and lists the damage."""
 
     def __init__(self, raw: str, path: str) -> None:
         self.raw, self.path = raw, path
@@ -54,11 +54,11 @@ class _Blocks:
         self._settle_unclosed()
 
     def line(self, position: int) -> int:
-        """Return the line of the file, from 1, that a character stands in."""
+        """Return the line of a character, from 1."""
         return bisect_right(self._line_ends, position - 1) + 1
 
     def repair(self, position: int, kind: str, detail: str) -> None:
-        """List what was found at a character."""
+        """List a repair at a character."""
         self.repairs.append(Repair(self.path, self.line(position), kind, detail))
 
     def _take(self, match: re.Match[str]) -> None:
@@ -79,7 +79,7 @@ class _Blocks:
 
     def _start_block(self, match: re.Match[str]) -> None:
         if self._open and self._open[-1].inner == _MAX_INNER:
-            self._open.clear()  # whatever is around it holds as many blocks and more
+            self._open.clear()  # blocks around it contain even more
         if self._open:
             self._open[-1].inner += 1
         self._open.append(_Marker(match.start(), match.end(), opens=True))
@@ -88,7 +88,7 @@ class _Blocks:
     def _end_block(self, match: re.Match[str], label: str) -> None:
         self.markers.append(_Marker(match.start(), match.end(), opens=False, closed=bool(self._open)))
         if not self._open:
-            self.repair(match.start(), "stray closer", f"{match.group()} closes no block; left out")
+            self.repair(match.start(), "stray closer", f"{match.group()} closes no block; removed")
             return
         opener = self._open.pop()
         opener.label, opener.closed = label, True
@@ -102,13 +102,13 @@ class _Blocks:
         for marker in reversed(self.markers):
             if marker.opens and not marker.closed:
                 marker.label = following
-                told = f"takes {following} from the block it runs into" if following else "no block follows; no label"
-                self.repair(marker.start, "unclosed block", told)
+                detail = f"takes {following} from the next block" if following else "no block follows; no label"
+                self.repair(marker.start, "unclosed block", detail)
             if marker.opens:
                 following = marker.label
 
     def segments(self) -> tuple[list[str], list[str | None]]:
-        """Return the pieces of text between markers and the label that holds in each."""
+        """Return the pieces of text between markers, and the label of each piece."""
         pieces: list[str] = []
         labels: list[str | None] = []
         around: list[str | None] = []
@@ -130,7 +130,7 @@ class _Blocks:
 
 
 def parse_yedda(raw: str, path: str = "text") -> tuple[str, tuple[str | None, ...], tuple[Repair, ...]]:
-    r"""Take the markup off a text."""
+    r"""Remove the markup from a text; return text, labels of its lines and repairs."""
     blocks = _Blocks(raw, path)
     pieces, piece_labels = blocks.segments()
     text = "".join(pieces)
@@ -149,14 +149,12 @@ def parse_yedda(raw: str, path: str = "text") -> tuple[str, tuple[str | None, ..
     return text, tuple(labels), tuple(sorted([*blocks.repairs, *gaps], key=lambda repair: repair.line))
 
 
-def read_yedda(path: Path, doc_id: str, *, strict: bool = False) -> Document:
+def read_yedda(path: Path, doc_id: str) -> Document:
     """Read a file with YEDDA markup."""
     decoded = read_file(path)
     if path.suffix == ".ann" and "[@" not in decoded.text and _STANDOFF.match(decoded.text):
-        raise DataError(f"{path} looks like brat's standoff annotation, without its text {path.stem}.txt beside it.")
+        raise DataError(f"{path} looks like brat's standoff annotation, but its text {path.stem}.txt is missing.")
     text, labels, repairs = parse_yedda(decoded.text, str(path))
-    if strict:
-        refuse_damage((*decoded.repairs, *repairs))
     return Document(doc_id, text, labels, (*decoded.repairs, *repairs), str(path), bom=decoded.bom)
 
 
@@ -168,7 +166,7 @@ def format_yedda(
     coalesce: bool = True,
     name: str = "the document",
 ) -> str:
-    r"""Put markup around labelled lines and leave all else as it is."""
+    r"""Put markup around labelled lines; everything else stays unchanged."""
     _check_writable(text, labels, name)
     pieces, position = [], 0
     for start, end, label in _runs(text, spans, labels, coalesce):
@@ -181,13 +179,13 @@ def _check_writable(text: str, labels: Sequence[str | None], name: str) -> None:
     if match := _UNWRITABLE.search(text):
         line = text.count("\n", 0, match.start()) + 1
         raise DataError(
-            f"{name}: line {line} holds {match.group()[:40]!r}, which YEDDA would take for markup: "
+            f"{name}: line {line} contains {match.group()[:40]!r}, which YEDDA reads as markup: "
             "write JSONL or CSV instead."
         )
     for label in sorted({label for label in labels if label is not None}):
         if not _LABEL.fullmatch(label):
             raise DataError(
-                f"{name}: label {label!r} cannot be written in YEDDA, whose labels are a letter and up to 49 letters, "
+                f"{name}: YEDDA cannot store the label {label!r}; its labels are a letter and up to 49 letters, "
                 "digits, '-' or '_': write JSONL or CSV instead."
             )
 
@@ -197,7 +195,7 @@ def _runs(
 ) -> list[tuple[int, int, str]]:
     """Return start, end and label of each block."""
     runs: list[tuple[int, int, str]] = []
-    joins = False  # whether the line before may share its block
+    joins = False  # whether the previous line may share its block
     for (start, end), label in zip(spans, labels, strict=True):
         alone = not coalesce or bool(_CONFUSING.search(text, start, end))
         if label is not None and joins and not alone and runs[-1][2] == label:

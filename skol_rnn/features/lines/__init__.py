@@ -1,1 +1,1 @@
-"""Features of lines."""
+"""Feature families of lines."""

@@ -1,181 +1,193 @@
-"""CRC-32 of the names of the features of many lines at a time, without making the names."""
+"""Names of the features of a line, and the CRC-32 of these names for many lines at once, without making the names."""
 
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Callable, Sequence
-from itertools import chain
+from itertools import chain, count
 from threading import Lock
 from typing import NamedTuple
 from zlib import crc32
 
 import numpy as np
 
-from skol_rnn.features.crc import crc_of, joined_crc
-from skol_rnn.features.lines.names import LEADING, MAX_CHARACTERS, MAX_TOKENS, TOKEN, affix_features, shape_of, word_of
+from skol_rnn.features.hashing import crc_of, joined_crc
 
-_TOKEN_OR_END = re.compile(rf"{TOKEN}|\n")
-_OWN = 5  # features that a token has wherever it stands, at most
-_MOST_TOKENS = 1 << 16  # that are remembered; most tokens of a corpus are a few thousand words
+_LEADING = 3  # tokens at the start of a line that have features of their own
+_MAX_TOKENS = 200  # of a line, which bounds the work on a line that is a whole file
+_MAX_CHARACTERS = 20 * _MAX_TOKENS
+_TOKEN = re.compile(r"[^\W\d_]+|\d+|[^\w\s\ud800-\udfff]")  # word, number, other character but half a surrogate pair
+_TOKEN_OR_END = re.compile(rf"{_TOKEN.pattern}|\n")
+_MAX_CACHED_TOKENS = 1 << 16  # most tokens of a corpus are a few thousand words
+_MAX_FEATURES = 5  # of a token: word, shape and affixes, which do not depend on its position
+_HASHES = np.dtype(
+    [
+        *(("word", "u4"), ("word_bytes", "i4"), ("shape", "u4"), ("shape_bytes", "i4")),
+        *(("pair_start", "u4"), ("n_features", "i4"), ("features", "u4", (_MAX_FEATURES,))),
+    ]
+)
+"""CRC-32 and lengths of a token's texts; ``pair_start`` is the word behind "b=" and before a space."""
 
 Encode = Callable[[np.ndarray], np.ndarray]
+"""Turns CRC-32 into codes, of which those below 0 are no feature."""
+Codes = tuple[np.ndarray, np.ndarray]
+"""Line, and CRC-32 or code, of each feature."""
 
 
-def line_codes(texts: Sequence[str], encode: Encode) -> tuple[np.ndarray, np.ndarray]:
-    """Return line and code of each feature of some lines."""
-    found = _Tokens.of(texts)
-    some = np.flatnonzero(found.n_tokens)
-    empty = np.flatnonzero(found.n_tokens == 0)
-    parts = [found.own(encode), *((lines, encode(checks)) for lines, checks in (found.pairs(), *found.ends(some)))]
-    parts.append((empty, encode(np.full(len(empty), crc32(b"h="), np.uint32))))
+def line_features(text: str) -> list[str]:
+    """Name the features of a line in normal form: words, word pairs, affixes, shapes, leading and last tokens."""
+    tokens = _TOKEN.findall(text[:_MAX_CHARACTERS])[:_MAX_TOKENS]
+    if not tokens:
+        return ["h="]
+    words, shapes, names = [_word(token) for token in tokens], [_shape(token) for token in tokens], []
+    for word, shape in zip(words, shapes, strict=True):
+        names += [f"w={word}", f"s={shape}", *_affixes(word)]
+    names += [f"b={word} {after}" for word, after in zip(words, words[1:], strict=False)]
+    for i, (word, shape) in enumerate(zip(words[:_LEADING], shapes, strict=False), 1):
+        names += [f"{i}={word}", f"{i}s={shape}"]
+    return [*names, f"h={' '.join(shapes[:_LEADING])}", f"l={words[-1]}", f"t={' '.join(shapes[-2:])}"]
+
+
+def _affixes(word: str) -> list[str]:
+    return [f"p={word[:3]}", f"e={word[-3:]}", f"E={word[-4:]}"] if len(word) > 4 else []
+
+
+def _word(token: str) -> str:
+    """Fold the case of a token; a number becomes as many zeros as it has digits, up to five."""
+    return "0" * min(len(token), 5) if token.isdigit() else token.casefold()
+
+
+def _shape(token: str) -> str:
+    if token.isdigit():
+        return "0" * min(len(token), 5)
+    if not token.isalpha():
+        return token
+    if token.isupper():
+        return "X" if len(token) == 1 else "XX"
+    return "Xx" if token[0].isupper() else "x"
+
+
+def line_codes(texts: Sequence[str], encode: Encode) -> Codes:
+    """Return line and code of each feature of some lines, as :func:`line_features` names them."""
+    tokens = _Tokens.of(texts)
+    empty = np.flatnonzero(tokens.n_tokens == 0)
+    hashed = [tokens.pairs(), *tokens.ends(), (empty, np.full(len(empty), crc32(b"h="), np.uint32))]
+    parts = [tokens.unpositioned(encode), *((lines, encode(hashes)) for lines, hashes in hashed)]
     return np.concatenate([lines for lines, _ in parts]), np.concatenate([codes for _, codes in parts])
 
 
-class _Texts(NamedTuple):
-    """CRC-32 and length in bytes of n texts, (n,) each."""
-
-    check: np.ndarray
-    length: np.ndarray
-
-    def at(self, rows: np.ndarray) -> _Texts:
-        """Return some of them."""
-        return _Texts(self.check[rows], self.length[rows])
-
-    def after(self, prefix: str | np.ndarray) -> np.ndarray:
-        """Return the CRC-32 of them with a text, or with the texts of such CRC-32, before them."""
-        before = np.array([crc32(prefix.encode())], np.uint32) if isinstance(prefix, str) else prefix
-        return joined_crc(before, self.check, self.length)
-
-    def and_more(self, *others: _Texts) -> _Texts:
-        """Return these texts and then those, as arrays of all."""
-        return _Texts(*(np.concatenate(arrays) for arrays in zip(self, *others, strict=True)))
+def _hashes_of(tokens: Sequence[str]) -> np.ndarray:
+    hashes, words = np.zeros(len(tokens), _HASHES), [_word(token) for token in tokens]
+    affixes = [_affixes(word) for word in words]
+    hashes["word"], hashes["word_bytes"] = crc_of(words)
+    hashes["shape"], hashes["shape_bytes"] = crc_of([_shape(token) for token in tokens])
+    hashes["n_features"] = [2 + len(names) for names in affixes]
+    features = hashes["features"]
+    features[:, 0], features[:, 1] = _words(hashes, "w="), _shapes(hashes, "s=")
+    features[:, 2:][np.arange(2, _MAX_FEATURES) < hashes["n_features"][:, None]] = crc_of(list(chain(*affixes)))[0]
+    hashes["pair_start"] = joined_crc(_words(hashes, "b="), _crc(" "), np.ones(1, np.int32))
+    return hashes
 
 
-class _Known(NamedTuple):
-    """What is known of n tokens."""
-
-    words: _Texts
-    shapes: _Texts
-    begins: np.ndarray
-    own: np.ndarray
-    n_own: np.ndarray
-
-    @classmethod
-    def of(cls, tokens: Sequence[str]) -> _Known:
-        """Find it out."""
-        words = [word_of(token) for token in tokens]
-        shapes = [shape_of(token) for token in tokens]
-        affixes = [affix_features(word) for word in words]
-        n_own = np.fromiter(map(len, affixes), np.int32, len(tokens)) + 2
-        texts = _Texts(*crc_of(words)), _Texts(*crc_of(shapes))
-        own = np.zeros((len(tokens), _OWN), np.uint32)
-        own[:, 0], own[:, 1] = texts[0].after("w="), texts[1].after("s=")
-        own[:, 2:][np.arange(2, _OWN) < n_own[:, None]] = crc_of(list(chain.from_iterable(affixes)))[0]
-        space = np.array([crc32(b" ")], np.uint32)
-        return cls(*texts, joined_crc(texts[0].after("b="), space, np.ones(1, np.int32)), own, n_own)
-
-    def and_more(self, other: _Known) -> _Known:
-        """Return what is known of these tokens and then those."""
-        words, shapes = self.words.and_more(other.words), self.shapes.and_more(other.shapes)
-        arrays = (np.concatenate(both) for both in zip(self[2:], other[2:], strict=True))
-        return _Known(words, shapes, *arrays)
+def _crc(text: str) -> np.ndarray:
+    return np.array([crc32(text.encode())], np.uint32)
 
 
-class _Rows(dict[str, int]):
-    """Rows of tokens, each given when it is first asked for."""
-
-    def __missing__(self, token: str) -> int:
-        row = self[token] = len(self)
-        return row
+def _words(hashes: np.ndarray, prefix: str) -> np.ndarray:
+    """Return the CRC-32 of the words behind a prefix."""
+    return joined_crc(_crc(prefix), hashes["word"], hashes["word_bytes"])
 
 
-class _Memory:
-    """Tokens that were met, so that the same few thousand words are taken apart once; row 0 is the line end."""
+def _shapes(hashes: np.ndarray, prefix: str) -> np.ndarray:
+    """Return the CRC-32 of the shapes behind a prefix."""
+    return joined_crc(_crc(prefix), hashes["shape"], hashes["shape_bytes"])
+
+
+class _Cache:
+    """Hashes of the tokens seen so far, so that each distinct token is hashed once; row 0 is the line end."""
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._forget()
+        self._clear()
 
-    def _forget(self) -> None:
-        self._rows, self._known = _Rows({"\n": 0}), _Known.of([""])
+    def _clear(self) -> None:
+        self._row_of, self._hashes = defaultdict(count(1).__next__, {"\n": 0}), _hashes_of([""])
 
-    def rows(self, tokens: list[str]) -> tuple[np.ndarray, _Known]:
-        """Return the row of each token, and what the rows are of."""
+    def rows(self, tokens: list[str]) -> tuple[np.ndarray, np.ndarray]:
+        """Return each token's row in the hashes, and the hashes."""
         with self._lock:
-            if len(self._rows) > _MOST_TOKENS:
-                self._forget()
-            n_known = len(self._rows)
-            rows = np.fromiter(map(self._rows.__getitem__, tokens), np.int64, len(tokens))
-            if len(self._rows) > n_known:
-                self._known = self._known.and_more(_Known.of(list(self._rows)[n_known:]))
-            return rows, self._known
+            if len(self._row_of) > _MAX_CACHED_TOKENS:
+                self._clear()
+            n_known = len(self._row_of)
+            rows = np.fromiter(map(self._row_of.__getitem__, tokens), np.int64, len(tokens))
+            if len(self._row_of) > n_known:
+                self._hashes = np.concatenate([self._hashes, _hashes_of(list(self._row_of)[n_known:])])
+            return rows, self._hashes
 
 
-_MEMORY = _Memory()
+_CACHE = _Cache()
 
 
 class _Tokens(NamedTuple):
-    """Tokens of lines, all in a row."""
+    """Tokens of some lines in one sequence: line and row in the hashes of each; first token and number per line."""
 
     line: np.ndarray
     row: np.ndarray
-    n_tokens: np.ndarray
     first: np.ndarray
-    known: _Known
+    n_tokens: np.ndarray
+    hashes: np.ndarray
 
     @classmethod
     def of(cls, texts: Sequence[str]) -> _Tokens:
-        """Cut lines into tokens."""
-        # Any white space between tokens is as good as any other; a line end is to say where a line ends.
-        short = [text[:MAX_CHARACTERS].replace("\n", " ") for text in texts]
-        rows, known = _MEMORY.rows(_TOKEN_OR_END.findall("\n".join(short)))
+        # Tokens are the same whatever white space separates them; a line end is reserved for the end of a text.
+        short = [text[:_MAX_CHARACTERS].replace("\n", " ") for text in texts]
+        rows, hashes = _CACHE.rows(_TOKEN_OR_END.findall("\n".join(short)))
         is_token = rows != 0
-        line = np.cumsum(~is_token)[is_token]
-        row = rows[is_token]
-        count = np.bincount(line, minlength=len(texts))
-        first = np.cumsum(count) - count
-        if (count > MAX_TOKENS).any():
-            kept = np.arange(len(line)) - first[line] < MAX_TOKENS
-            line, row, count = line[kept], row[kept], np.minimum(count, MAX_TOKENS)
-            first = np.cumsum(count) - count
-        return cls(line, row, count, first, known)
+        line, row = np.cumsum(~is_token)[is_token], rows[is_token]
+        n_tokens = np.bincount(line, minlength=len(texts))
+        if (n_tokens > _MAX_TOKENS).any():
+            kept = np.arange(len(line)) - (np.cumsum(n_tokens) - n_tokens)[line] < _MAX_TOKENS
+            line, row, n_tokens = line[kept], row[kept], np.minimum(n_tokens, _MAX_TOKENS)
+        return cls(line, row, np.cumsum(n_tokens) - n_tokens, n_tokens, hashes)
 
-    def own(self, encode: Encode) -> tuple[np.ndarray, np.ndarray]:
-        """Return line and code of the features that tokens have wherever they stand."""
-        # The same tokens come again and again: the features of each are encoded once.
-        occurs = np.bincount(self.row, minlength=len(self.known.own)) > 0
-        place = (np.cumsum(occurs) - 1)[self.row]
-        codes = encode(self.known.own[occurs].ravel()).reshape(-1, _OWN)[place]  # (tokens, 5)
-        n_own = self.known.n_own[self.row]
-        return np.repeat(self.line, n_own), codes[np.arange(_OWN) < n_own[:, None]]
+    def unpositioned(self, encode: Encode) -> Codes:
+        """Return line and code of words, shapes and affixes; each distinct token is encoded once."""
+        occurs = np.bincount(self.row, minlength=len(self.hashes)) > 0
+        index = (np.cumsum(occurs) - 1)[self.row]
+        codes = encode(self.hashes["features"][occurs].ravel()).reshape(-1, _MAX_FEATURES)[index]
+        n_features = self.hashes["n_features"][self.row]
+        return np.repeat(self.line, n_features), codes[np.arange(_MAX_FEATURES) < n_features[:, None]]
 
-    def pairs(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return line and CRC-32 of words that follow one another."""
-        pairs = np.flatnonzero(self.line[1:] == self.line[:-1])
-        begins = self.known.begins[self.row[pairs]]
-        return self.line[pairs], self.known.words.at(self.row[pairs + 1]).after(begins)
+    def pairs(self) -> Codes:
+        """Return line and CRC-32 of adjacent words."""
+        first = np.flatnonzero(self.line[1:] == self.line[:-1])
+        start, second = (
+            self.hashes["pair_start"][self.row[first]],
+            self.hashes[["word", "word_bytes"]][self.row[first + 1]],
+        )
+        return self.line[first], joined_crc(start, second["word"], second["word_bytes"])
 
-    def ends(self, some: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Return line and CRC-32 of what is first and last in lines that are not empty."""
-        words, shapes = self.known.words, self.known.shapes
+    def ends(self) -> list[Codes]:
+        """Return line and CRC-32 of the leading and last tokens of lines that are not empty."""
         parts = []
-        for i in range(LEADING):
-            there = np.flatnonzero(self.n_tokens > i)
-            rows = self.row[self.first[there] + i]
-            parts += [(there, words.at(rows).after(f"{i + 1}=")), (there, shapes.at(rows).after(f"{i + 1}s="))]
-        last = self.first + self.n_tokens - 1
-        parts.append((some, self._shapes("h=", some, self.first, np.minimum(self.n_tokens, LEADING))))
-        parts.append((some, words.at(self.row[last[some]]).after("l=")))
-        two = np.minimum(self.n_tokens, 2)
-        parts.append((some, self._shapes("t=", some, last + 1 - two, two)))
+        for i in range(_LEADING):
+            lines = np.flatnonzero(self.n_tokens > i)
+            hashes = self.hashes[self.row[self.first[lines] + i]]
+            parts += [(lines, _words(hashes, f"{i + 1}=")), (lines, _shapes(hashes, f"{i + 1}s="))]
+        lines = np.flatnonzero(self.n_tokens)
+        first, n_tokens = self.first[lines], self.n_tokens[lines]
+        end, two = first + n_tokens, np.minimum(n_tokens, 2)
+        parts.append((lines, self._shape_sequence("h=", first, np.minimum(n_tokens, _LEADING))))
+        parts.append((lines, _words(self.hashes[self.row[end - 1]], "l=")))
+        parts.append((lines, self._shape_sequence("t=", end - two, two)))
         return parts
 
-    def _shapes(self, prefix: str, lines: np.ndarray, first: np.ndarray, count: np.ndarray) -> np.ndarray:
-        """Return the CRC-32 of a prefix and, with spaces between them, the shapes of so many tokens from a first on."""
-        shapes = self.known.shapes
-        checks = shapes.at(self.row[first[lines]]).after(prefix)
-        for i in range(1, int(count.max(initial=0))):
-            more = np.flatnonzero(count[lines] > i)
-            shape = shapes.at(self.row[first[lines[more]] + i])
-            checks[more] = _Texts(shape.after(" "), shape.length + 1).after(checks[more])
-        return checks
+    def _shape_sequence(self, prefix: str, first: np.ndarray, n_tokens: np.ndarray) -> np.ndarray:
+        """Return the CRC-32 of a prefix and the shapes of some tokens from each ``first`` on, joined by spaces."""
+        crc = _shapes(self.hashes[self.row[first]], prefix)
+        for i in range(1, int(n_tokens.max(initial=0))):
+            more = np.flatnonzero(n_tokens > i)
+            hashes = self.hashes[self.row[first[more] + i]]
+            crc[more] = joined_crc(crc[more], _shapes(hashes, " "), hashes["shape_bytes"] + 1)
+        return crc

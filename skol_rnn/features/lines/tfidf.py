@@ -1,116 +1,74 @@
-"""TF-IDF of the words of a line and of their endings, beside layout numbers."""
+"""TF-IDF of the words of a line and of their suffixes."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from skol_rnn.features.base import LineFeatures
-from skol_rnn.features.lines.layout import ScaledLayout
-from skol_rnn.features.lines.vectors import lower_words
-
-if TYPE_CHECKING:
-    from skol_rnn.data.columns import Lines
+from skol_rnn.features.base import StandardScaler
+from skol_rnn.features.lines.words import WordFeatures
 
 _SEED = 0  # of the truncated SVD's random start
 
 
 def word_suffixes(words: Sequence[str]) -> list[str]:
-    """Take the last 2, 3 and 4 characters of each word that is longer than that."""
+    """Return the last 2, 3 and 4 characters of each word that is longer."""
     return [word[-length:] for word in words for length in (2, 3, 4) if len(word) > length]
 
 
-class TfidfFeatures:
-    """TF-IDF of lower-case words and of word suffixes, each block's rows of length 1, beside layout numbers."""
+@dataclass(eq=False)
+class TfidfFeatures(WordFeatures):
+    """TF-IDF of lower-case words and of suffixes, each block normalised to length 1, and layout numbers."""
 
     name = "tfidf"
 
-    def __init__(
-        self,
-        word_vocab_size: int = 800,
-        suffix_vocab_size: int = 200,
-        min_doc_freq: int = 2,
-        input_size: int | None = None,
-    ) -> None:
-        self.word_vocab_size = word_vocab_size
-        self.suffix_vocab_size = suffix_vocab_size
-        self.min_doc_freq = min_doc_freq
-        self.input_size = input_size
+    word_vocab_size: int = 800
+    suffix_vocab_size: int = 200
+    min_doc_freq: int = 2
+    input_size: int | None = None
 
-    def fit(self, table: Lines) -> TfidfFeatures:
-        """Choose the terms, and learn how rare each is and the scale of the layout numbers."""
-        self._layout = ScaledLayout().fit(table)
-        self._fit_terms([lower_words(value) for value in table["value"]])
-        return self
-
-    def fit_transform(self, table: Lines) -> LineFeatures:
-        """Fit, and transform the same lines, each of which is cut into words once."""
-        self._layout = ScaledLayout()
-        layout = self._layout.fit_transform(table)
-        lines = [lower_words(value) for value in table["value"]]
-        self._fit_terms(lines)
-        return self._features(lines, layout)
-
-    def transform(self, table: Lines) -> LineFeatures:
-        """Compute the features of lines."""
-        return self._features([lower_words(value) for value in table["value"]], self._layout.transform(table))
-
-    def _fit_terms(self, lines: list[list[str]]) -> None:
-        endings = [word_suffixes(words) for words in lines]
+    def _fit_words(self, lines: list[list[str]]) -> None:
+        suffixes = [word_suffixes(words) for words in lines]
         self.words_ = _frequent(lines, self.word_vocab_size, self.min_doc_freq)
-        self.suffixes_ = _frequent(endings, self.suffix_vocab_size, self.min_doc_freq)
-        self.word_idf_, self.suffix_idf_ = _idf(self.words_, lines), _idf(self.suffixes_, endings)
+        self.suffixes_ = _frequent(suffixes, self.suffix_vocab_size, self.min_doc_freq)
+        self.word_idf_, self.suffix_idf_ = _idf(self.words_, lines), _idf(self.suffixes_, suffixes)
         self.projection_ = None if self.input_size is None else _projection(self._terms(lines), self.input_size)
 
     def _terms(self, lines: list[list[str]]) -> Any:
         """Return the sparse matrix of both blocks, (lines, words + suffixes)."""
         try:
             from scipy.sparse import hstack
-            from sklearn.feature_extraction.text import TfidfVectorizer  # noqa: F401
+
+            words = _tfidf(self.words_, self.word_idf_, lines)
+            suffixes = _tfidf(self.suffixes_, self.suffix_idf_, [word_suffixes(words) for words in lines])
         except ImportError as error:
             raise ImportError(
-                'features="tfidf" needs scikit-learn and SciPy in prediction, too: pip install scikit-learn.'
+                'features="tfidf" needs scikit-learn and SciPy, for prediction too: pip install scikit-learn.'
             ) from error
-        blocks = [
-            _tfidf(self.words_, self.word_idf_, lines),
-            _tfidf(self.suffixes_, self.suffix_idf_, [word_suffixes(words) for words in lines]),
-        ]
-        return hstack(blocks, format="csr", dtype=np.float32)
+        return hstack([words, suffixes], format="csr", dtype=np.float32)
 
-    def _features(self, lines: list[list[str]], layout: np.ndarray) -> LineFeatures:
+    def _numbers(self, lines: list[list[str]], layout: np.ndarray) -> np.ndarray:
         terms = self._terms(lines)
-        # A sparse matrix is multiplied row by row, so that a line's numbers do not depend on its neighbours.
+        # A sparse matrix is multiplied row by row, so that a line's numbers do not depend on other lines.
         dense = terms.toarray() if self.projection_ is None else terms @ self.projection_
-        return LineFeatures(np.zeros((len(lines), 0), np.int32), np.concatenate([dense, layout], axis=1))
+        return np.concatenate([dense, layout], axis=1)
 
-    def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-        """Return what was fitted."""
-        settings = {
-            "word_vocab_size": self.word_vocab_size,
-            "suffix_vocab_size": self.suffix_vocab_size,
-            "min_doc_freq": self.min_doc_freq,
-            "input_size": self.input_size,
-            "words": self.words_,
-            "suffixes": self.suffixes_,
-        }
-        arrays = {"word_idf": self.word_idf_, "suffix_idf": self.suffix_idf_, **self._layout.arrays()}
+    def _fitted(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        arrays = {"word_idf": self.word_idf_, "suffix_idf": self.suffix_idf_, **self._scaler._asdict()}
         if self.projection_ is not None:
             arrays["projection"] = self.projection_
-        return settings, arrays
+        return {"words": self.words_, "suffixes": self.suffixes_}, arrays
 
-    @classmethod
-    def from_state(cls, settings: dict[str, Any], arrays: dict[str, np.ndarray]) -> TfidfFeatures:
-        """Rebuild fitted features."""
-        features = cls(**{name: value for name, value in settings.items() if name not in {"words", "suffixes"}})
-        features.words_, features.suffixes_ = settings["words"], settings["suffixes"]
-        features.word_idf_, features.suffix_idf_ = arrays["word_idf"], arrays["suffix_idf"]
-        features.projection_ = arrays.get("projection")
-        features._layout = ScaledLayout.from_arrays(arrays)
-        return features
+    def _restore(self, values: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
+        self.words_, self.suffixes_ = values["words"], values["suffixes"]
+        self.word_idf_, self.suffix_idf_ = arrays["word_idf"], arrays["suffix_idf"]
+        self.projection_ = arrays.get("projection")
+        self._scaler = StandardScaler.from_arrays(arrays)
 
 
 def _frequent(lines: list[list[str]], size: int, min_lines: int) -> list[str]:
@@ -125,7 +83,7 @@ def _frequent(lines: list[list[str]], size: int, min_lines: int) -> list[str]:
 def _idf(terms: list[str], lines: list[list[str]]) -> np.ndarray:
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-    if not terms:  # scikit-learn refuses an empty vocabulary
+    if not terms:  # scikit-learn rejects an empty vocabulary
         return np.zeros(0)
     return np.asarray(TfidfVectorizer(analyzer=list, vocabulary=terms).fit(lines).idf_)
 
@@ -142,14 +100,14 @@ def _tfidf(terms: list[str], idf: np.ndarray, lines: list[list[str]]) -> Any:
 
 
 def _projection(terms: Any, size: int) -> np.ndarray:
-    """Return the matrix (terms, size) that the blocks are multiplied with."""
+    """Return the matrix (terms, size) that reduces the terms of a line."""
     from sklearn.decomposition import TruncatedSVD
 
     columns = terms.shape[1]
     if columns <= size:
         return np.eye(columns, size, dtype=np.float32)
-    with np.errstate(invalid="ignore"):  # the share of variance explained of one line is 0 / 0, and not used
+    with np.errstate(invalid="ignore"):  # with one line, the unused share of explained variance is 0 / 0
         components = TruncatedSVD(size, random_state=_SEED).fit(terms).components_
-    projection = np.zeros((columns, size), np.float32)  # there are fewer components where there are fewer lines
+    projection = np.zeros((columns, size), np.float32)  # fewer lines than ``size`` give fewer components
     projection[:, : len(components)] = components.T
     return projection

@@ -1,1 +1,1 @@
-"""Features of tokens."""
+"""Feature families of tokens."""

@@ -1,20 +1,15 @@
-"""Layout numbers of a token: its characters, its place in sentence, paragraph and document, quotation marks around it."""
+"""Layout numbers of a token: characters, place in sentence, paragraph and document, quotation marks around it."""
 
 from __future__ import annotations
 
 import re
 
 import numpy as np
-import pandas as pd
 
-from skol_rnn.features.base import normal_form
+from skol_rnn.features.tokens.table import BLANK_LINE, LINE_END, Tokens, count_in_group
 
-SENTENCE_ENDS = frozenset(".!?")
-LINE_END, BLANK_LINE = 2, 3
-"""Values of ``break_before``: a line end, and a blank line or paragraph; 1 is a space and 0 nothing."""
-
-# A document longer than all of training must not look like nothing that was seen there.
-_FAR, _OFTEN = 200, 20
+# Caps keep documents longer than any training document within the range seen in training.
+_MAX_PLACE, _MAX_COUNT = 200, 20
 
 _ROMAN = re.compile(r"^[IVXLC]{2,}$")
 _OPENING, _CLOSING, _EITHER = frozenset("“«„"), frozenset("”»"), '"'
@@ -48,64 +43,29 @@ TOKEN_LAYOUT_NAMES = (
 """Names of the columns of :func:`token_layout_numbers`, in order."""
 
 
-def token_layout_numbers(table: pd.DataFrame) -> np.ndarray:
-    """Describe how each token looks and where it stands, whatever its word."""
-    if table.empty:
+def token_layout_numbers(tokens: Tokens) -> np.ndarray:
+    """Describe how each token looks and where it stands, whatever its word; shape (tokens, columns)."""
+    if not len(tokens):
         return np.zeros((0, len(TOKEN_LAYOUT_NAMES)), np.float32)
-    codes, words = pd.factorize(table["value"])
-    own = np.array([_own_numbers(normal_form(word)) for word in words], np.float32)[codes]
-    document = pd.factorize(table["doc_id"])[0]
-    first = np.append(True, document[1:] != document[:-1])
-    before = np.where(first, BLANK_LINE, breaks(table))
+    characters = np.array([_character_numbers(word) for word in tokens.words], np.float32)[tokens.word]
+    document, paragraph = tokens.document, np.cumsum(tokens.starts_paragraph) - 1
+    before = np.where(tokens.starts_document, BLANK_LINE, tokens.break_before)
     after = np.append(before[1:], BLANK_LINE)
-    sentence, paragraph = sentences(table), np.cumsum(before == BLANK_LINE) - 1
     columns = [
         *(before == kind for kind in (0, LINE_END, BLANK_LINE)),
         *(after == kind for kind in (0, LINE_END, BLANK_LINE)),
-        *_in_sentence(table, sentence, own),
-        _quoted(table["value"].to_numpy(), paragraph),
-        np.log1p(np.minimum(_place(paragraph), _FAR)),
+        *_sentence_numbers(tokens, characters[:, 1]),
+        _quoted(tokens),
+        np.log1p(np.minimum(_place(paragraph), _MAX_PLACE)),
         _place(document) / np.bincount(document)[document],
-        paragraph == paragraph[first][document],
-        np.log1p(np.minimum(_same(document, codes) - 1, _OFTEN)),
-        np.log1p(_same(sentence, codes) - 1),
+        paragraph == paragraph[tokens.starts_document][document],
+        np.log1p(np.minimum(count_in_group(document, tokens.word) - 1, _MAX_COUNT)),
+        np.log1p(count_in_group(tokens.sentence, tokens.word) - 1),
     ]
-    return np.concatenate([own, np.stack([np.asarray(c, np.float32) for c in columns], axis=1)], axis=1)
+    return np.concatenate([characters, np.stack([np.asarray(c, np.float32) for c in columns], axis=1)], axis=1)
 
 
-def breaks(table: pd.DataFrame) -> np.ndarray:
-    """Return what stands before each token, shape (tokens,); a space where the table does not say."""
-    if "break_before" in table:
-        return table["break_before"].to_numpy(dtype=np.int64)
-    return np.ones(len(table), np.int64)
-
-
-def sentences(table: pd.DataFrame) -> np.ndarray:
-    """Count the sentences through all documents."""
-    document, values, before = table["doc_id"].to_numpy(), table["value"].to_numpy(), breaks(table)
-    parted = np.append(True, document[1:] != document[:-1]) | (before >= LINE_END)
-    starts, ended = parted.copy(), False
-    for i, value in enumerate(values):
-        if parted[i] or (ended and before[i]):
-            starts[i], ended = True, False
-        if value in SENTENCE_ENDS:
-            ended = True
-        elif before[i] or value.isalnum():
-            ended = False
-    return np.cumsum(starts) - 1
-
-
-def shifted(values: np.ndarray, document: np.ndarray, steps: int, fill: int = 0) -> np.ndarray:
-    """Move values on by some tokens, inside documents."""
-    place = np.arange(len(values)) - steps
-    there = np.clip(place, 0, max(len(values) - 1, 0))
-    inside = (place == there) & (document[there] == document)
-    result = values[there]
-    result[~inside] = fill
-    return result
-
-
-def _own_numbers(word: str) -> tuple[float, ...]:
+def _character_numbers(word: str) -> tuple[float, ...]:
     return (
         np.log1p(len(word)),
         word[:1].isupper(),
@@ -121,37 +81,24 @@ def _place(group: np.ndarray) -> np.ndarray:
     return np.arange(len(group)) - (np.cumsum(sizes) - sizes)[group]
 
 
-def _in_sentence(table: pd.DataFrame, sentence: np.ndarray, own: np.ndarray) -> list[np.ndarray]:
-    values, size = table["value"], np.bincount(sentence)
-    place = _place(sentence)
-    capitals = np.bincount(sentence, own[:, 1]) / size
-
-    def holds(mark: str) -> np.ndarray:
-        return np.bincount(sentence, (values == mark).to_numpy(dtype=float))[sentence] > 0
-
+def _sentence_numbers(tokens: Tokens, starts_upper: np.ndarray) -> list[np.ndarray]:
+    sentence, place = tokens.sentence, _place(tokens.sentence)
+    size = np.bincount(sentence)
+    capitals = np.bincount(sentence, starts_upper) / size
+    asks, exclaims = (np.bincount(sentence, tokens.values == mark)[sentence] > 0 for mark in "?!")
     left = size[sentence] - place - 1
     length = np.log1p(size)[sentence]
-    return [place == 0, np.log1p(place), np.log1p(left), length, capitals[sentence], holds("?"), holds("!")]
+    return [place == 0, np.log1p(place), np.log1p(left), length, capitals[sentence], asks, exclaims]
 
 
-def _quoted(values: np.ndarray, paragraph: np.ndarray) -> np.ndarray:
-    """Tell which tokens stand in quotation marks; marks that were left open end with the paragraph."""
-    quoted, depth = np.zeros(len(values), bool), 0
-    for i, value in enumerate(values):
-        if i and paragraph[i] != paragraph[i - 1]:
-            depth = 0
-        if value in _OPENING or (value == _EITHER and not depth):
-            depth = 1
-            quoted[i] = True
-        elif value in _CLOSING or value == _EITHER:
-            quoted[i], depth = depth > 0, 0
+def _quoted(tokens: Tokens) -> np.ndarray:
+    """Return which tokens are in quotation marks; an open quotation ends with the paragraph."""
+    quoted, is_open = np.zeros(len(tokens), bool), False
+    for i, value in enumerate(tokens.values):
+        is_open = is_open and not tokens.starts_paragraph[i]
+        if value in _OPENING or (value == _EITHER and not is_open):
+            quoted[i] = is_open = True
         else:
-            quoted[i] = depth > 0
+            quoted[i] = is_open
+            is_open = is_open and value not in _CLOSING and value != _EITHER
     return quoted
-
-
-def _same(group: np.ndarray, codes: np.ndarray) -> np.ndarray:
-    """Count how often each token's word occurs in its group."""
-    pairs = group.astype(np.int64) * (codes.max(initial=0) + 1) + codes
-    _, inverse, counts = np.unique(pairs, return_inverse=True, return_counts=True)
-    return counts[inverse]

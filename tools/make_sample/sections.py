@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from skol_rnn.datasets import vocabulary as words
-from skol_rnn.datasets.layout import Block, wrap
-from skol_rnn.datasets.writer import Taxon, Writer, make_author, make_authority, make_taxon
+from make_sample import vocabulary as words
+from make_sample.layout import Block, wrap
+from make_sample.writer import Taxon, Writer, make_author, make_authority, make_taxon
 
 MISC = "Misc-exposition"
 ROMAN = ("Introduction", "Materials and methods", "Taxonomy", "Discussion", "Acknowledgements", "References")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from skol_rnn.datasets.writer import Dice, Style
+from make_sample.writer import Dice, Style
 
 FORM_FEED = "\f"
 

@@ -1,17 +1,15 @@
-"""Make a corpus of journal-like documents, and write the sample that the examples and tests use."""
+"""Make a corpus of journal-like documents, and write the sample that is bundled with the package."""
 
 from __future__ import annotations
 
-import os
 import re
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from skol_rnn.datasets import vocabulary as words
-from skol_rnn.datasets.layout import Block, noisy, paginate, render
-from skol_rnn.datasets.sections import Sections
-from skol_rnn.datasets.writer import KINDS, Dice, Writer, draw_style, make_author, make_taxon
+from make_sample import vocabulary as words
+from make_sample.layout import Block, noisy, paginate, render
+from make_sample.sections import Sections
+from make_sample.writer import KINDS, Dice, Writer, draw_style, make_author, make_taxon
 
 TRAIN_DOCUMENTS, TEST_DOCUMENTS = 18, 6
 LINES_PER_DOCUMENT = 330
@@ -25,10 +23,10 @@ def make_journal_corpus(
 ) -> list[tuple[str, str]]:
     """Make journal-like documents of fungal taxonomy, annotated in YEDDA markup.
 
-    Three documents in a row come from one made-up journal and share its style. All names and sentences are made from
-    this package's own word lists. About 3 % of the lines are Nomenclature and 15 % Description; many lines occur word
-    for word under several labels, so that only their neighbours tell which is right. From six documents on, two carry
-    broken markup as real files do, see `damaged_documents`.
+    Three consecutive documents come from one made-up journal and share its style. About 3 % of the lines are
+    Nomenclature and 15 % Description. Many lines occur word for word under several labels, so that only their
+    neighbours show which is right. A corpus of six or more documents has two with broken markup, as real files have;
+    see `damaged_documents`.
 
     Parameters
     ----------
@@ -37,7 +35,7 @@ def make_journal_corpus(
     seed : int, default=0
         Non-negative seed; the same seed gives the same bytes on every platform and Python version.
     lines_per_document : int, default=330
-        About the mean number of non-blank lines; documents have 0.75 to 1.45 times as many.
+        Approximate mean number of non-blank lines; a document has 0.75 to 1.45 times as many.
 
     Returns
     -------
@@ -47,7 +45,7 @@ def make_journal_corpus(
     Raises
     ------
     ValueError
-        If a number is too small: one document, seed 0 and 100 lines are the least.
+        If a number is too small: the minimum is one document, seed 0 and 100 lines.
 
     Examples
     --------
@@ -71,7 +69,7 @@ def make_journal_corpus(
 
 
 def damaged_documents(n_documents: int) -> dict[int, str]:
-    """Say which documents of a made-up corpus carry broken markup."""
+    """Return the kind of broken markup by the index of the document that has it."""
     return {n_documents // 3: "nested", 2 * n_documents // 3: "at-sign"} if n_documents >= 6 else {}
 
 
@@ -89,7 +87,7 @@ def _document(index: int, seed: int, lines: int, damage: str | None) -> tuple[st
 
 
 def _article(sections: Sections, lines: int) -> Iterator[Block]:
-    """Yield the blocks of one article of about so many lines."""
+    """Yield the blocks of one article of about this many lines."""
     written = 0
     for part in _parts(sections, lines):
         for block in part:
@@ -130,46 +128,5 @@ def write_sample(folder: str | Path, seed: int = 0) -> Path:
     for i, (name, text) in enumerate(make_journal_corpus(seed=seed)):
         part = folder / ("train" if i < TRAIN_DOCUMENTS else "test")
         part.mkdir(parents=True, exist_ok=True)
-        replace_file(part / f"{name}.txt.ann", text.encode("utf-8"))
+        (part / f"{name}.txt.ann").write_bytes(text.encode("utf-8"))
     return folder
-
-
-def replace_file(path: Path, content: bytes) -> None:
-    """Write a file so that readers see the old content or the new, never a part of it."""
-    if path.is_file() and path.read_bytes() == content:
-        return
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-
-
-def cache_folder() -> Path:
-    """Return the folder that samples and downloads are kept in."""
-    return Path(os.environ.get("SKOL_RNN_CACHE") or Path.home() / ".cache" / "skol_rnn")
-
-
-def sample_corpus(folder: str | Path | None = None) -> Path:
-    """Give the sample corpus, made anew, so that an installed package needs no checkout and no network.
-
-    Parameters
-    ----------
-    folder : str or Path, optional
-        Where to write it; by default ``sample`` in `cache_folder`.
-
-    Returns
-    -------
-    Path
-        The folder with ``train/`` and ``test/``; byte for byte those of ``data/sample`` in the repository.
-
-    Examples
-    --------
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     sorted(path.name for path in sample_corpus(folder).iterdir())
-    ['test', 'train']
-    """
-    return write_sample(cache_folder() / "sample" if folder is None else folder)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from skol_rnn.datasets import vocabulary as words
+from make_sample import vocabulary as words
 
 T = TypeVar("T")
 SLOT = re.compile(r"\{([^{}]+)\}")

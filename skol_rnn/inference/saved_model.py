@@ -1,0 +1,183 @@
+"""A trained ``RNNSkolModel`` as a bundle of JSON values and arrays, and back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+import skol_rnn
+from skol_rnn.errors import NotTrainedError
+from skol_rnn.evaluation.findings import Finding
+from skol_rnn.imbalance.class_weights import ClassWeights
+from skol_rnn.imbalance.resolve import is_frozen_file
+from skol_rnn.inference.onnx_export import ExportError, network_graph
+from skol_rnn.inference.predictor import Predictor, saved_decision
+from skol_rnn.persistence.bundle import Bundle, load_bundle, save_bundle
+
+
+class SavedModel:
+    """The state of a trained ``RNNSkolModel``, and how it becomes a bundle and back."""
+
+    labels_: list[str]
+    other_: str | None
+    settings_: dict[str, Any]
+    class_weights_: ClassWeights
+    weights_: np.ndarray
+    counts_: np.ndarray
+    findings_: list[Finding]
+    history_: dict[str, list[float]]
+    validation_documents_: list[str]
+    _predictor: Predictor
+    _network_spec: dict[str, Any]
+    # Parameters, which ModelParameters sets.
+    name: str
+    unit: str
+    label_col: str
+    line_no_col: str
+    verbosity: int
+    important: Sequence[str] | None
+    class_weights: Any
+
+    if TYPE_CHECKING:
+
+        def get_params(self, deep: bool = True) -> dict[str, Any]: ...  # noqa: D102
+
+        def set_params(self, **parameters: Any) -> Self: ...  # noqa: D102
+
+    def bundle(self) -> Bundle:
+        """Return the trained model as JSON values and arrays.
+
+        Returns
+        -------
+        Bundle
+            What :meth:`set_bundle` reads.
+
+        Raises
+        ------
+        NotTrainedError
+            If the model is not trained.
+        """
+        if not self.__sklearn_is_fitted__():
+            raise NotTrainedError("No model to save: call fit() first.")
+        predictor = self._predictor
+        feature_settings, feature_arrays = predictor.features.state()
+        parameters = self._settings()
+        if isinstance(parameters["class_weights"], ClassWeights) or is_frozen_file(parameters["class_weights"]):
+            parameters |= {"class_weights": None, "frozen_weights": True}
+        state = {
+            "labels": self.labels_,
+            "features": {"name": predictor.features.name, "settings": feature_settings},
+            "network": self._network_spec,
+            "name": self.name,
+            "parameters": parameters,
+            "not_given": [name for name, value in self.get_params().items() if value is None],
+            "class_weights": self.class_weights_.to_dict(),
+            "diagnosis": [asdict(finding) for finding in self.findings_],
+            "other": self.other_,
+            "history": self.history_,
+            "validation_documents": self.validation_documents_,
+            "skol_rnn_version": skol_rnn.__version__,
+        }
+        arrays = feature_arrays | (predictor.linear.arrays() if predictor.linear else {})
+        decision = {"weights": self.weights_, "counts": self.counts_, **predictor.decoder.arrays()}
+        network = {weight.path: np.asarray(weight) for weight in self.keras_model.weights}
+        return Bundle(json.loads(json.dumps(state, default=_plain)), network, arrays, decision, self._graph())
+
+    def _graph(self) -> bytes | None:
+        """Export the network for ONNX Runtime; None, with a warning, where that is impossible."""
+        try:
+            return network_graph(self.keras_model, self._settings()["window_size"])
+        except ExportError as reason:
+            if self.verbosity:
+                print(f"The model is saved without a graph for ONNX Runtime and predicts with Keras only: {reason}.")  # noqa: T201
+            return None
+
+    def save(self, path: str | Path) -> Path:
+        """Save the trained model as a folder, or as one file if the path ends in ``.skol`` or ``.zip``.
+
+        Parameters
+        ----------
+        path : path
+            Folder or file; an older model there is replaced.
+
+        Returns
+        -------
+        Path
+            The path.
+        """
+        return save_bundle(self.bundle(), path)
+
+    def load(self, path: str | Path) -> Self:
+        """Become the model saved at a path: its parameters, labels, weights and network.
+
+        Parameters
+        ----------
+        path : path
+            Folder or file.
+
+        Returns
+        -------
+        RNNSkolModel
+            Self.
+        """
+        return self.set_bundle(load_bundle(path))
+
+    def set_bundle(self, bundle: Bundle) -> Self:
+        """Become the model of a bundle.
+
+        Parameters
+        ----------
+        bundle : Bundle
+            What :meth:`bundle` returned.
+
+        Returns
+        -------
+        RNNSkolModel
+            Self.
+        """
+        state = bundle.state
+        predictor = Predictor.from_bundle(bundle, "keras")
+        parameters = dict(state["parameters"])
+        self.class_weights_ = ClassWeights.from_dict(state["class_weights"])
+        if parameters.pop("frozen_weights", False):
+            parameters["class_weights"] = self.class_weights_
+        parameters["decision"] = saved_decision(state, predictor.decoder)
+        self.settings_ = self._set_saved(parameters, state.get("not_given", ()))
+        self._predictor, self._network_spec = predictor, state["network"]
+        self.labels_, self.other_ = state["labels"], state["other"]
+        self.history_, self.validation_documents_ = state["history"], state["validation_documents"]
+        self.findings_ = [Finding(**finding) for finding in state["diagnosis"]]
+        self.weights_, self.counts_ = bundle.decision["weights"], bundle.decision["counts"]
+        return self
+
+    def _set_saved(self, parameters: Mapping[str, Any], not_given: Sequence[str]) -> dict[str, Any]:
+        raise NotImplementedError
+
+    def _settings(self) -> dict[str, Any]:
+        """Return the parameters; those that are None as training resolved them."""
+        return {name: self.settings_[name] if value is None else value for name, value in self.get_params().items()}
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "_predictor")
+
+    def _require_trained(self) -> None:
+        if not self.__sklearn_is_fitted__():
+            raise NotTrainedError("Model not trained. Call fit() first.")
+
+    @property
+    def keras_model(self) -> Any:
+        """The Keras network; its output are logits."""
+        self._require_trained()
+        return self._predictor.runner.network  # type: ignore[attr-defined]
+
+
+def _plain(value: Any) -> Any:
+    """Convert NumPy's numbers and mappings to what JSON has."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    return value.tolist() if hasattr(value, "tolist") else str(value)

@@ -1,0 +1,286 @@
+"""What a trained ``RNNSkolModel`` does: predict, score, report findings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
+
+import numpy as np
+
+from skol_rnn.data.columns import lengths_of
+from skol_rnn.data.inputs import LabelledRows, fold_labels, labelled_table
+from skol_rnn.data.outputs import table_and_restore, with_predictions
+from skol_rnn.decoding.decoder import Decoder
+from skol_rnn.decoding.offsets import DECISIONS
+from skol_rnn.errors import DataError
+from skol_rnn.evaluation.findings import Finding, diagnose
+from skol_rnn.evaluation.result import Evaluation
+from skol_rnn.evaluation.tables import score_rows
+from skol_rnn.inference.saved_model import SavedModel
+from skol_rnn.labels import LabelSet
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+
+    Lines = Sequence[Sequence[str]]
+
+
+class TrainedModel(SavedModel):
+    """The methods of ``RNNSkolModel`` that need a trained network; ``fit`` sets what they read."""
+
+    # -- prediction ---------------------------------------------------------------------------------------
+
+    @overload
+    def predict_proba(self, data: pd.DataFrame | str | Path, raw: bool = False) -> np.ndarray: ...
+
+    @overload
+    def predict_proba(self, data: Lines, raw: bool = False) -> list[np.ndarray]: ...
+
+    def predict_proba(self, data: Any, raw: bool = False) -> np.ndarray | list[np.ndarray]:
+        """Compute the probability of each label for each line.
+
+        Parameters
+        ----------
+        data : DataFrame, list of documents, or path(s)
+            Documents.
+        raw : bool, default False
+            Whether to return the network's probabilities instead of posteriors, which undo the effect of class weights,
+            loss and sampling and are calibrated.
+
+        Returns
+        -------
+        ndarray of float64, shape (lines, labels), or list of such
+            One row a line, in the order of the data; for a list of documents, one array a document.
+
+        Raises
+        ------
+        NotTrainedError
+            If the model is not trained.
+        DataError
+            If the data cannot be used.
+        """
+        self._require_trained()
+        table, restore = table_and_restore(data, self.line_no_col, self.unit)
+        found = self._predictor.probabilities(table)
+        return restore(found if raw else self.decoder_.posterior(found))  # type: ignore[no-any-return]
+
+    @overload
+    def predict(self, data: pd.DataFrame | str | Path) -> pd.DataFrame: ...
+
+    @overload
+    def predict(self, data: Lines) -> np.ndarray: ...
+
+    def predict(self, data: Any) -> pd.DataFrame | np.ndarray:
+        """Label each line.
+
+        Parameters
+        ----------
+        data : DataFrame, list of documents, or path(s)
+            Documents.
+
+        Returns
+        -------
+        DataFrame or ndarray of object
+            For a table or files: the rows in their order with ``prediction`` (index), ``predicted_label`` and
+            ``probabilities``.  For a list of documents: one list of labels a document.
+
+        Raises
+        ------
+        NotTrainedError
+            If the model is not trained.
+        DataError
+            If the data cannot be used.
+        """
+        self._require_trained()
+        table, restore = table_and_restore(data, self.line_no_col, self.unit)
+        raw = self._predictor.probabilities(table)
+        indices = self.decoder_.decide(raw, lengths_of(table), self.decided_by)
+        return with_predictions(data, table, restore, self.labels_, indices, self.decoder_.posterior(raw))  # type: ignore[no-any-return]
+
+    predict_with_labels = predict
+
+    @property
+    def decided_by(self) -> str:
+        """How labels are decided; "auto" is resolved."""
+        return self.decoder_.resolved(str(self._settings()["decision"]))
+
+    # -- evaluation ---------------------------------------------------------------------------------------
+
+    def evaluate(self, data: Any, y: Any = None) -> Evaluation:
+        """Predict annotated documents and score the predictions for each label.
+
+        Parameters
+        ----------
+        data : DataFrame, list of documents, or path(s)
+            Documents.
+        y : list of list of str, optional
+            Labels of the lines, where the data have none.
+
+        Returns
+        -------
+        Evaluation
+            Scores by line and by character, pooled and by document.
+        """
+        return self._evaluations(data, y, [self.decided_by])[0]
+
+    def compare_decisions(self, data: Any, y: Any = None) -> dict[str, Evaluation]:
+        """Score every decision on the same probabilities.
+
+        Parameters
+        ----------
+        data : DataFrame, list of documents, or path(s)
+            Documents.
+        y : list of list of str, optional
+            Labels of the lines, where the data have none.
+
+        Returns
+        -------
+        dict of str to Evaluation
+            "argmax" first; "tuned" only if offsets were tuned on a validation set.
+        """
+        self._require_trained()
+        decisions = [how for how in DECISIONS if how != "auto" and (how != "tuned" or self.decoder_.tuned)]
+        return dict(zip(decisions, self._evaluations(data, y, decisions), strict=True))
+
+    def _evaluations(self, data: Any, y: Any, decisions: list[str]) -> list[Evaluation]:
+        rows = LabelledRows.of(self._labelled(data, y, "the data"), LabelSet(tuple(self.labels_)))
+        raw = self._predictor.probabilities(rows.table)
+        return [
+            self._scores(rows, self.decoder_.decide(raw, rows.lengths, how), self.decoder_.posterior(raw))
+            for how in decisions
+        ]
+
+    def _scores(self, rows: LabelledRows, predicted: np.ndarray, probabilities: np.ndarray | None) -> Evaluation:
+        return score_rows(rows, predicted, probabilities, self._predictor.labels, self.important, self.unit)
+
+    def _labelled(self, data: Any, y: Any, what: str) -> pd.DataFrame:
+        """Return the table of annotated documents with the model's labels."""
+        table = labelled_table(data, y, self.label_col, self.line_no_col, self.unit)
+        table["label"] = fold_labels(table["label"], LabelSet(tuple(self.labels_)), self.other_, what)
+        return table
+
+    def score(self, data: Any, y: Any = None) -> float:
+        """Return the important F1 of annotated documents, for grid search.
+
+        Parameters
+        ----------
+        data : DataFrame, list of documents, or path(s)
+            Documents.
+        y : list of list of str, optional
+            Labels of the lines.
+
+        Returns
+        -------
+        float
+            Mean F1 of the labels in ``important``.
+        """
+        return self.evaluate(data, y).important_f1
+
+    def diagnose(self, evaluation: Evaluation | None = None) -> list[Finding]:
+        """Say in words what may have gone wrong, with figures and advice.
+
+        Parameters
+        ----------
+        evaluation : Evaluation, optional
+            Scores of other documents than the validation set; the findings of the training if not given.
+
+        Returns
+        -------
+        list of Finding
+            The most serious first.
+        """
+        self._require_trained()
+        if evaluation is None:
+            return self.findings_
+        return diagnose(
+            labels=self._predictor.labels,
+            evaluation=evaluation,
+            weights=np.array(self.class_weights_.weights),
+            counts=self.counts_,
+            given=self.class_weights if isinstance(self.class_weights, Mapping) else None,
+            decision=self.decided_by,
+            unit=self.unit,
+        )
+
+    def calculate_stats(self, predictions: pd.DataFrame, verbose: bool = True) -> dict[str, Any]:
+        """Score a table that :meth:`predict` returned and that has the true labels.
+
+        Parameters
+        ----------
+        predictions : DataFrame
+            With the label column, ``predicted_label``, and ``probabilities`` for the losses.
+        verbose : bool, default True
+            Whether to print the table of scores (never at ``verbosity=0``).
+
+        Returns
+        -------
+        dict
+            ``{label}_precision``, ``_recall``, ``_f1``, ``_loss``, ``_support`` for each label, then
+            ``important_f1``, ``macro_f1``, ``accuracy`` and the rest.
+
+        Raises
+        ------
+        DataError
+            If a column is missing.
+        """
+        self._require_trained()
+        missing = {self.label_col, "predicted_label"} - set(predictions.columns)
+        if missing:
+            raise DataError(
+                f"The predictions have no column {sorted(missing)[0]!r}: use the table that predict returned."
+            )
+        labels = self._predictor.labels
+        table = self._labelled(predictions, None, "the predictions")
+        rows = predictions.iloc[table["order"].to_numpy()]
+        probabilities = np.stack(rows["probabilities"].tolist()) if "probabilities" in rows and len(rows) else None
+        evaluation = self._scores(LabelledRows.of(table, labels), labels.encode(rows["predicted_label"]), probabilities)
+        if verbose and self.verbosity:
+            print(evaluation)  # noqa: T201  # the caller asks for it
+        return evaluation.to_dict()
+
+    # -- what callers of scikit-learn and of the former class expect ---------------------------------------
+
+    @property
+    def decoder_(self) -> Decoder:
+        """Correction, calibration, offsets and transitions."""
+        self._require_trained()
+        return self._predictor.decoder
+
+    @property
+    def offsets_(self) -> np.ndarray:
+        """Offsets of log posteriors in "auto" and "tuned" decisions, shape (labels,)."""
+        return self.decoder_.offsets
+
+    @property
+    def classes_(self) -> np.ndarray:
+        """Labels in the order of the probabilities, as scikit-learn names them."""
+        self._require_trained()
+        return np.array(self.labels_)
+
+    @property
+    def labels(self) -> list[str] | None:
+        """``labels_``, or None before ``fit``; the former class's name."""
+        return getattr(self, "labels_", None)
+
+    @property
+    def classifier_model(self) -> Any:
+        """``keras_model``; the former class's name."""
+        return self.keras_model
+
+    def get_model(self) -> Any:
+        """Return the Keras network, as the former class did.
+
+        Returns
+        -------
+        keras.Model
+            The network; its output are logits.
+        """
+        return self.keras_model
+
+    @property
+    def model_weights(self) -> list[np.ndarray]:
+        """Arrays of the Keras network."""
+        return self.keras_model.get_weights()  # type: ignore[no-any-return]

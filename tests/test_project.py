@@ -1,0 +1,68 @@
+"""The files of the project agree with each other: versions, Pythons, commands, and what is installed."""
+
+from __future__ import annotations
+
+import configparser
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from oldest_versions import oldest_versions
+
+import skol_rnn
+
+ROOT = Path(__file__).resolve().parents[1]
+TARGETS = set(re.findall(r"^([a-z][\w-]*):", (ROOT / "Makefile").read_text("utf-8"), re.M))
+
+
+@pytest.fixture(scope="module")
+def setup():
+    config = configparser.ConfigParser(interpolation=None)
+    config.read(ROOT / "setup.cfg", encoding="utf-8")
+    return config
+
+
+def test_the_oldest_versions_are_the_lower_bounds_of_setup_cfg():
+    pinned = (ROOT / "tests" / "oldest.txt").read_text("utf-8").splitlines()
+    assert pinned == oldest_versions(), "run: make oldest"
+    names = [line.partition("==")[0] for line in pinned]
+    assert len(names) == len(set(names)), "setup.cfg states two lower bounds of one package"
+
+
+def test_each_requirement_has_a_lower_bound(setup):
+    lines = "\n".join([setup["options"]["install_requires"], *setup["options.extras_require"].values()]).split()
+    assert [line for line in lines if not re.fullmatch(r"[\w-]+>=[\d.]+|%\(\w+\)s", line)] == []
+
+
+def test_the_serving_extra_is_a_part_of_the_requirements(setup):
+    assert set(setup["options.extras_require"]["serve"].split()) <= set(
+        setup["options"]["install_requires"].split("\n")
+    )
+
+
+@pytest.mark.parametrize("name", [".ci/run", ".github/workflows/ci.yml", "Makefile", "CONTRIBUTING.md", "README.md"])
+def test_each_make_command_that_is_named_exists(name):
+    commands = re.findall(
+        r"(?:^\t?|[`(;]|run: |time )(?:\$\(MAKE\)|make) ((?:[a-z-]+ ?)+)", (ROOT / name).read_text("utf-8"), re.M
+    )
+    used = {word for command in commands for word in command.split()}
+    assert used and used <= TARGETS
+
+
+def test_the_workflow_tests_each_supported_python(setup):
+    supported = re.findall(r"Python :: (3\.\d+)", setup["metadata"]["classifiers"])
+    workflow = (ROOT / ".github" / "workflows" / "ci.yml").read_text("utf-8")
+    assert re.findall(r'"(3\.\d+)"', re.search(r"python: \[(.*)\]", workflow)[1]) == supported
+    lowest = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["mypy"]["python_version"]
+    assert setup["options"]["python_requires"].startswith(f">={lowest},") and lowest == supported[0]
+
+
+def test_data_files_of_the_package_are_installed(setup):
+    package = Path(skol_rnn.__file__).parent
+    declared = set()
+    for name, patterns in setup["options.package_data"].items():
+        folder = package.parent / name.replace(".", "/")
+        declared |= {path for pattern in patterns.split() for path in folder.glob(pattern)}
+    files = {path for path in package.rglob("*") if path.is_file() and "__pycache__" not in path.parts}
+    assert {path for path in files if path.suffix not in {".py", ".md"}} == declared
