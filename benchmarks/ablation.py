@@ -33,8 +33,9 @@ class Ablated(peers.Ours):
     def fit(self, table, labels, seed):
         """Train in a process of its own, whose features are the poorer ones."""
         from skol_rnn.features.crc import crc_of
-        from skol_rnn.features.lines import hashed, layout
         from skol_rnn.features.lines.names import line_features
+
+        from skol_rnn.features.lines import hashed, layout
 
         if self.without:
             left_out = re.compile(self.without)

@@ -186,8 +186,8 @@ def in_own_process(what, corpus, arguments):
 def check_agreement(corpus, arguments):
     """Compare ONNX Runtime with Keras before anything is timed."""
     import numpy as np
-
     from skol_rnn.data.streams import DocumentStream
+
     from skol_rnn.inference.predictor import load_serving
 
     table = next(iter(DocumentStream(corpus))).columns()

@@ -101,12 +101,6 @@ def evaluate_labels(
     return whole if important is None else whole.with_important(important)
 
 
-def rare_labels(counts: np.ndarray, labels: LabelSet) -> list[str]:
-    """Return all labels except the most frequent one (the first of several); the only label if there is one."""
-    frequent = int(np.argmax(counts))
-    return [name for i, name in enumerate(labels) if i != frequent] or list(labels)
-
-
 def _integers(name: str, values: Sequence[int] | np.ndarray) -> np.ndarray:
     array = np.asarray(values)
     if array.ndim != 1:

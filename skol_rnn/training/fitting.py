@@ -21,11 +21,11 @@ from skol_rnn.decoding.constraints import only_legal
 from skol_rnn.decoding.decoder import Decoder
 from skol_rnn.decoding.transitions import learn_transitions
 from skol_rnn.errors import DataError
-from skol_rnn.evaluation.findings import Finding, diagnose, weight_findings
+from skol_rnn.evaluation.findings import Finding, diagnose, summary
 from skol_rnn.features.families import make_features
 from skol_rnn.imbalance.class_weights import ClassWeights
-from skol_rnn.imbalance.draws import sampling_shift
-from skol_rnn.imbalance.resolve import cap_weights, describe_weights, freeze_weights, normalise_weights
+from skol_rnn.imbalance.sampling import sampling_shift
+from skol_rnn.imbalance.resolve import cap_weights, count_drift, describe_weights, freeze_weights, normalise_weights
 from skol_rnn.imbalance.sampling import Sampling
 from skol_rnn.inference.keras_runner import KerasRunner
 from skol_rnn.inference.linear_member import LinearMember
@@ -45,8 +45,6 @@ from skol_rnn.training.validation import Validation
 from skol_rnn.windows import cut_windows
 
 _BAG_SIZE = 64
-_LOGGED_BEFORE = {"weights-too-steep"}
-"""Findings that are logged before training, in time to stop."""
 
 
 @dataclass
@@ -189,8 +187,8 @@ class Fitting:
 
     def _check_drift(self, class_weights: ClassWeights, split: Split, strict: bool) -> None:
         """Report saved weights whose counts fit neither the training rows nor all rows."""
-        drift = class_weights.drift(split.training.counts, self.labels)
-        drift = drift and class_weights.drift(split.all.counts, self.labels)
+        drift = count_drift(class_weights, split.training.counts, self.labels)
+        drift = drift and count_drift(class_weights, split.all.counts, self.labels)
         if drift and strict:
             raise DataError(
                 f"The saved class weights do not fit these data: {'; '.join(drift)}. "
@@ -220,8 +218,6 @@ class Fitting:
                 self.log.say(line)
         if self.objective.loss != "cross_entropy":
             self.log.say(f"Loss: {self.objective.describe()}.")
-        for sentence in weight_findings(given, counts, self.labels):
-            self.log.warn(sentence)
         capped, changed = cap_weights(given, counts)
         if len(changed):
             names = ", ".join(f"{self.labels.names[i]} {given[i]:g} -> {capped[i]:.4g}" for i in changed)
@@ -320,5 +316,6 @@ class Fitting:
             decision=self.of.decision,
             unit=self.of.unit,
         )
-        self.log.warn_all([str(f) for f in found if f.name not in _LOGGED_BEFORE], "all of them: findings_")
+        for line in summary(found):
+            self.log.warn(line)
         return found

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from skol_rnn.imbalance.draws import check_between
+from skol_rnn.imbalance.checks import finite_number
 from skol_rnn.windows import Windows
 
 
 def window_draw_rates(windows: Windows, is_rare: np.ndarray, boost: float = 4.0) -> tuple[np.ndarray, np.ndarray]:
     """Return how often each window is drawn, and the factor of its loss."""
-    check_between("boost", boost, 1.0, 1e6)
+    finite_number("boost", boost, 1.0, 1e6)
     is_rare = np.asarray(is_rare, bool)
     if is_rare.shape != (windows.n_lines,):
         raise ValueError(f"is_rare has shape {is_rare.shape}, but the windows are over {windows.n_lines} lines.")

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, log_loss, precision_recall_fscore_support
+from skol_rnn.evaluation.weight_findings import weight_findings
 
 from skol_rnn.evaluation.evaluate import EPSILON, UNITS, evaluate_labels, merge_evaluations
 from skol_rnn.evaluation.result import Evaluation
-from skol_rnn.evaluation.weight_findings import weight_findings
 from skol_rnn.labels import LabelSet
 
 LABELS = LabelSet(("Description", "Misc", "Nomenclature"))

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
+from skol_rnn.imbalance.remarks import distribution_warnings
 from toy import toy_table
 
 from skol_rnn.data.reading import read_documents
@@ -23,7 +24,6 @@ from skol_rnn.errors import DataError
 from skol_rnn.imbalance.chart import distribution_chart, save_distribution_chart
 from skol_rnn.imbalance.counts import by_type, distribution_json, imbalance, is_bio, label_distribution
 from skol_rnn.imbalance.counts_file import is_counts_file, read_counts
-from skol_rnn.imbalance.remarks import distribution_warnings
 from skol_rnn.imbalance.tables import distribution_table, type_table, weight_tables
 
 COUNTS = json.loads((Path(__file__).parents[1] / "fixtures" / "label_counts_29.json").read_text(encoding="utf-8"))[

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from skol_rnn.evaluation.weight_findings import Finding
+from skol_rnn.training.diagnosis import diagnose
 from toy import LABELS, SMALL, toy_table
 
 from skol_rnn.evaluation.evaluate import evaluate_labels
-from skol_rnn.evaluation.weight_findings import Finding
 from skol_rnn.labels import LabelSet
 from skol_rnn.model import RNNSkolModel
-from skol_rnn.training.diagnosis import diagnose
 
 TWO = LabelSet(("Nomenclature", "Misc"))
 COUNTS = np.array([100, 10_000])
