@@ -20,7 +20,7 @@ from skol_rnn.labels import suggestion
 if TYPE_CHECKING:
     from skol_rnn.data.document import Corpus, Document
     from skol_rnn.evaluation.span_scores import SpanScores
-    from skol_rnn.inference.predictor import Labelled, ServingModel
+    from skol_rnn.inference.predictor import Predictions, ServingModel
     from skol_rnn.model import RNNSkolModel
     from skol_rnn.persistence.bundle import Bundle
 
@@ -97,10 +97,10 @@ def load(bundle: Bundle, decision: str | None = None) -> RNNSkolModel:
     """Build the model of a bundle without TensorFlow's messages, with its own decision or another one."""
     with quiet_tensorflow():
         from skol_rnn.model import RNNSkolModel
-        from skol_rnn.training.checks import check_parameters
     model = RNNSkolModel().set_bundle(bundle)
     if decision:
-        check_parameters(model.set_params(decision=decision).get_params())
+        model.decoder_.resolved(decision)
+        model.decision = decision
     return model
 
 
@@ -117,7 +117,7 @@ def load_predictor(path: Path, backend: str = "auto") -> ServingModel:
 
 def predicted(
     predictor: ServingModel, documents: Iterable[Document], decision: str | None = None
-) -> Iterator[tuple[Document, Labelled]]:
+) -> Iterator[tuple[Document, Predictions]]:
     """Predict documents a few at a time, and yield each with its labels and probabilities."""
     documents, ahead = tee(documents)  # holds the few documents that are predicted together
     # The features of lines need no pandas, those of tokens do.
@@ -125,9 +125,9 @@ def predicted(
     yield from zip(documents, predictor.predict_documents(tables, decision), strict=True)
 
 
-def write_labelled(found: Iterable[tuple[Document, Labelled]], out: Path, form: str) -> list[Path]:
+def write_labelled(found: Iterable[tuple[Document, Predictions]], out: Path, form: str) -> list[Path]:
     """Write predicted documents below a folder, all of them or none."""
-    from skol_rnn.data.streams import DocumentWriter
+    from skol_rnn.data.writing import DocumentWriter
 
     with DocumentWriter(out, form) as writer:
         for document, labelled in found:

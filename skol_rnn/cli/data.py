@@ -62,7 +62,7 @@ def convert(
 ) -> None:
     """Write documents in another format; text, labels and spans stay the same, unless --labels collapses labels."""
     from skol_rnn.data.table import collapse_labels
-    from skol_rnn.data.writing import untold_spans, write_documents
+    from skol_rnn.data.writing import count_lost_spans, write_documents
 
     if labels and (unit == "token" or to == "bio"):
         raise typer.BadParameter("--labels collapses labels of lines, not of tokens: leave it out.")
@@ -73,7 +73,7 @@ def convert(
     if keep := names(labels):
         collapsed = {d.doc_id: collapse_labels(d.labels, keep, other) for d in corpus if d.labels is not None}
     written = write_documents(corpus, out, format=to, labels_by_doc=collapsed)
-    lost = 0 if collapsed else sum(untold_spans(document, to) for document in corpus)
+    lost = 0 if collapsed else sum(count_lost_spans(document, to) for document in corpus)
     if json:
         print_json({"files": [str(path) for path in written], "untold_spans": lost})
         return

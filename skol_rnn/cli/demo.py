@@ -27,7 +27,7 @@ def demo(
     """Train on the sample with three class weightings, score on test documents, and label those."""
     from skol_rnn.data.reading import read_documents
     from skol_rnn.datasets.bundled import sample_corpus
-    from skol_rnn.evaluation.report import comparison_table
+    from skol_rnn.evaluation.report import comparison_text
 
     console = Console(highlight=False)
     sample = sample_corpus(out / "sample")
@@ -44,9 +44,10 @@ def demo(
         console.rule(f"class weights: {name}")
         model = RNNSkolModel(class_weights=weights, important=IMPORTANT, epochs=epochs, **SETTINGS)
         model.fit(training, labels=IMPORTANT, other="Misc")
-        rows += [(f"{name} {how}", model.set_params(decision=how).evaluate(test)) for how in DECISIONS]
+        decisions = model.compare_decisions(test)
+        rows += [(f"{name} {how}", decisions[how]) for how in DECISIONS if how in decisions]
     console.rule("test documents")
-    console.print(comparison_table(rows, IMPORTANT))
+    typer.echo(comparison_text(rows, IMPORTANT, console.width))
     console.print(f"Scores of {rows[-1][0]} by class:", rows[-1][1])
     model.save(out / "model")
     written = write_labelled(predicted(load_predictor(out / "model"), test), out / "labelled", "yedda")
