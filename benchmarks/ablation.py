@@ -1,8 +1,8 @@
-"""What is each part of the default worth: the same training without it, on dev and on held-out volumes.
+"""Ablation of the default for lines: train without one part at a time and score dev and held-out volumes.
 
-One member, trained once on all documents of the fold: a part is worth the same there as in the default, which judges one
-network and then trains two members, and the training takes a third of the time.  Resumable, as quality.py, whose
-machinery it is.
+Each training fits one network, once, on all documents of the fold.  That takes a third of the time of the default, which
+validates one network and then refits two, and measures the same differences.  Stopped runs can be resumed, as in
+quality.py.
 
     python benchmarks/ablation.py --train TRAIN --dev DEV --json docs/ablation.json --markdown docs/ablation.md
 """
@@ -17,25 +17,25 @@ from pathlib import Path
 import numpy as np
 import peers
 import quality
+import tasks
 
-TASK = quality.TASKS[0]
-WHOLE = "one member"
+TASK = tasks.TASKS[0]
+WHOLE = "one network"
 GAPS = ("blank lines before", "blank lines after", "page break before", "page break after", "lines since page break")
 
 
 class Ablated(peers.Ours):
-    """Ours, without hashed features of some names, without some layout numbers, or with other parameters."""
+    """RNNSkolModel without some hashed features or layout numbers, or with other parameters."""
 
     def __init__(self, without=None, without_layout=(), **parameters):
-        super().__init__(**{"members": 1, "validation_fraction": 0.0, **parameters})
+        super().__init__(**{"ensemble_size": 1, "validation_fraction": 0.0, **parameters})
         self.without, self.without_layout = without, without_layout
 
     def fit(self, table, labels, seed):
-        """Train in a process of its own, whose features are the poorer ones."""
-        from skol_rnn.features.crc import crc_of
-        from skol_rnn.features.lines.names import line_features
-
+        """Train with reduced features; patches the package, so each training needs its own process."""
+        from skol_rnn.features.hashing import crc_of
         from skol_rnn.features.lines import hashed, layout
+        from skol_rnn.features.lines.hashes import line_features
 
         if self.without:
             left_out = re.compile(self.without)
@@ -55,7 +55,7 @@ class Ablated(peers.Ours):
                 numbers[:, columns] = 0.0
                 return numbers
 
-            layout.ScaledLayout.__init__.__defaults__ = (emptied,)  # its default was bound when it was defined
+            hashed.layout_numbers = emptied
         super().fit(table, labels, seed)
 
 
@@ -66,9 +66,9 @@ def _everything():
 
 
 PARTS = {
-    "the default: two members": lambda: Ablated(members=2),
+    "default: two networks": lambda: Ablated(ensemble_size=2),
     WHOLE: Ablated,
-    "without the tenth that is held out to judge": lambda: Ablated(validation_fraction=0.1, refit=False),
+    "a tenth held out for validation, no refit": lambda: Ablated(validation_fraction=0.1, refit=False),
     "without word pairs": lambda: Ablated(without="b="),
     "without affixes": lambda: Ablated(without="[peE]="),
     "without shapes": lambda: Ablated(without=r"(?:\d?s|h|t)="),
@@ -76,34 +76,34 @@ PARTS = {
     "without layout numbers": lambda: Ablated(without_layout=_everything()),
     "without blank lines and page breaks": lambda: Ablated(without_layout=GAPS),
     "without context (window of one line)": lambda: Ablated(window_size=1, batch_size=960),
-    "without overlap (hop of a window)": lambda: Ablated(stride=15, prediction_stride=15, batch_size=21),
+    "without overlap (stride of a window)": lambda: Ablated(stride=15, prediction_stride=15, batch_size=21),
     "window of 31 lines": lambda: Ablated(window_size=31, stride=10, batch_size=32),
     "one BiLSTM layer": lambda: Ablated(num_layers=1),
     "without feature dropout": lambda: Ablated(feature_dropout=0.0),
-    "dropout of 0.3 after each layer too": lambda: Ablated(dropout=0.3),
+    "with dropout of 0.3 after each layer": lambda: Ablated(dropout=0.3),
     "smoothed class weights": lambda: Ablated(class_weights="smoothed"),
-    "label smoothing 0.05": lambda: Ablated(label_smoothing=0.05),
+    "label smoothing 0.05": lambda: Ablated(loss="cross_entropy:smoothing=0.05"),
 }
-quality.SYSTEMS.update(PARTS)
+tasks.SYSTEMS.update(PARTS)
 
 
 def train_and_score(*what):
-    """Train one part on one fold; here, so that a worker that imports this module knows the parts."""
+    """Train one variant on one fold; defined here so that workers import this module and know the variants."""
     return quality.train_and_score(*what)
 
 
 def page(report, command):
-    """Lay out the table: a row for each part, a column for each fold."""
+    """Build the page: a row for each variant, a column for each fold."""
     folds = sorted({run["fold"] for run in report["runs"]}, key=lambda fold: (fold != "dev", fold))
     scores = {
         part: {fold: _score([r for r in report["runs"] if (r["system"], r["fold"]) == (part, fold)]) for fold in folds}
         for part in PARTS
     }
     lines = [
-        "# What each part of the default is worth",
+        "# Ablation of the default",
         "",
-        f"Important F1, made by `{command}`; counts in the JSON file beside this page. A difference below about 0.006 is "
-        "inside the spread of seeds of one fold.",
+        f"Important F1. Generated by `{command}`; the JSON file of the same run holds the counts. On one fold, a difference "
+        "below about 0.006 is within the spread of seeds.",
         "",
         f"| | {' | '.join(folds)} | mean | against {WHOLE} |",
         "|---" * (len(folds) + 3) + "|",
@@ -114,15 +114,15 @@ def page(report, command):
             mean = np.mean(list(found.values()))
             cells = " | ".join(f"{found[fold]:.3f}" for fold in folds)
             lines.append(f"| {part} | {cells} | **{mean:.3f}** | {mean - whole:+.3f} |")
-    return "\n".join([*lines, ""])
+    return "\n".join([*lines, "", *([report["note"], ""] if "note" in report else [])])
 
 
 def _score(runs):
-    return np.mean([quality.mean_f1(quality.counts_of([r]), TASK, r["labels"]) for r in runs]) if runs else np.nan
+    return np.mean([tasks.mean_f1(tasks.counts_of([r]), TASK, r["labels"]) for r in runs]) if runs else np.nan
 
 
 def main():
-    """Run, and write the table."""
+    """Run the trainings and write the page."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--train", required=True, help="folder of annotated documents to train on")
     parser.add_argument("--dev", required=True, help="folder of annotated documents to score")

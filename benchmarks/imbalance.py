@@ -1,8 +1,8 @@
-"""Which weighting, loss or sampling serves rare labels, under which decision?
+"""Compare class weights, losses and sampling for rare labels under three decisions.
 
-One network, trained once for each row and seed on the same documents; every decision is scored on the same
-probabilities.  Offsets of "tuned" come from training documents held out, never from the documents scored.  Each
-finished training is added to the JSON file at once, so that a run that was stopped goes on where it stopped.
+One network is trained for each row and seed on the same documents, and every decision is scored on the same
+probabilities.  The offsets of "tuned" come from held-out training documents, never from the documents scored.  Each
+finished training is written to the JSON file at once, so a stopped run can be resumed.
 
     python benchmarks/imbalance.py --train TRAIN --dev DEV --json docs/imbalance.json --markdown docs/imbalance.md
 """
@@ -24,13 +24,12 @@ import skol_rnn
 
 IMPORTANT = ("Nomenclature", "Description")
 LABELS = (*IMPORTANT, "Misc")
-SEED_WEIGHTS = {"Nomenclature": 100.0, "Description": 10.0, "Misc": 0.1}
 NETWORK = {
     "window_size": 15,
     "stride": 8,
     "hidden_size": 64,
     "epochs": 4,
-    "members": 1,
+    "ensemble_size": 1,
     "refit": False,
     "dropout": 0.3,
     "patience": 4,
@@ -41,22 +40,19 @@ NETWORK = {
 }
 ROWS = {
     "no weights": {"class_weights": None},
-    # Proportional, so that rescaling to a mean of 1 makes one of them.
+    # Proportional to each other, and equal once rescaled to a mean of 1.
     "inverse = balanced": {"class_weights": "inverse"},
-    "smoothed 0.25": {"class_weights": "smoothed", "weight_alpha": 0.25},
-    "smoothed 0.5": {"class_weights": "smoothed", "weight_alpha": 0.5},
-    "smoothed 0.75": {"class_weights": "smoothed", "weight_alpha": 0.75},
-    "effective": {"class_weights": "effective", "weight_beta": 0.9999},
+    "smoothed 0.25": {"class_weights": "smoothed:alpha=0.25"},
+    "smoothed 0.5": {"class_weights": "smoothed:alpha=0.5"},
+    "smoothed 0.75": {"class_weights": "smoothed:alpha=0.75"},
+    "effective": {"class_weights": "effective:beta=0.9999"},
     "log": {"class_weights": "log"},
-    "aggressive": {"class_weights": "aggressive"},
-    "100 / 10 / 0.1": {"class_weights": SEED_WEIGHTS},
-    # As the old guide's loss did it: none of the weight is taken out as margins.
-    "100 / 10 / 0.1, all in the loss": {"class_weights": SEED_WEIGHTS, "steep_weights": "loss"},
+    # Weights beyond the ratio of the counts are capped at it, so 100 / 10 / 0.1 and "aggressive" equal "inverse".
     "focal": {"loss": "focal", "class_weights": None},
-    "class-balanced focal": {"loss": "class_balanced_focal", "weight_beta": 0.9999},
+    "class-balanced focal": {"loss": "class_balanced_focal:beta=0.9999"},
     "soft F1": {"loss": "soft_f1", "focal_labels": IMPORTANT},
     "logit-adjusted": {"loss": "logit_adjusted"},
-    # Every training volume holds the label, so the copies go to those that are rich in it.
+    # Every training volume holds the label, so only volumes rich in it are copied.
     "oversampling": {
         "class_weights": None,
         "sampling": {"name": "oversample", "rare_label": "Nomenclature", "min_count": 1000, "replication_factor": 2},
@@ -71,7 +67,7 @@ DECISIONS = ("argmax", "corrected", "tuned")
 
 
 def train_and_score(row, seed, train, dev, threads):
-    """Train one row with one seed; return all that the table needs."""
+    """Train one row with one seed; return the results for the tables."""
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     os.environ["TF_NUM_INTRAOP_THREADS"] = os.environ["TF_NUM_INTEROP_THREADS"] = str(threads)
     from skol_rnn import RNNSkolModel, read_documents
@@ -103,7 +99,7 @@ def train_and_score(row, seed, train, dev, threads):
 
 
 def scored(evaluation):
-    """Keep the figures of an evaluation that the table needs."""
+    """Return the scores of an evaluation that the tables show."""
     by_label = zip(evaluation.labels, evaluation.f1, evaluation.precision, evaluation.recall, strict=True)
     return {
         "f1": {name: float(f1) for name, f1, _, _ in by_label},
@@ -119,19 +115,20 @@ def scored(evaluation):
 
 
 def run(arguments):
-    """Train what is not in the JSON file yet."""
+    """Run the trainings that the JSON file does not hold yet."""
     report = {"runs": []}
     if arguments.json.exists():
         report = json.loads(arguments.json.read_text(encoding="utf-8"))
     settings = {"network": NETWORK, "rows": ROWS, "train": Path(arguments.train).name, "dev": Path(arguments.dev).name}
     settings = json.loads(json.dumps(settings))
-    if report["runs"] and report["settings"] != settings:
-        sys.exit(f"{arguments.json} is of a run with other settings: give another file, or delete it.")
-    report["settings"] = settings
-    report["versions"] = {name: version(name) for name in ("tensorflow", "keras", "numpy")}
-    report["versions"]["skol_rnn"] = skol_rnn.__version__
     done = {(r["row"], r["seed"]) for r in report["runs"]}
     todo = [(row, seed) for seed in arguments.seeds for row in ROWS if (row, seed) not in done]
+    if todo:
+        if report["runs"] and report["settings"] != settings:
+            sys.exit(f"{arguments.json} holds runs with other settings: choose another file, or delete it.")
+        report["settings"] = settings
+        report["versions"] = {name: version(name) for name in ("tensorflow", "keras", "numpy")}
+        report["versions"]["skol_rnn"] = skol_rnn.__version__
     with ProcessPoolExecutor(arguments.jobs, max_tasks_per_child=1) as pool:
         waiting = [
             pool.submit(train_and_score, row, seed, arguments.train, arguments.dev, arguments.threads)
@@ -143,30 +140,30 @@ def run(arguments):
             fresh = arguments.json.with_suffix(".part")
             fresh.write_text(json.dumps(report, indent=1), encoding="utf-8")
             fresh.replace(arguments.json)
-            told = "  ".join(f"{name} {result['decisions'][name]['important_f1']:.4f}" for name in DECISIONS)
-            print(f"{number}/{len(todo)} {result['row']} seed {result['seed']}: {told}", flush=True)
+            scores = "  ".join(f"{name} {result['decisions'][name]['important_f1']:.4f}" for name in DECISIONS)
+            print(f"{number}/{len(todo)} {result['row']} seed {result['seed']}: {scores}", flush=True)
     return report
 
 
 def mean_spread(values):
-    """Write a mean and half the range of the seeds."""
+    """Format the mean and half the range over seeds."""
     values = np.array(values)
     return f"{values.mean():.3f} ± {(values.max() - values.min()) / 2:.3f}"
 
 
 def runs_by_row(report):
-    """Group the runs by row, in the order of the rows."""
+    """Group the runs by row, in the order of the settings."""
     by_row = {row: [r for r in report["runs"] if r["row"] == row] for row in report["settings"]["rows"]}
     return {row: runs for row, runs in by_row.items() if runs}
 
 
 def figures(runs, decision, key):
-    """Pick one figure of each seed."""
+    """Return one score of each seed."""
     return [r["decisions"][decision][key] for r in runs]
 
 
 def summary_table(by_row):
-    """Lay out important F1: rows by decision."""
+    """Build the table of important F1."""
     lines = ["| Training | " + " | ".join(DECISIONS) + " |", "|---" * (len(DECISIONS) + 1) + "|"]
     for row, runs in by_row.items():
         means = " | ".join(mean_spread(figures(runs, decision, "important_f1")) for decision in DECISIONS)
@@ -175,7 +172,7 @@ def summary_table(by_row):
 
 
 def class_table(by_row):
-    """Lay out the figures of each class."""
+    """Build the table of scores by class."""
     lines = [
         "| Training | Decision | Nomenclature F1 | Description F1 | Misc F1 | accuracy "
         "| Nomenclature precision / recall | predicted : true |",
@@ -195,10 +192,10 @@ def class_table(by_row):
 
 
 def calibration_table(by_row):
-    """Lay out mean probabilities and calibration errors."""
+    """Build the table of mean probabilities and calibration errors."""
     lines = [
-        "| Training | Mean probability of Nomenclature / Description / Misc, raw | the same, corrected "
-        "| Largest distance from the true share, corrected: of the mean of seeds, of the worst seed "
+        "| Training | Mean probability of Nomenclature / Description / Misc, raw | corrected "
+        "| Largest distance from the true share, corrected: mean of seeds, worst seed "
         "| Calibration error, raw | corrected |",
         "|---|---|---|---|---|---|",
     ]
@@ -206,22 +203,24 @@ def calibration_table(by_row):
 
 
 def promises(by_row):
-    """Say in figures what is asked of the decisions."""
+    """Summarise what the decisions gain."""
     gains = {
         row: np.subtract(figures(runs, "tuned", "important_f1"), figures(runs, "argmax", "important_f1"))
         for row, runs in by_row.items()
     }
     worst = min(gains, key=lambda row: gains[row].mean())
     lines = [
-        f"- Tuned against argmax, important F1: the row that gains least by the mean of its seeds is {worst} "
-        f"({gains[worst].mean():+.4f}); the single training that gains least, {min(g.min() for g in gains.values()):+.4f}."
+        f"- Important F1, tuned minus argmax: the smallest mean gain is {gains[worst].mean():+.4f} ({worst}), the smallest "
+        f"gain of a single training {min(g.min() for g in gains.values()):+.4f}."
     ]
     for row in (row for row in gains if row.startswith("100 / 10 / 0.1")):
-        lines.append(f"- {row}: tuned gains {', '.join(f'{gain:+.3f}' for gain in gains[row])} by seed.")
+        lines.append(f"- {row}: tuned gains {', '.join(f'{gain:+.3f}' for gain in gains[row])} (one value per seed).")
     distances = {row: distance_of_shares(runs) for row, runs in by_row.items()}
-    over = [f"{row} ({mean:.1f}, worst seed {worst:.1f})" for row, (mean, worst) in distances.items() if worst > 2]
+    over = [
+        f"{row} ({mean:.1f} points, worst seed {worst:.1f})" for row, (mean, worst) in distances.items() if worst > 2
+    ]
     lines.append(
-        "- Mean corrected probabilities further than 2 points from the true share, by the mean of seeds and the worst: "
+        "- Rows whose mean corrected probabilities are more than 2 points from the true share: "
         + (", ".join(over) or "none")
         + "."
     )
@@ -229,13 +228,13 @@ def promises(by_row):
 
 
 def distance_of_shares(runs):
-    """Largest distance, in points, of a label's mean probability from its share: of the seeds' mean, of the worst."""
+    """Return the largest distance of a mean probability from the true share, in points: mean of seeds, worst seed."""
     distances = np.array([[r["mean_probability"]["posterior"][x] - r["true_share"][x] for x in LABELS] for r in runs])
     return 100 * np.abs(distances.mean(axis=0)).max(), 100 * np.abs(distances).max()
 
 
 def calibration_row(row, runs):
-    """Compare mean probabilities with true shares."""
+    """Build one row of the table of probabilities."""
     shares = {}
     for kind in ("raw", "posterior"):
         means = [np.mean([r["mean_probability"][kind][label] for r in runs]) for label in LABELS]
@@ -248,7 +247,7 @@ def calibration_row(row, runs):
 
 
 def markdown(report, command):
-    """Write the page."""
+    """Build the page."""
     by_row = runs_by_row(report)
     seeds = sorted({r["seed"] for r in report["runs"]})
     shares = report["runs"][0]["true_share"]
@@ -258,14 +257,16 @@ def markdown(report, command):
         [
             "# Weights, losses and sampling under three decisions",
             "",
-            f"Made by `{command}`; the figures are in `imbalance.json` beside this page.",
-            f"Seeds {', '.join(map(str, seeds))}; mean and half the range. {len(report['runs'])} trainings, "
-            f"{minutes:.0f} minutes of training in all, one thread each.",
-            f"Network: {network}.",
+            f"Generated by `{command}`; all results are in `imbalance.json`. Measured with skol_rnn "
+            f"{report['versions']['skol_rnn']}; the settings below have the parameter names of that version.",
             "",
-            "Scored on documents that no training saw. True shares there: "
+            f"Mean ± half the range over seeds {', '.join(map(str, seeds))}. {len(report['runs'])} trainings took "
+            f"{minutes:.0f} minutes in total, with one thread each. Network: {network}.",
+            "",
+            "All scores are on unseen documents, where the true shares are "
             + ", ".join(f"{name} {share:.1%}" for name, share in shares.items())
-            + ". Offsets of tuned come from training documents held out for them and for the choice of the epoch.",
+            + '. The offsets of "tuned" come from held-out training documents, which also choose the epoch.'
+            + report.get("note", ""),
             "",
             "## Important F1",
             "",
@@ -279,8 +280,8 @@ def markdown(report, command):
             "",
             "## Probabilities",
             "",
-            "Mean probabilities and the expected calibration error (15 bins, of the most probable label), before and "
-            "after correction. The distance is that of the worst label.",
+            "Mean probabilities and expected calibration error (15 bins, most probable label), before and after "
+            "correction. The distance is that of the worst label.",
             "",
             *calibration_table(by_row),
             "",
@@ -289,15 +290,15 @@ def markdown(report, command):
 
 
 def main():
-    """Run, and write the tables."""
+    """Run the trainings and write the page."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--train", required=True, help="folder of annotated documents to train on")
     parser.add_argument("--dev", required=True, help="folder of annotated documents to score")
     parser.add_argument("--json", type=Path, required=True)
     parser.add_argument("--markdown", type=Path, required=True)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--jobs", type=int, default=2, help="trainings at a time")
-    parser.add_argument("--threads", type=int, default=1, help="threads of each")
+    parser.add_argument("--jobs", type=int, default=2, help="trainings in parallel")
+    parser.add_argument("--threads", type=int, default=1, help="threads per training")
     arguments = parser.parse_args()
     report = run(arguments)
     command = (

@@ -1,9 +1,8 @@
-"""How many documents must be annotated?  Every system on 1, 2, 4, ... documents, in several draws.
+"""Learning curve: score every system after training on 1, 2, 4, ... documents.
 
-A draw puts the documents in a random order.  The last ones are the test part of all sizes of that draw; training takes
-the first 1, 2, 4, ... of the others, so that each size adds documents to the one before.  The first document of a draw
-holds every label, as the first one that a person annotates would.  Each finished training is added to the JSON file at
-once, so that a run that was stopped goes on where it stopped.
+A draw shuffles the documents.  The last ones are its test set; training uses the first 1, 2, 4, ... of the others, so
+each size adds documents to the previous one.  The first document of a draw holds every label, as the first document that
+a person annotates would.  Each finished training is written to the JSON file at once, so a stopped run can be resumed.
 
     python benchmarks/learning_curve.py --documents DEV --json docs/learning_curve.json --markdown docs/learning_curve.md
 """
@@ -20,8 +19,8 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
-import quality
-from quality import IMPORTANT
+import tasks
+from tasks import IMPORTANT
 
 LABELS = (*IMPORTANT, "Misc")
 SIZES = (1, 2, 4, 8, 16, 32, 0)
@@ -29,7 +28,7 @@ ALL = 0
 TEST_DOCUMENTS = 14
 OURS = "skol_rnn"
 SYSTEMS = {
-    name: made for name, made in quality.SYSTEMS.items() if name not in ("majority", "skol_rnn fast", "skol_rnn best")
+    name: made for name, made in tasks.SYSTEMS.items() if name not in ("majority", "skol_rnn fast", "skol_rnn best")
 }
 PLOTTED = (
     OURS,
@@ -41,7 +40,7 @@ PLOTTED = (
 
 
 def read_lines(folder):
-    """Return the lines of all documents; every label but the important ones is Misc."""
+    """Return the lines of all documents; all labels but the important ones become Misc."""
     from skol_rnn import read_documents
 
     table = read_documents(folder).table
@@ -50,7 +49,7 @@ def read_lines(folder):
 
 
 def draw(table, size, seed):
-    """Return the training lines and the test lines of one draw."""
+    """Return training and test lines of one draw."""
     order = np.random.default_rng(seed).permutation(sorted(table["doc_id"].unique()))
     test, pool = order[-TEST_DOCUMENTS:], list(order[:-TEST_DOCUMENTS])
     held = table.groupby("doc_id")["label"].nunique()
@@ -69,7 +68,7 @@ def train_and_score(folder, system, size, seed):
     model = SYSTEMS[system]()
     if system == OURS:
         model.parameters["important"] = IMPORTANT
-        import keras  # noqa: F401  # its import is no part of the training
+        import keras  # noqa: F401  # so that the import does not count as training time
     started = time.monotonic()
     model.fit(training, labels, seed)
     trained = time.monotonic()
@@ -90,12 +89,12 @@ def train_and_score(folder, system, size, seed):
 
 
 def key_of(run):
-    """Name a training."""
+    """Return the key of a training."""
     return run["system"], run["documents"], run["draw"]
 
 
 def run_all(folder, systems, sizes, draws, file):
-    """Run what the file does not hold yet, each in a process of its own, one after the other."""
+    """Run the trainings that the file does not hold yet, one after the other, each in its own process."""
     runs = json.loads(file.read_text())["runs"] if file.exists() else []
     done = {key_of(run) for run in runs}
     todo = [(s, n, d) for d in range(draws) for n in sizes for s in systems if (s, n, d) not in done]
@@ -113,7 +112,7 @@ def run_all(folder, systems, sizes, draws, file):
 
 
 def by_size(runs, value):
-    """Group a value of the runs: system -> size -> list, one a draw."""
+    """Group a value of the runs: system -> size -> one value for each draw."""
     grouped = defaultdict(lambda: defaultdict(list))
     for run in sorted(runs, key=lambda r: r["draw"]):
         grouped[run["system"]][run["documents"]].append(value(run))
@@ -121,7 +120,7 @@ def by_size(runs, value):
 
 
 def table_of(runs, value, digits=3):
-    """Write one table: systems down, sizes across; mean and half the range of the draws."""
+    """Build a table with a row for each system and a column for each size."""
     grouped, sizes = by_size(runs, value), [n for n in SIZES if any(run["documents"] == n for run in runs)]
     lines = ["| System | " + " | ".join(name_of(n) for n in sizes) + " |", "|---" * (len(sizes) + 1) + "|"]
     for system in SYSTEMS:
@@ -137,12 +136,12 @@ def table_of(runs, value, digits=3):
 
 
 def name_of(size):
-    """Name a size."""
+    """Return the name of a size."""
     return str(size) if size != ALL else "all"
 
 
 def gaps(runs):
-    """Write how far ours is ahead of the best other system, by size."""
+    """Compare our system with the best other one, by size."""
     grouped, lines = by_size(runs, lambda run: run["important_f1"]), []
     for size in SIZES:
         others = {name: np.mean(found[size]) for name, found in grouped.items() if name != OURS and found[size]}
@@ -154,8 +153,8 @@ def gaps(runs):
     return lines
 
 
-def report(runs, picture):
-    """Write the page."""
+def report(runs, figure):
+    """Build the page."""
     pool = {run["documents"]: [] for run in runs}
     for run in runs:
         if run["system"] == OURS:
@@ -170,21 +169,20 @@ def report(runs, picture):
         [
             "# Learning curve: how many documents must be annotated?",
             "",
-            "Made by `python benchmarks/learning_curve.py --documents DEV --json docs/learning_curve.json "
-            "--markdown docs/learning_curve.md`; the figures are in `learning_curve.json`.",
+            "Generated by `python benchmarks/learning_curve.py --documents DEV --json docs/learning_curve.json "
+            "--markdown docs/learning_curve.md`; all results are in `learning_curve.json`.",
             "",
-            f"{draws} draws.  Each puts the documents of `dev/` in a random order, scores on the last {TEST_DOCUMENTS} and "
-            "trains on the first 1, 2, 4, ... of the others.  The first document of a draw holds every label.  All "
-            "systems run with their defaults.  Cells: mean of the draws ± half their range.  Seconds are wall time on two "
-            "cores that had other work as well.",
+            f"Each of {draws} draws shuffles the documents of `dev/`, tests on the last {TEST_DOCUMENTS} and trains on the "
+            "first 1, 2, 4, ... of the others. The first document of a draw holds every label. All systems run with their "
+            "defaults. Cells show the mean over draws ± half their range. Times are wall-clock seconds on two shared cores.",
             "",
-            f"![Important F1 by number of training documents]({picture.name})",
+            f"![Important F1 by number of training documents]({figure.name})",
             "",
             "## Important F1",
             "",
             *table_of(runs, lambda run: run["important_f1"]),
             "",
-            "| Documents | Best other system | Its F1 | skol_rnn ahead by | Longest training of skol_rnn, s |",
+            "| Documents | Best other system | Its F1 | skol_rnn ahead by | Longest skol_rnn training, s |",
             "|---|---|---|---|---|",
             *gaps(runs),
             "",
@@ -194,8 +192,8 @@ def report(runs, picture):
             "|---|---|---|",
             *sizes,
             "",
-            "Read the curve at the F1 that you need.  What counts is the number of lines of the rare label, not of "
-            "documents: choose documents that hold many.",
+            "Find the F1 that you need in the first table, and the number of documents above it. What counts is the number "
+            "of lines with the rare label, not of documents: annotate documents that hold many.",
             "",
             "## Nomenclature F1",
             "",
@@ -205,7 +203,7 @@ def report(runs, picture):
             "",
             *table_of(runs, lambda run: run["f1"]["Description"]),
             "",
-            "## Seconds of training",
+            "## Training time in seconds",
             "",
             *table_of(runs, lambda run: run["train_seconds"], 1),
             "",
@@ -214,7 +212,7 @@ def report(runs, picture):
 
 
 def plot(runs, file):
-    """Draw the important F1 of some systems by size."""
+    """Plot the important F1 of some systems by size."""
     import matplotlib
 
     matplotlib.use("svg")
@@ -237,7 +235,7 @@ def plot(runs, file):
             axes.fill_between(x, low, high, color=line.get_color(), alpha=0.15, linewidth=0)
     names = [f"{name_of(n)}\n{np.mean(lines[OURS][n]):,.0f}" for n in sizes]
     axes.set_xticks(np.arange(len(sizes)), names)
-    axes.set(xlabel="training documents, and their lines", ylabel="important F1", ylim=(0, 1))
+    axes.set(xlabel="training documents (below: lines)", ylabel="important F1", ylim=(0, 1))
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8, loc="lower right")
     figure.tight_layout()
@@ -245,7 +243,7 @@ def plot(runs, file):
 
 
 def main():
-    """Run, and write the report."""
+    """Run the trainings and write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--documents", type=Path, required=True)
     parser.add_argument("--json", type=Path, required=True)
@@ -253,12 +251,12 @@ def main():
     parser.add_argument("--systems", nargs="*", default=list(SYSTEMS))
     parser.add_argument("--sizes", nargs="*", type=int, default=list(SIZES))
     parser.add_argument("--draws", type=int, default=5)
-    given = parser.parse_args()
-    runs = run_all(given.documents, given.systems, given.sizes, given.draws, given.json)
-    if given.markdown:
-        picture = given.markdown.with_suffix(".svg")
-        plot(runs, picture)
-        given.markdown.write_text(report(runs, picture))
+    arguments = parser.parse_args()
+    runs = run_all(arguments.documents, arguments.systems, arguments.sizes, arguments.draws, arguments.json)
+    if arguments.markdown:
+        figure = arguments.markdown.with_suffix(".svg")
+        plot(runs, figure)
+        arguments.markdown.write_text(report(runs, figure))
 
 
 if __name__ == "__main__":

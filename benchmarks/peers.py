@@ -1,4 +1,4 @@
-"""The systems that are compared: each learns labels from a table of lines and labels another."""
+"""Systems compared by the benchmarks: each trains on one table of lines and labels another."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ _NO_LINE = -1
 
 
 class Majority:
-    """Every line has the most frequent label."""
+    """Predict the most frequent label for every line."""
 
     def fit(self, table, labels, seed):
-        """Find it."""
+        """Find the most frequent label."""
         self.label = int(np.argmax(np.bincount(labels.encode(table["label"]))))
 
     def predict(self, table):
-        """Give it to every line."""
+        """Label every line."""
         return np.full(len(table), self.label)
 
     def size(self):
-        """Bytes of the model."""
+        """Return the size of the model in bytes."""
         return 8
 
 
 class LinearLines:
-    """A linear classifier of single lines: TF-IDF of words and word pairs, and of the lines beside, if asked."""
+    """Linear classifier on TF-IDF of words and word pairs of a line, optionally also of the two adjacent lines."""
 
     def __init__(self, kind, neighbours=False):
         self.kind, self.neighbours = kind, neighbours
@@ -42,7 +42,7 @@ class LinearLines:
         from sklearn.linear_model import LogisticRegression
         from sklearn.svm import LinearSVC
 
-        # Punctuation counts as words: without it the SVC loses 0.06 on dev.
+        # Punctuation marks count as words: without them the SVC loses 0.06 on dev.
         tokens = {"token_pattern": r"\w+|[^\w\s]", "ngram_range": (1, 2)}
         self.words = TfidfVectorizer(**tokens, min_df=2, sublinear_tf=True).fit(table["value"])
         kinds = {"logistic": LogisticRegression(C=10, max_iter=300), "svc": LinearSVC(random_state=seed)}
@@ -50,19 +50,19 @@ class LinearLines:
 
     def _features(self, table):
         own = self.words.transform(table["value"])
-        return hstack([own, *(beside(own, table, step) for step in (-1, 1))]).tocsr() if self.neighbours else own
+        return hstack([own, *(shifted(own, table, step) for step in (-1, 1))]).tocsr() if self.neighbours else own
 
     def predict(self, table):
         """Label every line."""
         return self.classifier.predict(self._features(table))
 
     def size(self):
-        """Bytes of the model."""
+        """Return the size of the model in bytes."""
         return len(pickle.dumps((self.words, self.classifier)))
 
 
-def beside(rows, table, step):
-    """Give each line the features of the line `step` further in its document, zeros where there is none."""
+def shifted(rows, table, step):
+    """Return for each line the features of the line `step` lines later in its document, or zeros."""
     source = np.arange(len(table)) + step
     inside = (source >= 0) & (source < len(table))
     documents = table["doc_id"].to_numpy()
@@ -75,7 +75,7 @@ def beside(rows, table, step):
 
 
 class CRF:
-    """Linear-chain conditional random field over the lines of a document (crfsuite, L-BFGS)."""
+    """Linear-chain CRF over the lines of a document (crfsuite, L-BFGS)."""
 
     def fit(self, table, labels, seed):
         """Train."""
@@ -96,12 +96,12 @@ class CRF:
         return np.concatenate([self.labels.encode(document) for document in found])
 
     def size(self):
-        """Bytes of the model."""
+        """Return the size of the model in bytes."""
         return os.path.getsize(self.file)
 
 
 def crf_features(table):
-    """Describe each line by words, affixes and shapes of its own, and by the words of its neighbours."""
+    """Return the features of each line: its words, affixes and shapes, and the words of nearby lines."""
     documents = []
     for _, document in table.groupby("doc_id", sort=False):
         words = [re.findall(r"\w+|[^\w\s]", value)[:40] for value in document["value"]]
@@ -111,9 +111,9 @@ def crf_features(table):
             names.add(f"blank={min(int(document['blank_before'].iat[i]), 2)}")
             for step in (-2, -1, 1, 2):
                 if 0 <= i + step < len(words):
-                    beside_it = words[i + step]
-                    names |= {f"{step}:w={word.lower()}" for word in beside_it[: 40 if abs(step) == 1 else 5]}
-                    names.add(f"{step}:shape={' '.join(map(shape, beside_it[:3]))}")
+                    nearby = words[i + step]
+                    names |= {f"{step}:w={word.lower()}" for word in nearby[: 40 if abs(step) == 1 else 5]}
+                    names.add(f"{step}:shape={' '.join(map(shape, nearby[:3]))}")
                 else:
                     names.add(f"{step}:none")
             lines.append(sorted(names))
@@ -122,7 +122,7 @@ def crf_features(table):
 
 
 def line_names(words, text):
-    """Name what is in a line."""
+    """Return the names of a line's own features."""
     names = {f"w={word.lower()}" for word in words} | {f"e={word[-3:].lower()}" for word in words if len(word) > 4}
     names |= {f"{i}={word.lower()}" for i, word in enumerate(words[:3])} | {
         f"{i}s={shape(w)}" for i, w in enumerate(words[:3])
@@ -136,7 +136,7 @@ def line_names(words, text):
 
 
 def shape(word):
-    """Write a word's kind of letters."""
+    """Return the shape of a word."""
     if word.isdigit():
         return "0" * min(len(word), 4)
     if not word.isalpha():
@@ -147,7 +147,7 @@ def shape(word):
 
 
 class OldRecipe:
-    """What the users of the old classifier were told to run, with its padding trained as class 0, and argmax."""
+    """Recipe from the guide of the old classifier: padding trained as class 0, decisions by argmax."""
 
     window, stride, epochs = 15, 5, 6
 
@@ -155,7 +155,7 @@ class OldRecipe:
         self.weights = weights
 
     def fit(self, table, labels, seed):
-        """Train 2 x BiLSTM 128 on 800 word and 200 suffix TF-IDF values a line."""
+        """Train two BiLSTM layers of 128 units on 800 word and 200 suffix TF-IDF features per line."""
         import keras
         from keras import layers
         from sklearn.feature_extraction.text import TfidfVectorizer
@@ -166,7 +166,7 @@ class OldRecipe:
         self.suffixes = TfidfVectorizer(max_features=200, token_pattern=suffixes).fit(table["value"])
         self.n_labels = len(labels)
         vectors, windows, _ = self._windows(table)
-        true = np.append(labels.encode(table["label"]), 0)  # the padding's class is 0: the old defect
+        true = np.append(labels.encode(table["label"]), 0)  # the padding has class 0: a defect of the old recipe
         weight = np.array([(self.weights or {}).get(name, 1.0) for name in labels])
         network = keras.Sequential([layers.Input((self.window, vectors.shape[1]))])
         for _ in range(2):
@@ -199,7 +199,7 @@ class OldRecipe:
         return vectors, np.array(windows), lengths
 
     def predict(self, table):
-        """Label every line by the mean of its windows."""
+        """Label every line by the mean over its windows."""
         vectors, windows, _ = self._windows(table)
         total = np.zeros((len(table) + 1, self.n_labels))
         for start in range(0, len(windows), 256):
@@ -209,7 +209,7 @@ class OldRecipe:
         return np.argmax(total[:-1], axis=1)
 
     def size(self):
-        """Bytes of the model."""
+        """Return the size of the model in bytes."""
         return 4 * self.network.count_params() + len(pickle.dumps((self.words, self.suffixes)))
 
 
@@ -232,6 +232,6 @@ class Ours:
         return found["prediction"].to_numpy()
 
     def size(self):
-        """Bytes of the model."""
+        """Return the size of the model in bytes."""
         with tempfile.TemporaryDirectory() as folder:
             return os.path.getsize(self.model.save(Path(folder) / "model.skol"))

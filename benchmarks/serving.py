@@ -1,8 +1,8 @@
-"""How many lines a second, from text to labels, and in how much memory?
+"""Lines labelled per second, from text to labels, and the memory needed.
 
-Ours through ONNX Runtime and through Keras, a CRF (sklearn-crfsuite) and TF-IDF with a linear SVC label the same plain
-text, reading included, each in a process of its own on one core.  The network alone on ready arrays is the limit.
-Rates are lines per CPU second, so that what else the machine does has no say; wall-clock seconds stand beside them.
+skol_rnn through ONNX Runtime and through Keras, a CRF (sklearn-crfsuite) and TF-IDF with a linear SVC label the same
+plain text, reading included, each in its own process on one core.  The network alone on precomputed arrays is the upper
+limit.  Rates are lines per CPU second, so that other load matters little; wall-clock times are reported as well.
 
     python benchmarks/serving.py --train TRAIN --model MODEL --json docs/serving.json --markdown docs/serving_measured.md
 """
@@ -23,22 +23,22 @@ from itertools import cycle
 from pathlib import Path
 
 IMPORTANT = ("Nomenclature", "Description")
-SIZES = (10_000, 100_000, 1_000_000)  # of the memory measurement; the last one is that of the rates
+SIZES = (10_000, 100_000, 1_000_000)  # lines of the memory measurement; the largest also measures the rates
 RATES = {
     "onnx": "skol_rnn, ONNX Runtime",
     "keras": "skol_rnn, Keras",
     "crf": "sklearn-crfsuite, features included",
     "svc": "TF-IDF + LinearSVC",
-    "network": "the network alone, ready arrays",
+    "network": "network alone, precomputed arrays",
 }
 COLD_STARTS = 5
 SMALL_DOCUMENT = 200  # lines
-GOALS = {"times the CRF": (2.0, "at least"), "share of the network alone": (0.5, "at least")}
-GOALS |= {"memory, most lines against fewest": (1.3, "at most"), "cold start, seconds": (2.0, "at most")}
+GOALS = {"speed relative to the CRF": (2.0, "at least"), "speed relative to the network alone": (0.5, "at least")}
+GOALS |= {"peak memory, most lines relative to fewest": (1.3, "at most"), "cold start, seconds": (2.0, "at most")}
 
 
 def write_corpus(train, folder, n_lines):
-    """Write the plain text of the documents, again and again, until there are so many lines."""
+    """Write the plain text of the documents repeatedly, until there are n_lines lines."""
     from skol_rnn import read_documents
 
     documents = list(read_documents(train))
@@ -53,11 +53,11 @@ def write_corpus(train, folder, n_lines):
             return
 
 
-# -- what is measured: each of these gets documents one at a time and yields the number of lines labelled ----------
+# -- systems: each takes documents one at a time and yields the number of lines labelled ----------------------------
 
 
 class Ours:
-    """A saved model."""
+    """A saved skol_rnn model."""
 
     def __init__(self, arguments, backend):
         from skol_rnn.inference.predictor import load_serving
@@ -65,13 +65,13 @@ class Ours:
         self.model = load_serving(arguments.model, backend=backend, threads=1)
 
     def label(self, documents):
-        """Label, document by document."""
+        """Label document by document."""
         for found in self.model.predict_documents(document.columns() for document in documents):
             yield len(found.labels)
 
 
 class Peer:
-    """One of the systems of the benchmark of quality."""
+    """One of the peers of the quality benchmark."""
 
     def __init__(self, arguments, kind):
         import peers
@@ -86,29 +86,30 @@ class Peer:
         self.system.fit(table, LabelSet((*IMPORTANT, "Misc")), 0)
 
     def label(self, documents):
-        """Label, document by document."""
+        """Label document by document."""
         for document in documents:
             yield len(self.system.predict(document.table()))
 
 
 class NetworkAlone:
-    """The network on features and windows that are ready in memory, as often as there are documents."""
+    """The network on precomputed features and windows."""
 
     def __init__(self, arguments):
         from skol_rnn.inference.predictor import load_serving
 
-        self.model, self.ready = load_serving(arguments.model, backend="onnx", threads=1), {}
+        self.predictor, self.ready = load_serving(arguments.model, backend="onnx", threads=1).predictor, {}
 
     def label(self, documents):
-        """Run the network over what :meth:`prepare` made."""
+        """Run the network over the arrays of :meth:`prepare`."""
         for document in documents:
             features, lines = self.ready[document.doc_id.split("/")[-1]]
-            for start in range(0, len(lines), self.model.sweep.batch_size):
-                self.model.network.logits(features, lines[start : start + self.model.sweep.batch_size])
+            size = self.predictor.windows.batch_size
+            for start in range(0, len(lines), size):
+                self.predictor.runner.logits(features, lines[start : start + size])
             yield len(features.ids)
 
     def prepare(self, documents):
-        """Compute features and windows; each document comes more than once, so they are kept."""
+        """Compute features and windows once for each distinct document, and keep them."""
         from skol_rnn.windows import cut_windows
 
         kept = []
@@ -116,17 +117,17 @@ class NetworkAlone:
             name = document.doc_id.split("/")[-1]
             if name not in self.ready or len(self.ready[name][0].ids) == len(document.lines):
                 if name not in self.ready:
-                    features = self.model.features.transform(document.columns())
-                    sweep = self.model.sweep
-                    windows = cut_windows([len(document.lines)], sweep.window_size, sweep.stride)
+                    features = self.predictor.features.transform(document.columns())
+                    settings = self.predictor.windows
+                    windows = cut_windows([len(document.lines)], settings.window_size, settings.stride)
                     self.ready[name] = features, windows.lines
                 kept.append(document)
         return kept
 
 
 def measure(arguments):
-    """Label a corpus and print what it took, as JSON."""
-    from skol_rnn.data.streams import DocumentStream
+    """Label a corpus; print time and memory as JSON."""
+    from skol_rnn.data.reading import DocumentStream
 
     what = arguments.measure
     if what in ("onnx", "keras"):
@@ -144,18 +145,18 @@ def measure(arguments):
     after_start = memory("VmRSS")
     wall, cpu = time.monotonic(), time.process_time()
     n_lines = sum(system.label(stream))
-    told = {
+    measured = {
         "lines": n_lines,
         "cpu_seconds": time.process_time() - cpu,
         "wall_seconds": time.monotonic() - wall,
         "after_start_mb": after_start,
         "peak_mb": memory("VmHWM"),
     }
-    print(json.dumps(told))
+    print(json.dumps(measured))
 
 
 def memory(which):
-    """Return the memory in use (VmRSS) or the most that was (VmHWM), in MB; getrusage's includes the parent's."""
+    """Return current (VmRSS) or peak (VmHWM) memory in MB; getrusage would include the parent's."""
     status = Path("/proc/self/status").read_text()
     return int(status.split(f"{which}:")[1].split()[0]) / 1024
 
@@ -164,7 +165,7 @@ def memory(which):
 
 
 def in_own_process(what, corpus, arguments):
-    """Measure one system on one core, in a process of its own."""
+    """Measure one system on one core, in its own process."""
     command = [sys.executable, __file__, "--measure", what, "--corpus", str(corpus), "--train", str(arguments.train)]
     command += ["--model", str(arguments.model), "--crf-lines", str(arguments.crf_lines)]
     core = max(os.sched_getaffinity(0))
@@ -178,28 +179,28 @@ def in_own_process(what, corpus, arguments):
     )
     if done.returncode:
         sys.exit(f"{what}: {done.stderr[-2000:]}")
-    told = json.loads(done.stdout.splitlines()[-1])
-    print(f"{what} on {told['lines']:,} lines: {told['lines'] / told['cpu_seconds']:,.0f} lines per CPU second")
-    return told
+    measured = json.loads(done.stdout.splitlines()[-1])
+    print(f"{what} on {measured['lines']:,} lines: {rate(measured):,.0f} lines per CPU second")
+    return measured
 
 
 def check_agreement(corpus, arguments):
-    """Compare ONNX Runtime with Keras before anything is timed."""
+    """Check that ONNX Runtime and Keras agree before anything is timed."""
     import numpy as np
-    from skol_rnn.data.streams import DocumentStream
 
+    from skol_rnn.data.reading import DocumentStream
     from skol_rnn.inference.predictor import load_serving
 
     table = next(iter(DocumentStream(corpus))).columns()
     one, other = (load_serving(arguments.model, backend=backend) for backend in ("onnx", "keras"))
     difference = float(np.abs(one.predict_proba(table) - other.predict_proba(table)).max())
     if difference > 1e-4 or (one.predict(table) != other.predict(table)).any():
-        sys.exit(f"ONNX Runtime and Keras differ, by {difference:.2g}.")
+        sys.exit(f"ONNX Runtime and Keras differ by {difference:.2g}.")
     return difference
 
 
 def cold_start(corpus, arguments, folder):
-    """Time the command on one small file, from nothing."""
+    """Time the command on one small file, from a cold start."""
     source = next(corpus.rglob("*.txt"))
     small = folder / "small.txt"
     small.write_text("\n".join(source.read_text(encoding="utf-8").split("\n")[:SMALL_DOCUMENT]), encoding="utf-8")
@@ -213,7 +214,7 @@ def cold_start(corpus, arguments, folder):
 
 
 def run_all(arguments):
-    """Make the corpora, measure, and return all figures."""
+    """Write the corpora, measure, and return all results."""
     sizes = sorted({min(size, arguments.lines) for size in SIZES})
     with tempfile.TemporaryDirectory() as place:
         corpora = {size: Path(place) / str(size) for size in sizes}
@@ -221,7 +222,7 @@ def run_all(arguments):
             write_corpus(arguments.train, folder, size)
         largest = corpora[sizes[-1]]
         difference = check_agreement(corpora[sizes[0]], arguments)
-        # What changes least is measured last; the network before and after, to see whether the machine kept its pace.
+        # The network is measured before and after, to see whether the machine kept its pace.
         rates = {what: in_own_process(what, largest, arguments) for what in ("network", "onnx", "keras", "svc", "crf")}
         rates["network again"] = in_own_process("network", largest, arguments)
         sized = {size: in_own_process("onnx", corpora[size], arguments) for size in sizes}
@@ -234,7 +235,7 @@ def run_all(arguments):
         "crf_training_lines": arguments.crf_lines or "all",
         "difference_from_keras": difference,
         "rates": rates,
-        "memory": {str(size): told for size, told in sized.items()},
+        "memory": {str(size): measured for size, measured in sized.items()},
         "cold_start_seconds": started,
         "machine": {"processor": processor(), "cores": os.cpu_count(), "python": platform.python_version()},
         "versions": {name: skol_rnn.__version__ if name == "skol_rnn" else version(name) for name in names},
@@ -242,30 +243,30 @@ def run_all(arguments):
 
 
 def processor():
-    """Name the processor."""
+    """Return the name of the processor."""
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
-def rate(told):
-    """Lines per CPU second."""
-    return told["lines"] / told["cpu_seconds"]
+def rate(measured):
+    """Return lines per CPU second."""
+    return measured["lines"] / measured["cpu_seconds"]
 
 
 def goals(figures):
-    """Return what was set out to be reached, with what was."""
+    """Return the results that have a goal."""
     rates, memory_used = figures["rates"], list(figures["memory"].values())
     alone = max(rate(rates["network"]), rate(rates["network again"]))
     return {
-        "times the CRF": rate(rates["onnx"]) / rate(rates["crf"]),
-        "share of the network alone": rate(rates["onnx"]) / alone,
-        "memory, most lines against fewest": memory_used[-1]["peak_mb"] / memory_used[0]["peak_mb"],
+        "speed relative to the CRF": rate(rates["onnx"]) / rate(rates["crf"]),
+        "speed relative to the network alone": rate(rates["onnx"]) / alone,
+        "peak memory, most lines relative to fewest": memory_used[-1]["peak_mb"] / memory_used[0]["peak_mb"],
         "cold start, seconds": statistics.median(figures["cold_start_seconds"]),
     }
 
 
 def to_markdown(figures):
-    """Write the section of the page on scale."""
+    """Build the page."""
     rates, machine = figures["rates"], figures["machine"]
     ours = rate(rates["onnx"])
     rows = [
@@ -273,8 +274,8 @@ def to_markdown(figures):
         for what, name in RATES.items()
     ]
     used = [
-        f"| {int(size):,} | {told['after_start_mb']:.0f} | {told['peak_mb']:.0f} | {rate(told):,.0f} |"
-        for size, told in figures["memory"].items()
+        f"| {int(size):,} | {run['after_start_mb']:.0f} | {run['peak_mb']:.0f} | {rate(run):,.0f} |"
+        for size, run in figures["memory"].items()
     ]
     reached = goals(figures)
     verdicts = []
@@ -284,41 +285,41 @@ def to_markdown(figures):
     pages = 3e9 / ours / 3600
     return "\n".join(
         [
-            "## One core, without Spark",
+            "# Serving on one core, without Spark",
             "",
-            "Made by `python benchmarks/serving.py --train TRAIN --model MODEL --json docs/serving.json "
-            "--markdown docs/serving_measured.md`; all figures are in `serving.json`.",
-            f"{figures['lines']:,} lines of plain text, reading included, one core of {machine['processor']}, Python "
-            f"{machine['python']}, ONNX Runtime {figures['versions']['onnxruntime']}. The CRF was trained on "
-            f"{figures['crf_training_lines']} lines.",
-            f"Labels through ONNX Runtime and Keras were equal, probabilities within "
+            "Generated by `python benchmarks/serving.py --train TRAIN --model MODEL --json docs/serving.json "
+            "--markdown docs/serving_measured.md`; all results are in `serving.json`.",
+            "",
+            f"Task: {figures['lines']:,} lines of plain text, reading included, on one core of {machine['processor']}, "
+            f"Python {machine['python']}, ONNX Runtime {figures['versions']['onnxruntime']}. The CRF was trained on "
+            f"{figures['crf_training_lines']} lines. ONNX Runtime and Keras gave equal labels and probabilities within "
             f"{figures['difference_from_keras']:.1g}.",
             "",
-            "| From text to labels | lines per CPU second | seconds by the clock | ONNX Runtime is so many times it |",
+            "| From text to labels | lines per CPU second | wall-clock seconds | speed-up by ONNX Runtime |",
             "|---|---|---|---|",
             *rows,
             "",
-            "| Lines | MB after start-up | MB at most | lines per CPU second |",
+            "| Lines | MB after start | peak MB | lines per CPU second |",
             "|---|---|---|---|",
             *used,
             "",
-            "| Goal | | reached | |",
+            "| Quantity | goal | measured | reached |",
             "|---|---|---|---|",
             *verdicts,
             "",
-            f"Three billion lines, some 60 million pages, are {pages:,.0f} hours of one such core.",
+            f"Three billion lines (about 60 million pages) would take {pages:,.0f} hours on one such core.",
             "",
         ]
     )
 
 
 def main():
-    """Parse, measure, write."""
+    """Measure and write both files."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--train", type=Path, required=True, help="annotated documents")
-    parser.add_argument("--model", type=Path, required=True, help="a model saved with its graph")
+    parser.add_argument("--model", type=Path, required=True, help="saved model with an ONNX graph")
     parser.add_argument("--lines", type=int, default=SIZES[-1])
-    parser.add_argument("--crf-lines", type=int, default=0, help="lines that the CRF is trained on; 0 for all")
+    parser.add_argument("--crf-lines", type=int, default=0, help="training lines of the CRF; 0 for all")
     parser.add_argument("--json", type=Path, default=Path("docs/serving.json"))
     parser.add_argument("--markdown", type=Path, default=Path("docs/serving_measured.md"))
     parser.add_argument("--measure", choices=RATES, help=argparse.SUPPRESS)

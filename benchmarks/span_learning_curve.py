@@ -1,6 +1,6 @@
-"""How good are spans after 2, 5 and 20 annotated articles?  Ours, a CRF, and the CRF with its offset of O tuned.
+"""Learning curve of spans: skol_rnn, a CRF and a tuned CRF after training on 2, 5 and 20 annotated articles.
 
-Each draw puts the training articles in a random order and takes the first ones; all are scored on the same articles.
+Each draw shuffles the training articles and takes the first ones; all systems are scored on the same articles.
 
     python benchmarks/span_learning_curve.py --train ARTICLES --dev ARTICLES --json docs/span_learning_curve.json
 """
@@ -18,12 +18,12 @@ from pathlib import Path
 import numpy as np
 import spans
 
-SYSTEMS = ("CRF", "CRF, offset of O tuned", "skol_rnn, smoothed weights, tuned (as it stands)")
+SYSTEMS = ("CRF", "CRF, offset of O tuned", "skol_rnn, smoothed weights, tuned (default)")
 SIZES = (2, 5, 20)
 
 
 def train_and_score(system, size, seed, train, dev):
-    """Train one system on the first articles of a draw."""
+    """Train one system on the first articles of a draw and score it."""
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     training, _ = spans.read_articles(train)
     unseen, gold = spans.read_articles(dev)
@@ -48,7 +48,7 @@ def train_and_score(system, size, seed, train, dev):
 
 
 def main():
-    """Run what the file does not hold yet, and print the means."""
+    """Run the trainings that the file does not hold yet and print the means."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--train", type=Path, required=True)
     parser.add_argument("--dev", type=Path, required=True)
@@ -56,27 +56,27 @@ def main():
     parser.add_argument("--systems", nargs="*", default=list(SYSTEMS))
     parser.add_argument("--sizes", nargs="*", type=int, default=list(SIZES))
     parser.add_argument("--draws", type=int, default=3)
-    given = parser.parse_args()
-    runs = json.loads(given.json.read_text())["runs"] if given.json.exists() else []
+    arguments = parser.parse_args()
+    runs = json.loads(arguments.json.read_text())["runs"] if arguments.json.exists() else []
     done = {(run["system"], run["articles"], run["draw"]) for run in runs}
     with ProcessPoolExecutor(1, mp_context=get_context("spawn"), max_tasks_per_child=1) as pool:
-        for draw in range(given.draws):
-            for size in given.sizes:
-                for system in given.systems:
+        for draw in range(arguments.draws):
+            for size in arguments.sizes:
+                for system in arguments.systems:
                     if (system, size, draw) in done:
                         continue
-                    run = pool.submit(train_and_score, system, size, draw, given.train, given.dev).result()
+                    run = pool.submit(train_and_score, system, size, draw, arguments.train, arguments.dev).result()
                     runs.append(run)
-                    given.json.write_text(json.dumps({"runs": runs}, indent=1) + "\n")
+                    arguments.json.write_text(json.dumps({"runs": runs}, indent=1) + "\n")
                     print(
                         f"{system}, {size} articles, draw {draw}: {run['fragment_f1']:.4f}, {run['train_seconds']:.0f} s",
                         flush=True,
                     )
-    print("| System | " + " | ".join(f"{size} articles" for size in given.sizes) + " |")
-    print("|---" * (len(given.sizes) + 1) + "|")
-    for system in given.systems:
+    print("| System | " + " | ".join(f"{size} articles" for size in arguments.sizes) + " |")
+    print("|---" * (len(arguments.sizes) + 1) + "|")
+    for system in arguments.systems:
         cells = []
-        for size in given.sizes:
+        for size in arguments.sizes:
             found = [r["fragment_f1"] for r in runs if (r["system"], r["articles"]) == (system, size)]
             cells.append(f"{np.mean(found):.3f} ± {np.ptp(found) / 2:.3f}" if found else "-")
         print(f"| {system} | " + " | ".join(cells) + " |")

@@ -1,4 +1,4 @@
-"""The systems that find spans: each learns BIO labels from a table of tokens and labels another."""
+"""Span systems compared by the benchmarks: each trains on one table of BIO tokens and labels another."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _RELIABLE = 0.5
 
 
 class Majority:
-    """Every line of a document is one span of the most frequent type."""
+    """Predict each line of a document as one span of the most frequent type."""
 
     def fit(self, table, seed):
-        """Find the type."""
+        """Find the most frequent type."""
         self.type = table.loc[table["label"].str.startswith("B-"), "label"].str[2:].mode()[0]
 
     def predict(self, table):
@@ -28,13 +28,13 @@ class Majority:
 
 
 class Dictionary:
-    """Texts of training spans, looked up, the longest first; if reliable, only those that are mostly labelled there."""
+    """Look up the texts of training spans, longest first; if reliable, only texts labelled at least half of the time."""
 
     def __init__(self, reliable=False):
         self.reliable = reliable
 
     def fit(self, table, seed):
-        """Collect the texts of spans, each with its most frequent type."""
+        """Collect the texts of spans with their most frequent types."""
         from skol_rnn.data.bio import decode_spans
 
         types = {}
@@ -79,10 +79,10 @@ class Dictionary:
 
 
 class CRF:
-    """Linear-chain conditional random field over lines of text (crfsuite, L-BFGS), with usual features of tokens.
+    """Linear-chain CRF over lines of text (crfsuite, L-BFGS) with standard token features.
 
-    If tuned, a tenth of the training documents is held out, and the offset of O with the best fragment F1 there is added
-    to the logarithms of the marginals, as it is for ours.
+    If tuned, a tenth of the training documents becomes a validation set, and the offset of O with the best fragment F1
+    there is added to the logarithms of the marginals, as in RNNSkolModel.
     """
 
     def __init__(self, tuned=False):
@@ -107,15 +107,16 @@ class CRF:
 
     def _tune(self, kept, held):
         from skol_rnn import LabelSet
+        from skol_rnn.data.inputs import LabelledRows
         from skol_rnn.decoding.constraints import bio_transitions
         from skol_rnn.decoding.span_tuning import SpanTuning
-        from skol_rnn.training.validation import fragment_scorer
+        from skol_rnn.evaluation.tables import fragment_scorer
 
         self.labels = LabelSet.from_data([*kept["label"], *held["label"]])
-        lengths = held.groupby("doc_id", sort=False).size().tolist()
-        scorer = fragment_scorer(held, self.labels)
-        tuning = SpanTuning(self._marginals(held), scorer, self.labels, lengths, bio_transitions(self.labels))
-        self.offsets = tuning.best(strengths=(0.0,)).offsets
+        rows = LabelledRows.of(held, self.labels)
+        scorer = fragment_scorer(rows, self.labels)
+        tuning = SpanTuning(self._marginals(held), scorer, self.labels, rows.lengths, bio_transitions(self.labels))
+        self.offsets = tuning.best(weights=(0.0,)).offsets
 
     def _marginals(self, table):
         found = self.tagger.predict_marginals(crf_features(table))
@@ -136,7 +137,7 @@ class CRF:
 
 
 class Ours:
-    """RNNSkolModel of tokens; one training serves several decisions."""
+    """RNNSkolModel for tokens; systems that differ only in the decision share one training."""
 
     trained = {}
 
@@ -144,7 +145,7 @@ class Ours:
         self.decision, self.parameters = decision, parameters
 
     def fit(self, table, seed):
-        """Train, unless the same was trained before."""
+        """Train, unless a model with the same parameters and seed exists."""
         from skol_rnn import RNNSkolModel
 
         key = (*sorted(self.parameters.items()), seed)
@@ -160,24 +161,24 @@ class Ours:
 
 
 def documents(table):
-    """Return the lower-cased words and the labels of each document."""
+    """Yield the lower-cased words and the labels of each document."""
     for _, part in table.groupby("doc_id", sort=False):
         yield part["value"].str.lower().tolist(), part["label"].tolist() if "label" in part else None
 
 
 def lines(table):
-    """Cut documents into lines of text."""
+    """Split documents into lines of text."""
     first = (table["break_before"] >= _LINE_END) | (table["line_number"] == 0)
     return [part for _, part in table.groupby(first.cumsum().to_numpy(), sort=False)]
 
 
 def crf_features(table):
-    """Describe each token by its word, shape and affixes, and by the words and shapes around it."""
+    """Return the features of each token: word, shape and affixes, and the words and shapes of nearby tokens."""
     return [line_features(line["value"].tolist()) for line in lines(table)]
 
 
 def line_features(words):
-    """Name the features of each token of a line."""
+    """Return the names of the features of each token of a line."""
     from skol_rnn.features.tokens.hashed import shape
 
     lower, shapes = [word.lower() for word in words], [shape(word) for word in words]

@@ -1,8 +1,8 @@
-"""How well are spans of unseen articles found, beside a dictionary and a CRF, with and without weights and tuning?
+"""Compare skol_rnn with a dictionary and a CRF on the spans of unseen articles, with and without weights and tuning.
 
-Articles `article<id>.txt` in a folder, and beside it `<folder>.labels.tsv` with article id, type, start and end in
-characters.  Every system labels the same tokens, and its spans are scored by the same functions against those of the
-file.  Each finished training is added to the JSON file at once, so that a run that was stopped goes on where it stopped.
+A folder holds articles `article<id>.txt`; the file `<folder>.labels.tsv` next to it holds article id, type, start and
+end in characters.  Every system labels the same tokens, and its spans are scored by the same functions.  Each finished
+training is written to the JSON file at once, so a stopped run can be resumed.
 
     python benchmarks/spans.py --train ptc/train --dev ptc/dev --json docs/spans_benchmark.json \
         --markdown docs/spans_benchmark.md
@@ -22,22 +22,22 @@ import numpy as np
 import span_peers
 
 SYSTEMS = {
-    "every line one span": span_peers.Majority,
-    "texts of training spans": span_peers.Dictionary,
-    "texts of training spans, reliable ones": lambda: span_peers.Dictionary(reliable=True),
+    "each line as one span": span_peers.Majority,
+    "dictionary of training spans": span_peers.Dictionary,
+    "dictionary of training spans, reliable entries": lambda: span_peers.Dictionary(reliable=True),
     "CRF": span_peers.CRF,
     "CRF, offset of O tuned": lambda: span_peers.CRF(tuned=True),
-    "skol_rnn without weights, not tuned": lambda: span_peers.Ours(class_weights=None, decision="corrected"),
-    "skol_rnn without weights, tuned": lambda: span_peers.Ours(class_weights=None),
-    "skol_rnn, smoothed weights, undone": lambda: span_peers.Ours(decision="corrected"),
-    "skol_rnn, smoothed weights, not undone": lambda: span_peers.Ours(decision="argmax"),
-    "skol_rnn, smoothed weights, tuned (as it stands)": span_peers.Ours,
+    "skol_rnn, no weights, corrected": lambda: span_peers.Ours(class_weights=None, decision="corrected"),
+    "skol_rnn, no weights, tuned": lambda: span_peers.Ours(class_weights=None),
+    "skol_rnn, smoothed weights, corrected": lambda: span_peers.Ours(decision="corrected"),
+    "skol_rnn, smoothed weights, argmax": lambda: span_peers.Ours(decision="argmax"),
+    "skol_rnn, smoothed weights, tuned (default)": span_peers.Ours,
 }
 SEEDED = tuple(name for name in SYSTEMS if name.startswith("skol_rnn") or name.endswith("tuned"))
 
 
 def read_articles(folder):
-    """Return the token table of a folder's articles, and the spans of its file of labels by article."""
+    """Return the token table of a folder and the spans of each article."""
     from skol_rnn import read_documents
 
     corpus = read_documents(folder, unit="token")
@@ -45,7 +45,7 @@ def read_articles(folder):
 
 
 def character_spans(table, labels):
-    """Turn labels of tokens into (start, end, type) by article."""
+    """Convert token labels into (start, end, type) for each article."""
     from skol_rnn.data.bio import decode_spans
 
     spans = {}
@@ -56,7 +56,7 @@ def character_spans(table, labels):
 
 
 def sums_by_type(gold, predicted, typed=True):
-    """Sum up both scores by type: fragments' precision, recall and numbers, and exact matches."""
+    """Return the sums of both scores by type: fragment precision and recall, span counts, exact matches."""
     from skol_rnn.evaluation.span_scores import fragment_scores, strict_scores
 
     exact = {score.name: score.hit for score in strict_scores(gold, predicted).types}
@@ -67,20 +67,20 @@ def sums_by_type(gold, predicted, typed=True):
 
 
 def fragment_f1(sums):
-    """F1 of the fragment score, pooled over types."""
+    """Return the fragment F1, pooled over types."""
     right, predicted, recalled, true, _ = np.sum(list(sums.values()), axis=0)
     precision, recall = right / max(predicted, 1), recalled / max(true, 1)
     return 2 * precision * recall / max(precision + recall, 1e-12)
 
 
 def strict_f1(sums):
-    """F1 of exact spans, pooled over types."""
+    """Return the strict F1, pooled over types."""
     _, predicted, _, true, exact = np.sum(list(sums.values()), axis=0)
     return 2 * exact / max(predicted + true, 1)
 
 
 def train_and_score(system, seed, train, dev):
-    """Train one system; return the sums of its scores on dev."""
+    """Train one system and return the sums of its scores on dev."""
     training, _ = read_articles(train)
     unseen, gold = read_articles(dev)
     model = SYSTEMS[system]()
@@ -103,17 +103,17 @@ def train_and_score(system, seed, train, dev):
 
 
 def run(arguments):
-    """Train what is not in the JSON file yet."""
+    """Run the trainings that the JSON file does not hold yet."""
     report = {"runs": []}
     if arguments.json.exists():
         report = json.loads(arguments.json.read_text(encoding="utf-8"))
-    report["versions"] = {name: version(name) for name in ("tensorflow", "keras", "sklearn-crfsuite")}
     done = {(r["system"], r["seed"]) for r in report["runs"]}
     for seed in arguments.seeds:
         for system in arguments.systems:
             if (system, seed) in done or (seed != arguments.seeds[0] and system not in SEEDED):
                 continue
             result = train_and_score(system, seed, arguments.train, arguments.dev)
+            report["versions"] = {name: version(name) for name in ("tensorflow", "keras", "sklearn-crfsuite")}
             report["runs"].append(result)
             fresh = arguments.json.with_suffix(".part")
             fresh.write_text(json.dumps(report, indent=1), encoding="utf-8")
@@ -124,13 +124,13 @@ def run(arguments):
 
 
 def spread(values):
-    """Write a mean, and half the range where there are several."""
+    """Format a mean and, for several values, half their range."""
     half = f" ± {(max(values) - min(values)) / 2:.3f}" if len(values) > 1 else ""
     return f"{np.mean(values):.3f}{half}"
 
 
 def page(report, command):
-    """Lay out the tables."""
+    """Build the page."""
     versions = ", ".join(f"{name} {number}" for name, number in report["versions"].items())
     rows = []
     by_system = {name: [r for r in report["runs"] if r["system"] == name] for name in SYSTEMS}
@@ -147,13 +147,14 @@ def page(report, command):
         rows.append(f"| {name} | {' | '.join(figures)} |")
     return "\n".join(
         [
-            "# Spans of articles that were not trained on",
+            "# Span benchmark on unseen articles",
             "",
-            f"Made by `{command}`; the sums of every training are in the JSON file beside this page. Versions: {versions}.",
+            f"Generated by `{command}`. The JSON file of the same run holds the sums of every training. Versions: {versions}."
+            + report.get("note", ""),
             "",
-            "Fragment F1 gives part of a point for part of a span; without types, any type is as good as the right one; "
-            "strict F1 wants type, start and end. Where there is a spread, it is half the range of the seeds; systems "
-            "without chance are trained once.",
+            'The fragment F1 gives partial credit for partly found spans; "without types" ignores the type; the strict F1 '
+            "needs the right type, start and end. A spread (±) is half the range over seeds; deterministic systems are "
+            "trained once.",
             "",
             "| System | fragment F1 | without types | strict F1 | training s | tokens/s predicted | seeds |",
             "|---" * 7 + "|",
@@ -168,9 +169,9 @@ def page(report, command):
 
 
 def type_table(by_system):
-    """Rows by type, the most frequent first; columns by system, by number."""
+    """Build the table of types, the most frequent first, with numbered systems as columns."""
     first = next(iter(by_system.values()))[0]
-    names = [name for name in by_system if name not in ("every line one span",)]
+    names = [name for name in by_system if name not in ("each line as one span",)]
     kinds = sorted(first["by_type"], key=lambda kind: -first["by_type"][kind][3])
     head = "".join(f"{i} | " for i in range(1, len(names) + 1))
     lines = ["; ".join(f"{i}: {name}" for i, name in enumerate(names, 1)) + ".", ""]
@@ -183,7 +184,7 @@ def type_table(by_system):
 
 
 def main():
-    """Run, and write the page."""
+    """Run the trainings and write the page."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--train", type=Path, required=True, help="folder of articles to train on")
     parser.add_argument("--dev", type=Path, required=True, help="folder of articles to score")

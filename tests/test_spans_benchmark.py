@@ -60,7 +60,7 @@ def test_peers_are_trained_scored_and_not_trained_again(spans, tmp_path, monkeyp
     runs = json.loads((tmp_path / "s.json").read_text())["runs"]
     assert len(runs) == len(peers) + 1  # only the tuned CRF has a seed
     scores = {run["system"]: spans.fragment_f1(run["by_type"]) for run in runs}
-    assert scores["CRF"] > 0.8 > scores["every line one span"]
+    assert scores["CRF"] > 0.8 > scores["each line as one span"]
     assert scores["CRF, offset of O tuned"] > 0.8
     assert (tmp_path / "s.md").read_text().count("| CRF") == 2
     capsys.readouterr()
@@ -71,7 +71,7 @@ def test_peers_are_trained_scored_and_not_trained_again(spans, tmp_path, monkeyp
 def test_predictions_of_peers_are_one_label_a_token(spans, tmp_path):
     write_articles(tmp_path / "train", 4, seed=0)
     table, _ = spans.read_articles(tmp_path / "train")
-    for name in ("every line one span", "texts of training spans", "texts of training spans, reliable ones"):
+    for name in ("each line as one span", "dictionary of training spans", "dictionary of training spans, reliable entries"):
         model = spans.SYSTEMS[name]()
         model.fit(table, 0)
         labels = np.asarray(model.predict(table.drop(columns="label")), dtype=object)
@@ -79,4 +79,4 @@ def test_predictions_of_peers_are_one_label_a_token(spans, tmp_path):
         score = spans.fragment_f1(
             spans.sums_by_type(spans.read_articles(tmp_path / "train")[1], spans.character_spans(table, labels))
         )
-        assert (score > 0.9) == name.startswith("texts")
+        assert (score > 0.9) == name.startswith("dictionary")

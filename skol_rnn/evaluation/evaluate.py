@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from skol_rnn.evaluation.result import Evaluation
-from skol_rnn.labels import NO_LABEL, LabelSet, suggestion
+from skol_rnn.labels import NO_LABEL, LabelSet, rare_labels, suggestion
 
 UNITS = ("line", "token", "span", "character")
 """What one count stands for."""

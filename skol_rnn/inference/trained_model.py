@@ -198,7 +198,7 @@ class TrainedModel(SavedModel):
         return diagnose(
             labels=self._predictor.labels,
             evaluation=evaluation,
-            weights=np.array(self.class_weights_.weights),
+            weights=self.weights_,
             counts=self.counts_,
             given=self.class_weights if isinstance(self.class_weights, Mapping) else None,
             decision=self.decided_by,

@@ -105,8 +105,8 @@ def span_tuning(decoder: Decoder, posterior: np.ndarray, rows: LabelledRows, lab
     return SpanTuning(posterior, fragment_scorer(rows, labels), labels, rows.lengths, decoder.transitions)
 
 
-def named_values(values: np.ndarray, labels: LabelSet) -> str:
+def named_values(values: np.ndarray, labels: LabelSet, form: str = "+.2f") -> str:
     """Name the labels with the largest values, largest first."""
     order = [i for i in np.argsort(-np.abs(values), kind="stable") if values[i]]
-    named = ", ".join(f"{labels.names[i]} {values[i]:+.2f}" for i in order[:_MOST_NAMED])
+    named = ", ".join(f"{labels.names[i]} {values[i]:{form}}" for i in order[:_MOST_NAMED])
     return named + (f" and {len(order) - _MOST_NAMED} more" if len(order) > _MOST_NAMED else "") or "none"

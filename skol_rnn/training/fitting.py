@@ -22,11 +22,11 @@ from skol_rnn.decoding.decoder import Decoder
 from skol_rnn.decoding.transitions import learn_transitions
 from skol_rnn.errors import DataError
 from skol_rnn.evaluation.findings import Finding, diagnose, summary
+from skol_rnn.evaluation.result import Evaluation
 from skol_rnn.features.families import make_features
 from skol_rnn.imbalance.class_weights import ClassWeights
-from skol_rnn.imbalance.sampling import sampling_shift
 from skol_rnn.imbalance.resolve import cap_weights, count_drift, describe_weights, freeze_weights, normalise_weights
-from skol_rnn.imbalance.sampling import Sampling
+from skol_rnn.imbalance.sampling import Sampling, sampling_shift
 from skol_rnn.inference.keras_runner import KerasRunner
 from skol_rnn.inference.linear_member import LinearMember
 from skol_rnn.inference.predictor import Predictor
@@ -60,16 +60,17 @@ class Fitted:
     findings: list[Finding]
 
 
-class _Trained(NamedTuple):
-    """A trained network whose decoder is not fitted yet."""
+class _Prepared(NamedTuple):
+    """All that a training loop needs; the decoder is not fitted yet."""
 
     predictor: Predictor
     spec: NetworkSpec
-    class_weights: ClassWeights
     weights: np.ndarray
     batches: WindowBatches
-    history: History
     validation: Validation | None
+    loop: partial[History]
+    plan: TrainingPlan
+    rounds: FurtherRounds
 
 
 class Fitting:
@@ -92,32 +93,24 @@ class Fitting:
 
     def _fit(self, split: Split, checkpoint: Path | None, strict: bool, callback: EpochCallback | None) -> Fitted:
         """Train on the training rows; the validation set selects epoch and decoder."""
-        rows, validation = split.training, None
+        rows = split.training
         if not rows.counts.any():
             raise DataError("No training line has a label: annotate more documents, or set validation_fraction=0.")
         class_weights = freeze_weights(self.objective.class_weights, self.labels, rows.counts)
         self._check_drift(class_weights, split, strict)
-        trained = self._train(rows, split.validation, class_weights, checkpoint, callback)
-        predictor, validation = trained.predictor, trained.validation
-        evaluation = None
-        if validation:
+        ready = self._prepare(rows, split.validation, class_weights, bool(checkpoint), callback)
+        history = ready.loop(ready.plan, checkpoint=checkpoint)
+        history = ready.rounds.run(ready.loop, ready.plan, history, len(ready.batches), checkpoint, self.log)
+        decoder, evaluation = ready.predictor.decoder, None
+        if validation := ready.validation:
             raw = validation.probabilities()
-            decoder = fitted_decoder(predictor.decoder, raw, validation.rows, self.labels, self.settings, self.log)
+            decoder = fitted_decoder(decoder, raw, validation.rows, self.labels, self.settings, self.log)
             evaluation = validation.evaluate(raw, decoder, self.of.decision)
         else:
-            decoder = decoder_without_validation(
-                predictor.decoder, rows.counts, self.labels, self.of.decision, self.log
-            )
-        findings = self._findings(trained, rows.counts, evaluation)
-        return Fitted(
-            replace(predictor, decoder=decoder),
-            trained.spec,
-            class_weights,
-            trained.weights,
-            rows.counts,
-            trained.history,
-            findings,
-        )
+            decoder = decoder_without_validation(decoder, rows.counts, self.labels, self.of.decision, self.log)
+        findings = self._findings(ready, rows.counts, history, evaluation)
+        predictor = replace(ready.predictor, decoder=decoder)
+        return Fitted(predictor, ready.spec, class_weights, ready.weights, rows.counts, history, findings)
 
     def _refit(self, selected: Fitted, rows: LabelledRows, checkpoint: Path | None) -> Fitted:
         """Train on all rows for the selected number of epochs; calibration and offsets stay the selected ones."""
@@ -125,29 +118,31 @@ class Fitting:
         last = int(np.argmax(scores)) + 1 if scores else len(selected.history["loss"])
         self.log.say(f"Refitting on all {len(rows.lengths)} documents, validation set included.")
         class_weights = freeze_weights(self.objective.class_weights, self.labels, rows.counts)
+        ready = self._prepare(rows, None, class_weights, bool(checkpoint), None)
         second = checkpoint and checkpoint.with_name(checkpoint.name + ".refit")
-        trained = self._train(rows, None, class_weights, second, None, last)
-        correction = trained.predictor.decoder.correction
+        plan = replace(ready.plan, last_epoch=last)
+        history = ready.loop(plan, checkpoint=second)
+        history = ready.rounds.run(ready.loop, plan, history, len(ready.batches), second, self.log)
+        decoder = replace(selected.predictor.decoder, correction=ready.predictor.decoder.correction)
         return replace(
             selected,
-            predictor=replace(trained.predictor, decoder=replace(selected.predictor.decoder, correction=correction)),
-            spec=trained.spec,
+            predictor=replace(ready.predictor, decoder=decoder),
+            spec=ready.spec,
             class_weights=class_weights,
-            weights=trained.weights,
+            weights=ready.weights,
             counts=rows.counts,
-            history={**selected.history, "refit_loss": trained.history["loss"]},
+            history={**selected.history, "refit_loss": history["loss"]},
         )
 
-    def _train(
+    def _prepare(
         self,
         rows: LabelledRows,
         validation_rows: LabelledRows | None,
         class_weights: ClassWeights,
-        checkpoint: Path | None,
+        resumable: bool,
         callback: EpochCallback | None,
-        last_epoch: int | None = None,
-    ) -> _Trained:
-        """Features, weights, network, batches, and the training loop."""
+    ) -> _Prepared:
+        """Compute features, weights and batches, build network and loss."""
         lines, counts = self._lines(rows), rows.counts
         drawn = label_counts(lines.true, len(self.labels))
         weights = self._used_weights(class_weights, drawn)
@@ -167,7 +162,7 @@ class Fitting:
             f"{runner.network.count_params():,} parameters."
         )
         important = list(self.of.important or rare_labels(counts, self.labels))
-        plan = TrainingPlan(self.of.epochs, self.of.learning_rate, self.of.monitor, self.of.patience, last_epoch)
+        plan = TrainingPlan(self.of.epochs, self.of.learning_rate, self.of.monitor, self.of.patience)
         loop = partial(
             train,
             training_model(runner.network, spec),
@@ -175,13 +170,11 @@ class Fitting:
             batches,
             log=self.log,
             score=partial(validation.evaluate_epoch, self.of.decision) if validation else None,
-            fingerprint=self._fingerprint(lines, validation_rows, class_weights, weights) if checkpoint else "",
+            fingerprint=self._fingerprint(lines, validation_rows, class_weights, weights) if resumable else "",
             callback=callback,
         )
-        history = loop(plan, checkpoint=checkpoint)
-        rounds = FurtherRounds(predictor, validation, lines, counts, important, self.of.decision, self.of.unit)
-        history = rounds.run(loop, plan, history, len(batches), self.of.min_updates, checkpoint, self.log)
-        return _Trained(predictor, spec, class_weights, weights, batches, history, validation)
+        rounds = FurtherRounds(predictor, validation, lines, counts, important, self.settings)
+        return _Prepared(predictor, spec, weights, batches, validation, loop, plan, rounds)
 
     # -- parts of a training ------------------------------------------------------------------------------
 
@@ -225,7 +218,9 @@ class Fitting:
         # A mean of 1: multiplying all weights by ten changes nothing.
         scaled = normalise_weights(capped, counts)
         if weighted:
-            self.log.say(f"Rescaled to a mean of 1 over the training lines: {named_values(scaled, self.labels)}.")
+            self.log.say(
+                f"Rescaled to a mean of 1 over the training lines: {named_values(scaled, self.labels, '.4g')}."
+            )
         return scaled
 
     def _unfitted_decoder(self, rows: LabelledRows, weights: np.ndarray, drawn: np.ndarray) -> Decoder:
@@ -302,17 +297,19 @@ class Fitting:
             digest.update(pd.util.hash_pandas_object(rows, index=False).to_numpy().tobytes())
         return digest.hexdigest()
 
-    def _findings(self, trained: _Trained, counts: np.ndarray, evaluation: Any) -> list[Finding]:
-        batches, history, given = trained.batches, trained.history, self.of.class_weights
+    def _findings(
+        self, ready: _Prepared, counts: np.ndarray, history: History, evaluation: Evaluation | None
+    ) -> list[Finding]:
+        windows, given = ready.batches.windows, self.of.class_weights
         found = diagnose(
             labels=self.labels,
             evaluation=evaluation,
-            weights=np.array(trained.class_weights.weights),
+            weights=ready.weights,
             counts=counts,
             given=given if isinstance(given, Mapping) else None,
             history=history,
-            padding_share=float(1.0 - batches.windows.mask.mean()) if len(batches.windows) else None,
-            updates=len(batches) * len(history["loss"]),
+            padding_share=float(1.0 - windows.mask.mean()) if len(windows) else None,
+            updates=len(ready.batches) * len(history["loss"]),
             decision=self.of.decision,
             unit=self.of.unit,
         )

@@ -46,7 +46,7 @@ class ModelParameters:
         Features: hashed, tfidf, word2vec, fasttext, doc2vec or vectors; for tokens also ngrams and characters.  Tokens
         have no tfidf and no doc2vec; "vectors" reads ``features_col``.
     important : list of str, optional
-        Labels whose mean F1 is the important F1; all but the most frequent if not given.
+        Labels that matter; their mean F1 is the important F1.  All but the most frequent if not given.
     class_weights : str, dict of str to float, or ClassWeights, default "auto"
         Class weights in the loss: none, a strategy, a weight for each label, or the path of a saved file.  Strategies
         are "inverse", "balanced", "smoothed", "effective", "log" and "aggressive", with options as in
@@ -130,7 +130,7 @@ class ModelParameters:
     name : str, default "RNN_BiLSTM"
         Name of the model in logs and files.
     verbosity : int, default 1
-        0 prints nothing, 1 one line an epoch, 2 every warning.
+        0 is silent, 1 logs a line an epoch, 2 also every warning.
     random_state : int, default 0
         Seed of the split, the initial weights, dropout and the order of windows.
     **renamed
@@ -149,11 +149,11 @@ class ModelParameters:
     decoder_ : Decoder
         Correction, calibration, offsets and transitions.
     findings_ : list of Finding
-        What may have gone wrong, in words.
+        Problems found in training: figures, meaning, and what to change.
     history_ : dict of str to list of float
         One value an epoch: ``loss``, ``val_f1/Label``, ``val_loss/Label`` and so on; ``refit_loss`` of the refit.
     validation_documents_ : list of str
-        Documents that chose the epoch and the offsets; with ``refit`` trained on afterwards.
+        Documents that selected the epoch and the offsets; the refit includes them.
     settings_ : dict of str to object
         Parameters as used, defaults filled in.
 
@@ -308,6 +308,8 @@ def current_names(former: Mapping[str, Any], current: Mapping[str, Any], stackle
             parameter, option, default = _OPTIONS[old]
             advice = f'add the option to {parameter}, as in "name:{option}={default or 1}"'
             if value != default:
+                if option == "beta" and str(found["loss"]).startswith("class_balanced_focal"):
+                    parameter = "loss"
                 found[parameter] = _with_option(found[parameter], parameter, option, value)
         else:
             known = (*current, "members", *REMOVED, *_OPTIONS)

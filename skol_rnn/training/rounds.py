@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -34,12 +35,11 @@ class FurtherRounds:
         lines: TrainingLines,
         counts: np.ndarray,
         important: list[str],
-        decision: str,
-        unit: str,
+        settings: Mapping[str, Any],
     ) -> None:
         self.predictor, self.validation, self.lines, self.counts = predictor, validation, lines, counts
-        self.important, self.unit = important, unit
-        self.decision = "corrected" if decision == "tuned" else decision
+        self.important, self.unit, self.min_updates = important, settings["unit"], settings["min_updates"]
+        self.decision = "corrected" if settings["decision"] == "tuned" else settings["decision"]
         self.where = "validation documents" if validation else "training documents"
 
     def run(
@@ -48,15 +48,14 @@ class FurtherRounds:
         plan: TrainingPlan,
         history: History,
         batches: int,
-        min_updates: int,
         checkpoint: Path | None,
         log: TrainingLog,
     ) -> History:
         """Train on where necessary; return the history of all rounds."""
         labels = self.predictor.labels
         # For spans the offset of O, tuned after training, decides whether labels are predicted.
-        missing = [] if not min_updates or is_bio(labels) else self.never_predicted()
-        epochs = -(-min_updates // batches) if batches else 0
+        missing = [] if not self.min_updates or is_bio(labels) else self.never_predicted()
+        epochs = -(-self.min_updates // batches) if batches else 0
         for attempt in range(1, _MOST_ROUNDS + 1):
             if not missing:
                 return history

@@ -1,0 +1,83 @@
+"""Tasks, systems and scores shared by the benchmarks of quality, and by their reports."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import peers
+
+IMPORTANT = ("Nomenclature", "Description")
+SEED_WEIGHTS = {"Nomenclature": 100.0, "Description": 10.0, "Misc": 0.1}
+FEWEST = 100  # least number of lines of a label of the fine task
+RESAMPLES = 2000
+SYSTEMS = {
+    "majority": peers.Majority,
+    "logistic regression": lambda: peers.LinearLines("logistic"),
+    "LinearSVC": lambda: peers.LinearLines("svc"),
+    "logistic regression, neighbours' words": lambda: peers.LinearLines("logistic", neighbours=True),
+    "LinearSVC, neighbours' words": lambda: peers.LinearLines("svc", neighbours=True),
+    "CRF": peers.CRF,
+    "old recipe": lambda: peers.OldRecipe(SEED_WEIGHTS),
+    "old recipe without weights": peers.OldRecipe,
+    "skol_rnn fast": lambda: peers.Ours(preset="fast"),
+    "skol_rnn": peers.Ours,
+    "skol_rnn best": lambda: peers.Ours(preset="best"),
+}
+OURS = ("skol_rnn fast", "skol_rnn", "skol_rnn best")
+SEEDED = ("old recipe", "old recipe without weights", *OURS)
+TASKS = ("three labels", "fine")
+
+
+def read_task(arguments, task):
+    """Return the lines with labels and volumes, and the label set, whose last label stands for all others."""
+    from skol_rnn import LabelSet, read_documents
+
+    parts = {part: read_documents(path).table for part, path in arguments.items()}
+    table = pd.concat([table.assign(part=part) for part, table in parts.items()], ignore_index=True)
+    counts = table["label"].value_counts()
+    frequent = [name for name in counts.index if counts[name] >= FEWEST]
+    names = (*IMPORTANT, "Misc") if task == TASKS[0] else (*frequent[1:], frequent[0])
+    # Text outside every block counts as Misc, as in the scorer for these files.
+    table["label"] = table["label"].where(table["label"].isin(names), names[-1])
+    table["volume"] = table["doc_id"].str.extract(r"^(.*?-\d+)", expand=False)
+    return table, LabelSet(names)
+
+
+def folds(corpus, split):
+    """Return the names of a split's folds: dev, or the volumes."""
+    return ["dev"] if split == "dev" else sorted(read_task(corpus, TASKS[0])[0]["volume"].unique())
+
+
+def important_of(task, labels):
+    """Return the labels whose mean F1 is the score of a task."""
+    return IMPORTANT if task == TASKS[0] else tuple(labels)
+
+
+def counts_by_document(table, predicted, labels):
+    """Count true, predicted and correct lines of each label in each document."""
+    from skol_rnn import evaluate_labels
+
+    scored = evaluate_labels(labels.encode(table["label"]), predicted, labels, documents=table["doc_id"].to_numpy())
+    return {
+        name: [e.support.tolist(), e.predicted.tolist(), np.diag(e.confusion).tolist()]
+        for name, e in scored.per_document
+    }
+
+
+def counts_of(runs):
+    """Stack the counts of all documents; shape (documents, 3, labels)."""
+    return np.array([counts for r in runs for counts in r["documents"].values()], np.int64)
+
+
+def mean_f1(counts, task, labels):
+    """Compute the task's mean F1 from counts pooled over documents."""
+    support, predicted, right = counts.sum(axis=0)
+    f1 = 2 * right / np.maximum(support + predicted, 1)
+    return float(np.mean([f1[labels.index(name)] for name in important_of(task, labels)]))
+
+
+def paired_bootstrap(ours, other, task, labels):
+    """Return the 95 % interval of the difference in mean F1, by resampling documents."""
+    draws = np.random.default_rng(0).integers(0, len(ours), (RESAMPLES, len(ours)))
+    differences = [mean_f1(ours[d], task, labels) - mean_f1(other[d], task, labels) for d in draws]
+    return np.percentile(differences, [2.5, 97.5])
