@@ -71,7 +71,11 @@ def test_peers_are_trained_scored_and_not_trained_again(spans, tmp_path, monkeyp
 def test_predictions_of_peers_are_one_label_a_token(spans, tmp_path):
     write_articles(tmp_path / "train", 4, seed=0)
     table, _ = spans.read_articles(tmp_path / "train")
-    for name in ("each line as one span", "dictionary of training spans", "dictionary of training spans, reliable entries"):
+    for name in (
+        "each line as one span",
+        "dictionary of training spans",
+        "dictionary of training spans, reliable entries",
+    ):
         model = spans.SYSTEMS[name]()
         model.fit(table, 0)
         labels = np.asarray(model.predict(table.drop(columns="label")), dtype=object)

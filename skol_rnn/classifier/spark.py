@@ -108,11 +108,7 @@ class _Reader:
                     yield self._rows(document.named(doc_id))
 
     def _read(self, file: Found) -> list[Document]:
-        reader = Reader(strict=False)
-        documents = reader.filled(file, [])
-        if reader.problems:
-            raise DataError("\n".join(reader.problems))
-        return documents
+        return Reader().read(file, [])
 
     def _rows(self, document: Document) -> pd.DataFrame:
         if not self.labelled:

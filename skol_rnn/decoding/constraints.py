@@ -2,34 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
 
-from skol_rnn.data.bio import OUTSIDE
+from skol_rnn.data.bio import INSIDE, is_bio, split_label
 from skol_rnn.decoding.transitions import Transitions
 from skol_rnn.labels import LabelSet
-
-_BEGIN, _INSIDE = "B-", "I-"
-
-
-def is_bio(labels: Iterable[str]) -> bool:
-    """Tell BIO labels from others: ``O``, ``B-X``, and ``I-X`` only where there is a ``B-X``."""
-    names = set(labels)
-    begun = {name[2:] for name in names if name.startswith(_BEGIN)}
-    inside = {name[2:] for name in names if name.startswith(_INSIDE)}
-    others = {name for name in names if not name.startswith((_BEGIN, _INSIDE))}
-    return bool(begun) and inside <= begun and others <= {OUTSIDE}
 
 
 def legal_steps(labels: LabelSet) -> tuple[np.ndarray, np.ndarray]:
     """Return which labels may start a document and which may follow which: ``I-X`` only after ``B-X`` or ``I-X``."""
     if not is_bio(labels):
         raise ValueError(f"Labels {', '.join(labels)} are not BIO: O, B-X, and I-X only where there is a B-X.")
-    names = np.array(list(labels), dtype=object)
-    inside = np.array([name.startswith(_INSIDE) for name in names])
-    kind = np.array([name[2:] for name in names], dtype=object)  # "" for O
+    inside = np.array([label.startswith(INSIDE) for label in labels])
+    kind = np.array([split_label(label)[1] for label in labels], dtype=object)  # "" for O
     return ~inside, ~inside[None, :] | (kind[:, None] == kind[None, :])
 
 

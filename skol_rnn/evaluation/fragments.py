@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skol_rnn.data.bio import OUTSIDE, span_types
+from skol_rnn.data.bio import BEGIN, OUTSIDE, span_types
 from skol_rnn.labels import NO_LABEL, LabelSet
 
 SPAN_METRIC = "fragment_f1"
@@ -51,7 +51,7 @@ class FragmentScorer:
         types = span_types(labels)
         # NO_LABEL (-1) picks the last place, which is outside.
         self._kind = np.array([types.index(name[2:]) if name != OUTSIDE else -1 for name in labels] + [-1])
-        self._begins = np.array([name.startswith("B-") for name in labels] + [False])
+        self._begins = np.array([name.startswith(BEGIN) for name in labels] + [False])
         sizes = np.asarray(lengths, np.int64)
         self._document = np.repeat(np.arange(len(sizes)), sizes)
         self.n_documents, self.types = len(sizes), types

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from skol_rnn.data.bio import OUTSIDE
+from skol_rnn.data import bio
 from skol_rnn.data.document import Corpus
 from skol_rnn.errors import DataError
 from skol_rnn.imbalance.checks import whole_number
@@ -101,8 +101,7 @@ def imbalance(frame: pd.DataFrame) -> Imbalance:
 
 def is_bio(frame: pd.DataFrame) -> bool:
     """Whether every label is "O", or "B-" or "I-" with a type."""
-    labels = set(frame["label"]) - {OUTSIDE}
-    return bool(labels) and all(label[:2] in ("B-", "I-") and label[2:] for label in labels)
+    return bio.is_bio(frame["label"], complete=False)
 
 
 def by_type(frame: pd.DataFrame) -> pd.DataFrame:
@@ -110,7 +109,7 @@ def by_type(frame: pd.DataFrame) -> pd.DataFrame:
     if not is_bio(frame):
         raise ValueError("There are types for BIO labels only: each 'O', or beginning with 'B-' or 'I-'.")
     counts = dict(zip(frame["label"], frame["count"], strict=True))
-    types = sorted({label[2:] for label in counts if label != OUTSIDE})
+    types = sorted({label[2:] for label in counts if label != bio.OUTSIDE})
     found = pd.DataFrame({"type": types} | {tag: [counts.get(f"{tag}-{name}", 0) for name in types] for tag in "BI"})
     found["ratio"] = found["I"] / found["B"].where(found["B"] > 0)
     found["tokens"] = found["B"] + found["I"]

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from skol_rnn.data.bio import BEGIN, INSIDE
 from skol_rnn.imbalance.class_weights import EXPLICIT, NONE, ClassWeights, check_length, checked_weights
 from skol_rnn.imbalance.strategies import checked_counts, class_weight_strategy, parse_strategy
 from skol_rnn.labels import LabelSet, suggestion
 
 logger = logging.getLogger(__name__)
 
-BIO_PREFIXES = ("B-", "I-")
 FROZEN_ENDINGS = (".json", ".npz", ".pt")
 """``class_weights`` with such an ending is the path of a file of frozen weights."""
 
@@ -113,7 +113,7 @@ def _by_label(spec: Mapping[str, float], labels: LabelSet) -> dict[str, float]:
     """Expand a dict of weights to all labels; a tag without BIO prefix stands for both B and I."""
     weights: dict[str, float] = {}
     for name, weight in spec.items():
-        tags = [name] if name in labels else [p + str(name) for p in BIO_PREFIXES if p + str(name) in labels]
+        tags = [name] if name in labels else [p + str(name) for p in (BEGIN, INSIDE) if p + str(name) in labels]
         if not tags:
             known = ", ".join(labels)
             hint = suggestion(str(name), labels)

@@ -105,7 +105,7 @@ def test_rows_keep_their_text_order_and_attachments(trained):
 
 
 def test_text_that_is_markup_itself_is_refused_by_name(trained):
-    with pytest.raises(DataError, match="Document '000000'.*would take for markup"):
+    with pytest.raises(DataError, match="Document '000000'.*reads as markup"):
         trained.predict(["see [@this\n"])
 
 

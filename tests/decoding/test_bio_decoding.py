@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skol_rnn.decoding.calibration import Calibration
-from skol_rnn.decoding.constraints import bio_transitions, is_bio, legal_steps, only_legal
+from skol_rnn.decoding.constraints import bio_transitions, legal_steps, only_legal
 from skol_rnn.decoding.correction import Correction
 from skol_rnn.decoding.decoder import Decoder
 from skol_rnn.decoding.offsets import DECISIONS
@@ -60,20 +60,6 @@ def test_the_rules_in_words():
         legal = not b.startswith("I-") or a[2:] == b[2:]
         assert LEGAL_STEP[BIO.index(a), BIO.index(b)] == legal, (a, b)
     assert [name for name, legal in zip(names, LEGAL_START, strict=True) if legal] == ["B-A", "B-B", "O"]
-
-
-@pytest.mark.parametrize(
-    ("labels", "expected"),
-    [
-        (["O", "B-A", "I-A"], True),
-        (["B-A"], True),
-        (["O", "B-A", "I-B"], False),
-        (["O"], False),
-        (["O", "B-A", "Misc"], False),
-    ],
-)
-def test_which_labels_are_bio(labels, expected):
-    assert is_bio(labels) is expected
 
 
 def test_other_labels_have_no_legal_steps():

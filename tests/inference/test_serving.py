@@ -245,7 +245,7 @@ def test_nothing_in_nothing_out(serving):
         ({"doc_id": ["a"], "value": [None]}, "holds None, not text"),
         ({"doc_id": [None], "value": ["x"]}, "'doc_id' is empty in row 0"),
         ({"doc_id": ["a", "a"], "value": ["x", "y"], "line_number": [3, 3]}, "occurs twice"),
-        ({"doc_id": ["a"], "value": ["x"], "line_number": ["one"]}, "no line number"),
+        ({"doc_id": ["a"], "value": ["x"], "line_number": ["one"]}, "not a line number"),
     ],
 )
 def test_columns_that_cannot_be_used_are_refused(serving, columns, reason):

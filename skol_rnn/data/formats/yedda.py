@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
 
-from skol_rnn.data.document import Document, Repair, split_lines
+from skol_rnn.data.document import Document, Repair, line_labels, split_lines
 from skol_rnn.data.formats.encoding import read_file
 from skol_rnn.errors import DataError
 
@@ -53,13 +53,10 @@ class _Blocks:
             self._take(match)
         self._settle_unclosed()
 
-    def line(self, position: int) -> int:
-        """Return the line of a character, from 1."""
-        return bisect_right(self._line_ends, position - 1) + 1
-
     def repair(self, position: int, kind: str, detail: str) -> None:
         """List a repair at a character."""
-        self.repairs.append(Repair(self.path, self.line(position), kind, detail))
+        line = bisect_right(self._line_ends, position - 1) + 1
+        self.repairs.append(Repair(self.path, line, kind, detail))
 
     def _take(self, match: re.Match[str]) -> None:
         label = match["closer"] or match["typo"] or match["missing"]
@@ -79,7 +76,7 @@ class _Blocks:
 
     def _start_block(self, match: re.Match[str]) -> None:
         if self._open and self._open[-1].inner == _MAX_INNER:
-            self._open.clear()  # blocks around it contain even more
+            self._open.clear()  # enclosing blocks contain even more
         if self._open:
             self._open[-1].inner += 1
         self._open.append(_Marker(match.start(), match.end(), opens=True))
@@ -111,7 +108,7 @@ class _Blocks:
         """Return the pieces of text between markers, and the label of each piece."""
         pieces: list[str] = []
         labels: list[str | None] = []
-        around: list[str | None] = []
+        enclosing: list[str | None] = []
         current: str | None = None
         position = 0
         for marker in self.markers:
@@ -121,11 +118,11 @@ class _Blocks:
             if marker.opens:
                 current = marker.label
                 if marker.closed:
-                    around.append(current)
+                    enclosing.append(current)
             else:
                 if marker.closed:
-                    around.pop()
-                current = around[-1] if around else None
+                    enclosing.pop()
+                current = enclosing[-1] if enclosing else None
         return [*pieces, self.raw[position:]], [*labels, current]
 
 
@@ -134,19 +131,21 @@ def parse_yedda(raw: str, path: str = "text") -> tuple[str, tuple[str | None, ..
     blocks = _Blocks(raw, path)
     pieces, piece_labels = blocks.segments()
     text = "".join(pieces)
-    starts = [0, *accumulate(len(piece) for piece in pieces)]
-    labels: list[str | None] = []
-    gaps: list[Repair] = []
-    number = counted = 0
-    for line in split_lines(text):
-        value = text[line.start : line.end]
-        label = piece_labels[bisect_right(starts, line.end - len(value.lstrip()), hi=len(pieces)) - 1]
-        # No marker holds a line end, so lines count the same with and without markers.
+    ends = accumulate(len(piece) for piece in pieces)
+    spans = [
+        (end - len(piece), end, y) for piece, end, y in zip(pieces, ends, piece_labels, strict=True) if piece and y
+    ]
+    lines = split_lines(text)
+    labels = line_labels(text, lines, spans)
+    repairs = list(blocks.repairs)
+    number, counted = 1, 0
+    for line, before, label in zip(lines, ("", *labels), labels, strict=False):
+        # No marker contains a line end, so lines count the same with and without markers.
         number, counted = number + text.count("\n", counted, line.start), line.start
-        if label is None and (not labels or labels[-1] is not None):
-            gaps.append(Repair(path, number + 1, "text outside blocks", f"from {value.strip()[:40]!r} on, no label"))
-        labels.append(label)
-    return text, tuple(labels), tuple(sorted([*blocks.repairs, *gaps], key=lambda repair: repair.line))
+        if label is None and before is not None:
+            start = text[line.start : line.end].strip()[:40]
+            repairs.append(Repair(path, number, "text outside blocks", f"from {start!r} on, no label"))
+    return text, labels, tuple(sorted(repairs, key=lambda repair: repair.line))
 
 
 def read_yedda(path: Path, doc_id: str) -> Document:
