@@ -20,11 +20,9 @@ from skol_rnn.labels import suggestion
 if TYPE_CHECKING:
     from skol_rnn.data.document import Corpus, Document
     from skol_rnn.evaluation.span_scores import SpanScores
-    from skol_rnn.inference.predictor import Labelled, ServingModel
+    from skol_rnn.inference.predictor import Predictions, ServingModel
     from skol_rnn.model import RNNSkolModel
     from skol_rnn.persistence.bundle import Bundle
-
-# -- printing -----------------------------------------------------------------------------------------
 
 
 def say(message: str) -> None:
@@ -53,9 +51,6 @@ def _finite(value: Any) -> Any:
 def results_on_stderr(json: bool) -> contextlib.AbstractContextManager[Any]:
     """Send log lines to standard error where JSON alone goes to standard output."""
     return contextlib.redirect_stdout(sys.stderr) if json else contextlib.nullcontext()
-
-
-# -- reading ------------------------------------------------------------------------------------------
 
 
 def names(text: str | None) -> list[str] | None:
@@ -98,17 +93,14 @@ def check_labels(column: Iterable[Any], labels: list[str] | None, other: str | N
             raise DataError(f"{subject} the label {label!r} of --labels.{suggestion(label, found)}")
 
 
-# -- models and predictions ---------------------------------------------------------------------------
-
-
 def load(bundle: Bundle, decision: str | None = None) -> RNNSkolModel:
     """Build the model of a bundle without TensorFlow's messages, with its own decision or another one."""
     with quiet_tensorflow():
         from skol_rnn.model import RNNSkolModel
-        from skol_rnn.training.checks import check_parameters
     model = RNNSkolModel().set_bundle(bundle)
     if decision:
-        check_parameters(model.set_params(decision=decision).get_params())
+        model.decoder_.resolved(decision)
+        model.decision = decision
     return model
 
 
@@ -125,7 +117,7 @@ def load_predictor(path: Path, backend: str = "auto") -> ServingModel:
 
 def predicted(
     predictor: ServingModel, documents: Iterable[Document], decision: str | None = None
-) -> Iterator[tuple[Document, Labelled]]:
+) -> Iterator[tuple[Document, Predictions]]:
     """Predict documents a few at a time, and yield each with its labels and probabilities."""
     documents, ahead = tee(documents)  # holds the few documents that are predicted together
     # The features of lines need no pandas, those of tokens do.
@@ -133,7 +125,7 @@ def predicted(
     yield from zip(documents, predictor.predict_documents(tables, decision), strict=True)
 
 
-def write_labelled(found: Iterable[tuple[Document, Labelled]], out: Path, form: str) -> list[Path]:
+def write_labelled(found: Iterable[tuple[Document, Predictions]], out: Path, form: str) -> list[Path]:
     """Write predicted documents below a folder, all of them or none."""
     from skol_rnn.data.writing import DocumentWriter
 

@@ -30,15 +30,11 @@ def validate(
     column = table["label"] if "label" in table else [None] * len(table)
     labels = Counter(label if isinstance(label, str) else None for label in column).most_common()
     if json:
-        print_json(
-            {
-                "documents": len(corpus),
-                f"{corpus.unit}s": len(table),
-                "labels": {label or "": count for label, count in labels},
-                "repairs": [vars(repair) for repair in corpus.repairs],
-                "left_out": [{"path": path, "reason": reason} for path, reason in corpus.skipped],
-            }
-        )
+        sizes = {"documents": len(corpus), f"{corpus.unit}s": len(table)}
+        repairs = [vars(repair) for repair in corpus.repairs]
+        skipped = [{"path": path, "reason": reason} for path, reason in corpus.skipped]
+        counts = {label or "": count for label, count in labels}
+        print_json({**sizes, "labels": counts, "repairs": repairs, "left_out": skipped})
         return
     console = Console(soft_wrap=True, highlight=False)
     console.print(f"{len(corpus):,} documents, {len(table):,} {unit}s, {len(corpus.repairs):,} repairs")

@@ -17,18 +17,17 @@ IMPORTANT = ("Nomenclature", "Description")
 MANUAL_WEIGHTS = {"Nomenclature": 100.0, "Description": 10.0, "Misc": 0.1}
 WEIGHTINGS: tuple[tuple[str, Any], ...] = (("none", None), ("100/10/0.1", MANUAL_WEIGHTS), ("smoothed", "smoothed"))
 DECISIONS = ("argmax", "corrected", "tuned")
+SETTINGS: dict[str, Any] = {"batch_size": 16, "validation_fraction": 0.2, "refit": False}
 
 
 def demo(
-    out: Annotated[Path, typer.Option(help="Folder for the sample, the model and the labelled files.")] = Path(
-        "demo-output"
-    ),
+    out: Annotated[Path, typer.Option(help="Folder for the sample, model and labelled files.")] = Path("demo-output"),
     epochs: Annotated[int, typer.Option(help="Epochs of each of the three trainings.")] = 8,
 ) -> None:
     """Train on the sample with three class weightings, score on test documents, and label those."""
     from skol_rnn.data.reading import read_documents
     from skol_rnn.datasets.bundled import sample_corpus
-    from skol_rnn.evaluation.report import comparison_table
+    from skol_rnn.evaluation.report import comparison_text
 
     console = Console(highlight=False)
     sample = sample_corpus(out / "sample")
@@ -43,18 +42,12 @@ def demo(
     rows: list[tuple[str, Evaluation]] = []
     for name, weights in WEIGHTINGS:
         console.rule(f"class weights: {name}")
-        model = RNNSkolModel(
-            class_weights=weights,
-            epochs=epochs,
-            batch_size=16,
-            important=IMPORTANT,
-            validation_fraction=0.2,
-            refit=False,  # the demo compares weightings; a refit would only cost time
-        )
+        model = RNNSkolModel(class_weights=weights, important=IMPORTANT, epochs=epochs, **SETTINGS)
         model.fit(training, labels=IMPORTANT, other="Misc")
-        rows += [(f"{name} {how}", model.set_params(decision=how).evaluate(test)) for how in DECISIONS]
+        decisions = model.compare_decisions(test)
+        rows += [(f"{name} {how}", decisions[how]) for how in DECISIONS if how in decisions]
     console.rule("test documents")
-    console.print(comparison_table(rows, IMPORTANT))
+    typer.echo(comparison_text(rows, IMPORTANT, console.width))
     console.print(f"Scores of {rows[-1][0]} by class:", rows[-1][1])
     model.save(out / "model")
     written = write_labelled(predicted(load_predictor(out / "model"), test), out / "labelled", "yedda")

@@ -18,7 +18,7 @@ from skol_rnn.cli.options import option
 if TYPE_CHECKING:
     from skol_rnn.data.document import Corpus, Document
     from skol_rnn.evaluation.span_scores import SpanScores
-    from skol_rnn.inference.predictor import Labelled
+    from skol_rnn.inference.predictor import Predictions
     from skol_rnn.model import RNNSkolModel
 
 
@@ -37,6 +37,7 @@ def predict(
     json: options.Json = False,
 ) -> None:
     """Label every line or token of plain or annotated documents; existing labels are ignored."""
+    from skol_rnn.data.reading import DocumentStream
     from skol_rnn.data.spans import SpanRules
 
     predictor = common.load_predictor(model, backend)
@@ -62,13 +63,15 @@ def predict(
     common.say("Labels: " + ", ".join(f"{label} {count:,}" for label, count in by_frequency.items()))
 
 
-def _counted(found: Iterable[tuple[Document, Labelled]], counts: Counter[str]) -> Iterator[tuple[Document, Labelled]]:
+def _counted(
+    found: Iterable[tuple[Document, Predictions]], counts: Counter[str]
+) -> Iterator[tuple[Document, Predictions]]:
     for document, labelled in found:
         counts.update(labelled.labels.tolist())
         yield document, labelled
 
 
-def _write_spans(found: Iterable[tuple[Document, Labelled]], out: Path) -> Path:
+def _write_spans(found: Iterable[tuple[Document, Predictions]], out: Path) -> Path:
     """Write the predicted spans of all documents as one table: article, type, start, end."""
     from skol_rnn.data.formats.ptc import format_labels
     from skol_rnn.persistence.atomic import write_atomically
@@ -98,7 +101,8 @@ def evaluate(
     strict: options.Strict = False,
 ) -> None:
     """Predict annotated documents and print precision, recall, F1, loss and support of each class."""
-    from skol_rnn.evaluation.report import comparison_table, to_text
+    from skol_rnn.evaluation.findings import summary
+    from skol_rnn.evaluation.report import comparison_text, to_text
     from skol_rnn.evaluation.report_html import to_html
     from skol_rnn.persistence.atomic import write_atomically
     from skol_rnn.persistence.bundle import load_bundle
@@ -106,39 +110,40 @@ def evaluate(
     bundle = load_bundle(model)
     corpus = common.read(paths, input_format, strict, bundle.state["parameters"].get("unit", "line"), overlap)
     trained = common.load(bundle, decision)
-    evaluation = trained.evaluate(corpus)
-    documents = {name: part.to_dict() for name, part in evaluation.per_document}
-    findings = [str(finding) for finding in trained.diagnose(evaluation)]
     decisions = trained.compare_decisions(corpus) if compare else {}
+    evaluation = decisions[how] if (how := trained.decided_by) in decisions else trained.evaluate(corpus)
+    documents = {name: part.to_dict() for name, part in evaluation.per_document}
+    found = trained.diagnose(evaluation)
+    findings = [str(finding) for finding in found]
     spans = _span_scores(corpus, trained) if evaluation.fragment_f1 is not None else {}
-    whole = {**evaluation.to_dict(), "decision": trained.decided_by, "documents": documents, "findings": findings}
+    whole = {**evaluation.to_dict(), "decision": how, "documents": documents, "findings": findings}
     more = {
         "spans": [score.as_dict() for score in spans.values()],
         "decisions": {name: scores.to_dict() for name, scores in decisions.items()},
     }
     whole |= {name: scores for name, scores in more.items() if scores}
     if html:
-        write_atomically(html, to_html(evaluation, title=f"{model.name} on {len(documents)} documents").encode())
+        write_atomically(
+            html, to_html(evaluation, title=f"{model.name} on {len(documents)} documents", found=findings).encode()
+        )
     if str(json_file) == "-":
         common.print_json(whole)
         return
     if json_file:
         write_atomically(json_file, f"{common.json_text(whole)}\n".encode())
-    typer.echo(to_text(evaluation, Console().width))
+    width = Console().width
+    typer.echo(to_text(evaluation, width, summary(found, width=width)))
     for score in spans.values():
         typer.echo(f"\n{score}")
     if decisions:
-        Console().print(comparison_table(list(decisions.items())))
-    printed = evaluation.warnings()
-    for finding in (finding for finding in findings if finding not in printed):
-        typer.echo(finding)
+        typer.echo(comparison_text(list(decisions.items()), width=width))
 
 
 def _span_scores(corpus: Corpus, model: RNNSkolModel) -> dict[str, SpanScores]:
     """Score predicted spans against those that the documents were read with."""
     from skol_rnn.data.tokens import document_spans
 
-    rows = model.predict(corpus)
+    rows = model.predict(corpus.table)
     labels = {str(name): part.tolist() for name, part in rows.groupby("doc_id", sort=False)["predicted_label"]}
     gold = {document.doc_id: document_spans(document) or () for document in corpus}
     return common.span_scores(gold, {d.doc_id: _with_spans(d, labels.get(d.doc_id, ())).spans or () for d in corpus})

@@ -17,7 +17,7 @@ from skol_rnn.cli import options
 from skol_rnn.cli.common import check_labels, names, print_json, quiet_tensorflow, read, results_on_stderr, say
 from skol_rnn.cli.options import option
 from skol_rnn.errors import DataError
-from skol_rnn.imbalance.class_weights_file import ENDINGS
+from skol_rnn.imbalance.resolve import FROZEN_ENDINGS
 from skol_rnn.imbalance.strategies import STRATEGIES
 from skol_rnn.labels import suggestion
 from skol_rnn.training.parameters import PARAMETERS, ModelParameters, current_names
@@ -92,9 +92,6 @@ def _validation_set(documents: list[str], refitted: bool, shown: int = 3) -> str
     return f"Validation set: {count} ({named}){', included in the refit' if refitted else ''}."
 
 
-# -- settings of a file and of the command line -------------------------------------------------------
-
-
 def read_settings(config: Path | None, options: Mapping[str, Any]) -> dict[str, Any]:
     """Join the settings of a TOML file with the options of the command line, which override them."""
     settings = {} if config is None else _current(_read_toml(config))
@@ -130,7 +127,7 @@ def _current(settings: Mapping[str, Any]) -> dict[str, Any]:
     unset = {key: "auto" for key in ("class_weights", "loss") if key not in kept}
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        found = current_names(former, unset | kept)
+        found = current_names(former, unset | kept, stacklevel=2)
     for warning in caught:
         say(f"FutureWarning: {warning.message}")
     return {key: value for key, value in found.items() if key not in unset or value != "auto"}
@@ -141,10 +138,10 @@ def parse_class_weights(text: str) -> str | dict[str, float] | None:
     if text == "none":
         return None
     name = text.partition(":")[0]
-    if name == "auto" or name in STRATEGIES or Path(text).suffix in ENDINGS:
+    if name == "auto" or name in STRATEGIES or text.endswith(FROZEN_ENDINGS):
         return text
     if "=" not in text:
-        allowed = f"{', '.join(STRATEGIES)}, none, Label=number pairs or a saved file ({', '.join(ENDINGS)})"
+        allowed = f"{', '.join(STRATEGIES)}, none, Label=number pairs or a saved file ({', '.join(FROZEN_ENDINGS)})"
         raise typer.BadParameter(
             f"--class-weights must be one of {allowed}, but is {text!r}.{suggestion(name, STRATEGIES)}"
         )
@@ -158,9 +155,6 @@ def parse_class_weights(text: str) -> str | dict[str, float] | None:
         if not label.strip():
             raise typer.BadParameter(f"--class-weights needs Label=number,Label=number, but has {part!r}.")
     return parsed
-
-
-# -- options from the documentation of the model ------------------------------------------------------
 
 
 def _documented() -> dict[str, tuple[str | None, list[str]]]:

@@ -12,10 +12,17 @@ from rich.console import Console
 from skol_rnn.cli import options
 from skol_rnn.cli.common import check_labels, names, print_json, read, say
 from skol_rnn.cli.options import option
-from skol_rnn.imbalance.class_weights import ClassWeights
-from skol_rnn.imbalance.class_weights_file import check_ending
+from skol_rnn.evaluation.findings import count_findings
+from skol_rnn.imbalance.class_weights import ClassWeights, check_ending
 from skol_rnn.imbalance.counts_file import is_counts_file, read_counts
-from skol_rnn.imbalance.strategies import DEFAULT_ALPHA, DEFAULT_BETA, STRATEGIES, check_strategy, compare_strategies
+from skol_rnn.imbalance.strategies import (
+    DEFAULT_ALPHA,
+    DEFAULT_BETA,
+    STRATEGIES,
+    compare_strategies,
+    format_strategy,
+    parse_strategy,
+)
 from skol_rnn.persistence.figures import check_figure_path
 
 if TYPE_CHECKING:
@@ -31,11 +38,13 @@ def weights(
     paths: Annotated[list[str], typer.Argument(help="Annotated documents, or one .json or .csv table of counts.")],
     labels: options.Keep = None,
     other: options.Rest = "Misc",
-    strategy: Annotated[options.Text, option("Show one strategy only.", metavar="|".join(STRATEGIES))] = None,
+    strategy: Annotated[
+        options.Text, option(f"Show one only, with or without options: {', '.join(STRATEGIES)}.")
+    ] = None,
     alpha: Annotated[Number, option(f"Exponent of smoothed weights; {DEFAULT_ALPHA} if not given.")] = None,
     beta: Annotated[Number, option(f"Beta of effective weights; {DEFAULT_BETA} if not given.")] = None,
     max_ratio: Annotated[Number, option("Largest weight, in multiples of the smallest.")] = None,
-    save: Annotated[options.File, option(f"Save the weights of --strategy ({SAVED}) to .json, .npz or .pt.")] = None,
+    save: Annotated[options.File, option(f"Save the weights of --strategy ({SAVED}) to a .json or .pt file.")] = None,
     chart: Annotated[bool, typer.Option("--chart", help="Draw the counts as bars on a log axis.")] = False,
     chart_file: Annotated[options.File, option("Draw the same to a .png or .svg file.")] = None,
     unit: options.Unit = "line",
@@ -45,36 +54,42 @@ def weights(
 ) -> None:
     """Count the labels and show the class weights of each strategy."""
     from skol_rnn.imbalance.chart import distribution_chart, save_distribution_chart
-    from skol_rnn.imbalance.remarks import distribution_json, distribution_warnings
+    from skol_rnn.imbalance.counts import distribution_json
 
     _check_files(save, chart_file)
     if json and chart:
         raise typer.BadParameter("--json prints nothing but JSON: leave out --chart, or take --chart-file.")
-    _check_options_used(strategy, {"alpha": alpha, "beta": beta})
-    found = {"alpha": DEFAULT_ALPHA if alpha is None else alpha, "beta": DEFAULT_BETA if beta is None else beta}
-    settings: dict[str, Any] = {**found, "max_ratio": max_ratio}
+    given = {"alpha": DEFAULT_ALPHA if alpha is None else alpha, "beta": DEFAULT_BETA if beta is None else beta}
+    name, chosen = parse_strategy(strategy or SAVED, max_ratio=max_ratio, **given)
+    if strategy:
+        _check_options_used(name, {"alpha": alpha, "beta": beta})
+    settings: dict[str, Any] = {**given, **chosen}
     frame, unit = _distribution(paths, names(labels), other, unit, overlap, input_format)
-    by_strategy = compare_strategies(frame["count"].to_numpy(), **settings)
-    kept = [strategy] if strategy else list(STRATEGIES)
-    shown = {name: dict(zip(frame["label"], by_strategy[name].tolist(), strict=True)) for name in kept}
-    saved = strategy or SAVED
+    counts = frame["count"].tolist()
+    found = compare_strategies(counts, **settings)
+    kept = [name] if strategy else list(STRATEGIES)
+    shown = {one: dict(zip(frame["label"], found[one].tolist(), strict=True)) for one in kept}
+    findings = count_findings(frame["label"], counts, frame["documents"], unit)
     if save:
-        ClassWeights.from_counts(saved, frame["label"].tolist(), frame["count"].tolist(), **settings).save(save)
+        ClassWeights.from_counts(format_strategy(name, chosen), frame["label"].tolist(), counts).save(save)
     if chart_file:
         save_distribution_chart(frame, chart_file, unit)
     if json:
+        warnings = [str(finding) for finding in findings]
         files = {"saved": save and str(save), "chart": chart_file and str(chart_file)}
-        print_json({**distribution_json(frame, unit), "weights": shown, "options": settings, **files})
+        print_json(
+            {**distribution_json(frame, unit), **files, "weights": shown, "options": settings, "warnings": warnings}
+        )
     else:
         console = Console(highlight=False)
         _print(console, frame, shown, unit)
         if strategy:
-            console.print(_formula(strategy, settings), markup=False, soft_wrap=True)
+            console.print(_formula(name, settings), markup=False, soft_wrap=True)
         if chart:
             console.print(distribution_chart(frame))
-    for sentence in distribution_warnings(frame, unit):
-        say(f"Warning: {sentence}")
-    _say_files(f"{saved} weights of {len(frame)} labels", save, chart_file)
+    for finding in findings:
+        say(f"Warning: {finding}")
+    _say_files(f"{name} weights of {len(frame)} labels", save, chart_file)
 
 
 def _say_files(what: str, save: Path | None, chart_file: Path | None) -> None:
@@ -92,11 +107,10 @@ def _check_files(save: Path | None, chart_file: Path | None) -> None:
         check_figure_path(chart_file)
 
 
-def _check_options_used(strategy: str | None, given: dict[str, float | None]) -> None:
+def _check_options_used(strategy: str, given: dict[str, float | None]) -> None:
     """Refuse an option without effect."""
-    used = check_strategy(strategy).option if strategy else None
     for name, value in given.items():
-        if strategy and value is not None and name != used:
+        if value is not None and name != STRATEGIES[strategy].option:
             user = next(other for other, its in STRATEGIES.items() if its.option == name)
             raise typer.BadParameter(f"--{name} has no effect on {strategy} weights: it is an option of {user}.")
 
@@ -129,23 +143,21 @@ def _distribution(
 
 def _print(console: Console, frame: pd.DataFrame, shown: dict[str, dict[str, float]], unit: str) -> None:
     from skol_rnn.imbalance.counts import imbalance, is_bio
-    from skol_rnn.imbalance.tables import distribution_table, table_width, type_table, weight_tables
+    from skol_rnn.imbalance.tables import distribution_table, type_table, weight_tables
 
-    whole = distribution_table(frame, shown, unit)
-    fits = table_width(whole) <= console.width
-    console.print(whole if fits else distribution_table(frame, unit=unit))
+    console.print(distribution_table(frame, unit))
     found = imbalance(frame)
     ratio = f"{found.ratio:,.1f} : 1" if found.rest else "no other label"
     text = f"{found.majority} against the rest: {found.lines:,} : {found.rest:,} {unit}s ({ratio})"
     console.print(text, markup=False, soft_wrap=True)
     if is_bio(frame):
         console.print(type_table(frame))
-    for table in [] if fits else weight_tables(frame["label"], shown, console.width):
+    for table in weight_tables(frame["label"], shown, console.width):
         console.print(table)
 
 
 def _formula(strategy: str, settings: dict[str, Any]) -> str:
     how = STRATEGIES[strategy]
     value = f", {how.option} = {settings[how.option]:g}" if how.option else ""
-    cap = f", at most {settings['max_ratio']:g} : 1" if settings["max_ratio"] is not None else ""
+    cap = f", at most {settings['max_ratio']:g} : 1" if settings["max_ratio"] < float("inf") else ""
     return f"{strategy}: {how.notation}{value}{cap} ({how.source})"

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from skol_rnn.decoding.calibration import fit_scaling
+from skol_rnn.decoding.calibration import fit_calibration
 from skol_rnn.decoding.offsets import decide, metric_value
 from skol_rnn.decoding.tuning import cross_tuned_offsets
 from skol_rnn.evaluation.evaluate import evaluate_labels
@@ -23,7 +23,7 @@ class OutOfFold:
 
     raw: np.ndarray
     posterior: np.ndarray
-    tilt: np.ndarray
+    logit_offsets: np.ndarray
     fold: np.ndarray
 
 
@@ -31,7 +31,7 @@ def train_folds(task: Task, settings: Mapping[str, Any], report: Callable[[int, 
     """Train one network for each fold and predict the documents left out of it."""
     shape = (len(task.table), len(task.labels))
     raw, posterior, fold_of = np.zeros(shape), np.zeros(shape), np.zeros(len(task.table), np.int64)
-    tilts = []
+    offsets = []
 
     def callback(fold: int, epoch: int, scores: Any) -> None:
         report(fold, epoch, scores.history()[f"val_{task.metric}"])
@@ -45,9 +45,9 @@ def train_folds(task: Task, settings: Mapping[str, Any], report: Callable[[int, 
         model.fit(train, labels=list(task.labels), validation=part, callback=functools.partial(callback, fold))
         raw[held] = model.predict_proba(part, raw=True)
         posterior[held] = model.predict_proba(part)
-        tilts.append(model.decoder_.tilt())
+        offsets.append(model.decoder_.logit_offsets())
         fold_of[held] = fold
-    return OutOfFold(raw, posterior, np.mean(tilts, axis=0), fold_of)
+    return OutOfFold(raw, posterior, np.mean(offsets, axis=0), fold_of)
 
 
 def calibrated(found: OutOfFold, true: np.ndarray) -> np.ndarray:
@@ -55,15 +55,15 @@ def calibrated(found: OutOfFold, true: np.ndarray) -> np.ndarray:
     result = np.empty_like(found.posterior)
     for fold in np.unique(found.fold):
         held = found.fold == fold
-        scaling = fit_scaling(found.posterior[~held], true[~held], "cautious", found.tilt)
-        result[held] = scaling.apply(found.posterior[held])
+        calibration = fit_calibration(found.posterior[~held], true[~held], "cautious", found.logit_offsets)
+        result[held] = calibration.apply(found.posterior[held])
     return result
 
 
 def decisions(found: OutOfFold, posterior: np.ndarray, task: Task) -> dict[str, np.ndarray]:
     """Label every line by each decision; the offsets of a fold are tuned on the other folds."""
     tuned = np.empty(len(posterior), np.int64)
-    how = (task.metric, task.important, found.tilt)
+    how = (task.metric, task.important, found.logit_offsets)
     for fold in np.unique(found.fold):
         held = found.fold == fold
         choice = cross_tuned_offsets(posterior[~held], task.true[~held], task.labels, task.units[~held], *how)

@@ -90,39 +90,12 @@ class TuningResult:
         return head + tomli_w.dumps({key: _plain(value) for key, value in values.items() if value is not None})
 
     def save_config(self, path: str | Path) -> Path:
-        """Write :meth:`config` to a file.
-
-        Parameters
-        ----------
-        path : path
-            File to write.
-
-        Returns
-        -------
-        Path
-            The path.
-        """
+        """Write :meth:`config` to a file and return its path."""
         write_atomically(Path(path), self.config().encode())
         return Path(path)
 
     def save_curves(self, path: str | Path) -> Path:
-        """Draw precision against recall of each important label.
-
-        Parameters
-        ----------
-        path : path
-            Image file, ``.png`` or ``.svg``.
-
-        Returns
-        -------
-        Path
-            The path.
-
-        Raises
-        ------
-        ImportError
-            If matplotlib is missing.
-        """
+        """Draw precision against recall of each important label to a .png or .svg file, and return its path."""
         best = self.best_number
         return draw_curves(Path(path), self.posterior, self.true, self.labels, self.important, self.points, best)
 

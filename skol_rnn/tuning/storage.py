@@ -41,9 +41,7 @@ def open_study(storage: str | Path | None, name: str, seed: int, fingerprint: st
     if known is None:
         study.set_user_attr("fingerprint", fingerprint)
     elif known != fingerprint:
-        raise DataError(
-            f"{storage} has trials with other data, labels, folds or settings: use another file, or delete it."
-        )
+        raise DataError(f"{storage} has trials with other data, labels, folds or settings: use another file.")
     # A resumed search must not repeat the random choices of its first run.
     study.sampler = optuna.samplers.TPESampler(seed=seed + len(study.trials), n_startup_trials=_STARTUP + 2)
     for trial in study.get_trials(states=(optuna.trial.TrialState.RUNNING,)):

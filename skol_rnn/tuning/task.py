@@ -16,10 +16,9 @@ from skol_rnn.data.splits import document_folds, document_groups
 from skol_rnn.decoding.offsets import METRICS
 from skol_rnn.errors import DataError
 from skol_rnn.imbalance.oversampling import copies_with_originals
-from skol_rnn.labels import NO_LABEL, LabelSet, suggestion
+from skol_rnn.labels import NO_LABEL, LabelSet, rare_labels, suggestion
 from skol_rnn.model import RNNSkolModel
 from skol_rnn.training.checks import check_parameters
-from skol_rnn.training.objective import rare_labels
 from skol_rnn.tuning.space import SEARCHES, searched_parameters
 
 _COLUMNS = ("label_col", "line_no_col")

@@ -265,7 +265,7 @@ def test_a_run_that_was_killed_goes_on(corpus, tmp_path, capsys):
     words = ["train", corpus, "--out", tmp_path / "m", "--checkpoint", tmp_path / "run.npz", *LABELS, *FAST]
     assert skol(*words) == 0
     assert skol(*words) == 0
-    assert "Going on after epoch 2" in capsys.readouterr().out
+    assert "Continuing after epoch 2" in capsys.readouterr().out
 
 
 BAD = [

@@ -15,8 +15,7 @@ from toy import LABELS, SMALL, toy_table
 
 from skol_rnn.cli.app import run
 
-SETTINGS = {key: value for key, value in SMALL.items() if key != "members"}
-SETTINGS |= {"ensemble_size": 1, "epochs": 1, "learning_rate": 0.02}
+SETTINGS = {**SMALL, "epochs": 1, "learning_rate": 0.02}
 
 
 def skol(*words):

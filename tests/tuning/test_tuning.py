@@ -24,8 +24,8 @@ from skol_rnn.tuning.out_of_fold import OutOfFold, calibrated, decisions, score_
 from skol_rnn.tuning.space import LOSSES, WEIGHTED, moderate_trials, searched_parameters, suggest
 from skol_rnn.tuning.storage import open_study
 
-FAST = {key: value for key, value in SMALL.items() if key not in ("members", "verbosity")}
-FAST |= {"ensemble_size": 1, "epochs": 1, "learning_rate": 0.02}
+FAST = {key: value for key, value in SMALL.items() if key != "verbosity"}
+FAST |= {"epochs": 1, "learning_rate": 0.02}
 RARITY = {"Nomenclature": 100.0, "Description": 10.0, "Misc": 1.0}
 
 
