@@ -39,6 +39,9 @@ _OPTION_NAMES = {
     "max_weight_ratio": "max_ratio",
 }
 
+FORMER = ("members", *REMOVED, *_OPTIONS)
+"""Names of all former parameters."""
+
 
 class ModelParameters:
     """Bidirectional LSTM that labels every line, or every token, of a document.
