@@ -15,7 +15,7 @@ from skol_rnn.features.tokens.table import Tokens
 from skol_rnn.labels import LabelSet
 from skol_rnn.model import RNNSkolModel, load_model
 from skol_rnn.training.settings import resolve
-from skol_rnn.training.validation import fragment_scorer
+from skol_rnn.evaluation.tables import fragment_scorer
 
 TOKENS = {**SMALL, "unit": "token", "window_size": 24, "learning_rate": 0.02, "dropout": 0.1, "feature_dropout": 0.2}
 LABELS = LabelSet(tuple(BIO_LABELS))

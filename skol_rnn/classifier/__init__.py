@@ -1,5 +1,6 @@
-"""``SkolClassifierV2``: documents from files, Spark or CouchDB to labels."""
+"""``SkolClassifierV2``: labels for the lines or paragraphs of files, texts and tables, with Spark or pandas."""
 
-from skol_rnn.classifier.classifier import DESTINATIONS, SOURCES, SkolClassifierV2
+from skol_rnn.classifier.classifier import SkolClassifierV2
+from skol_rnn.classifier.options import DESTINATIONS, SOURCES
 
 __all__ = ["DESTINATIONS", "SOURCES", "SkolClassifierV2"]

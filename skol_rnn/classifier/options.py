@@ -1,99 +1,140 @@
-"""The options of ``SkolClassifierV2``: checked together, and those that a saved model brings back."""
+"""The options of ``SkolClassifierV2``: their checks, plug-ins, former options, and the options in a saved model."""
 
 from __future__ import annotations
 
-import inspect
 import warnings
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from skol_rnn.classifier.segmentation import MODES
+from skol_rnn.data.document import Document
 from skol_rnn.errors import DataError
 from skol_rnn.labels import suggestion
+from skol_rnn.training.parameters import FORMER, PARAMETERS
 
-OUTPUT_FORMATS = ("annotated", "labels", "probs")
-STORAGES = ("disk", "redis")
-STRATEGIES = ("inverse", "balanced", "aggressive")
-TUNABLE = ("prediction_batch_size", "prediction_stride", "num_workers", "verbosity", "batch_size")
-"""Model parameters that the constructor may set anew on a loaded model."""
-SAVED = (
-    "extraction_mode",
-    "section_filter",
-    "collapse_labels",
-    "model_type",
-    "weight_strategy",
-    "min_weight",
-    "max_weight",
-)
-"""Options of the classifier that a saved model brings back."""
+if TYPE_CHECKING:
+    from skol_rnn.classifier.classifier import SkolClassifierV2
+    from skol_rnn.model import RNNSkolModel
+
+SOURCES: dict[str, Callable[[SkolClassifierV2, bool], Iterable[Document]]] = {}
+"""Readers by ``input_source``: called with the classifier and whether labels are needed, they return documents."""
+DESTINATIONS: dict[str, Callable[[SkolClassifierV2, str, str], None]] = {}
+"""Writers by ``output_dest``: called with the classifier, a document's name and its text, they store it."""
+
+PLUGIN_OPTIONS: Mapping[str, Any] = {
+    "couchdb_url": None, "couchdb_database": None, "couchdb_training_database": None, "couchdb_username": None,
+    "couchdb_password": None, "couchdb_pattern": "*.txt", "couchdb_doc_ids": None, "output_couchdb_suffix": ".ann",
+    "output_couchdb_database": None, "output_couchdb_url": None,
+}  # fmt: skip
+"""Attributes for readers and writers in ``SOURCES`` and ``DESTINATIONS``, with their defaults."""
 WITHOUT_EFFECT: Mapping[str, Any] = {
-    "use_suffixes": True, "use_line_lengths": False, "min_doc_freq": 2, "word_vocab_size": 800,
+    "model_type": "rnn", "use_suffixes": True, "use_line_lengths": False, "min_doc_freq": 2, "word_vocab_size": 800,
     "suffix_vocab_size": 200, "section_name_vocab_size": 50, "union_batch_size": 1000, "incremental": False,
     "read_text": False, "save_text": None,
 }  # fmt: skip
-"""Options of the old class that its features and its PDF reader had, with their defaults; kept so that calls still work."""
+"""Former options with their defaults; any other value causes a warning."""
+IGNORED = ("compute_label_frequencies", "num_classes", "num_workers", "use_gpu_in_udf")
+"""Former options that never changed a label and are ignored in silence."""
+
+CHOICES: Mapping[str, Sequence[str | None]] = {
+    "extraction_mode": MODES,
+    "output_format": ("annotated", "labels", "probs"),
+    "on_error": ("raise", "collect"),
+    "model_storage": ("disk", "redis", None),
+    "weight_strategy": ("inverse", "balanced", "aggressive", None),
+}
+SAVED = ("extraction_mode", "section_filter", "collapse_labels", "weight_strategy", "min_weight", "max_weight")
+"""Options of the classifier that a saved model restores."""
+TUNABLE = ("prediction_batch_size", "prediction_stride", "batch_size")
+"""Model parameters that may differ from those of a saved model."""
 
 
-def check_choice(name: str, value: Any, allowed: Sequence[str]) -> None:
-    """Raise a ValueError with the nearest name if a value is none of those allowed."""
+def check_choice(name: str, value: Any, allowed: Iterable[str | None]) -> None:
+    """Raise a ValueError with the nearest name if a value is not allowed."""
+    allowed = tuple(allowed)
     if value not in allowed:
+        names = [choice for choice in allowed if choice is not None]
+        hint = suggestion(str(value), names)
+        raise ValueError(f"{name} must be one of {', '.join(names)}, but is {value!r}.{hint}")
+
+
+def check_options(classifier: SkolClassifierV2) -> None:
+    """Raise a ValueError if an option has an unknown value or contradicts another option."""
+    for name, allowed in CHOICES.items():
+        check_choice(name, getattr(classifier, name), allowed)
+    _check_plugin("input_source", classifier.input_source, ("files", "strings", "dataframe"), "SOURCES", SOURCES)
+    if classifier.output_dest is not None:
+        _check_plugin("output_dest", classifier.output_dest, ("files", "strings"), "DESTINATIONS", DESTINATIONS)
+    if classifier.model_storage == "disk" and classifier.model_path is None:
+        raise ValueError('model_storage="disk" needs model_path.')
+    if classifier.model_storage == "redis" and (classifier.redis_client is None or not classifier.redis_key):
+        raise ValueError('model_storage="redis" needs redis_client and redis_key.')
+    if classifier.weight_strategy is not None and classifier.model_params.get("focal_labels") is not None:
+        raise ValueError("weight_strategy and focal_labels are mutually exclusive: leave one out.")
+    if classifier.section_filter is not None and classifier.extraction_mode != "section":
+        raise ValueError('section_filter needs extraction_mode="section".')
+
+
+def _check_plugin(name: str, value: str, known: Sequence[str], table: str, plugins: Mapping[str, Any]) -> None:
+    if value == "couchdb" and value not in plugins:
         raise ValueError(
-            f"{name} must be one of {', '.join(allowed)}, but is {value!r}.{suggestion(str(value), allowed)}"
+            f'{name}="couchdb" needs your own function in skol_rnn.classifier.{table}["couchdb"]; see docs/scale.md.'
         )
+    check_choice(name, value, [*known, *plugins])
 
 
-def model_options(given: Mapping[str, Any], own: Sequence[str]) -> dict[str, Any]:
-    """Check the options that go to the model, told apart from misspelt ones of the classifier."""
+def split_options(options: Mapping[str, Any], own: Iterable[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Split keyword arguments into attributes for plug-ins and model parameters under their current names."""
+    others = (*PLUGIN_OPTIONS, *WITHOUT_EFFECT, *IGNORED)
+    known = (*PARAMETERS, *FORMER, *others)
+    for name in options:
+        if name not in known:
+            raise TypeError(f"SkolClassifierV2 has no option {name!r}.{suggestion(name, [*own, *known])}")
+    check_choice("model_type", options.get("model_type", "rnn"), ("rnn",))
+    without = [name for name, default in WITHOUT_EFFECT.items() if options.get(name, default) != default]
+    if without:
+        _warn(f"SkolClassifierV2 ignores {', '.join(without)}: features= and input_size= set its features.")
+    given = {name: value for name, value in options.items() if name not in others}
+    with warnings.catch_warnings(record=True) as caught:  # to repeat them at the line of the caller
+        warnings.simplefilter("always")
+        current = new_model(given).get_params()
+    for warning in caught:
+        _warn(str(warning.message))
+    defaults = new_model({}).get_params()
+    parameters = {name: value for name, value in current.items() if name in given or value is not defaults[name]}
+    return {name: options.get(name, default) for name, default in PLUGIN_OPTIONS.items()}, parameters
+
+
+def extraction_mode_of(mode: str, options: dict[str, Any]) -> str:
+    """Return the mode, or "line" for the former option ``line_level``, which is removed."""
+    line_level = options.pop("line_level", None)
+    if line_level is not None:
+        _warn('SkolClassifierV2 renamed line_level=True to extraction_mode="line".')
+    return "line" if line_level else mode
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, FutureWarning, stacklevel=4)
+
+
+def new_model(parameters: Mapping[str, Any]) -> RNNSkolModel:
+    """Make an untrained model; importing it loads TensorFlow."""
     from skol_rnn.model import RNNSkolModel
 
-    known = [name for name in inspect.signature(RNNSkolModel).parameters if name != "verbosity"]
-    for name in given:
-        if name not in known:
-            raise TypeError(f"SkolClassifierV2 has no option {name!r}.{suggestion(name, [*known, *own])}")
-    return dict(given)
+    return RNNSkolModel(**parameters)
 
 
-def warn_without_effect(options: Mapping[str, Any]) -> None:
-    """Warn of the old class's options that were set and change nothing."""
-    for name, default in WITHOUT_EFFECT.items():
-        if options[name] != default:
-            warnings.warn(
-                f"{name} changes nothing: the features are those of features= and input_size=.",
-                FutureWarning,
-                stacklevel=4,
-            )
-
-
-def recommended_weights(
-    counts: Mapping[str, int], strategy: str, min_weight: float, max_weight: float
-) -> dict[str, float]:
-    """Weigh labels by their counts:
-
-    r = N / (K n), "inverse" clips r, "aggressive" clips r squared, "balanced" is r.
-    """
-    check_choice("weight_strategy", strategy, STRATEGIES)
-    if not 0 < min_weight <= max_weight < float("inf"):
-        raise ValueError(f"0 < min_weight <= max_weight must hold, but they are {min_weight!r} and {max_weight!r}.")
-    seen = {label: number for label, number in counts.items() if number}
-    if not seen:
-        raise ValueError("No row has a label, so there are no frequencies to weigh by.")
-    total = sum(seen.values())
-    ratios = {label: total / (len(seen) * number) for label, number in seen.items()}
-    if strategy == "balanced":
-        return ratios
-    power = 2 if strategy == "aggressive" else 1
-    return {label: float(np.clip(ratio**power, min_weight, max_weight)) for label, ratio in ratios.items()}
-
-
-def merged(
-    given: Mapping[str, Any], defaults: Mapping[str, Any], saved: Mapping[str, Any], what: str
+def saved_options(
+    state: Mapping[str, Any], wanted: Mapping[str, Any], parameters: Mapping[str, Any], defaults: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Take options from a saved model; one that the caller set to something else is an error."""
-    for name, value in saved.items():
-        wanted = given.get(name, value)
-        if wanted != value and wanted != defaults.get(name):
+    """Return the options in a saved model; raise a DataError if the caller set another value than it was trained with."""
+    saved = {name: value for name, value in state.get("classifier", {}).items() if name in SAVED}
+    fixed = {name: value for name, value in parameters.items() if name not in (*TUNABLE, "decision")}
+    asked = {name: value for name, value in wanted.items() if value != defaults[name]} | fixed
+    for name, value in (state["parameters"] | saved).items():
+        if name in asked and asked[name] != value:
             raise DataError(
-                f"{what} was trained with {name}={value!r}, but {name}={wanted!r} is asked for: leave it out, or train anew."
+                f"The saved model was trained with {name}={value!r}, but {name} is {asked[name]!r}: "
+                "leave it out, or train again."
             )
-    return dict(saved)
+    return saved

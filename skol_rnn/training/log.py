@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
 
 _MOST_LABELS = 8  # whose scores fit into an epoch's line
-_MOST_WARNINGS = 10
 
 
 class TrainingLog:
@@ -33,14 +32,6 @@ class TrainingLog:
     def warn(self, message: str) -> None:
         """Print one line in yellow."""
         self.console.print(message, style="yellow")
-
-    def warn_all(self, messages: Sequence[str], rest: str) -> None:
-        """Print the first messages, and where to find the rest."""
-        shown = messages if self.verbosity > 1 else messages[:_MOST_WARNINGS]
-        for message in shown:
-            self.warn(message)
-        if len(messages) > len(shown):
-            self.warn(f"... and {len(messages) - len(shown)} more ({rest}).")
 
     def start_epoch(self, epoch: int, epochs: int, steps: int | None) -> None:
         """Start the progress bar of an epoch."""

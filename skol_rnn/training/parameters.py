@@ -32,6 +32,9 @@ _OPTIONS = {
 }
 """Former parameters: the parameter whose option they are now, the option, and their default."""
 
+FORMER = ("members", *REMOVED, *_OPTIONS)
+"""Names of all former parameters."""
+
 
 class ModelParameters:
     """Bidirectional LSTM that labels every line, or every token, of a document.

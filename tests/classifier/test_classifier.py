@@ -1,10 +1,11 @@
-"""SkolClassifierV2 with pandas: units, splits, weights, output, storage, and what the old class got wrong."""
+"""SkolClassifierV2 with pandas: units, splits, weights, output, storage, and former options."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pandas as pd
@@ -12,10 +13,11 @@ import pytest
 from toy import SMALL
 
 import skol_rnn
-from skol_rnn.classifier import classifier as module
-from skol_rnn.classifier.classifier import SkolClassifierV2
-from skol_rnn.classifier.options import recommended_weights
-from skol_rnn.classifier.segmentation import annotated_text, unit_rows
+from skol_rnn.classifier import DESTINATIONS, SOURCES, SkolClassifierV2
+from skol_rnn.classifier.options import IGNORED, WITHOUT_EFFECT
+from skol_rnn.classifier.output import annotated_text
+from skol_rnn.classifier.segmentation import unit_rows
+from skol_rnn.classifier.training import recommended_weights
 from skol_rnn.data.document import Document
 from skol_rnn.data.formats.yedda import parse_yedda
 from skol_rnn.data.reading import read_documents
@@ -23,7 +25,8 @@ from skol_rnn.errors import DataError, ModelNotFoundError, NotTrainedError
 
 ROOT = Path(skol_rnn.__file__).resolve().parent.parent
 SAMPLE = ROOT / "skol_rnn" / "datasets" / "sample"
-OPTIONS = {"file_paths": [SAMPLE / "train"], "epochs": 1, "output_dest": "strings", **SMALL}
+TRAIN = sorted((SAMPLE / "train").rglob("*.ann"))[:5]
+OPTIONS = {"file_paths": TRAIN, "epochs": 1, "output_dest": "strings", **SMALL}
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +44,7 @@ def test_scores_are_flat_and_under_test_stats_and_of_other_documents(trained):
     stats = trained.stats
     assert stats["test_stats"]["Nomenclature_f1"] == stats["Nomenclature_f1"]
     assert stats["total_predictions"] == stats["test_size"] == sum(r["count"] for r in stats["class_frequencies"])
-    assert stats["train_size"] + stats["test_size"] == len(trained._load_annotated_data())
+    assert stats["train_size"] + stats["test_size"] == len(trained._read(labelled=True))
     assert sum(trained.get_label_frequencies().values()) == stats["train_size"]
 
 
@@ -65,16 +68,15 @@ def test_every_mode_loses_no_character_and_numbers_the_document(mode):
         assert text == document.text
 
 
-@pytest.mark.parametrize("mode", ["paragraph", "section"])
-def test_other_modes_train_and_predict(mode):
-    classifier = SkolClassifierV2(**OPTIONS, extraction_mode=mode)
-    classifier.fit()
+def test_sections_train_and_predict_all_labels_without_collapsing():
+    classifier = SkolClassifierV2(**OPTIONS, extraction_mode="section", collapse_labels=False)
+    labels = classifier.fit()["labels"]
+    assert len(labels) > 3
     rows = classifier.predict()
-    assert rows["predicted_label"].isin(classifier._label_mapping).all()
-    texts = classifier.save_annotated(rows)
-    assert [parse_yedda(text)[0] for text in texts] == [
-        d.text for d in sorted(read_documents(SAMPLE / "train"), key=lambda d: d.doc_id)
-    ]
+    assert rows["predicted_label"].isin(labels).all()
+    documents = {document.doc_id: document.text for document in read_documents(TRAIN)}
+    texts = [parse_yedda(text)[0] for text in classifier.save_annotated(rows)]
+    assert texts == [documents[name] for name in sorted(documents)]
 
 
 def test_sections_are_named_and_filtered():
@@ -157,7 +159,7 @@ c.predict(["Genus nova\\nPileus red\\n"]).to_json({str(tmp_path / "rows.json")!r
 
 def test_everything_is_restored_and_saved_again_alike(trained):
     again = SkolClassifierV2(**stored(trained))
-    assert again.extraction_mode == "line" and again.weight_strategy == "inverse" and again.line_level
+    assert again.extraction_mode == "line" and again.weight_strategy == "inverse"
     assert again.get_model_info() == trained.get_model_info()
     assert again.get_label_frequencies() == trained.get_label_frequencies()
     version = again.save_model()
@@ -166,15 +168,15 @@ def test_everything_is_restored_and_saved_again_alike(trained):
 
 
 def test_what_contradicts_the_saved_model_is_refused_and_what_may_change_changes(trained):
-    with pytest.raises(DataError, match="trained with extraction_mode='line', but extraction_mode='section'"):
+    with pytest.raises(DataError, match="trained with extraction_mode='line', but extraction_mode is 'section'"):
         SkolClassifierV2(**stored(trained), extraction_mode="section")
-    with pytest.raises(DataError, match="trained with hidden_size=6, but hidden_size=99"):
+    with pytest.raises(DataError, match="trained with hidden_size=6, but hidden_size is 99"):
         SkolClassifierV2(**stored(trained), hidden_size=99)
     tuned = SkolClassifierV2(**stored(trained), prediction_stride=3)
     assert tuned.get_model_info()["parameters"]["prediction_stride"] == 3
 
 
-def test_a_missing_model_is_told(tmp_path):
+def test_a_missing_model_is_an_error(tmp_path):
     with pytest.raises(FileNotFoundError, match="Model directory not found") as caught:
         SkolClassifierV2(model_storage="disk", model_path=tmp_path / "none", auto_load_model=True)
     assert isinstance(caught.value, ModelNotFoundError)
@@ -184,6 +186,7 @@ def test_a_missing_model_is_told(tmp_path):
     ("options", "error", "message"),
     [
         ({"hiden_size": 3}, TypeError, "Did you mean 'hidden_size'"),
+        ({"extration_mode": "line"}, TypeError, "Did you mean 'extraction_mode'"),
         ({"model_storage": "disk"}, ValueError, "needs model_path"),
         ({"model_storage": "redis"}, ValueError, "needs redis_client and redis_key"),
         ({"extraction_mode": "lines"}, ValueError, "Did you mean 'line'"),
@@ -191,23 +194,50 @@ def test_a_missing_model_is_told(tmp_path):
         ({"model_type": "logistic"}, ValueError, "model_type must be one of rnn"),
         ({"weight_strategy": "inverse", "focal_labels": ["Nomenclature"]}, ValueError, "mutually exclusive"),
         ({"class_weights": {"a": 1.0}, "focal_labels": ["a"]}, ValueError, "exclu"),
-        ({"section_filter": ["Key"]}, ValueError, "does nothing without"),
-        ({"input_source": "couchdb"}, ValueError, "needs a function of yours"),
+        ({"section_filter": ["Key"]}, ValueError, 'section_filter needs extraction_mode="section"'),
+        ({"input_source": "couchdb"}, ValueError, "needs your own function"),
     ],
 )
-def test_wrong_options_are_told(options, error, message):
+def test_wrong_options_are_refused(options, error, message):
     with pytest.raises(error, match=message):
         SkolClassifierV2(**options)
 
 
-def test_old_names_warn():
-    with pytest.warns(FutureWarning, match="extraction_mode"):
-        assert SkolClassifierV2(line_level=True).extraction_mode == "line"
-    with pytest.warns(FutureWarning, match="word_vocab_size changes nothing"):
-        SkolClassifierV2(word_vocab_size=100)
+@pytest.mark.parametrize(("name", "value"), [(name, "other") for name in WITHOUT_EFFECT if name != "model_type"])
+def test_former_options_warn_once_unless_they_have_their_default(name, value):
+    with pytest.warns(FutureWarning, match=f"ignores {name}") as caught:
+        SkolClassifierV2(**{name: value})
+    assert [Path(warning.filename).name for warning in caught] == ["test_classifier.py"]
 
 
-def test_before_training_it_says_so():
+def test_options_of_the_former_class_are_accepted_in_silence():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        classifier = SkolClassifierV2(
+            **WITHOUT_EFFECT,
+            **dict.fromkeys(IGNORED, 3),
+            couchdb_url="http://localhost:5984",
+            window_size=15,
+            class_weights={"Nomenclature": 100.0, "Description": 10.0, "Misc": 0.1},
+        )
+    assert classifier.couchdb_url == "http://localhost:5984" and classifier.couchdb_pattern == "*.txt"
+    assert sorted(classifier.model_params) == ["class_weights", "window_size"]
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_former_names_keep_their_effect():
+    assert SkolClassifierV2(line_level=True).extraction_mode == "line"
+    parameters = SkolClassifierV2(members=3, gamma=1.5, loss="focal").model_params
+    assert 3 in (parameters.get("ensemble_size"), parameters.get("members"))
+
+
+def test_former_line_level_warns():
+    with pytest.warns(FutureWarning, match='renamed line_level=True to extraction_mode="line"') as caught:
+        SkolClassifierV2(line_level=True)
+    assert Path(caught[0].filename).name == "test_classifier.py"
+
+
+def test_prediction_before_training_is_refused():
     classifier = SkolClassifierV2()  # without paths: they are needed when they are used
     for use in (classifier.predict, classifier.save_model, classifier.get_recommended_class_weights):
         with pytest.raises(NotTrainedError):
@@ -221,18 +251,13 @@ def test_an_unknown_label_in_the_weights_is_refused():
         SkolClassifierV2(**OPTIONS, class_weights={"Nomenclatur": 3.0}).fit()
 
 
-def test_all_labels_are_learnt_without_collapsing():
-    classifier = SkolClassifierV2(**OPTIONS, extraction_mode="line", collapse_labels=False)
-    assert len(classifier.fit()["labels"]) > 3
-
-
 def test_couchdb_plugs_in(trained, monkeypatch):
     database = {"article.txt": "Genus nova\nPileus red\n"}
     monkeypatch.setitem(
-        module.SOURCES, "couchdb", lambda c, labelled: [Document(name, text) for name, text in database.items()]
+        SOURCES, "couchdb", lambda c, labelled: [Document(name, text) for name, text in database.items()]
     )
     put = lambda c, name, text: database.update({name + c.output_couchdb_suffix: text})  # noqa: E731
-    monkeypatch.setitem(module.DESTINATIONS, "couchdb", put)
+    monkeypatch.setitem(DESTINATIONS, "couchdb", put)
     classifier = SkolClassifierV2(**stored(trained), input_source="couchdb", output_dest="couchdb")
     assert classifier.save_annotated(classifier.predict()) is None
     assert parse_yedda(database["article.txt.ann"])[0] == database["article.txt"]

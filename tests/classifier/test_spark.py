@@ -20,7 +20,7 @@ pytestmark = pytest.mark.spark
 ROOT = Path(skol_rnn.__file__).resolve().parent.parent
 SAMPLE = ROOT / "skol_rnn" / "datasets" / "sample"
 TRAINING = {
-    "file_paths": [SAMPLE / "train"],
+    "file_paths": sorted((SAMPLE / "train").rglob("*.ann"))[:5],
     "class_weights": {"Nomenclature": 5.0, "Description": 2.0, "Misc": 1.0},
     "extraction_mode": "line",
     "output_dest": "strings",
@@ -87,8 +87,8 @@ def same(one, other):
 def test_units_read_by_spark_are_those_read_here(spark, mode):
     from skol_rnn.classifier.classifier import SkolClassifierV2
 
-    here = ordered(SkolClassifierV2(file_paths=[SAMPLE / "test"], extraction_mode=mode)._load_annotated_data())
-    there = ordered(SkolClassifierV2(spark, file_paths=[SAMPLE / "test"], extraction_mode=mode)._load_annotated_data())
+    here = ordered(SkolClassifierV2(file_paths=[SAMPLE / "test"], extraction_mode=mode)._read(labelled=True))
+    there = ordered(SkolClassifierV2(spark, file_paths=[SAMPLE / "test"], extraction_mode=mode)._read(labelled=True))
     there["filename"] = here["filename"]  # ours is as it was given, Spark's is absolute
     for name in here:
         assert here[name].tolist() == [None if pd.isna(value) else value for value in there[name]], name
@@ -165,7 +165,7 @@ def test_a_bad_document_is_collected_and_gets_no_class(spark, stored):
         assert found.loc[bad, "predicted_label"].isna().all() and found.loc[~bad, "predicted_label"].notna().all()
 
 
-def test_an_unreadable_file_is_told(spark, stored, tmp_path):
+def test_an_unreadable_file_is_an_error_or_collected(spark, stored, tmp_path):
     (tmp_path / "fine.txt").write_text("Genus nova\n")
     (tmp_path / "bad.ann").write_text("T1\tName 0 5\tGenus\n")  # brat's
     with pytest.raises(Exception, match="Document 'bad'.*brat"):
@@ -180,17 +180,17 @@ def test_workers_build_the_model_once_and_load_no_tensorflow(spark, stored):
 
     from skol_rnn.classifier import spark as engine
 
-    blob = classifier(stored)._tuned().to_bytes()
+    blob = classifier(stored)._tuned_bundle().to_bytes()
     sent = spark.sparkContext.broadcast(blob)
-    label = engine._Labeller(sent, hashlib.sha256(blob).hexdigest(), ["doc_id"], None, "raise")
+    digest = hashlib.sha256(blob).hexdigest()
 
     def look(batches):
         import skol_rnn.classifier.spark
 
-        lines = sum(len(rows) for rows in label(batches))
+        lines = sum(len(rows) for rows in engine.label_batches(batches, sent, digest, None, "raise"))
         heavy = "tensorflow" in sys.modules or "keras" in sys.modules
         yield pd.DataFrame(
-            {"pid": [os.getpid()], "built": [skol_rnn.classifier.spark.built], "heavy": [heavy], "lines": [lines]}
+            {"pid": [os.getpid()], "built": [skol_rnn.classifier.spark.loads], "heavy": [heavy], "lines": [lines]}
         )
 
     units = classifier(stored).load_raw()

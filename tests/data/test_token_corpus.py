@@ -8,7 +8,7 @@ import pytest
 from skol_rnn import LabelSet, read_documents
 from skol_rnn.data.bio import decode_spans
 from skol_rnn.data.columns import lengths_of
-from skol_rnn.decoding.calibration import Scaling
+from skol_rnn.decoding.calibration import Calibration
 from skol_rnn.decoding.constraints import legal_steps, only_legal
 from skol_rnn.decoding.correction import Correction
 from skol_rnn.decoding.decoder import Decoder
@@ -34,7 +34,7 @@ def test_gold_probabilities_through_windows_and_every_decision_give_the_gold_spa
     windows = cut_windows(lengths, 128, 64)
     merged = merge_windows(np.eye(29)[true][np.maximum(windows.lines, 0)], windows)
     transitions = only_legal(learn_transitions(true, lengths, 29), labels)
-    decoder = Decoder(Correction(np.ones(29)), np.zeros(29), transitions, Scaling(1.0, np.zeros(29)), 0.5)
+    decoder = Decoder(Correction(np.ones(29)), np.zeros(29), transitions, Calibration(1.0, np.zeros(29)), 0.5)
     gold = {document.doc_id: document.spans for document in corpus}
     start, step = legal_steps(labels)
     for how in DECISIONS:

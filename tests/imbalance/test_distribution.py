@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
+import re
 import sys
 from pathlib import Path
 
@@ -17,17 +18,16 @@ from rich.console import Console
 from toy import toy_table
 
 from skol_rnn.data.reading import read_documents
+from skol_rnn.datasets.bundled import SAMPLE
 from skol_rnn.errors import DataError
 from skol_rnn.imbalance.chart import distribution_chart, save_distribution_chart
-from skol_rnn.imbalance.counts import by_type, distribution_json, imbalance, is_bio, label_counts, label_distribution
+from skol_rnn.imbalance.counts import by_type, distribution_json, imbalance, is_bio, label_distribution
 from skol_rnn.imbalance.counts_file import is_counts_file, read_counts
-from skol_rnn.imbalance.tables import distribution_table, table_width, type_table, weight_tables
-from skol_rnn.labels import LabelSet
+from skol_rnn.imbalance.tables import distribution_table, type_table, weight_tables
 
 COUNTS = json.loads((Path(__file__).parents[1] / "fixtures" / "label_counts_29.json").read_text(encoding="utf-8"))[
     "label_counts"
 ]
-LABELS = LabelSet(("Description", "Misc-exposition", "Nomenclature"))
 names = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), min_size=1, max_size=12)
 
 
@@ -42,17 +42,13 @@ def rendered(*shown: object, width: int = 100) -> str:
 @pytest.mark.parametrize("missing", [None, float("nan")])
 def test_counts_skip_lines_without_a_label(missing: object, dtype: str) -> None:
     column = pd.Series(["Description", missing, "Nomenclature", "Description"], index=[7, 7, 1, 0], dtype=dtype)
-    assert label_counts(column, LABELS).tolist() == [2, 0, 1]
+    frame = label_distribution(column)
+    assert dict(zip(frame["label"], frame["count"], strict=True)) == {"Description": 2, "Nomenclature": 1}
 
 
 def test_documents_are_counted_as_their_table_is() -> None:
-    corpus = read_documents(Path(__file__).parents[2] / "data" / "sample" / "test")
+    corpus = read_documents(SAMPLE / "test")
     pd.testing.assert_frame_equal(label_distribution(corpus), label_distribution(corpus.table))
-
-
-def test_counts_refuse_an_unknown_label() -> None:
-    with pytest.raises(ValueError, match="Unknown label 'Misc'.*Misc-exposition"):
-        label_counts(["Misc"], LABELS)
 
 
 def test_distribution_is_most_frequent_first_with_ties_by_name() -> None:
@@ -134,7 +130,7 @@ def test_imbalance_is_the_majority_against_the_rest() -> None:
         ({}, False),
     ],
 )
-def test_bio_labels_are_told_from_others(labels: dict[str, int], expected: bool) -> None:
+def test_bio_labels_are_recognised(labels: dict[str, int], expected: bool) -> None:
     assert is_bio(label_distribution(labels)) is expected
 
 
@@ -153,38 +149,39 @@ def test_types_take_b_and_i_together() -> None:
 def test_a_type_without_a_beginning_has_no_ratio() -> None:
     frame = label_distribution({"O": 3, "I-X": 2, "B-Y": 1})
     assert by_type(frame)["ratio"].isna().tolist() == [True, False]
-    told = rendered(type_table(frame))
-    assert ["X", "2", "0", "2", "-"] in [line.split() for line in told.splitlines()]
-    assert ["Y", "1", "1", "0", "1", ":", "0.00"] in [line.split() for line in told.splitlines()]
+    found = rendered(type_table(frame))
+    assert ["X", "2", "0", "2", "-"] in [line.split() for line in found.splitlines()]
+    assert ["Y", "1", "1", "0", "1", ":", "0.00"] in [line.split() for line in found.splitlines()]
 
 
 def test_json_is_plain_and_finite() -> None:
-    told = distribution_json(label_distribution({**COUNTS, "B-New": 0}), unit="token")
-    assert json.loads(json.dumps(told, allow_nan=False)) == told
-    assert told["total"] == sum(COUNTS.values()) and told["unit"] == "token"
-    assert told["labels"][0] == {
+    found = distribution_json(label_distribution({**COUNTS, "B-New": 0}), unit="token")
+    assert json.loads(json.dumps(found, allow_nan=False)) == found
+    assert found["total"] == sum(COUNTS.values()) and found["unit"] == "token"
+    assert found["labels"][0] == {
         "label": "O",
         "count": 154096,
         "share": pytest.approx(0.880488, abs=1e-6),
         "ratio": 1.0,
         "documents": None,
     }
-    assert told["labels"][-1]["ratio"] is None
-    assert told["imbalance"]["ratio"] == pytest.approx(7.367374, abs=1e-6)
-    assert {row["type"] for row in told["by_type"]} >= {"Doubt", "New"}
+    assert found["labels"][-1]["ratio"] is None
+    assert found["imbalance"]["ratio"] == pytest.approx(7.367374, abs=1e-6)
+    assert {row["type"] for row in found["by_type"]} >= {"Doubt", "New"}
     other = distribution_json(label_distribution(toy_table(2)))
     assert other["by_type"] is None and other["labels"][0]["documents"] == 2
     assert distribution_json(label_distribution({}))["imbalance"] is None
 
 
-def test_distribution_table_shows_weights_and_labels_in_brackets() -> None:
+def test_the_tables_show_labels_in_brackets() -> None:
     frame = label_distribution(["[red]", "b", "b"], ["1", "1", "2"])
-    text = rendered(distribution_table(frame, {"inverse": {"[red]": 2.0}}, unit="token"))
+    weights = weight_tables(frame["label"], {"inverse": {"b": 1.0, "[red]": 2.0}})
+    text = rendered(distribution_table(frame, unit="token"), *weights)
     assert "Tokens" in text
     assert [line.split() for line in text.splitlines() if "[red]" in line] == [
-        ["[red]", "1", "33.33%", "2.0", "1", "2.0000"]
+        ["[red]", "1", "33.33%", "2.0", "1"],
+        ["[red]", "2.0000"],
     ]
-    assert [line.split()[-1] for line in text.splitlines() if line.split()[:1] == ["b"]] == ["-"]
 
 
 @pytest.mark.parametrize("width", [40, 80, 200])
@@ -192,59 +189,51 @@ def test_weight_tables_keep_all_strategies_in_order_and_fit_where_they_can(width
     weights = {f"strategy{i}": dict.fromkeys(COUNTS, 10.0**i) for i in range(6)}
     tables = weight_tables(COUNTS, weights, width)
     assert [c.header for table in tables for c in table.columns if c.header != "Label"] == list(weights)
-    assert all(table_width(table) <= width or len(table.columns) == 2 for table in tables)
     assert len(tables) == {40: 6, 80: 2, 200: 1}[width]
-    # The next column would not have fitted.
-    for table, following in zip(tables, tables[1:], strict=False):
-        assert table_width(table) + len(str(following.columns[1].header)) + 2 > width
+    wide = [line for line in rendered(*tables, width=1000).splitlines() if len(line.rstrip()) > width]
+    assert not wide or width == 40
 
 
-def bars(counts: dict[str, int], width: int = 80) -> tuple[list[str], list[str]]:
-    lines = rendered(distribution_chart(label_distribution(counts)), width=width).splitlines()
-    return lines[:-2], lines[-2:]
+def bars(counts: dict[str, int], width: int = 80) -> list[str]:
+    return rendered(distribution_chart(label_distribution(counts)), width=width).splitlines()
 
 
 def length(line: str) -> float:
-    return sum(1 if c == "█" else " ▏▎▍▌▋▊▉".index(c) / 8 for c in line if c in "█▏▎▍▌▋▊▉")
+    return line.count("━") + line.count("╸") / 2
 
 
 def test_the_chart_has_a_log_axis_from_a_half() -> None:
-    lines, (axis, marks) = bars({"a": 10**6, "b": 1000, "c": 1, "d": 0}, width=60)
+    lines = bars({"a": 10**6, "b": 1000, "c": 1, "d": 0}, width=60)
     full = length(lines[0])
     expected = [math.log(n / 0.5) / math.log(10**6 / 0.5) * full for n in (10**6, 1000, 1)]
-    assert [length(line) for line in lines] == pytest.approx([*expected, 0], abs=0.07)
-    assert marks.split() == ["1", "10", "100", "1k", "10k", "100k", "1M"]
-    # A tick stands under the last cell of a bar of that length.
-    ticks = [i for i, c in enumerate(axis) if c == "┬"]
-    assert ticks[-1] == len(lines[0]) - 1 and ticks[3] in (len(lines[1]) - 1, len(lines[1]))
-    assert all(marks[: tick + 1].endswith(name) for tick, name in zip(ticks, marks.split(), strict=True))
+    assert full > 40
+    assert [length(line) for line in lines] == pytest.approx([*expected, 0], abs=0.51)
 
 
 def test_the_chart_of_29_labels_keeps_to_80_columns() -> None:
-    lines, axis = bars(COUNTS)
+    lines = bars(COUNTS)
     assert len(lines) == 29
-    assert all(len(line) <= 80 for line in (*lines, *axis))
+    assert all(len(line) <= 80 for line in lines)
     assert "154,096" in lines[0] and "B-Bandwagon,Reductio_ad_hitlerum" in lines[-1]
     assert np.all(np.diff([length(line) for line in lines]) <= 0)
 
 
 @settings(deadline=None, max_examples=60)
 @given(
-    st.dictionaries(names, st.integers(0, 10**8), min_size=1, max_size=29).filter(lambda c: any(c.values())),
-    st.integers(30, 160),
+    st.dictionaries(st.text("abc[]/", min_size=1, max_size=40), st.integers(0, 10**8), min_size=1, max_size=29).filter(
+        lambda counts: any(counts.values())
+    ),
+    st.integers(50, 160),
 )
 def test_any_chart_shows_every_count_and_no_bar_for_none(counts: dict[str, int], width: int) -> None:
     frame = label_distribution(counts)
-    chart = distribution_chart(frame)
-    out = io.StringIO()
-    console = Console(file=out, width=width, color_system=None)
-    lengths = []
-    for line, count in zip(console.render_lines(chart, pad=False), frame["count"], strict=False):
-        text = "".join(segment.text for segment in line)
-        assert f" {count:,} " in f" {text} "
-        lengths.append(length(text.rsplit(f"{count:,} ", 1)[-1]))
-    assert all((found > 0) == (count > 0) for found, count in zip(lengths, frame["count"], strict=True))
+    text = rendered(distribution_chart(frame), width=width)
+    found = [line for line in text.splitlines() if re.search(r" \d[\d,]* ", line + " ")]
+    assert [re.search(r" ([\d,]+) ", line + " ").group(1) for line in found] == [f"{n:,}" for n in frame["count"]]  # type: ignore[union-attr]
+    lengths = [length(line) for line in found]
+    assert all((bar > 0) == (count > 0) for bar, count in zip(lengths, frame["count"], strict=True))
     assert lengths == sorted(lengths, reverse=True)
+    assert sorted(re.sub(r"[^abc\[\]/]", "", text)) == sorted("".join(counts))
 
 
 def test_a_chart_without_unicode_is_drawn_in_ascii() -> None:
@@ -252,9 +241,10 @@ def test_a_chart_without_unicode_is_drawn_in_ascii() -> None:
     counts = {"a": 100, "b" * 50: 3}
     Console(file=out, width=60, color_system=None).print(distribution_chart(label_distribution(counts)))
     out.flush()
-    lines = out.buffer.getvalue().decode("ascii").splitlines()  # type: ignore[attr-defined]
-    assert lines[0].count("#") > lines[1].count("#") > 0
-    assert "bbb~ " in lines[1] and lines[2].count("+") == 3
+    text = out.buffer.getvalue().decode("ascii")  # type: ignore[attr-defined]
+    lines = text.splitlines()
+    assert lines[0].count("-") > lines[1].count("-") > 0
+    assert text.count("b") == 50
 
 
 def test_an_empty_chart_is_refused() -> None:
@@ -339,11 +329,11 @@ def test_documents_are_no_tables_of_counts(name: str, content: str, expected: bo
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.json", "{", "a.json is no JSON"),
-        ("a.json", "[1, 2]", "a.json holds no counts"),
-        ("a.json", "{}", "a.json holds no counts"),
-        ("a.json", "3", "a.json holds no counts"),
-        ("a.json", '{"Misc": 3, "Misc": 4}', "a.json: the label 'Misc' is there twice"),
+        ("a.json", "{", "a.json cannot be read as a table of counts"),
+        ("a.json", "[1, 2]", "a.json .* no object of labels and counts.*JSON like"),
+        ("a.json", "{}", "no object of labels and counts"),
+        ("a.json", "3", "no object of labels and counts"),
+        ("a.json", '{"Misc": 3, "Misc": 4}', "a.json: the label 'Misc' occurs twice"),
         ("a.json", '{"Misc": -3}', "a.json: the count of 'Misc' .* not -3"),
         ("a.json", '{"Misc": 3.5}', "'Misc' .* not 3.5"),
         ("a.json", '{"Misc": NaN}', "'Misc' .* not nan"),
@@ -352,8 +342,8 @@ def test_documents_are_no_tables_of_counts(name: str, content: str, expected: bo
         ("a.json", '{"Misc": {"a": 1}}', "'Misc' must be a whole number"),
         ("a.json", '{"": 3}', "a label has no name"),
         ("a.json", '{"Misc": 0}', "no label has a count above 0"),
-        ("a.csv", "name,n\nMisc,3\n", "first line must name the columns label and count"),
-        ("a.csv", "label,count\nMisc,3\nMisc,4\n", "'Misc' is there twice"),
+        ("a.csv", "name,n\nMisc,3\n", "first line names the columns label and count"),
+        ("a.csv", "label,count\nMisc,3\nMisc,4\n", "'Misc' occurs twice"),
         ("a.csv", "label,count\nMisc,many\n", "'Misc' .* not 'many'"),
         ("a.csv", "label,count\nMisc\n", "'Misc' .* not None"),
         ("a.csv", "label,count\n", "no label has a count above 0"),

@@ -1,0 +1,85 @@
+"""Prepare labelled units for training: names of documents, collapsed labels, class weights from counts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from skol_rnn.classifier.labelling import document_name, documents_of
+from skol_rnn.classifier.options import CHOICES, check_choice
+from skol_rnn.classifier.segmentation import page_markers
+from skol_rnn.data.splits import split_documents
+from skol_rnn.errors import DataError
+from skol_rnn.imbalance.strategies import class_weight_strategy
+
+if TYPE_CHECKING:
+    from skol_rnn.model import RNNSkolModel
+
+TEST_FRACTION = 0.2
+IMPORTANT = ("Nomenclature", "Description")
+"""Labels that ``collapse_labels`` keeps; all others become one."""
+
+
+def training_rows(rows: pd.DataFrame, limit: int) -> pd.DataFrame:
+    """Return the labelled units without page markers, sorted by document wherever they come from."""
+    if len(rows) > limit:
+        raise DataError(f"There are {len(rows):,} training rows, but max_training_rows={limit:,}.")
+    if "errors" in rows and rows["errors"].notna().any():
+        raise DataError(str(rows["errors"].dropna().iloc[0]))
+    if "label" not in rows:
+        raise DataError("The training rows have no column 'label'.")
+    rows = rows[~page_markers(rows)]
+    documents = [part.assign(doc_id=document_name(part)) for part in documents_of(rows)]
+    rows = pd.concat([rows[:0], *documents]).drop(columns="attachment_name", errors="ignore")
+    order = ["doc_id", "line_number"] if "line_number" in rows else ["doc_id"]
+    return rows.sort_values(order, kind="stable").reset_index(drop=True)
+
+
+def split_rows(rows: pd.DataFrame, seed: int | None) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Split the units by document into a training part and a test part."""
+    _, test_ids = split_documents(rows, TEST_FRACTION, seed)
+    if not test_ids:
+        raise DataError("There is only one document: add a second one, which is scored.")
+    chosen = rows["doc_id"].isin(test_ids)
+    return rows[~chosen], rows[chosen]
+
+
+def collapse(labels: pd.Series[Any], parameters: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+    """Rename all labels but the important ones, as class weights or focal labels name them; return the label set too."""
+    weights = parameters.get("class_weights")
+    named = {*(weights if isinstance(weights, Mapping) else ()), *(parameters.get("focal_labels") or ())}
+    rest = "Misc" if "Misc" in named else "Misc-exposition"
+    collapsed = [label if label in IMPORTANT else rest for label in labels]
+    return collapsed, [label for label in (*IMPORTANT, rest) if label in collapsed]
+
+
+def label_counts(labels: pd.Series[Any]) -> dict[str, int]:
+    """Count labels, the most frequent first."""
+    counts = {str(label): int(number) for label, number in labels.value_counts().items()}
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+def recommended_weights(
+    counts: Mapping[str, int], strategy: str, min_weight: float, max_weight: float
+) -> dict[str, float]:
+    """Derive weights from r = N / (K n): "balanced" is r, "inverse" clips r, "aggressive" clips r squared."""
+    check_choice("weight_strategy", strategy, CHOICES["weight_strategy"][:3])
+    if not 0 < min_weight <= max_weight < float("inf"):
+        raise ValueError(f"0 < min_weight <= max_weight must hold, but they are {min_weight!r} and {max_weight!r}.")
+    seen = {label: number for label, number in counts.items() if number}
+    if not seen:
+        raise ValueError("No row has a label, so there are no counts to derive weights from.")
+    weights = class_weight_strategy("balanced", list(seen.values()))
+    if strategy != "balanced":
+        weights = np.clip(weights ** (2 if strategy == "aggressive" else 1), min_weight, max_weight)
+    return dict(zip(seen, weights.tolist(), strict=True))
+
+
+def test_statistics(model: RNNSkolModel, test: pd.DataFrame) -> dict[str, Any]:
+    """Score the model on the test part, and count its labels."""
+    counts = label_counts(test["label"])
+    frequencies = [{"label_indexed": float(i), "count": counts.get(name, 0)} for i, name in enumerate(model.labels_)]
+    return model.calculate_stats(model.predict(test)) | {"class_frequencies": frequencies}
