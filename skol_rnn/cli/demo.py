@@ -27,7 +27,7 @@ def demo(
     """Train on the sample with three class weightings, score on test documents, and label those."""
     from skol_rnn.data.reading import read_documents
     from skol_rnn.datasets.bundled import sample_corpus
-    from skol_rnn.evaluation.report import comparison_text
+    from skol_rnn.evaluation.report import comparison_text, to_text
 
     console = Console(highlight=False)
     sample = sample_corpus(out / "sample")
@@ -47,8 +47,9 @@ def demo(
         decisions = model.compare_decisions(test)
         rows += [(f"{name} {how}", decisions[how]) for how in DECISIONS if how in decisions]
     console.rule("test documents")
-    typer.echo(comparison_text(rows, IMPORTANT, console.width))
-    console.print(f"Scores of {rows[-1][0]} by class:", rows[-1][1])
+    typer.echo(comparison_text(rows, IMPORTANT, max(console.width, 100)))
+    name, scores = rows[-1]
+    typer.echo(f"{name}:\n{to_text(scores, console.width)}")
     model.save(out / "model")
     written = write_labelled(predicted(load_predictor(out / "model"), test), out / "labelled", "yedda")
     console.print(f"Saved the model to {out / 'model'}", soft_wrap=True)
