@@ -159,9 +159,9 @@ def quiet_tensorflow() -> Iterator[None]:
     with tempfile.TemporaryFile() as caught:
         os.dup2(caught.fileno(), 2)
         try:
-            import keras
+            from skol_rnn.inference.keras_runner import load_tensorflow
 
-            keras.ops.zeros(1)  # TensorFlow looks for devices, and complains, at the first operation
+            load_tensorflow()
             yield
         except SkolError:
             raise  # our own error: the libraries' messages would only hide it

@@ -17,6 +17,11 @@ from skol_rnn.network.build import NetworkSpec, build_network
 Inputs = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
+def load_tensorflow() -> None:
+    """Run one operation: TensorFlow looks for devices, and prints about them, at the first one."""
+    keras.ops.zeros(1)
+
+
 def window_inputs(features: LineFeatures, lines: np.ndarray) -> Inputs:
     """Gather ids, numbers and mask of windows of line indices; -1 is padding."""
     mask = lines >= 0
