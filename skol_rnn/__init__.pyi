@@ -15,8 +15,8 @@ from .evaluation.span_scores import fragment_scores as fragment_scores
 from .evaluation.span_scores import strict_scores as strict_scores
 from .imbalance.class_weights import ClassWeights as ClassWeights
 from .imbalance.counts import label_distribution as label_distribution
-from .imbalance.oversampling import oversample_documents_with_rare_labels as oversample_documents_with_rare_labels
-from .imbalance.oversampling import stratified_document_sample as stratified_document_sample
+from .imbalance.sampling import oversample_documents_with_rare_labels as oversample_documents_with_rare_labels
+from .imbalance.sampling import stratified_document_sample as stratified_document_sample
 from .imbalance.strategies import class_weight_strategy as class_weight_strategy
 from .inference.predictor import ServingModel as ServingModel
 from .inference.predictor import load_serving as load_serving

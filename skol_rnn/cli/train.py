@@ -17,7 +17,7 @@ from skol_rnn.cli import options
 from skol_rnn.cli.common import check_labels, names, print_json, quiet_tensorflow, read, results_on_stderr, say
 from skol_rnn.cli.options import option
 from skol_rnn.errors import DataError
-from skol_rnn.imbalance.resolve import FROZEN_ENDINGS
+from skol_rnn.imbalance.resolve import is_frozen_file
 from skol_rnn.imbalance.strategies import STRATEGIES
 from skol_rnn.labels import suggestion
 from skol_rnn.training.parameters import PARAMETERS, ModelParameters, current_names
@@ -138,10 +138,10 @@ def parse_class_weights(text: str) -> str | dict[str, float] | None:
     if text == "none":
         return None
     name = text.partition(":")[0]
-    if name == "auto" or name in STRATEGIES or text.endswith(FROZEN_ENDINGS):
+    if name == "auto" or name in STRATEGIES or is_frozen_file(text):
         return text
     if "=" not in text:
-        allowed = f"{', '.join(STRATEGIES)}, none, Label=number pairs or a saved file ({', '.join(FROZEN_ENDINGS)})"
+        allowed = f"{', '.join(STRATEGIES)}, none, Label=number pairs or a saved .json file"
         raise typer.BadParameter(
             f"--class-weights must be one of {allowed}, but is {text!r}.{suggestion(name, STRATEGIES)}"
         )

@@ -53,8 +53,8 @@ def weights(
     json: options.Json = False,
 ) -> None:
     """Count the labels and show the class weights of each strategy."""
-    from skol_rnn.imbalance.chart import distribution_chart, save_distribution_chart
     from skol_rnn.imbalance.counts import distribution_json
+    from skol_rnn.imbalance.tables import distribution_chart, save_distribution_chart
 
     _check_files(save, chart_file)
     if json and chart:
@@ -95,7 +95,8 @@ def weights(
 def _say_files(what: str, save: Path | None, chart_file: Path | None) -> None:
     if save:
         say(f"Saved {what} to {save}")
-        say(f"To train with them: skol-rnn train --class-weights {save}")
+        if save.suffix.lower() == ".json":
+            say(f"To train with them: skol-rnn train --class-weights {save}")
     if chart_file:
         say(f"Saved the chart to {chart_file}")
 
@@ -147,8 +148,8 @@ def _print(console: Console, frame: pd.DataFrame, shown: dict[str, dict[str, flo
 
     console.print(distribution_table(frame, unit))
     found = imbalance(frame)
-    ratio = f"{found.ratio:,.1f} : 1" if found.rest else "no other label"
-    text = f"{found.majority} against the rest: {found.lines:,} : {found.rest:,} {unit}s ({ratio})"
+    ratio = f"{found['ratio']:,.1f} : 1" if found["rest"] else "no other label"
+    text = f"{found['majority']} against the rest: {found['lines']:,} : {found['rest']:,} {unit}s ({ratio})"
     console.print(text, markup=False, soft_wrap=True)
     if is_bio(frame):
         console.print(type_table(frame))

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from numbers import Real
 from typing import Any
+
+import numpy as np
+
+from skol_rnn.labels import LabelSet
 
 
 def whole_number(what: str, value: Any, least: int = 0) -> int:
     """Return a whole number that is large enough, or raise a ValueError."""
-    if math.isnan(_as_float(value)) or not least <= value < 2**63 or value % 1:
+    if not least <= _as_float(value) or not value < 2**63 or value % 1:
         raise ValueError(f"{what} must be a whole number of at least {least}, not {value!r}.")
     return int(value)
 
@@ -18,9 +23,7 @@ def finite_number(what: str, value: Any, least: float, most: float = math.inf) -
     """Return a finite number in a range, or raise a ValueError."""
     number = _as_float(value)
     if not least <= number <= most or number == math.inf:
-        allowed = (
-            f"a number from {least:g} to {most:g}" if most < math.inf else f"a finite number of at least {least:g}"
-        )
+        allowed = f"a finite number of at least {least:g}" if most == math.inf else f"a number from {least:g} to {most:g}"
         raise ValueError(f"{what} must be {allowed}, not {value!r}.")
     return number
 
@@ -31,3 +34,27 @@ def _as_float(value: Any) -> float:
         return float(value) if isinstance(value, Real) and not isinstance(value, bool) else math.nan
     except OverflowError:
         return math.nan
+
+
+def check_length(labels: LabelSet, values: Sequence[Any] | np.ndarray, what: str) -> None:
+    """Raise a ValueError unless there is one value for each label."""
+    if len(values) != len(labels):
+        raise ValueError(f"There are {len(values)} {what} for {len(labels)} labels.")
+
+
+def checked_counts(counts: Sequence[int] | np.ndarray) -> np.ndarray:
+    """Return the counts of the labels as an array of floats, none negative."""
+    number = np.asarray(counts, dtype=np.float64)
+    wrong = number[~np.isfinite(number) | (number < 0)]
+    if number.ndim != 1 or wrong.size:
+        found = f"{wrong[0]:g}" if wrong.size else f"an array of shape {number.shape}"
+        raise ValueError(f"counts must be one number of at least 0 per label, not {found}.")
+    return number
+
+
+def checked_weights(weights: Mapping[str, Any]) -> dict[str, float]:
+    """Return class weights by label as floats: all finite, none negative, not all zero."""
+    found = {name: finite_number(f"The class weight of {name!r}", weight, 0) for name, weight in weights.items()}
+    if not any(found.values()):
+        raise ValueError("All class weights are zero, so nothing can be learnt; give at least one above zero.")
+    return found

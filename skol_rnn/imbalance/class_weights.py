@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
 import io
 import json
-import pickle
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,19 +12,18 @@ from typing import Any
 import numpy as np
 
 from skol_rnn.errors import DataError
-from skol_rnn.imbalance.checks import finite_number, whole_number
+from skol_rnn.imbalance.checks import check_length, checked_weights, whole_number
 from skol_rnn.imbalance.strategies import class_weight_strategy, format_strategy, parse_strategy
 from skol_rnn.labels import LabelSet
 from skol_rnn.persistence.atomic import write_atomically
-from skol_rnn.persistence.npz import read_npz
 
 FORMAT, FORMAT_VERSION = "skol_rnn class weights", 2
 NAME = "the record of class weights"
 EXPLICIT, NONE = "explicit", "none"
 """Strategies of weights that come from a dict, and of equal weights."""
 
-_REMEDY = "freeze the weights again (skol-rnn weights PATHS --save FILE), or give a dict of weights by label."
-_ERRORS = (OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError, EOFError, pickle.UnpicklingError)
+_REMEDY = "save the weights again (skol-rnn weights PATHS --save FILE.json), or give a dict of weights by label."
+_ERRORS = (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError)
 
 
 @dataclass(frozen=True)
@@ -40,10 +37,9 @@ class ClassWeights:
     weights : tuple of float
         Weight of each label.
     counts : tuple of int
-        Number of lines of each label at the time.
+        Number of lines of each label.
     strategy : str, default "explicit"
-        Strategy and its options, as :func:`class_weight_strategy` takes them; "explicit" for weights from a dict,
-        "none" for equal weights.
+        Strategy with its options, see :func:`class_weight_strategy`; "explicit" for a dict, "none" for equal weights.
     source : str
         Name of the weights in messages: the file that they were read from.
 
@@ -54,11 +50,9 @@ class ClassWeights:
 
     Examples
     --------
-    >>> frozen = ClassWeights.from_counts("inverse", ["Nomenclature", "Misc"], [10, 1000])
-    >>> frozen.weights, frozen.counts, frozen.strategy
+    >>> weights = ClassWeights.from_counts("inverse", ["Nomenclature", "Misc"], [10, 1000])
+    >>> weights.weights, weights.counts, weights.strategy
     ((100.0, 1.0), (10, 1000), 'inverse')
-    >>> ClassWeights.from_dict(frozen.to_dict()) == frozen
-    True
     """
 
     labels: tuple[str, ...]
@@ -109,9 +103,8 @@ class ClassWeights:
         'smoothed:alpha=0.5'
         """
         known = LabelSet(tuple(labels))
-        check_length(known, counts, "counts")
         weights = class_weight_strategy(strategy, counts, labels=known)
-        return cls(known.names, tuple(weights.tolist()), tuple(np.asarray(counts).tolist()), strategy)
+        return cls(known.names, tuple(weights), tuple(counts), strategy)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the weights as JSON values.
@@ -123,9 +116,8 @@ class ClassWeights:
 
         Examples
         --------
-        >>> values = ClassWeights(("a", "b"), (1.0, 5.0), (90, 10)).to_dict()
-        >>> values["weights"], values["counts"], values["strategy"]
-        ({'a': 1.0, 'b': 5.0}, {'a': 90, 'b': 10}, 'explicit')
+        >>> ClassWeights(("a", "b"), (1.0, 5.0), (90, 10)).to_dict()["weights"]
+        {'a': 1.0, 'b': 5.0}
         """
         return {
             "format": FORMAT,
@@ -150,23 +142,32 @@ class ClassWeights:
         Returns
         -------
         ClassWeights
-            Equal weights.
+            The weights.
 
         Raises
         ------
         DataError
-            If a value is missing or impossible; the message names it.
+            If a value is missing or not allowed; the message names it.
 
         Examples
         --------
-        >>> ClassWeights.from_dict({"a": 1.0}, "w.json")
-        Traceback (most recent call last):
-        ...
-        skol_rnn.errors.DataError: w.json holds no usable class weights (its format is not 'skol_rnn class weights'); \
-freeze the weights again (skol-rnn weights PATHS --save FILE), or give a dict of weights by label.
+        >>> weights = ClassWeights(("a", "b"), (1.0, 5.0), (90, 10))
+        >>> ClassWeights.from_dict(weights.to_dict()) == weights
+        True
         """
         try:
-            return cls(**_fields(values), source=name)
+            if not isinstance(values, dict) or values.get("format") != FORMAT:
+                raise ValueError(f"its format is not {FORMAT!r}")
+            if (version := values["format_version"]) > FORMAT_VERSION:
+                raise ValueError(f"its format version {version} is newer than this skol_rnn; update it")
+            labels, weights, counts, strategy = (values[key] for key in ("labels", "weights", "counts", "strategy"))
+            if not set(labels) == set(weights) == set(counts):
+                raise ValueError("its labels, weights and counts name different labels")
+            # Version 1 kept the options as keys of their own.
+            options = [f"{key}={values[key]}" for key in ("alpha", "beta", "max_ratio") if values.get(key) is not None]
+            strategy = f"{strategy}:{','.join(options)}" if options else strategy
+            vectors = (tuple(values[label] for label in labels) for values in (weights, counts))
+            return cls(tuple(labels), *vectors, strategy, name)
         except _ERRORS as error:
             raise _unusable(name, error) from error
 
@@ -176,8 +177,8 @@ freeze the weights again (skol-rnn weights PATHS --save FILE), or give a dict of
         Parameters
         ----------
         path : str or Path
-            Ends in ``.json``, or in ``.pt`` for ``torch.load``: a dict with ``class_weights`` (a float32 tensor),
-            ``label_counts`` and the options.  A file there is replaced.
+            A ``.json`` file, or a ``.pt`` file for ``torch.load``: a dict with ``class_weights`` (a float32 tensor),
+            ``label_counts`` and the options.  An existing file is replaced.
 
         Returns
         -------
@@ -194,33 +195,33 @@ freeze the weights again (skol-rnn weights PATHS --save FILE), or give a dict of
         path = Path(path)
         check_ending(path)
         text = json.dumps(self.to_dict(), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-        write_atomically(path, self._torch_bytes(text) if path.suffix.lower() == ".pt" else text.encode())
+        write_atomically(path, _torch_bytes(self) if path.suffix.lower() == ".pt" else text.encode())
         return path
 
     @classmethod
     def load(cls, path: str | Path) -> ClassWeights:
-        """Read the weights that `save` wrote.
+        """Read the weights from a JSON file that `save` wrote.
 
         Parameters
         ----------
         path : str or Path
-            The file; ``.npz`` files of earlier versions are read, too.
+            The file.
 
         Returns
         -------
         ClassWeights
-            Equal weights.
+            The weights.
 
         Raises
         ------
         DataError
             If the file cannot be read, is damaged, or holds something else.
-        ImportError
-            If the ending is ``.pt`` and PyTorch is not installed.
         """
+        if Path(path).suffix.lower() in (".npz", ".pt"):
+            raise _unusable(path, ValueError("weights are read from .json files only"))
         try:
-            values = json.loads(_text(Path(path)))
-        except (*_ERRORS, DataError) as error:
+            values = json.loads(Path(path).read_bytes().decode("utf-8-sig"))
+        except _ERRORS as error:
             raise _unusable(path, error) from error
         return cls.from_dict(values, str(path))
 
@@ -247,35 +248,11 @@ freeze the weights again (skol-rnn weights PATHS --save FILE), or give a dict of
         >>> ClassWeights(("a", "b"), (1.0, 5.0), (90, 10)).vector(LabelSet(("b", "a"))).tolist()
         [5.0, 1.0]
         """
-        return np.array([self.weights[i] for i in self.positions(labels)])
-
-    def positions(self, labels: LabelSet) -> list[int]:
-        """Return the position of each of other labels in ``labels``; see `vector`."""
         missing = [f"no weight for {name!r}" for name in labels if name not in self.labels]
         missing += [f"no {name!r} in the data" for name in self.labels if name not in labels]
         if missing:
             raise DataError(f"{self.source}: its labels are not those of the data ({', '.join(missing)}); {_REMEDY}")
-        return [self.labels.index(name) for name in labels]
-
-    def _torch_bytes(self, text: str) -> bytes:
-        torch, buffer = _torch(), io.BytesIO()
-        options = {} if self.strategy in (EXPLICIT, NONE) else parse_strategy(self.strategy)[1]
-        content = {
-            **options,
-            "class_weights": torch.tensor(self.weights, dtype=torch.float32),
-            "label_counts": dict(zip(self.labels, self.counts, strict=True)),
-            "json": text,
-        }
-        torch.save(content, buffer)
-        return buffer.getvalue()
-
-
-def checked_weights(weights: Mapping[str, Any]) -> dict[str, float]:
-    """Return class weights by label as floats: all finite, none negative, not all zero."""
-    found = {name: finite_number(f"The class weight of {name!r}", weight, 0) for name, weight in weights.items()}
-    if not any(found.values()):
-        raise ValueError("All class weights are zero: nothing would be learnt; give at least one above zero.")
-    return found
+        return np.array([self.weights[self.labels.index(name)] for name in labels])
 
 
 def check_ending(path: str | Path) -> None:
@@ -285,45 +262,18 @@ def check_ending(path: str | Path) -> None:
         raise ValueError(f"Class weights are saved as .json, or exported for PyTorch as .pt, not as {ending!r}.")
 
 
-def _fields(values: Any) -> dict[str, Any]:
-    if not isinstance(values, dict) or values.get("format") != FORMAT:
-        raise ValueError(f"its format is not {FORMAT!r}")
-    if values["format_version"] > FORMAT_VERSION:
-        raise ValueError(f"its format version {values['format_version']} is newer than this skol_rnn; update it")
-    labels, weights, counts, strategy = (values[key] for key in ("labels", "weights", "counts", "strategy"))
-    if not set(labels) == set(weights) == set(counts):
-        raise ValueError("its labels, weights and counts name different labels")
-    # Version 1 kept the options as keys of their own.
-    options = [f"{key}={values[key]}" for key in ("alpha", "beta", "max_ratio") if values.get(key) is not None]
-    return {
-        "labels": tuple(labels),
-        "weights": tuple(weights[label] for label in labels),
-        "counts": tuple(counts[label] for label in labels),
-        "strategy": f"{strategy}:{','.join(options)}" if options else strategy,
-    }
-
-
-def _text(path: Path) -> str:
-    if path.suffix.lower() == ".npz":
-        return str(read_npz(path.read_bytes())["json"])
-    if path.suffix.lower() == ".pt":
-        return str(_torch().load(path, weights_only=True, map_location="cpu")["json"])
-    return path.read_bytes().decode("utf-8-sig")
-
-
-def _torch() -> Any:
+def _torch_bytes(weights: ClassWeights) -> bytes:
     try:
-        return importlib.import_module("torch")
+        import torch
     except ImportError as error:
         raise ImportError("Class weights in a .pt file need PyTorch: pip install torch, or use .json.") from error
+    options = {} if weights.strategy in (EXPLICIT, NONE) else parse_strategy(weights.strategy)[1]
+    tensor, counts = torch.tensor(weights.weights, dtype=torch.float32), weights.to_dict()["counts"]
+    buffer = io.BytesIO()
+    torch.save({**options, "class_weights": tensor, "label_counts": counts}, buffer)
+    return buffer.getvalue()
 
 
-def _unusable(name: str | Path, error: BaseException) -> DataError:
+def _unusable(name: str | Path, error: Exception) -> DataError:
     reason = f"it lacks {error}" if isinstance(error, KeyError) else str(error).strip().split("\n")[0].rstrip(".")
     return DataError(f"{name} holds no usable class weights ({reason}); {_REMEDY}")
-
-
-def check_length(labels: LabelSet, values: Sequence[Any] | np.ndarray, what: str) -> None:
-    """Raise a ValueError unless there is one value for each label."""
-    if len(values) != len(labels):
-        raise ValueError(f"There are {len(values)} {what} for {len(labels)} labels.")

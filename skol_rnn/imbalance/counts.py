@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,21 +13,6 @@ from skol_rnn.data import bio
 from skol_rnn.data.document import Corpus
 from skol_rnn.errors import DataError
 from skol_rnn.imbalance.checks import whole_number
-
-COLUMNS = ["label", "count", "share", "ratio", "documents"]
-
-
-class Imbalance(NamedTuple):
-    """Lines of the most frequent label, and of all others together."""
-
-    majority: str
-    lines: int
-    rest: int
-
-    @property
-    def ratio(self) -> float:
-        """Lines of the majority per line of the rest; infinite without a rest."""
-        return self.lines / self.rest if self.rest else math.inf
 
 
 def label_distribution(
@@ -64,10 +48,6 @@ def label_distribution(
       label  count  share  ratio  documents
     0     b      3   0.75    1.0          2
     1     a      1   0.25    3.0          1
-    >>> label_distribution({"a": 1, "b": 3})
-      label  count  share  ratio  documents
-    0     b      3   0.75    1.0        NaN
-    1     a      1   0.25    3.0        NaN
     """
     if isinstance(data, Corpus):
         data = data.table
@@ -76,27 +56,21 @@ def label_distribution(
     if isinstance(data, Mapping):
         counts = [whole_number(f"The count of {label!r}", count) for label, count in data.items()]
         frame = pd.DataFrame({"label": list(data), "count": np.array(counts, dtype=np.int64), "documents": np.nan})
-        return _tabulated(frame)
-    if isinstance(data, pd.DataFrame):
-        labels, documents = list(_column(data, "label")), list(_column(data, "doc_id"))
     else:
-        labels = list(data)
-        documents = [""] * len(labels) if doc_ids is None else list(doc_ids)
-    if len(labels) != len(documents):
-        raise ValueError(f"There are {len(labels)} labels, but {len(documents)} document ids.")
-    # Lists, because the index of a caller's series must not pair labels with documents.
-    lines = pd.DataFrame({"label": pd.Series(labels, dtype=object), "doc_id": pd.Series(documents, dtype=object)})
-    frame = lines.groupby("label")["doc_id"].agg(count="size", documents="nunique").reset_index()
-    known = isinstance(data, pd.DataFrame) or doc_ids is not None
-    return _tabulated(frame if known else frame.assign(documents=np.nan))
+        frame = _counted(data, doc_ids)
+    frame = frame.sort_values(["count", "label"], ascending=[False, True], ignore_index=True)
+    frame["share"] = frame["count"] / max(frame["count"].sum(), 1)
+    frame["ratio"] = frame["count"].max() / frame["count"].astype(np.float64)
+    return frame[["label", "count", "share", "ratio", "documents"]]
 
 
-def imbalance(frame: pd.DataFrame) -> Imbalance:
-    """Compare the most frequent label with all others together."""
+def imbalance(frame: pd.DataFrame) -> dict[str, Any]:
+    """Compare the most frequent label with all others together; the ratio is None without others."""
     if not frame["count"].any():
         raise ValueError("No label occurs: there is no majority.")
-    most = int(frame["count"].iloc[0])
-    return Imbalance(str(frame["label"].iloc[0]), most, int(frame["count"].sum()) - most)
+    lines, total = int(frame["count"].iloc[0]), int(frame["count"].sum())
+    ratio = lines / (total - lines) if total > lines else None
+    return {"majority": str(frame["label"].iloc[0]), "lines": lines, "rest": total - lines, "ratio": ratio}
 
 
 def is_bio(frame: pd.DataFrame) -> bool:
@@ -118,28 +92,30 @@ def by_type(frame: pd.DataFrame) -> pd.DataFrame:
 
 def distribution_json(frame: pd.DataFrame, unit: str = "line") -> dict[str, Any]:
     """Return a label distribution as JSON values."""
-    found = imbalance(frame) if frame["count"].any() else None
     return {
         "labels": _records(frame),
         "unit": unit,
         "total": int(frame["count"].sum()),
-        "imbalance": found and {**found._asdict(), "ratio": found.ratio if found.rest else None},
+        "imbalance": imbalance(frame) if frame["count"].any() else None,
         "by_type": _records(by_type(frame)) if is_bio(frame) else None,
     }
 
 
-def _tabulated(frame: pd.DataFrame) -> pd.DataFrame:
-    frame = frame.sort_values(["count", "label"], ascending=[False, True], ignore_index=True)
-    frame["share"] = frame["count"] / max(frame["count"].sum(), 1)
-    frame["ratio"] = frame["count"].max() / frame["count"].astype(np.float64)
-    return frame[COLUMNS]
-
-
-def _column(table: pd.DataFrame, name: str) -> pd.Series[Any]:
-    if name not in table:
-        found = ", ".join(map(str, table.columns))
-        raise DataError(f"The table has no column {name!r}; it has {found}. Give labels and doc_ids instead.")
-    return table[name]
+def _counted(data: pd.DataFrame | Iterable[str | None], doc_ids: Iterable[str] | None) -> pd.DataFrame:
+    if isinstance(data, pd.DataFrame):
+        for name in ("label", "doc_id"):
+            if name not in data:
+                found = ", ".join(map(str, data.columns))
+                raise DataError(f"The table has no column {name!r}; it has {found}. Give labels and doc_ids instead.")
+        data, doc_ids = data["label"], data["doc_id"]
+    labels = list(data)
+    documents = [None] * len(labels) if doc_ids is None else list(doc_ids)
+    if len(labels) != len(documents):
+        raise ValueError(f"There are {len(labels)} labels, but {len(documents)} document ids.")
+    # Lists, because the index of a caller's series must not pair labels with documents.
+    lines = pd.DataFrame({"label": pd.Series(labels, dtype=object), "doc_id": pd.Series(documents, dtype=object)})
+    frame = lines.groupby("label")["doc_id"].agg(count="size", documents="nunique").reset_index()
+    return frame.assign(documents=frame["documents"].where(frame["documents"] > 0))
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:

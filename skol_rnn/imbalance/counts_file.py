@@ -14,10 +14,8 @@ from skol_rnn.imbalance.checks import whole_number
 def is_counts_file(path: str | Path) -> bool:
     """Whether a file holds counts and not documents."""
     path = Path(path)
-    if not path.is_file() or path.suffix.lower() not in (".json", ".csv"):
-        return False
-    if path.suffix.lower() == ".json":
-        return True
+    if not path.is_file() or path.suffix.lower() != ".csv":
+        return path.is_file() and path.suffix.lower() == ".json"
     with open(path, encoding="utf-8-sig", errors="replace", newline="") as file:
         header = next(csv.reader(file, skipinitialspace=True), [])
     return {"label", "count"} <= set(header) and "value" not in header
@@ -25,7 +23,7 @@ def is_counts_file(path: str | Path) -> bool:
 
 def read_counts(path: str | Path) -> dict[str, int]:
     """Read counts by label."""
-    path = Path(path)
+    path, counts = Path(path), {}
     try:
         text = path.read_bytes().decode("utf-8-sig")
         pairs = _json_pairs(text) if path.suffix.lower() == ".json" else _csv_pairs(text)
@@ -34,12 +32,10 @@ def read_counts(path: str | Path) -> dict[str, int]:
             f'{path} cannot be read as a table of counts ({error}): it must be JSON like {{"Misc": 80}}, or CSV whose '
             "first line names the columns label and count."
         ) from error
-    counts: dict[str, int] = {}
     for label, count in pairs:
-        if not label:
-            raise DataError(f"{path}: a label has no name.")
-        if label in counts:
-            raise DataError(f"{path}: the label {label!r} occurs twice.")
+        if not label or label in counts:
+            problem = f"the label {label!r} occurs twice" if label else "a label has no name"
+            raise DataError(f"{path}: {problem}.")
         try:
             counts[label] = whole_number(f"the count of {label!r}", count)
         except ValueError as error:
@@ -51,17 +47,13 @@ def read_counts(path: str | Path) -> dict[str, int]:
 
 def _json_pairs(text: str) -> list[tuple[str, Any]]:
     # Pairs, because a dict would keep only the last of two equal labels.
-    found = json.loads(text, object_pairs_hook=lambda pairs: pairs)
+    found = json.loads(text, object_pairs_hook=tuple)
     for key in ("label_counts", "counts"):
-        inner = dict(found).get(key) if _is_object(found) else None
-        found = inner if _is_object(inner) else found
-    if not _is_object(found):
+        inner = dict(found).get(key) if isinstance(found, tuple) else None
+        found = inner if isinstance(inner, tuple) else found
+    if not found or not isinstance(found, tuple):
         raise ValueError("it holds no object of labels and counts")
-    return found
-
-
-def _is_object(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and all(isinstance(item, tuple) for item in value)
+    return list(found)
 
 
 def _csv_pairs(text: str) -> list[tuple[str, Any]]:

@@ -9,21 +9,19 @@ from typing import Any
 import numpy as np
 
 from skol_rnn.data.bio import BEGIN, INSIDE
-from skol_rnn.imbalance.class_weights import EXPLICIT, NONE, ClassWeights, check_length, checked_weights
-from skol_rnn.imbalance.strategies import checked_counts, class_weight_strategy, parse_strategy
+from skol_rnn.imbalance.checks import check_length, checked_counts, checked_weights
+from skol_rnn.imbalance.class_weights import EXPLICIT, NONE, ClassWeights
+from skol_rnn.imbalance.strategies import parse_strategy
 from skol_rnn.labels import LabelSet, suggestion
 
 logger = logging.getLogger(__name__)
-
-FROZEN_ENDINGS = (".json", ".npz", ".pt")
-"""``class_weights`` with such an ending is the path of a file of frozen weights."""
 
 WeightsSpec = str | Mapping[str, float] | ClassWeights | None
 
 
 def is_frozen_file(spec: Any) -> bool:
-    """Whether ``class_weights`` is the path of frozen weights and not the name of a strategy."""
-    return isinstance(spec, str) and spec.endswith(FROZEN_ENDINGS)
+    """Whether ``class_weights`` is the path of saved weights and not the name of a strategy."""
+    return isinstance(spec, str) and spec.endswith((".json", ".npz", ".pt"))
 
 
 def check_spec(spec: Any) -> None:
@@ -36,29 +34,23 @@ def freeze_weights(spec: WeightsSpec, labels: LabelSet, counts: np.ndarray) -> C
     """Turn ``class_weights`` into weights by label, with the counts that they belong to."""
     if isinstance(spec, ClassWeights):
         return spec
-    if is_frozen_file(spec):
-        return ClassWeights.load(str(spec))
     if isinstance(spec, str):
-        return ClassWeights.from_counts(spec, labels.names, counts)
-    weights = resolve_class_weights(spec, labels, counts)
+        return ClassWeights.load(spec) if is_frozen_file(spec) else ClassWeights.from_counts(spec, labels.names, counts)
+    weights = resolve_class_weights(spec, labels)
     return ClassWeights(labels.names, tuple(weights), tuple(counts), NONE if spec is None else EXPLICIT)
 
 
 def resolve_class_weights(
-    spec: None | str | Mapping[str, float] | Sequence[float] | np.ndarray,
-    labels: LabelSet,
-    counts: Sequence[int] | np.ndarray,
+    spec: Mapping[str, float] | Sequence[float] | np.ndarray | None, labels: LabelSet
 ) -> np.ndarray:
-    """Turn a strategy, a dict or a sequence into one weight per label."""
+    """Turn class weights without counts, a dict or a sequence, into one weight per label."""
     if spec is None:
         return np.ones(len(labels))
-    if isinstance(spec, str):
-        return class_weight_strategy(spec, counts, labels=labels)
     if isinstance(spec, Mapping):
         weights = checked_weights(_by_label(spec, labels))
-    elif isinstance(spec, Sequence | np.ndarray):
+    elif isinstance(spec, Sequence | np.ndarray) and not isinstance(spec, str):
         check_length(labels, spec, "class weights")
-        weights = checked_weights(dict(zip(labels, np.asarray(spec).tolist(), strict=True)))
+        weights = checked_weights(dict(zip(labels, spec, strict=True)))
     else:
         kind = type(spec).__name__
         raise TypeError(f"class_weights must be None, a strategy's name, a dict or an array, not {kind}.")
@@ -90,16 +82,17 @@ def cap_weights(
 
 
 def count_drift(frozen: ClassWeights, counts: Sequence[int] | np.ndarray, labels: LabelSet) -> list[str]:
-    """Return a sentence for each label whose count has changed since the weights were frozen."""
-    now = checked_counts(counts).tolist()
-    check_length(labels, now, "counts")
+    """Return a sentence for each label whose count has changed since the weights were saved."""
+    check_length(labels, counts, "counts")
+    frozen.vector(labels)  # raises if the labels differ
     found = []
-    for name, i, count in zip(labels, frozen.positions(labels), now, strict=True):
-        if (then := frozen.counts[i]) != count:
-            percent = f"{100 * (count - then) / then:+.1f} %" if then else "new"
+    for name, now in zip(labels, checked_counts(counts), strict=True):
+        if (then := frozen.counts[frozen.labels.index(name)]) != now:
+            percent = f"{100 * (now - then) / then:+.1f} %" if then else "new"
             lines = "line" if then == 1 else "lines"
-            had = f"{name!r} had {then:,} {lines} when the weights were frozen"
-            found.append(f"{had} and has {count:,.0f} now ({percent})")
+            found.append(
+                f"{name!r} had {then:,} {lines} when the weights were saved and has {now:,.0f} now ({percent})"
+            )
     return found
 
 

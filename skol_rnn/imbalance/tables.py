@@ -1,67 +1,105 @@
-"""A label distribution as tables for the terminal, and tables of class weights."""
+"""A label distribution as tables and bars for the terminal and as a figure, and tables of class weights."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from rich import box
 from rich.cells import cell_len
-from rich.table import Table
+from rich.progress_bar import ProgressBar
+from rich.table import Column, Table
 from rich.text import Text
 
 from skol_rnn.imbalance.counts import by_type
+from skol_rnn.persistence.figures import check_figure_path, new_figure, save_figure
 
-Weights = Mapping[str, Mapping[str, float]]
 COLUMN_WIDTH = 13
 """Room for a weight of up to six digits before the point, and for the name of a strategy."""
+AXIS_START = 0.5
+"""Start of the log axis, which has no 0: one line still has a bar."""
 
 
 def distribution_table(frame: pd.DataFrame, unit: str = "line") -> Table:
     """Lay out a label distribution."""
-    with_documents = not len(frame) or bool(frame["documents"].notna().any())
-    known = ["Documents"] if with_documents else []
-    table = _table("Label distribution", "Label", [f"{unit.capitalize()}s", "Share", "Times rarer", *known])
-    for label, count, share, ratio, documents in _rows(frame):
+    with_documents = frame.empty or bool(frame["documents"].notna().any())
+    headings = [f"{unit.capitalize()}s", "Share", "Times rarer", "Documents"]
+    table = _table("Label distribution", "Label", headings if with_documents else headings[:-1])
+    for label, count, share, ratio, documents in frame.itertuples(index=False):
         cells = [f"{count:,}", f"{share:.2%}", f"{ratio:,.1f}" if count else "-"]
-        cells += [f"{documents:,.0f}"] if with_documents else []
         # Text, because rich would read a label in square brackets as markup.
-        table.add_row(Text(label), *cells)
+        table.add_row(Text(label), *cells, *([f"{documents:,.0f}"] if with_documents else []))
     return table
 
 
-def weight_tables(labels: Iterable[str], weights: Weights, width: int = 80) -> list[Table]:
+def weight_tables(labels: Iterable[str], weights: Mapping[str, Mapping[str, float]], width: int = 80) -> list[Table]:
     """Lay out the weights of the strategies, in as many tables as the width needs."""
-    names, headings = list(labels), list(weights)
+    names, headings, tables = list(labels), list(weights), []
     room = width - max((cell_len(name) for name in names), default=0) - 4
     size = max(room // COLUMN_WIDTH, 1)
-    return [_weight_table(names, weights, headings[i : i + size]) for i in range(0, len(headings), size)]
+    for start in range(0, len(headings), size):
+        shown = headings[start : start + size]
+        table = _table("Class weights", "Label", shown)
+        for name in names:
+            table.add_row(Text(name), *(f"{weights[heading][name]:.4f}" for heading in shown))
+        tables.append(table)
+    return tables
 
 
 def type_table(frame: pd.DataFrame) -> Table:
     """Lay out the span types of BIO labels: tokens in all, tokens that begin a span, and their ratio."""
     table = _table("By type", "Type", ["Tokens", "B", "I", "B : I"])
-    for name, begin, inside, ratio, tokens in _rows(by_type(frame)):
+    for name, begin, inside, ratio, tokens in by_type(frame).itertuples(index=False):
         shown = f"1 : {ratio:,.2f}" if begin else "-"
         table.add_row(Text(name), f"{tokens:,}", f"{begin:,}", f"{inside:,}", shown)
     return table
 
 
-def _rows(frame: pd.DataFrame) -> Iterable[tuple[Any, ...]]:
-    return zip(*(frame[column].tolist() for column in frame), strict=True)
+def distribution_chart(frame: pd.DataFrame) -> Table:
+    """Draw a label distribution for the terminal, as wide as it is."""
+    labels, counts = _bars(frame)
+    columns = Column(overflow="fold"), Column(justify="right", no_wrap=True), Column(ratio=1, min_width=10)
+    chart = Table.grid(*columns, padding=(0, 1, 0, 0), expand=True)
+    for label, count in zip(labels, counts, strict=True):
+        length = math.log(max(count, AXIS_START) / AXIS_START)
+        chart.add_row(Text(label), f"{count:,}", ProgressBar(math.log(max(counts) / AXIS_START), length))
+    return chart
+
+
+def save_distribution_chart(frame: pd.DataFrame, path: str | Path, unit: str = "line") -> Path:
+    """Draw a label distribution as a figure in a file."""
+    check_figure_path(path)
+    labels, counts = _bars(frame)
+    figure = new_figure(8, 1.2 + 0.28 * len(labels))
+    axes, rows = figure.add_subplot(), range(len(labels))
+    widths = [max(count - AXIS_START, 0) for count in counts]
+    bars = axes.barh(rows, widths, left=AXIS_START, color="#3b75af", height=0.72)
+    axes.bar_label(bars, [f"{count:,}" for count in counts], padding=4, fontsize=8)
+    axes.set_xscale("log")
+    # Room for the number at the end of the longest bar.
+    axes.set_xlim(AXIS_START, max(counts) * (max(counts) / AXIS_START) ** 0.14)
+    axes.set_ylim(len(labels) - 0.4, -0.6)
+    # A label with two dollar signs is no formula.
+    text: dict[str, Any] = {"parse_math": False}
+    axes.set_yticks(rows, labels=labels, **text)
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    axes.tick_params(which="minor", labelbottom=False)
+    axes.set_xlabel(f"{unit}s (log axis)")
+    axes.grid(axis="x", which="major", color="#cccccc", linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    return save_figure(figure, path)
+
+
+def _bars(frame: pd.DataFrame) -> tuple[list[str], list[int]]:
+    if not frame["count"].any():
+        raise ValueError("No label occurs: there is nothing to draw.")
+    return frame["label"].astype(str).tolist(), frame["count"].astype(int).tolist()
 
 
 def _table(title: str, first: str, headings: Iterable[str]) -> Table:
-    table = Table(title=title, box=box.SIMPLE_HEAD)
-    table.add_column(first, overflow="fold")
-    for heading in headings:
-        table.add_column(heading, justify="right", no_wrap=True)
-    return table
-
-
-def _weight_table(names: list[str], weights: Weights, headings: list[str]) -> Table:
-    table = _table("Class weights", "Label", headings)
-    for name in names:
-        table.add_row(Text(name), *(f"{weights[heading][name]:.4f}" for heading in headings))
-    return table
+    numbers = (Column(heading, justify="right", no_wrap=True) for heading in headings)
+    return Table(Column(first, overflow="fold"), *numbers, title=title, box=box.SIMPLE_HEAD)

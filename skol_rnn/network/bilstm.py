@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
-import numpy as np
 from keras import layers, ops
 
 from skol_rnn.imbalance.resolve import resolve_class_weights
@@ -126,5 +125,5 @@ def sequence_loss(
     names = LabelSet(tuple(labels))
     if focal_labels is not None:
         return FocalLabelF1([names.index(label) for label in focal_labels], from_logits=from_logits)
-    weights = resolve_class_weights(class_weights, names, np.ones(len(names)))
+    weights = resolve_class_weights(class_weights, names)
     return WeightedCategoricalCrossentropy(weights.tolist(), from_logits)

@@ -69,7 +69,7 @@ def check_against_labels(parameters: Mapping[str, Any], labels: LabelSet) -> Non
     _check_choice("monitor", parameters["monitor"], monitors)
     weights = parameters["class_weights"]
     if isinstance(weights, Mapping):
-        resolve_class_weights(weights, labels, np.ones(len(labels)))
+        resolve_class_weights(weights, labels)
 
 
 def _check_choice(name: str, value: Any, allowed: Sequence[str]) -> None:

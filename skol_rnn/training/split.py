@@ -9,7 +9,7 @@ import pandas as pd
 from skol_rnn.data.inputs import LabelledRows
 from skol_rnn.data.splits import split_documents
 from skol_rnn.errors import DataError
-from skol_rnn.imbalance.oversampling import copies_with_originals
+from skol_rnn.imbalance.sampling import copies_with_originals
 from skol_rnn.labels import LabelSet
 from skol_rnn.training.log import TrainingLog
 from skol_rnn.training.settings import DEFAULT_FRACTION, HOLD_OUT_FROM

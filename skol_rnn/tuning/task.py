@@ -15,7 +15,7 @@ from skol_rnn.data.inputs import choose_labels, fold_labels, labelled_table
 from skol_rnn.data.splits import document_folds, document_groups
 from skol_rnn.decoding.offsets import METRICS
 from skol_rnn.errors import DataError
-from skol_rnn.imbalance.oversampling import copies_with_originals
+from skol_rnn.imbalance.sampling import copies_with_originals
 from skol_rnn.labels import NO_LABEL, LabelSet, rare_labels, suggestion
 from skol_rnn.model import RNNSkolModel
 from skol_rnn.training.checks import check_parameters

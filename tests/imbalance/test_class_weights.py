@@ -202,6 +202,7 @@ def test_labels_that_all_occur_warn_of_nothing(caplog: pytest.LogCaptureFixture)
         (("inverse", [1, -1]), "counts .* not -1"),
         (("inverse", [1, float("nan")]), "counts .* not nan"),
         (("inverse", [[1, 2]]), "counts .* shape"),
+        (("inverse", [1, 2], 0.5, None, LABELS), "2 counts for 3 labels"),
         (("smoothed", COUNTS, -0.5), "alpha"),
         (("smoothed", COUNTS, float("inf")), "alpha"),
         (("smoothed", COUNTS, 0.5, 0.9), "max_ratio"),
@@ -229,7 +230,7 @@ def test_options_in_the_name_are_those_of_the_arguments() -> None:
         name = text.partition(":")[0]
         expected = class_weight_strategy(name, COUNTS, **options)
         np.testing.assert_array_equal(class_weight_strategy(text, COUNTS), expected)
-        np.testing.assert_array_equal(resolve_class_weights(text, LABELS, COUNTS), expected)
+        np.testing.assert_array_equal(freeze_weights(text, LABELS, np.array(COUNTS)).weights, expected)
     mixed = class_weight_strategy("smoothed:max_ratio=3", COUNTS, alpha=0.25)
     np.testing.assert_array_equal(mixed, class_weight_strategy("smoothed", COUNTS, 0.25, 3))
 
@@ -242,18 +243,17 @@ def test_a_strategy_with_its_options_comes_back_from_text(name: str, alpha: floa
 
 
 def test_no_weights_are_ones() -> None:
-    assert resolve_class_weights(None, LABELS, COUNTS).tolist() == [1, 1, 1]
+    assert resolve_class_weights(None, LABELS).tolist() == [1, 1, 1]
 
 
 def test_a_name_is_the_strategy() -> None:
-    np.testing.assert_array_equal(
-        resolve_class_weights("inverse", LABELS, COUNTS), class_weight_strategy("inverse", COUNTS)
-    )
+    found = freeze_weights("inverse", LABELS, np.array(COUNTS))
+    np.testing.assert_array_equal(found.weights, class_weight_strategy("inverse", COUNTS))
 
 
 def test_a_dict_goes_by_name_and_a_missing_label_is_one_and_logged(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, logger="skol_rnn"):
-        weights = resolve_class_weights({"Nomenclature": 100, "Description": np.float32(10)}, LABELS, COUNTS)
+        weights = resolve_class_weights({"Nomenclature": 100, "Description": np.float32(10)}, LABELS)
     assert weights.tolist() == [10, 1, 100]
     assert weights.dtype == np.float64
     assert "Misc-exposition: 1.0" in caplog.text
@@ -261,14 +261,14 @@ def test_a_dict_goes_by_name_and_a_missing_label_is_one_and_logged(caplog: pytes
 
 def test_a_tag_without_prefix_stands_for_both_and_the_full_tag_wins_in_either_order() -> None:
     bio = LabelSet(("B-PER", "I-PER", "O"))
-    assert resolve_class_weights({"PER": 5}, bio, [1, 1, 1]).tolist() == [5, 5, 1]
-    assert resolve_class_weights({"PER": 5, "B-PER": 7}, bio, [1, 1, 1]).tolist() == [7, 5, 1]
-    assert resolve_class_weights({"B-PER": 7, "PER": 5}, bio, [1, 1, 1]).tolist() == [7, 5, 1]
+    assert resolve_class_weights({"PER": 5}, bio).tolist() == [5, 5, 1]
+    assert resolve_class_weights({"PER": 5, "B-PER": 7}, bio).tolist() == [7, 5, 1]
+    assert resolve_class_weights({"B-PER": 7, "PER": 5}, bio).tolist() == [7, 5, 1]
 
 
 @pytest.mark.parametrize("spec", [[1, 2.5, 0], (1, 2.5, 0), np.array([1, 2.5, 0])])
 def test_a_sequence_is_taken_in_the_labels_order(spec: object) -> None:
-    assert resolve_class_weights(spec, LABELS, COUNTS).tolist() == [1, 2.5, 0]  # type: ignore[arg-type]
+    assert resolve_class_weights(spec, LABELS).tolist() == [1, 2.5, 0]  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -286,17 +286,19 @@ def test_a_sequence_is_taken_in_the_labels_order(spec: object) -> None:
         ({"Nomenclature": 0, "Description": 0, "Misc-exposition": 0}, "All class weights are zero"),
         ([1.0, float("nan"), 1.0], "'Misc-exposition' .* nan"),
         ([1.0, 1.0], "There are 2 class weights for 3 labels"),
-        ("smooth", "Did you mean 'smoothed'"),
     ],
 )
 def test_resolve_refuses_and_names_the_culprit(spec: object, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        resolve_class_weights(spec, LABELS, COUNTS)  # type: ignore[arg-type]
+        resolve_class_weights(spec, LABELS)  # type: ignore[arg-type]
 
 
 def test_resolve_refuses_another_type() -> None:
-    with pytest.raises(TypeError, match="not float"):
-        resolve_class_weights(3.0, LABELS, COUNTS)  # type: ignore[arg-type]
+    for spec, kind in ((3.0, "float"), ("smoothed", "str")):
+        with pytest.raises(TypeError, match=f"not {kind}"):
+            resolve_class_weights(spec, LABELS)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="Did you mean 'smoothed'"):
+        freeze_weights("smooth", LABELS, np.array(COUNTS))
 
 
 @settings(deadline=None)

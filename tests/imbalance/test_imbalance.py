@@ -12,7 +12,7 @@ from toy import LABELS, SMALL, toy_table
 
 from skol_rnn.errors import DataError
 from skol_rnn.imbalance.class_weights import ClassWeights
-from skol_rnn.imbalance.oversampling import oversample_documents_with_rare_labels, stratified_document_sample
+from skol_rnn.imbalance.sampling import oversample_documents_with_rare_labels, stratified_document_sample
 from skol_rnn.labels import LabelSet
 from skol_rnn.model import RNNSkolModel, load_model
 

@@ -9,8 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from toy import as_documents, toy_table
 
-from skol_rnn.imbalance.oversampling import oversample_documents_with_rare_labels, stratified_document_sample
-from skol_rnn.imbalance.sampling import SCHEMES, Sampling, sampling_shift
+from skol_rnn.imbalance.sampling import (
+    SCHEMES,
+    Sampling,
+    oversample_documents_with_rare_labels,
+    sampling_shift,
+    stratified_document_sample,
+)
 from skol_rnn.training.window_sampling import draw_windows, window_draw_rates
 from skol_rnn.windows import cut_windows
 
@@ -261,7 +266,7 @@ def test_the_shift_takes_the_shares_of_the_sample_back_to_those_of_the_data(coun
 
 
 def test_shifts_of_different_label_sets_are_refused():
-    with pytest.raises(ValueError, match="2 labels before and of 3"):
+    with pytest.raises(ValueError, match="2 labels before sampling and of 3 after"):
         sampling_shift(np.ones(2), np.ones(3))
 
 

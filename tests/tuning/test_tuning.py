@@ -350,7 +350,7 @@ def test_without_optuna_the_extra_is_named(no_training, monkeypatch):
 
 
 def test_copies_stay_with_their_original():
-    from skol_rnn.imbalance.oversampling import oversample_documents_with_rare_labels
+    from skol_rnn.imbalance.sampling import oversample_documents_with_rare_labels
     from skol_rnn.tuning.task import Task
 
     table = oversample_documents_with_rare_labels(toy_table(4), "Nomenclature", replication_factor=3)
