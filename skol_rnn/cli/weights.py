@@ -14,7 +14,6 @@ from skol_rnn.cli.common import check_labels, names, print_json, read, say
 from skol_rnn.cli.options import option
 from skol_rnn.evaluation.findings import count_findings
 from skol_rnn.imbalance.class_weights import ClassWeights, check_ending
-from skol_rnn.imbalance.counts_file import is_counts_file, read_counts
 from skol_rnn.imbalance.strategies import (
     DEFAULT_ALPHA,
     DEFAULT_BETA,
@@ -92,6 +91,13 @@ def weights(
     _say_files(f"{name} weights of {len(frame)} labels", save, chart_file)
 
 
+def _check_files(save: Path | None, chart_file: Path | None) -> None:
+    if save:
+        check_ending(save)
+    if chart_file:
+        check_figure_path(chart_file)
+
+
 def _say_files(what: str, save: Path | None, chart_file: Path | None) -> None:
     if save:
         say(f"Saved {what} to {save}")
@@ -99,13 +105,6 @@ def _say_files(what: str, save: Path | None, chart_file: Path | None) -> None:
             say(f"To train with them: skol-rnn train --class-weights {save}")
     if chart_file:
         say(f"Saved the chart to {chart_file}")
-
-
-def _check_files(save: Path | None, chart_file: Path | None) -> None:
-    if save:
-        check_ending(save)
-    if chart_file:
-        check_figure_path(chart_file)
 
 
 def _check_options_used(strategy: str, given: dict[str, float | None]) -> None:
@@ -122,7 +121,7 @@ def _distribution(
     """Count the labels of documents, or read one table of counts; return what was counted, too."""
     from skol_rnn.data.inputs import labelled_table
     from skol_rnn.data.table import collapse_labels
-    from skol_rnn.imbalance.counts import is_bio, label_distribution
+    from skol_rnn.imbalance.counts import is_bio, is_counts_file, label_distribution, read_counts
 
     tables = [path for path in paths if input_format is None and is_counts_file(path)]
     if tables and len(paths) > 1:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from numbers import Real
 from typing import Any
 
@@ -23,7 +23,9 @@ def finite_number(what: str, value: Any, least: float, most: float = math.inf) -
     """Return a finite number in a range, or raise a ValueError."""
     number = _as_float(value)
     if not least <= number <= most or number == math.inf:
-        allowed = f"a finite number of at least {least:g}" if most == math.inf else f"a number from {least:g} to {most:g}"
+        allowed = (
+            f"a finite number of at least {least:g}" if most == math.inf else f"a number from {least:g} to {most:g}"
+        )
         raise ValueError(f"{what} must be {allowed}, not {value!r}.")
     return number
 
@@ -50,11 +52,3 @@ def checked_counts(counts: Sequence[int] | np.ndarray) -> np.ndarray:
         found = f"{wrong[0]:g}" if wrong.size else f"an array of shape {number.shape}"
         raise ValueError(f"counts must be one number of at least 0 per label, not {found}.")
     return number
-
-
-def checked_weights(weights: Mapping[str, Any]) -> dict[str, float]:
-    """Return class weights by label as floats: all finite, none negative, not all zero."""
-    found = {name: finite_number(f"The class weight of {name!r}", weight, 0) for name, weight in weights.items()}
-    if not any(found.values()):
-        raise ValueError("All class weights are zero, so nothing can be learnt; give at least one above zero.")
-    return found

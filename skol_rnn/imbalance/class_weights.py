@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from skol_rnn.errors import DataError
-from skol_rnn.imbalance.checks import check_length, checked_weights, whole_number
+from skol_rnn.imbalance.checks import check_length, finite_number, whole_number
 from skol_rnn.imbalance.strategies import class_weight_strategy, format_strategy, parse_strategy
 from skol_rnn.labels import LabelSet
 from skol_rnn.persistence.atomic import write_atomically
@@ -53,6 +53,8 @@ class ClassWeights:
     >>> weights = ClassWeights.from_counts("inverse", ["Nomenclature", "Misc"], [10, 1000])
     >>> weights.weights, weights.counts, weights.strategy
     ((100.0, 1.0), (10, 1000), 'inverse')
+    >>> ClassWeights.from_dict(weights.to_dict()) == weights
+    True
     """
 
     labels: tuple[str, ...]
@@ -65,12 +67,14 @@ class ClassWeights:
         labels = LabelSet(tuple(self.labels))
         check_length(labels, self.weights, "weights")
         check_length(labels, self.counts, "counts")
-        weights = checked_weights(dict(zip(labels, self.weights, strict=True)))
-        counts = (whole_number(f"The count of {name!r}", n) for name, n in zip(labels, self.counts, strict=True))
+        rows = list(zip(labels, self.weights, self.counts, strict=True))
         # Equal weights compare and print alike, whatever sequences and numbers they were made from.
         object.__setattr__(self, "labels", labels.names)
-        object.__setattr__(self, "weights", tuple(weights.values()))
-        object.__setattr__(self, "counts", tuple(counts))
+        weights = tuple(finite_number(f"The class weight of {name!r}", weight, 0) for name, weight, _ in rows)
+        object.__setattr__(self, "weights", weights)
+        object.__setattr__(self, "counts", tuple(whole_number(f"The count of {name!r}", n) for name, _, n in rows))
+        if not any(weights):
+            raise ValueError("All class weights are zero, so nothing can be learnt; give at least one above zero.")
         if self.strategy not in (EXPLICIT, NONE):
             object.__setattr__(self, "strategy", format_strategy(*parse_strategy(self.strategy)))
 
@@ -113,11 +117,6 @@ class ClassWeights:
         -------
         dict
             The labels in order, weights and counts by label, and the strategy.
-
-        Examples
-        --------
-        >>> ClassWeights(("a", "b"), (1.0, 5.0), (90, 10)).to_dict()["weights"]
-        {'a': 1.0, 'b': 5.0}
         """
         return {
             "format": FORMAT,
@@ -148,12 +147,6 @@ class ClassWeights:
         ------
         DataError
             If a value is missing or not allowed; the message names it.
-
-        Examples
-        --------
-        >>> weights = ClassWeights(("a", "b"), (1.0, 5.0), (90, 10))
-        >>> ClassWeights.from_dict(weights.to_dict()) == weights
-        True
         """
         try:
             if not isinstance(values, dict) or values.get("format") != FORMAT:

@@ -1,9 +1,11 @@
-"""Counts, shares and documents of each label, from labels of lines or from a table of counts."""
+"""Counts, shares and documents of each label, from labels of lines or from a table of counts in JSON or CSV."""
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -101,6 +103,40 @@ def distribution_json(frame: pd.DataFrame, unit: str = "line") -> dict[str, Any]
     }
 
 
+def is_counts_file(path: str | Path) -> bool:
+    """Whether a file holds counts and not documents."""
+    path = Path(path)
+    if not path.is_file() or path.suffix.lower() != ".csv":
+        return path.is_file() and path.suffix.lower() == ".json"
+    with open(path, encoding="utf-8-sig", errors="replace", newline="") as file:
+        header = next(csv.reader(file, skipinitialspace=True), [])
+    return {"label", "count"} <= set(header) and "value" not in header
+
+
+def read_counts(path: str | Path) -> dict[str, int]:
+    """Read counts by label."""
+    path, counts = Path(path), {}
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+        pairs = _json_pairs(text) if path.suffix.lower() == ".json" else _csv_pairs(text)
+    except (OSError, ValueError, RecursionError) as error:
+        raise DataError(
+            f'{path} cannot be read as a table of counts ({error}): it must be JSON like {{"Misc": 80}}, or CSV whose '
+            "first line names the columns label and count."
+        ) from error
+    for label, count in pairs:
+        if not label or label in counts:
+            problem = f"the label {label!r} occurs twice" if label else "a label has no name"
+            raise DataError(f"{path}: {problem}.")
+        try:
+            counts[label] = whole_number(f"the count of {label!r}", count)
+        except ValueError as error:
+            raise DataError(f"{path}: {error}") from error
+    if not any(counts.values()):
+        raise DataError(f"{path}: no label has a count above 0.")
+    return counts
+
+
 def _counted(data: pd.DataFrame | Iterable[str | None], doc_ids: Iterable[str] | None) -> pd.DataFrame:
     if isinstance(data, pd.DataFrame):
         for name in ("label", "doc_id"):
@@ -122,3 +158,21 @@ def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     # pandas writes null for NaN and infinity.
     records: list[dict[str, Any]] = json.loads(frame.to_json(orient="records", double_precision=15))
     return records
+
+
+def _json_pairs(text: str) -> list[tuple[str, Any]]:
+    # Pairs, because a dict would keep only the last of two equal labels.
+    found = json.loads(text, object_pairs_hook=tuple)
+    for key in ("label_counts", "counts"):
+        inner = dict(found).get(key) if isinstance(found, tuple) else None
+        found = inner if isinstance(inner, tuple) else found
+    if not found or not isinstance(found, tuple):
+        raise ValueError("it holds no object of labels and counts")
+    return list(found)
+
+
+def _csv_pairs(text: str) -> list[tuple[str, Any]]:
+    rows = csv.DictReader(text.splitlines(), skipinitialspace=True)
+    if not {"label", "count"} <= set(rows.fieldnames or ()):
+        raise ValueError("a column is missing")
+    return [(row["label"], int(n) if (n := row["count"] or "").isdecimal() else row["count"]) for row in rows]

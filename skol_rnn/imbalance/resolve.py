@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from skol_rnn.data.bio import BEGIN, INSIDE
-from skol_rnn.imbalance.checks import check_length, checked_counts, checked_weights
+from skol_rnn.imbalance.checks import check_length, checked_counts
 from skol_rnn.imbalance.class_weights import EXPLICIT, NONE, ClassWeights
 from skol_rnn.imbalance.strategies import parse_strategy
 from skol_rnn.labels import LabelSet, suggestion
@@ -30,31 +30,19 @@ def check_spec(spec: Any) -> None:
         parse_strategy(spec)
 
 
-def freeze_weights(spec: WeightsSpec, labels: LabelSet, counts: np.ndarray) -> ClassWeights:
-    """Turn ``class_weights`` into weights by label, with the counts that they belong to."""
+def resolve_weights(
+    spec: WeightsSpec | Sequence[float] | np.ndarray, labels: LabelSet, counts: np.ndarray
+) -> ClassWeights:
+    """Turn ``class_weights`` into one weight per label, with the counts that they belong to."""
     if isinstance(spec, ClassWeights):
         return spec
     if isinstance(spec, str):
         return ClassWeights.load(spec) if is_frozen_file(spec) else ClassWeights.from_counts(spec, labels.names, counts)
-    weights = resolve_class_weights(spec, labels)
-    return ClassWeights(labels.names, tuple(weights), tuple(counts), NONE if spec is None else EXPLICIT)
-
-
-def resolve_class_weights(
-    spec: Mapping[str, float] | Sequence[float] | np.ndarray | None, labels: LabelSet
-) -> np.ndarray:
-    """Turn class weights without counts, a dict or a sequence, into one weight per label."""
-    if spec is None:
-        return np.ones(len(labels))
-    if isinstance(spec, Mapping):
-        weights = checked_weights(_by_label(spec, labels))
-    elif isinstance(spec, Sequence | np.ndarray) and not isinstance(spec, str):
-        check_length(labels, spec, "class weights")
-        weights = checked_weights(dict(zip(labels, spec, strict=True)))
-    else:
+    if spec is not None and not isinstance(spec, Mapping | Sequence | np.ndarray):
         kind = type(spec).__name__
         raise TypeError(f"class_weights must be None, a strategy's name, a dict or an array, not {kind}.")
-    return np.array([weights[name] for name in labels])
+    weights = np.ones(len(labels)) if spec is None else _by_label(spec, labels) if isinstance(spec, Mapping) else spec
+    return ClassWeights(labels.names, tuple(weights), tuple(counts), NONE if spec is None else EXPLICIT)
 
 
 def normalise_weights(weights: Sequence[float] | np.ndarray, counts: Sequence[int] | np.ndarray) -> np.ndarray:
@@ -102,8 +90,8 @@ def describe_weights(weights: Sequence[float] | np.ndarray, labels: LabelSet) ->
     return ["[BiLSTM] Using weighted loss with class weights:", *shown]
 
 
-def _by_label(spec: Mapping[str, float], labels: LabelSet) -> dict[str, float]:
-    """Expand a dict of weights to all labels; a tag without BIO prefix stands for both B and I."""
+def _by_label(spec: Mapping[str, float], labels: LabelSet) -> list[float]:
+    """Return a weight for each label from a dict; a tag without BIO prefix stands for both B and I."""
     weights: dict[str, float] = {}
     for name, weight in spec.items():
         tags = [name] if name in labels else [p + str(name) for p in (BEGIN, INSIDE) if p + str(name) in labels]
@@ -115,4 +103,4 @@ def _by_label(spec: Mapping[str, float], labels: LabelSet) -> dict[str, float]:
     missing = [name for name in labels if name not in weights]
     if missing:
         logger.info("No class weight is given for %s: 1.0 is used.", ", ".join(missing))
-    return weights | dict.fromkeys(missing, 1.0)
+    return [weights.get(name, 1.0) for name in labels]

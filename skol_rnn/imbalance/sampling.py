@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count, islice
 from typing import Any
 
 import numpy as np
@@ -102,13 +103,10 @@ class Sampling:
         """Take every document once, and those with a rare label several times."""
         taken, drawn = set(lines), []
         for doc_id in lines:
-            drawn.append((doc_id, doc_id))
-            number = 2
-            for _ in range(self.replication_factor - 1 if doc_id in rare else 0):
-                while (name := f"{doc_id}#copy{number}") in taken:
-                    number += 1
-                taken.add(name)
-                drawn.append((name, doc_id))
+            free = (name for number in count(2) if (name := f"{doc_id}#copy{number}") not in taken)
+            names = [doc_id, *islice(free, self.replication_factor - 1 if doc_id in rare else 0)]
+            taken.update(names)
+            drawn += [(name, doc_id) for name in names]
         return drawn
 
     def _stratified(self, lines: Mapping[str, int], rare: set[str]) -> list[tuple[str, str]]:

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 from keras import layers, ops
 
-from skol_rnn.imbalance.resolve import resolve_class_weights
+from skol_rnn.imbalance.resolve import resolve_weights
 from skol_rnn.labels import LabelSet
 from skol_rnn.network.losses import FocalLabelF1, WeightedCategoricalCrossentropy
 
@@ -125,5 +126,5 @@ def sequence_loss(
     names = LabelSet(tuple(labels))
     if focal_labels is not None:
         return FocalLabelF1([names.index(label) for label in focal_labels], from_logits=from_logits)
-    weights = resolve_class_weights(class_weights, names)
-    return WeightedCategoricalCrossentropy(weights.tolist(), from_logits)
+    resolved = resolve_weights(class_weights, names, np.ones(len(names)))
+    return WeightedCategoricalCrossentropy(list(resolved.weights), from_logits)

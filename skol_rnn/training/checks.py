@@ -12,7 +12,7 @@ from skol_rnn.decoding.calibration import CALIBRATIONS
 from skol_rnn.decoding.offsets import DECISIONS
 from skol_rnn.evaluation.fragments import SPAN_METRIC
 from skol_rnn.features.families import check_family
-from skol_rnn.imbalance.resolve import resolve_class_weights
+from skol_rnn.imbalance.resolve import resolve_weights
 from skol_rnn.imbalance.sampling import Sampling
 from skol_rnn.labels import LabelSet, suggestion
 from skol_rnn.training.objective import Objective
@@ -69,7 +69,7 @@ def check_against_labels(parameters: Mapping[str, Any], labels: LabelSet) -> Non
     _check_choice("monitor", parameters["monitor"], monitors)
     weights = parameters["class_weights"]
     if isinstance(weights, Mapping):
-        resolve_class_weights(weights, labels)
+        resolve_weights(weights, labels, np.ones(len(labels)))
 
 
 def _check_choice(name: str, value: Any, allowed: Sequence[str]) -> None:

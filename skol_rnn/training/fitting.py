@@ -25,7 +25,7 @@ from skol_rnn.evaluation.findings import Finding, diagnose, summary
 from skol_rnn.evaluation.result import Evaluation
 from skol_rnn.features.families import make_features
 from skol_rnn.imbalance.class_weights import ClassWeights
-from skol_rnn.imbalance.resolve import cap_weights, count_drift, describe_weights, freeze_weights, normalise_weights
+from skol_rnn.imbalance.resolve import cap_weights, count_drift, describe_weights, normalise_weights, resolve_weights
 from skol_rnn.imbalance.sampling import Sampling, sampling_shift
 from skol_rnn.inference.keras_runner import KerasRunner
 from skol_rnn.inference.linear_member import LinearMember
@@ -96,7 +96,7 @@ class Fitting:
         rows = split.training
         if not rows.counts.any():
             raise DataError("No training line has a label: annotate more documents, or set validation_fraction=0.")
-        class_weights = freeze_weights(self.objective.class_weights, self.labels, rows.counts)
+        class_weights = resolve_weights(self.objective.class_weights, self.labels, rows.counts)
         self._check_drift(class_weights, split, strict)
         ready = self._prepare(rows, split.validation, class_weights, bool(checkpoint), callback)
         history = ready.loop(ready.plan, checkpoint=checkpoint)
@@ -117,7 +117,7 @@ class Fitting:
         scores = selected.history.get(f"val_{self.of.monitor}")
         last = int(np.argmax(scores)) + 1 if scores else len(selected.history["loss"])
         self.log.say(f"Refitting on all {len(rows.lengths)} documents, validation set included.")
-        class_weights = freeze_weights(self.objective.class_weights, self.labels, rows.counts)
+        class_weights = resolve_weights(self.objective.class_weights, self.labels, rows.counts)
         ready = self._prepare(rows, None, class_weights, bool(checkpoint), None)
         second = checkpoint and checkpoint.with_name(checkpoint.name + ".refit")
         plan = replace(ready.plan, last_epoch=last)

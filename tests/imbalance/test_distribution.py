@@ -20,8 +20,15 @@ from toy import toy_table
 from skol_rnn.data.reading import read_documents
 from skol_rnn.datasets.bundled import SAMPLE
 from skol_rnn.errors import DataError
-from skol_rnn.imbalance.counts import by_type, distribution_json, imbalance, is_bio, label_distribution
-from skol_rnn.imbalance.counts_file import is_counts_file, read_counts
+from skol_rnn.imbalance.counts import (
+    by_type,
+    distribution_json,
+    imbalance,
+    is_bio,
+    is_counts_file,
+    label_distribution,
+    read_counts,
+)
 from skol_rnn.imbalance.tables import (
     distribution_chart,
     distribution_table,
