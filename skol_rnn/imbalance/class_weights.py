@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from skol_rnn.errors import DataError
-from skol_rnn.imbalance.checks import check_length, finite_number, whole_number
+from skol_rnn.imbalance.options import check_length, finite_number, whole_number
 from skol_rnn.imbalance.strategies import class_weight_strategy, format_strategy, parse_strategy
 from skol_rnn.labels import LabelSet
 from skol_rnn.persistence.atomic import write_atomically

@@ -14,7 +14,7 @@ import pandas as pd
 from skol_rnn.data import bio
 from skol_rnn.data.document import Corpus
 from skol_rnn.errors import DataError
-from skol_rnn.imbalance.checks import whole_number
+from skol_rnn.imbalance.options import whole_number
 
 
 def label_distribution(

@@ -1,10 +1,15 @@
-"""Names with options, as in ``"focal:gamma=2"``, so that one parameter is enough for a choice and its settings."""
+"""Names with options, as in ``"focal:gamma=2"``, and checks of numbers that name the option or the label."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
+from numbers import Real
+from typing import Any
 
-from skol_rnn.labels import suggestion
+import numpy as np
+
+from skol_rnn.labels import LabelSet, suggestion
 
 
 def parse_options(text: str, known: Mapping[str, Mapping[str, float]], what: str) -> tuple[str, dict[str, float]]:
@@ -23,9 +28,51 @@ def parse_options(text: str, known: Mapping[str, Mapping[str, float]], what: str
             allowed = f"has the options {', '.join(options)}" if options else "has no options"
             raise ValueError(f"{what}={text!r}: {name} {allowed}, not {key!r}.{suggestion(key, options)}")
         try:
-            options[key] = float(value) if equals else float("nan")
+            options[key] = float(value) if equals else math.nan
         except ValueError:
-            options[key] = float("nan")
-        if options[key] != options[key]:
+            options[key] = math.nan
+        if math.isnan(options[key]):
             raise ValueError(f"{what}={text!r}: {key} needs a number, as in {name}:{key}={known[name][key]:g}.")
     return name, options
+
+
+def whole_number(what: str, value: Any, least: int = 0) -> int:
+    """Return a whole number that is large enough, or raise a ValueError."""
+    if not least <= _as_float(value) or not value < 2**63 or value % 1:
+        raise ValueError(f"{what} must be a whole number of at least {least}, not {value!r}.")
+    return int(value)
+
+
+def finite_number(what: str, value: Any, least: float, most: float = math.inf) -> float:
+    """Return a finite number in a range, or raise a ValueError."""
+    number = _as_float(value)
+    if not least <= number <= most or number == math.inf:
+        allowed = (
+            f"a finite number of at least {least:g}" if most == math.inf else f"a number from {least:g} to {most:g}"
+        )
+        raise ValueError(f"{what} must be {allowed}, not {value!r}.")
+    return number
+
+
+def _as_float(value: Any) -> float:
+    """Return a number as float, and NaN for everything else."""
+    try:
+        return float(value) if isinstance(value, Real) and not isinstance(value, bool) else math.nan
+    except OverflowError:
+        return math.nan
+
+
+def check_length(labels: LabelSet, values: Sequence[Any] | np.ndarray, what: str) -> None:
+    """Raise a ValueError unless there is one value for each label."""
+    if len(values) != len(labels):
+        raise ValueError(f"There are {len(values)} {what} for {len(labels)} labels.")
+
+
+def checked_counts(counts: Sequence[int] | np.ndarray) -> np.ndarray:
+    """Return the counts of the labels as an array of floats, none negative."""
+    number = np.asarray(counts, dtype=np.float64)
+    wrong = number[~np.isfinite(number) | (number < 0)]
+    if number.ndim != 1 or wrong.size:
+        found = f"{wrong[0]:g}" if wrong.size else f"an array of shape {number.shape}"
+        raise ValueError(f"counts must be one number of at least 0 per label, not {found}.")
+    return number

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from skol_rnn.data.bio import BEGIN, INSIDE
-from skol_rnn.imbalance.checks import check_length, checked_counts
 from skol_rnn.imbalance.class_weights import EXPLICIT, NONE, ClassWeights
+from skol_rnn.imbalance.options import check_length, checked_counts
 from skol_rnn.imbalance.strategies import parse_strategy
 from skol_rnn.labels import LabelSet, suggestion
 

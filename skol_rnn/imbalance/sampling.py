@@ -12,8 +12,7 @@ import numpy as np
 import pandas as pd
 
 from skol_rnn.data.inputs import labelled_table
-from skol_rnn.imbalance.checks import finite_number, whole_number
-from skol_rnn.imbalance.options import parse_options
+from skol_rnn.imbalance.options import finite_number, parse_options, whole_number
 from skol_rnn.labels import suggestion
 
 SCHEMES: Mapping[str, Mapping[str, float]] = {

@@ -9,8 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from skol_rnn.imbalance.checks import check_length, checked_counts, finite_number
-from skol_rnn.imbalance.options import parse_options
+from skol_rnn.imbalance.options import check_length, checked_counts, finite_number, parse_options
 from skol_rnn.labels import LabelSet
 
 logger = logging.getLogger(__name__)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from skol_rnn.imbalance.checks import finite_number
+from skol_rnn.imbalance.options import finite_number
 from skol_rnn.windows import Windows
 
 
