@@ -51,13 +51,13 @@ def read_counts(path: str | Path) -> dict[str, int]:
 
 def _json_pairs(text: str) -> list[tuple[str, Any]]:
     # Pairs, because a dict would keep only the last of two equal labels.
-    found = json.loads(text, object_pairs_hook=lambda pairs: pairs)
+    found: Any = json.loads(text, object_pairs_hook=lambda pairs: pairs)
     for key in ("label_counts", "counts"):
         inner = dict(found).get(key) if _is_object(found) else None
         found = inner if _is_object(inner) else found
     if not _is_object(found):
         raise ValueError("it holds no object of labels and counts")
-    return found
+    return list(found)
 
 
 def _is_object(value: Any) -> bool:

@@ -34,7 +34,8 @@ class Strategy(NamedTuple):
 
 def _smoothed(n: np.ndarray, alpha: float) -> np.ndarray:
     # Relative to the smallest count and never 0: with a large alpha, all weights would be 0 otherwise.
-    return np.maximum((n / n.min()) ** -alpha, np.finfo(np.float64).tiny)
+    weights: np.ndarray = np.maximum((n / n.min()) ** -alpha, np.finfo(np.float64).tiny)
+    return weights
 
 
 def _effective(n: np.ndarray, beta: float) -> np.ndarray:
