@@ -89,7 +89,8 @@ class RNNSkolModel(ModelParameters, TrainedModel, BaseEstimator):  # type: ignor
         settings, message = training_length(split.training.lengths, settings, self.get_params())
         if message:
             log.say(message)
-        fitted = Fitting(settings, chosen).run(split, Path(checkpoint) if checkpoint else None, strict, callback)
+        fitting = Fitting(settings, chosen)
+        fitted = fitting.run(split, Path(checkpoint) if checkpoint else None, strict, callback)
         self.validation_documents_ = _documents(split)
         self.class_weights_, self.weights_, self.counts_ = fitted.class_weights, fitted.weights, fitted.counts
         self.history_, self.findings_ = fitted.history, fitted.findings

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    Lines = Sequence[Sequence[str]]
+    Lines = list[Sequence[str]]
 
 
 class TrainedModel(SavedModel):
@@ -65,7 +65,7 @@ class TrainedModel(SavedModel):
         self._require_trained()
         table, restore = table_and_restore(data, self.line_no_col, self.unit)
         found = self._predictor.probabilities(table)
-        return restore(found if raw else self.decoder_.posterior(found))  # type: ignore[no-any-return]
+        return restore(found if raw else self.decoder_.posterior(found))
 
     @overload
     def predict(self, data: pd.DataFrame | str | Path) -> pd.DataFrame: ...
@@ -98,7 +98,7 @@ class TrainedModel(SavedModel):
         table, restore = table_and_restore(data, self.line_no_col, self.unit)
         raw = self._predictor.probabilities(table)
         indices = self.decoder_.decide(raw, lengths_of(table), self.decided_by)
-        return with_predictions(data, table, restore, self.labels_, indices, self.decoder_.posterior(raw))  # type: ignore[no-any-return]
+        return with_predictions(data, table, restore, self.labels_, indices, self.decoder_.posterior(raw))
 
     predict_with_labels = predict
 
@@ -283,4 +283,4 @@ class TrainedModel(SavedModel):
     @property
     def model_weights(self) -> list[np.ndarray]:
         """Arrays of the Keras network."""
-        return self.keras_model.get_weights()  # type: ignore[no-any-return]
+        return self.keras_model.get_weights()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+import tensorflow as tf
 from keras import layers, ops
 
 _BAG_INITIAL_DEVIATION = 0.1
@@ -37,24 +38,26 @@ class EmbeddingBag(layers.Layer):
         return self._total(ids, kept) / ops.sqrt(ops.maximum(count, 1.0))
 
     def _total(self, ids: Any, kept: Any) -> Any:
-        """Sum the embeddings that are kept."""
+        """Sum the embeddings of the kept ids; only these are gathered, which is a fraction of all slots."""
+        shape = tf.shape(ids)
+        n_lines = shape[0] * shape[1]
+        places = tf.where(tf.reshape(kept, (-1,)) > 0)[:, 0]
+        flat = tf.gather(tf.reshape(ids, (-1,)), places)
+        line = places // tf.cast(shape[2], tf.int64)  # ascending, as segment_sum needs it
 
-        @ops.custom_gradient
+        @tf.custom_gradient  # type: ignore[untyped-decorator]
         def total(embeddings: Any) -> Any:
-            vectors = ops.take(embeddings, ids, axis=0)  # (batch, window, slots, size)
+            sums = tf.math.segment_sum(tf.gather(embeddings, flat), line)
+            sums = tf.pad(sums, [[0, n_lines - tf.shape(sums)[0]], [0, 0]])  # the last lines may have no id
 
-            def gradient(*arguments: Any, upstream: Any = None) -> Any:
-                slope = arguments[0] if upstream is None else upstream  # TensorFlow names it
-                rows = ops.expand_dims(kept, -1) * ops.expand_dims(slope, -2)
-                # Segment -1 is dropped by TensorFlow; where it is the last one, zeros are added to it.
-                places = ops.where(kept > 0, ids, -1)
-                flat = ops.reshape(rows, (-1, self.size)), ops.reshape(places, (-1,))
-                return ops.segment_sum(*flat, num_segments=self.vocabulary_size)
+            def gradient(upstream: Any) -> Any:
+                return tf.math.unsorted_segment_sum(tf.gather(upstream, line), flat, self.vocabulary_size)
 
-            return ops.squeeze(ops.matmul(ops.expand_dims(kept, -2), vectors), -2), gradient
+            return sums, gradient
 
-        # TensorFlow wants a tensor here, not a variable; a reshape reads it without a copy.
-        return total(ops.reshape(self.embeddings, (self.vocabulary_size, self.size)))
+        # A tensor instead of the variable; a reshape reads it without a copy.
+        sums = total(tf.reshape(self.embeddings, (self.vocabulary_size, self.size)))
+        return tf.reshape(sums, (shape[0], shape[1], self.size))
 
     def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
         """Return (batch, window, size)."""

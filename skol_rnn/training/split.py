@@ -54,5 +54,5 @@ def drawn_split(
             "Annotate a second document that has it."
         )
         return Split(rows, None, rows)
-    parts = (LabelledRows.of(table[mask].reset_index(drop=True), labels) for mask in (~out, out))
-    return Split(*parts, rows)
+    training, validation = (LabelledRows.of(table[mask].reset_index(drop=True), labels) for mask in (~out, out))
+    return Split(training, validation, rows)
