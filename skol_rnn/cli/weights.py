@@ -43,7 +43,9 @@ def weights(
     alpha: Annotated[Number, option(f"Exponent of smoothed weights; {DEFAULT_ALPHA} if not given.")] = None,
     beta: Annotated[Number, option(f"Beta of effective weights; {DEFAULT_BETA} if not given.")] = None,
     max_ratio: Annotated[Number, option("Largest weight, in multiples of the smallest.")] = None,
-    save: Annotated[options.File, option(f"Save the weights of --strategy ({SAVED}) to a .json or .pt file.")] = None,
+    save: Annotated[
+        options.File, option(f"Save the weights of --strategy ({SAVED}) to a .json file, or export them to .pt.")
+    ] = None,
     chart: Annotated[bool, typer.Option("--chart", help="Draw the counts as bars on a log axis.")] = False,
     chart_file: Annotated[options.File, option("Draw the same to a .png or .svg file.")] = None,
     unit: options.Unit = "line",
