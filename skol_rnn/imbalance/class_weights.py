@@ -159,8 +159,8 @@ class ClassWeights:
             # Version 1 kept the options as keys of their own.
             options = [f"{key}={values[key]}" for key in ("alpha", "beta", "max_ratio") if values.get(key) is not None]
             strategy = f"{strategy}:{','.join(options)}" if options else strategy
-            vectors = (tuple(values[label] for label in labels) for values in (weights, counts))
-            return cls(tuple(labels), *vectors, strategy, name)
+            weights, counts = (tuple(values[label] for label in labels) for values in (weights, counts))
+            return cls(tuple(labels), weights, counts, strategy, name)
         except _ERRORS as error:
             raise _unusable(name, error) from error
 

@@ -38,11 +38,13 @@ def resolve_weights(
         return spec
     if isinstance(spec, str):
         return ClassWeights.load(spec) if is_frozen_file(spec) else ClassWeights.from_counts(spec, labels.names, counts)
-    if spec is not None and not isinstance(spec, Mapping | Sequence | np.ndarray):
+    if spec is None:
+        return ClassWeights(labels.names, (1.0,) * len(labels), tuple(counts), NONE)
+    weights = _by_label(spec, labels) if isinstance(spec, Mapping) else spec
+    if not isinstance(weights, Sequence | np.ndarray):
         kind = type(spec).__name__
         raise TypeError(f"class_weights must be None, a strategy's name, a dict or an array, not {kind}.")
-    weights = np.ones(len(labels)) if spec is None else _by_label(spec, labels) if isinstance(spec, Mapping) else spec
-    return ClassWeights(labels.names, tuple(weights), tuple(counts), NONE if spec is None else EXPLICIT)
+    return ClassWeights(labels.names, tuple(weights), tuple(counts), EXPLICIT)
 
 
 def normalise_weights(weights: Sequence[float] | np.ndarray, counts: Sequence[int] | np.ndarray) -> np.ndarray:
