@@ -8,10 +8,15 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from toy import SMALL, toy_table
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 
+
+# A deadline for an example measures how busy the machine is.
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
 
 EAGER_UPDATES = 30
 """Updates up to which a training takes less time eagerly than its tracing alone would."""
