@@ -1,12 +1,73 @@
-"""An evaluation as text, and several evaluations compared; nothing is computed here."""
+"""The rows of scores, and an evaluation or several of them as plain text; nothing is computed here."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
-from skol_rnn.evaluation.result import Evaluation
-from skol_rnn.evaluation.rows import ordered_labels, score, scores_table
 from skol_rnn.evaluation.text_table import marked, table_width, text_table
+
+if TYPE_CHECKING:
+    from skol_rnn.evaluation.result import Evaluation
+
+
+class Row(NamedTuple):
+    """Scores of one class, or one average; None where a number does not exist."""
+
+    name: str
+    precision: float | None = None
+    recall: float | None = None
+    f1: float | None = None
+    loss: float | None = None
+    support: int | None = None
+    predicted: int | None = None
+    important: bool = False
+
+    def cells(self) -> list[str]:
+        """Format the row: four decimals, thousands separated, important labels starred."""
+        name = f"{self.name} *" if self.important else self.name
+        scores = [score(value) for value in (self.precision, self.recall, self.f1, self.loss)]
+        return [name, *scores, *("-" if n is None else f"{n:,}" for n in (self.support, self.predicted))]
+
+
+def score(value: float | None) -> str:
+    """Format a score with four decimals, or as a dash where there is none."""
+    return "-" if value is None or math.isnan(value) else f"{value:.4f}"
+
+
+def headings(e: Evaluation) -> list[str]:
+    """Return the column headings of the rows."""
+    return ["Label", "Precision", "Recall", "F1", "Loss", f"{e.unit.capitalize()}s", "Predicted"]
+
+
+def class_rows(e: Evaluation) -> list[Row]:
+    """Return one row per label, the important ones first."""
+    columns = [column.tolist() for column in (e.precision, e.recall, e.f1, e.loss, e.support, e.predicted)]
+    values = [[None if math.isnan(value) else value for value in row] for row in zip(*columns, strict=True)]
+    return [Row(name, *values[i], name in e.important) for i in _order(e) for name in [e.labels.names[i]]]
+
+
+def average_rows(e: Evaluation) -> list[Row]:
+    """Return the averages: important mean, macro, weighted, and accuracy last."""
+    loss = None if math.isnan(e.mean_loss) else e.mean_loss
+    return [
+        Row("mean of important", f1=e.important_f1),
+        Row("macro mean", e.macro_precision, e.macro_recall, e.macro_f1),
+        Row("weighted mean", e.weighted_precision, e.weighted_recall, e.weighted_f1, loss),
+        Row("accuracy", f1=e.accuracy, support=int(e.support.sum()), predicted=int(e.predicted.sum())),
+    ]
+
+
+def confusion_rows(e: Evaluation) -> list[tuple[str, list[int]]]:
+    """Return the confusion matrix, labels in the order of the class rows, missing predictions last."""
+    return [(e.labels.names[i], [*e.confusion[i, _order(e)].tolist(), int(e.missing[i])]) for i in _order(e)]
+
+
+def scores_table(e: Evaluation, width: int = 100) -> list[str]:
+    """Return the scores as lines of text."""
+    rows = [headings(e), *(row.cells() for row in class_rows(e) + average_rows(e))]
+    return [f"Scores by {e.unit}", *text_table(rows, width, (0, len(e.labels))), "* important label"]
 
 
 def to_text(evaluation: Evaluation, width: int = 100, found: Sequence[str] | None = None) -> str:
@@ -23,7 +84,7 @@ def to_text(evaluation: Evaluation, width: int = 100, found: Sequence[str] | Non
 def comparison_text(
     rows: Sequence[tuple[str, Evaluation]], important: Sequence[str] | None = None, width: int = 100
 ) -> str:
-    """Render the F1 by class of several evaluations; one column per evaluation if one row each is too wide."""
+    """Render the F1 by class of several evaluations: one row each, or one column each where only that is narrower."""
     if not rows:
         raise ValueError("There is no evaluation to compare.")
     first = rows[0][1]
@@ -31,21 +92,19 @@ def comparison_text(
         raise ValueError("Evaluations can only be compared if they have the same labels, in the same order, and unit.")
     names = first.important if important is None else tuple(important)
     alike = [(name, e.with_important(names)) for name, e in rows]
-    order = ordered_labels(alike[0][1])
+    order = _order(alike[0][1])
     starred = [f"{n} *" if n in names else n for n in (first.labels.names[i] for i in order)]
     table = [["Model", *starred, "Important F1", "Macro F1"]]
     table += [[name, *map(score, e.f1[order]), score(e.important_f1), score(e.macro_f1)] for name, e in alike]
     if table_width(table) > width:
-        table = [list(column) for column in zip(*table, strict=True)]
+        table = min(table, [list(column) for column in zip(*table, strict=True)], key=table_width)
     return "\n".join([f"F1 by {first.unit}", *text_table(table, width)]) + "\n"
 
 
-def confusion_rows(evaluation: Evaluation) -> list[tuple[str, list[int]]]:
-    """Return the confusion matrix, labels in the order of the class rows, missing predictions last."""
-    order = ordered_labels(evaluation)
-    counts = evaluation.confusion[order][:, order].tolist()
-    gone = evaluation.missing[order].tolist()
-    return [(evaluation.labels.names[i], [*counts[n], gone[n]]) for n, i in enumerate(order)]
+def _order(e: Evaluation) -> list[int]:
+    """Return label indices, the important ones first."""
+    first = [e.labels.index(name) for name in e.important]
+    return first + [i for i in range(len(e.labels)) if i not in first]
 
 
 def _confusion(evaluation: Evaluation, width: int) -> list[str]:
@@ -56,7 +115,6 @@ def _confusion(evaluation: Evaluation, width: int) -> list[str]:
     if table_width(table) <= width:
         return ["Confusion (rows true, columns predicted)", *text_table(table, width)]
     names = [*(name for name, _ in rows), "no prediction"]
-    wrong = [(n, t, p) for t, (_, counts) in enumerate(rows) for p, n in enumerate(counts) if n and t != p]
-    wrong.sort(key=lambda error: (-error[0], *error[1:]))
-    largest = [f"  {count:>9,}  {names[true]} -> {names[predicted]}" for count, true, predicted in wrong[:10]]
+    wrong = [(-n, t, p) for t, (_, counts) in enumerate(rows) for p, n in enumerate(counts) if n and t != p]
+    largest = [f"  {-count:>9,}  {names[true]} -> {names[predicted]}" for count, true, predicted in sorted(wrong)[:10]]
     return ["Largest confusions (true -> predicted)", *largest]

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib.resources import files
-from typing import Any
 
-from skol_rnn.evaluation.report import confusion_rows
+from skol_rnn.evaluation.report import average_rows, class_rows, confusion_rows, headings, score
 from skol_rnn.evaluation.result import Evaluation
-from skol_rnn.evaluation.rows import average_rows, cells, class_rows, headings, score
 
 _LABEL_COLUMNS = 6
 
@@ -27,20 +25,11 @@ def to_html(evaluation: Evaluation, title: str = "Evaluation", found: Sequence[s
     return template.render(
         title=title,
         found=evaluation.warnings() if found is None else found,
-        parts=[_part(part) for part in parts],
+        parts=[(part.unit, headings(part), class_rows(part), average_rows(part)) for part in parts],
         confusion=confusion_rows(evaluation),
         document_headings=["Document", rows, "Missing", "Accuracy", "Weighted F1", *names],
         documents=[_document(name, part, names) for name, part in evaluation.per_document],
     )
-
-
-def _part(evaluation: Evaluation) -> dict[str, Any]:
-    return {
-        "unit": evaluation.unit,
-        "headings": headings(evaluation),
-        "classes": [(cells(row), row.f1) for row in class_rows(evaluation)],
-        "averages": [cells(row) for row in average_rows(evaluation)],
-    }
 
 
 def _document(name: str, evaluation: Evaluation, labels: Sequence[str]) -> list[str]:

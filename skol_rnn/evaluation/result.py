@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from rich.text import Text
 
-from skol_rnn.evaluation.facts import facts, grouped
-from skol_rnn.evaluation.rows import Row, average_rows, cells, class_rows, headings, scores_table
+from skol_rnn.evaluation.findings import evaluation_notes, grouped
+from skol_rnn.evaluation.report import Row, average_rows, class_rows, headings, scores_table
 from skol_rnn.evaluation.text_table import marked
 from skol_rnn.labels import LabelSet
 
@@ -83,11 +83,6 @@ class Evaluation:
     by_character: Evaluation | None = None
     per_document: tuple[tuple[str, Evaluation], ...] = ()
     fragment_f1: float | None = None
-
-    @property
-    def characters(self) -> np.ndarray | None:
-        """Confusion counted in characters, shape (K, K); None without lengths."""
-        return None if self.by_character is None else self.by_character.confusion
 
     @property
     def support(self) -> np.ndarray:
@@ -309,7 +304,7 @@ class Evaluation:
         >>> evaluate_labels([0, 1, 2, 2], [1, 1, 2, 2], LabelSet(("Nomenclature", "Description", "Misc"))).warnings()
         ["Never predicted: 'Nomenclature' (1 line); the F1 is 0."]
         """
-        return [str(note) for note in grouped(facts(self))]
+        return [f"{finding.seen}; {finding.means}." for finding in grouped(evaluation_notes(self))]
 
     def __repr__(self) -> str:
         return (
@@ -326,5 +321,5 @@ class Evaluation:
     def _repr_html_(self) -> str:
         import pandas as pd
 
-        rows = [cells(row) for row in class_rows(self) + average_rows(self)]
+        rows = [row.cells() for row in class_rows(self) + average_rows(self)]
         return str(pd.DataFrame(rows, columns=headings(self)).to_html(index=False))

@@ -6,9 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from skol_rnn.data.bio import split_label
+from skol_rnn.data.bio import decode_spans, split_label
 from skol_rnn.data.spans import Span
-from skol_rnn.evaluation.span_scores import check_pairs, spans_of_labels
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,10 +46,14 @@ def boundary_errors(gold: Iterable[Sequence[str | None]], predicted: Iterable[Se
     """
     import pandas as pd
 
+    sides = list(gold), list(predicted)
+    if [*map(len, sides[0])] != [*map(len, sides[1])]:
+        raise ValueError("True and predicted labels must cover the same documents, one label per token.")
     counts: Counter[tuple[str, str]] = Counter()
-    for true, guessed in zip(*check_pairs(gold, predicted), strict=True):
+    for true, guessed in zip(*sides, strict=True):
         counts += _token_errors(true, guessed)
-        counts += span_outcomes(spans_of_labels(true, "begin"), spans_of_labels(guessed, "begin"))
+        tokens = [(i, i + 1) for i in range(len(true))]
+        counts += span_outcomes(decode_spans(tokens, true), decode_spans(tokens, guessed))
     kinds = sorted({kind for kind, _ in counts})
     table = pd.DataFrame([[counts[kind, name] for name in COLUMNS] for kind in kinds], kinds, COLUMNS, dtype=int)
     table.loc["all"] = table.sum().astype(int)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from skol_rnn.data.bio import decode_spans
 from skol_rnn.data.spans import Span
 from skol_rnn.evaluation.fragments import covered, f1_from_sums
 
@@ -131,27 +130,6 @@ def strict_scores(gold: SpansByDocument, predicted: SpansByDocument) -> SpanScor
         for kind in sorted(support | predictions)
     )
     return SpanScores("Strict span scores: whole spans with equal ends and type", tuple(rows))
-
-
-def strict_scores_of_labels(
-    gold: Iterable[Sequence[str | None]], predicted: Iterable[Sequence[str | None]]
-) -> SpanScores:
-    """Score the spans that token labels mark; an I- that continues no span is ignored."""
-    sides = check_pairs(gold, predicted)
-    return strict_scores(*({str(i): spans_of_labels(labels) for i, labels in enumerate(side)} for side in sides))
-
-
-def check_pairs(*sides: Iterable[Sequence[str | None]]) -> list[list[Sequence[str | None]]]:
-    """Return true and predicted labels as lists, or raise if documents or tokens do not match."""
-    gold, predicted = map(list, sides)
-    if list(map(len, gold)) != list(map(len, predicted)):
-        raise ValueError("True and predicted labels must cover the same documents, one label per token.")
-    return [gold, predicted]
-
-
-def spans_of_labels(labels: Sequence[str | None], stray: str = "drop") -> list[Span]:
-    """Return the spans that token labels mark, in tokens."""
-    return decode_spans([(i, i + 1) for i in range(len(labels))], labels, stray=stray)
 
 
 def fragment_scores(gold: SpansByDocument, predicted: SpansByDocument, *, typed: bool = True) -> SpanScores:

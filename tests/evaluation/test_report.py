@@ -260,6 +260,13 @@ def test_comparison_turns_where_a_row_would_be_too_wide(evaluation: Evaluation) 
     assert max(map(len, lines)) <= 60
 
 
+def test_comparison_keeps_rows_where_columns_would_be_wider(evaluation: Evaluation) -> None:
+    rows = [(f"weights smoothed, decision {i}", evaluation) for i in range(9)]
+    lines = report.comparison_text(rows, width=90).splitlines()
+    assert lines[1].startswith("Model") and lines[1].endswith("Macro F1")
+    assert max(map(cell_len, lines)) <= 90
+
+
 def test_comparison_measures_every_row_by_the_same_important_labels(evaluation: Evaluation) -> None:
     other = evaluate_labels([0, 1, 1], [0, 1, 1], LABELS, important=["Description"])
     by_first = report.comparison_text([("m", evaluation), ("o", other)]).splitlines()
