@@ -46,7 +46,9 @@ ADVICE: Mapping[str, Mapping[str, str]] = {
     "auto": _WITH_OFFSETS,
 }
 """How to reach a goal, by decision."""
-_OVERSAMPLE = 'oversample the documents that hold these labels (sampling="oversample"), or predict with decision="tuned"'
+_OVERSAMPLE = (
+    'oversample the documents that hold these labels (sampling="oversample"), or predict with decision="tuned"'
+)
 """How argmax predicts labels more often whose class weights cannot be raised: they are capped at the count ratio."""
 
 
@@ -148,28 +150,28 @@ def diagnose(
     """
     if decision not in ADVICE:
         raise ValueError(f"decision must be one of {', '.join(ADVICE)}, but is {decision!r}.")
-    trained = np.full(len(labels), np.nan) if counts is None else counts
-    scores = history or {}
-    rare = [(name, number, np.inf) for name, number in zip(labels, trained.tolist(), strict=True) if number > 0]
-    notes = [
-        *_weights(labels, weights, trained, given or {}, unit),
-        *(evaluation_notes(evaluation) if evaluation else ()),
-        *_not_learning(evaluation, scores, trained, updates),
-        *_validation(evaluation, trained, unit),
-        *_overfitting(scores),
-        *_few_updates(updates),
-        *_high_loss(evaluation, scores, weights, trained),
-        *_rare(rare, f"training {unit}"),
-        *_padding(padding_share),
-    ]
-    advice = ADVICE[decision]
-    capped = _at_the_cap(labels, weights, trained) if decision == "argmax" else []
-    return grouped(
-        note._replace(
-            change=_OVERSAMPLE if note.change == _MORE and note.label in capped else advice.get(note.change, note.change)
-        )
-        for note in notes
-    )
+    trained, scores = np.full(len(labels), np.nan) if counts is None else counts, history or {}
+    notes: list[Note] = []
+    capped: list[str] = []
+    if weights is not None:
+        notes += _weights(labels, weights, trained, given or {}, unit)
+        # A capped weight is equal to its limit up to rounding.
+        most, totals = int(np.argmax(trained)), weights * trained
+        reached = np.flatnonzero(totals >= totals[most] * (1 - 1e-9))
+        capped = [labels.names[i] for i in reached if i != most and decision == "argmax"]
+    if evaluation:
+        notes += evaluation_notes(evaluation)
+        notes += _not_learning(evaluation, scores, trained, updates)
+        notes += _validation(evaluation, trained, unit)
+    notes += _training(evaluation, scores, weights, trained, updates)
+    occurring = ((name, number, np.inf) for name, number in zip(labels, trained.tolist(), strict=True) if number > 0)
+    notes += _rare(occurring, f"training {unit}")
+    if padding_share is not None and padding_share > _MUCH_PADDING:
+        seen = f"{padding_share:.0%} of the places in the training windows are padding"
+        notes.append(Note("padding", seen, "most documents are shorter than a window", "lower window_size="))
+    advice = {(name, _MORE): _OVERSAMPLE for name in capped}
+    changes = [advice.get((note.label, note.change), ADVICE[decision].get(note.change, note.change)) for note in notes]
+    return grouped(note._replace(change=change) for note, change in zip(notes, changes, strict=True))
 
 
 def count_findings(
@@ -223,8 +225,9 @@ def evaluation_notes(e: Evaluation) -> Iterator[Note]:
         change = "check that every document was passed to predict and that the rows are aligned"
         yield Note("missing-predictions", f"{gone:,} of {total} got no prediction", "they count as errors", change)
     if gone := e.missing_probabilities:
-        seen, change = f"{gone:,} of {total} got no probabilities", "check that every document was passed to predict_proba"
-        yield Note("missing-probabilities", seen, "they cost the largest loss", change)
+        change = "check that every document was passed to predict_proba"
+        seen, means = f"{gone:,} of {total} got no probabilities", "they cost the largest loss"
+        yield Note("missing-probabilities", seen, means, change)
 
 
 def _count(number: float, unit: str) -> str:
@@ -237,15 +240,17 @@ def _listed(named: list[str]) -> str:
 
 
 def _never_predicted(e: Evaluation) -> Iterator[Note]:
-    lost = {name: _count(e.support[i], e.unit) for i, name in enumerate(e.labels) if e.support[i] and not e.predicted[i]}
+    never = np.flatnonzero((e.support > 0) & (e.predicted == 0))
+    lost = {e.labels.names[i]: _count(e.support[i], e.unit) for i in never}
     found = np.flatnonzero(e.predicted)
     if len(found) != 1:
         yield from (Note("never-predicted", "Never predicted", "the F1 is 0", _MORE, *row) for row in lost.items())
     elif lost:
-        i, name = found[0], e.labels.names[found[0]]
-        never = _listed([f"{label!r} ({figures})" for label, figures in lost.items()])
-        seen = f"Only one class is predicted: all {_count(e.predicted[i], e.unit)} got {name!r}. Never predicted{never}"
-        if e.support[i] == e.support.max():
+        (only,) = found
+        name, all_of_it = e.labels.names[only], _count(e.predicted[only], e.unit)
+        others = _listed([f"{label!r} ({figures})" for label, figures in lost.items()])
+        seen = f"Only one class is predicted: all {all_of_it} got {name!r}. Never predicted{others}"
+        if e.support[only] == e.support.max():
             yield Note("one-class", seen, "the network has learnt only which class is the most frequent", _LEARN)
         else:
             yield Note("one-class", seen, f"{name!r} outweighs the more frequent classes", _FEWER)
@@ -263,14 +268,13 @@ def _shares(e: Evaluation) -> Iterator[Note]:
 
 
 def _weights(
-    labels: LabelSet, weights: np.ndarray | None, counts: np.ndarray, given: Mapping[str, float], unit: str
+    labels: LabelSet, weights: np.ndarray, counts: np.ndarray, given: Mapping[str, float], unit: str
 ) -> Iterator[Note]:
-    if weights is None:
-        return
-    for i in np.flatnonzero((weights == 0) & (counts > 0)):
-        seen, means = "The class weight is 0", "the network does not learn these labels"
-        change = "give a class weight above 0, or fold the labels into another one (other=)"
-        yield Note("zero-weight", seen, means, change, labels.names[i], _count(counts[i], unit))
+    for zero in np.flatnonzero((weights == 0) & (counts > 0)):
+        means, change = "the network does not learn these labels", "give class weights above 0"
+        yield Note(
+            "zero-weight", "The class weight is 0", means, change, labels.names[zero], _count(counts[zero], unit)
+        )
     chosen: dict[int, float] = {}
     for name, weight in given.items():
         # The type of a span stands for both of its tags.
@@ -288,28 +292,19 @@ def _weights(
     for i, tag in enumerate(labels):
         ahead = [j for j in chosen if counts[j] > counts[i] > 0 and weights[j] > weights[i]]
         if i not in chosen and ahead:
-            other = min(ahead)
+            other, means = min(ahead), "it counts less"
             seen = "Rarer than a label with a larger class weight, but without a class weight, which means 1"
             figures = (
                 f"{_count(counts[i], unit)}; {labels.names[other]!r} has {counts[other]:,} "
                 f"and the weight {chosen[other]:g}"
             )
-            yield Note("weights-not-applied", seen, "it counts less", "add it to class_weights", tag, figures)
-
-
-def _at_the_cap(labels: LabelSet, weights: np.ndarray | None, counts: np.ndarray) -> list[str]:
-    """Return the labels whose class weights are at the count ratio to the most frequent label, or above."""
-    if weights is None:
-        return []
-    most, totals = int(np.argmax(counts)), weights * counts
-    # A capped weight is equal to its limit up to rounding.
-    return [name for i, name in enumerate(labels) if i != most and totals[i] >= totals[most] * (1 - 1e-9)]
+            yield Note("weights-not-applied", seen, means, "add it to class_weights", tag, figures)
 
 
 def _not_learning(
-    evaluation: Evaluation | None, history: Mapping[str, list[float]], counts: np.ndarray, updates: int | None
+    evaluation: Evaluation, history: Mapping[str, list[float]], counts: np.ndarray, updates: int | None
 ) -> Iterator[Note]:
-    for name in evaluation.important if evaluation else ():
+    for name in evaluation.important:
         f1 = history.get(f"val_f1/{name}", [])
         if len(f1) >= 2 and max(f1) < _GOOD_F1 and max(f1) <= max(_LOW_F1, f1[0] + _RISE):
             seen = f"The F1 does not improve in {len(f1)} epochs"
@@ -320,9 +315,7 @@ def _not_learning(
             yield Note("no-improvement", seen, "the label is not learnt", change, name, figures)
 
 
-def _validation(evaluation: Evaluation | None, counts: np.ndarray, unit: str) -> Iterator[Note]:
-    if evaluation is None:
-        return
+def _validation(evaluation: Evaluation, counts: np.ndarray, unit: str) -> Iterator[Note]:
     for name, trained, support in zip(evaluation.labels, counts, evaluation.support, strict=True):
         if trained > 0 and not support:
             seen, means = "Not among the scored documents", "the F1 of 0 means nothing"
@@ -333,43 +326,37 @@ def _validation(evaluation: Evaluation | None, counts: np.ndarray, unit: str) ->
             yield Note("few-held-out", seen, means, _SCORE_MORE, name, _count(support, unit))
 
 
-def _overfitting(history: Mapping[str, list[float]]) -> Iterator[Note]:
+def _training(
+    evaluation: Evaluation | None,
+    history: Mapping[str, list[float]],
+    weights: np.ndarray | None,
+    counts: np.ndarray,
+    updates: int | None,
+) -> Iterator[Note]:
     losses, f1 = history.get("loss", []), history.get("val_important_f1", [])
-    if len(f1) < 3 or len(losses) < 3 or losses[-1] >= losses[0]:
-        return
-    best = int(np.argmax(f1))
-    if best < len(f1) - 1 and f1[-1] <= f1[best] - _FALL and losses[-1] < losses[best]:
-        seen = (
-            f"The important F1 fell from {f1[best]:.3f} in epoch {best + 1} to {f1[-1]:.3f} while the training loss "
-            f"fell from {losses[best]:.3f} to {losses[-1]:.3f}"
-        )
-        change = "raise feature_dropout= or dropout=, or train for fewer epochs; the best epoch is kept"
-        yield Note("f1-falls-while-loss-falls", seen, "the network overfits", change)
-
-
-def _few_updates(updates: int | None) -> Iterator[Note]:
+    if len(f1) >= 3 and len(losses) >= 3:
+        best = int(np.argmax(f1))
+        if f1[-1] <= f1[best] - _FALL and losses[-1] < min(losses[0], losses[best]):
+            seen = (
+                f"The important F1 fell from {f1[best]:.3f} in epoch {best + 1} to {f1[-1]:.3f} while the training "
+                f"loss fell from {losses[best]:.3f} to {losses[-1]:.3f}"
+            )
+            change = "raise feature_dropout= or dropout=, or train for fewer epochs; the best epoch is kept"
+            yield Note("f1-falls-while-loss-falls", seen, "the network overfits", change)
     if updates is not None and updates < FEW_UPDATES:
         seen = f"There were only {_count(updates, 'update')}"
         yield Note("too-few-updates", seen, "the network has learnt little", _LONGER)
-
-
-def _high_loss(
-    evaluation: Evaluation | None, history: Mapping[str, list[float]], weights: np.ndarray | None, counts: np.ndarray
-) -> Iterator[Note]:
-    losses = history.get("loss", [])
     if not losses or weights is None:
         return
-    occurring = weights if np.isnan(counts).any() else weights[counts > 0]
-    uniform = float(np.log(len(weights)))
-    if np.ptp(occurring) > 0:
-        reference, other = uniform, "a uniform guess costs"
-        if evaluation:
-            reference, other = evaluation.mean_loss, "the unweighted loss on the validation set"
-        if losses[-1] > _MUCH_HIGHER * reference:
-            seen = f"The weighted training loss is {losses[-1]:.3f}, {other} {reference:.3f}"
-            means = "class weights multiply the errors of rare labels, so the loss alone shows no problem"
-            yield Note("high-loss", seen, means, "compare the F1 and the loss of each class instead")
-    elif losses[-1] > uniform:
+    uniform, weighted = float(np.log(len(weights))), np.ptp(weights[~(counts == 0)]) > 0
+    reference, other = uniform, "a uniform guess costs"
+    if evaluation:
+        reference, other = evaluation.mean_loss, "the unweighted loss on the validation set"
+    if weighted and losses[-1] > _MUCH_HIGHER * reference:
+        seen = f"The weighted training loss is {losses[-1]:.3f}, {other} {reference:.3f}"
+        means = "class weights multiply the errors of rare labels, so the loss alone shows no problem"
+        yield Note("high-loss", seen, means, "compare the F1 and the loss of each class instead")
+    elif not weighted and losses[-1] > uniform:
         seen = f"The training loss ended at {losses[-1]:.3f}; a uniform guess costs {uniform:.3f}"
         yield Note("high-loss", seen, "the network learns nothing", "lower learning_rate")
 
@@ -386,9 +373,3 @@ def _rare(rows: Iterable[tuple[str, int, float]], unit: str) -> Iterator[Note]:
         elif number < FEW_EXAMPLES:
             seen, means = f"Fewer than {FEW_EXAMPLES} {unit}s", "the scores vary by chance"
             yield Note("few-examples", seen, means, _ANNOTATE, label, counted)
-
-
-def _padding(share: float | None) -> Iterator[Note]:
-    if share is not None and share > _MUCH_PADDING:
-        seen = f"{share:.0%} of the places in the training windows are padding"
-        yield Note("padding", seen, "most documents are shorter than a window", "lower window_size=")

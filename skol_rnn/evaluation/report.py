@@ -43,9 +43,10 @@ def headings(e: Evaluation) -> list[str]:
 
 def class_rows(e: Evaluation) -> list[Row]:
     """Return one row per label, the important ones first."""
-    columns = [column.tolist() for column in (e.precision, e.recall, e.f1, e.loss, e.support, e.predicted)]
-    values = [[None if math.isnan(value) else value for value in row] for row in zip(*columns, strict=True)]
-    return [Row(name, *values[i], name in e.important) for i in _order(e) for name in [e.labels.names[i]]]
+    columns = (e.precision, e.recall, e.f1, e.loss, e.support, e.predicted)
+    important = [name in e.important for name in e.labels]
+    rows = [Row(*row) for row in zip(e.labels, *(column.tolist() for column in columns), important, strict=True)]
+    return [rows[i]._replace(loss=None) if math.isnan(e.loss[i]) else rows[i] for i in _order(e)]
 
 
 def average_rows(e: Evaluation) -> list[Row]:

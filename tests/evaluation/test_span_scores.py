@@ -44,7 +44,7 @@ def test_fragment_scores_of_worked_examples(gold, predicted, expected):
 def test_fragment_scores_without_types_merge_spans_of_all_types():
     gold = {"a": [(0, 10, D), (5, 20, LL)]}
     scores = fragment_scores(gold, {"a": [(0, 10, NC)]}, typed=False)
-    assert scores.micro.support == 1  # 0 to 20
+    assert scores.support == 1  # 0 to 20
     assert (scores.precision, scores.recall) == (1.0, 0.5)
     assert "types do not count" in str(scores)
     assert fragment_scores(gold, {"a": [(0, 10, NC)]}).f1 == 0
