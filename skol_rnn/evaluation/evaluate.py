@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from skol_rnn.data.bio import is_bio
+from skol_rnn.evaluation.fragments import FragmentScorer
 from skol_rnn.evaluation.result import Evaluation
 from skol_rnn.labels import NO_LABEL, LabelSet, rare_labels, suggestion
+
+if TYPE_CHECKING:
+    from skol_rnn.data.inputs import LabelledRows
 
 UNITS = ("line", "token", "span", "character")
 """What one count stands for."""
@@ -99,6 +105,30 @@ def evaluate_labels(
     groups = () if documents is None else _rows_by_document(documents, scored)
     whole = score(scored, per_document=tuple((name, score(rows)) for name, rows in groups))
     return whole if important is None else whole.with_important(important)
+
+
+def score_rows(
+    rows: LabelledRows,
+    predicted: np.ndarray,
+    probabilities: np.ndarray | None,
+    labels: LabelSet,
+    important: Sequence[str] | None,
+    unit: str = "line",
+) -> Evaluation:
+    """Score predictions by row and by character, pooled and by document; for BIO tokens also by fragment."""
+    evaluation = evaluate_labels(
+        rows.true,
+        predicted,
+        labels,
+        probabilities=probabilities,
+        documents=rows.table["doc_id"].to_numpy(),
+        lengths=rows.table["value"].str.len().to_numpy(dtype=np.int64),
+        important=important,
+        unit=unit,
+    )
+    if unit != "token" or not is_bio(labels):
+        return evaluation
+    return replace(evaluation, fragment_f1=FragmentScorer.of(rows, labels).sums(predicted).f1())
 
 
 def _integers(name: str, values: Sequence[int] | np.ndarray, k: int | None = None) -> np.ndarray:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from skol_rnn.evaluation.text_table import marked
+from skol_rnn.evaluation.report import marked
 from skol_rnn.labels import LabelSet
 
 if TYPE_CHECKING:
@@ -32,18 +32,14 @@ _LONGER = "train longer: raise epochs=, or lower batch_size="
 _SCORE_MORE = "score more documents: raise validation_fraction=, or pass documents of your own (--dev)"
 
 # All decisions except argmax divide class weights and sampling out of the probabilities, so raising them is in vain.
-_CORRECTED = {_MORE: _OFFSETS, _FEWER: _OFFSETS, _LEARN: _LONGER}
-_WITH_OFFSETS = {_MORE: _ANNOTATE, _FEWER: _ANNOTATE, _LEARN: _LONGER}
 ADVICE: Mapping[str, Mapping[str, str]] = {
     "argmax": {
         _MORE: 'raise the class weights of these labels, or predict with decision="tuned"',
         _FEWER: 'lower their class weights (class_weights="smoothed"), or predict with decision="corrected"',
         _LEARN: f'{_LONGER}, or set class_weights="smoothed"',
     },
-    "corrected": _CORRECTED,
-    "viterbi": _CORRECTED,
-    "tuned": _WITH_OFFSETS,
-    "auto": _WITH_OFFSETS,
+    **dict.fromkeys(("corrected", "viterbi"), {_MORE: _OFFSETS, _FEWER: _OFFSETS, _LEARN: _LONGER}),
+    **dict.fromkeys(("tuned", "auto"), {_MORE: _ANNOTATE, _FEWER: _ANNOTATE, _LEARN: _LONGER}),
 }
 """How to reach a goal, by decision."""
 _OVERSAMPLE = (
@@ -161,8 +157,7 @@ def diagnose(
         capped = [labels.names[i] for i in reached if i != most and decision == "argmax"]
     if evaluation:
         notes += evaluation_notes(evaluation)
-        notes += _not_learning(evaluation, scores, trained, updates)
-        notes += _validation(evaluation, trained, unit)
+        notes += _important_and_rare(evaluation, scores, trained, updates)
     notes += _training(evaluation, scores, weights, trained, updates)
     occurring = ((name, number, np.inf) for name, number in zip(labels, trained.tolist(), strict=True) if number > 0)
     notes += _rare(occurring, f"training {unit}")
@@ -301,29 +296,26 @@ def _weights(
             yield Note("weights-not-applied", seen, means, "add it to class_weights", tag, figures)
 
 
-def _not_learning(
-    evaluation: Evaluation, history: Mapping[str, list[float]], counts: np.ndarray, updates: int | None
+def _important_and_rare(
+    e: Evaluation, history: Mapping[str, list[float]], counts: np.ndarray, updates: int | None
 ) -> Iterator[Note]:
-    for name in evaluation.important:
+    for name in e.important:
         f1 = history.get(f"val_f1/{name}", [])
         if len(f1) >= 2 and max(f1) < _GOOD_F1 and max(f1) <= max(_LOW_F1, f1[0] + _RISE):
             seen = f"The F1 does not improve in {len(f1)} epochs"
             figures = f"from {f1[0]:.3f} to {f1[-1]:.3f}, best {max(f1):.3f}"
             few_updates = updates is not None and updates < FEW_UPDATES
-            few_examples = counts[evaluation.labels.index(name)] < FEW_EXAMPLES
+            few_examples = counts[e.labels.index(name)] < FEW_EXAMPLES
             change = _LONGER if few_updates else _ANNOTATE if few_examples else _MORE
             yield Note("no-improvement", seen, "the label is not learnt", change, name, figures)
-
-
-def _validation(evaluation: Evaluation, counts: np.ndarray, unit: str) -> Iterator[Note]:
-    for name, trained, support in zip(evaluation.labels, counts, evaluation.support, strict=True):
+    for name, trained, support in zip(e.labels, counts, e.support, strict=True):
         if trained > 0 and not support:
             seen, means = "Not among the scored documents", "the F1 of 0 means nothing"
-            figures = f"{_count(trained, unit)} in training"
+            figures = f"{_count(trained, e.unit)} in training"
             yield Note("rare-label-missing-in-dev", seen, means, _SCORE_MORE, name, figures)
         elif trained > 0 and support < _FEW_SCORED:
-            seen, means = f"Fewer than {_FEW_SCORED} scored {unit}s", "the F1 is mostly chance"
-            yield Note("few-held-out", seen, means, _SCORE_MORE, name, _count(support, unit))
+            seen, means = f"Fewer than {_FEW_SCORED} scored {e.unit}s", "the F1 is mostly chance"
+            yield Note("few-held-out", seen, means, _SCORE_MORE, name, _count(support, e.unit))
 
 
 def _training(

@@ -1,15 +1,18 @@
-"""The rows of scores, and an evaluation or several of them as plain text; nothing is computed here."""
+"""Reports as plain text: the rows of scores, tables and sentences that fit a terminal; nothing is computed here."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from skol_rnn.evaluation.text_table import marked, table_width, text_table
+from rich.cells import cell_len, chop_cells
 
 if TYPE_CHECKING:
     from skol_rnn.evaluation.result import Evaluation
+
+_LEAST_NAME = 10
 
 
 class Row(NamedTuple):
@@ -102,6 +105,34 @@ def comparison_text(
     return "\n".join([f"F1 by {first.unit}", *text_table(table, width)]) + "\n"
 
 
+def table_width(rows: Sequence[Sequence[str]]) -> int:
+    """Return the columns that a table takes where no name is folded."""
+    return sum(_sizes(rows)) + 2 * (len(rows[0]) - 1)
+
+
+def text_table(rows: Sequence[Sequence[str]], width: int = 100, rules: Collection[int] = (0,)) -> list[str]:
+    """Return the lines of a table, a rule below some of its rows; names too long for the width are folded."""
+    names, *sizes = _sizes(rows)
+    names = max(min(names, width - sum(sizes) - 2 * len(sizes)), _LEAST_NAME)
+    lines = []
+    for number, (name, *cells) in enumerate(rows):
+        first, *rest = chop_cells(name, names) or [""]
+        padded = (" " * (size - cell_len(cell)) + cell for cell, size in zip(cells, sizes, strict=True))
+        lines += ["  ".join([first + " " * (names - cell_len(first)), *padded]).rstrip(), *rest]
+        if number in rules:
+            lines.append("-" * (names + sum(sizes) + 2 * len(sizes)))
+    return lines
+
+
+def marked(sentences: Iterable[str], width: int = 100) -> list[str]:
+    """Return the lines of sentences that ask for attention."""
+    return [
+        line
+        for sentence in sentences
+        for line in textwrap.wrap(sentence, width, initial_indent="! ", subsequent_indent="  ", break_on_hyphens=False)
+    ]
+
+
 def _order(e: Evaluation) -> list[int]:
     """Return label indices, the important ones first."""
     first = [e.labels.index(name) for name in e.important]
@@ -119,3 +150,7 @@ def _confusion(evaluation: Evaluation, width: int) -> list[str]:
     wrong = [(-n, t, p) for t, (_, counts) in enumerate(rows) for p, n in enumerate(counts) if n and t != p]
     largest = [f"  {-count:>9,}  {names[true]} -> {names[predicted]}" for count, true, predicted in sorted(wrong)[:10]]
     return ["Largest confusions (true -> predicted)", *largest]
+
+
+def _sizes(rows: Sequence[Sequence[str]]) -> list[int]:
+    return [max(map(cell_len, column)) for column in zip(*rows, strict=True)]

@@ -10,8 +10,7 @@ import numpy as np
 from rich.text import Text
 
 from skol_rnn.evaluation.findings import evaluation_notes, grouped
-from skol_rnn.evaluation.report import Row, average_rows, class_rows, headings, scores_table
-from skol_rnn.evaluation.text_table import marked
+from skol_rnn.evaluation.report import Row, average_rows, class_rows, headings, marked, scores_table
 from skol_rnn.labels import LabelSet
 
 if TYPE_CHECKING:

@@ -43,15 +43,14 @@ def show_spans(
     colours = type_colours(span[2] for span in (*gold, *predicted))
     sides = {name: tracks(spans) for name, spans in zip(SIDES, (gold, predicted), strict=True)}
     picture = Text()
-    left_out = False
+    gap = ""
     for start, end in _folded(text, room):
         found = [(name, row) for name, rows in sides.items() for row in rows if _within(row, start, end)]
         if only_spans and not found:
-            left_out = True
+            gap = f"{'':{_GUTTER}}...\n"
             continue
-        if left_out:
-            picture.append(f"{'':{_GUTTER}}...\n", style="dim")
-            left_out = False
+        picture.append(gap, style="dim")
+        gap = ""
         picture.append(f"{'':{_GUTTER}}{_printable(text[start:end])}\n")
         for name, row in found:
             picture.append(f"{name:{_GUTTER}}", style="dim")

@@ -17,9 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, log_loss, precision_recall_fscore_support
 
-from skol_rnn.evaluation.evaluate import EPSILON, UNITS, evaluate_labels, rare_labels
+from skol_rnn.evaluation.evaluate import EPSILON, UNITS, evaluate_labels, rare_labels, score_rows
+from skol_rnn.evaluation.fragments import FragmentScorer
 from skol_rnn.evaluation.result import f1_from_counts
-from skol_rnn.evaluation.tables import fragment_scorer, score_rows
 from skol_rnn.labels import LabelSet
 
 LABELS = LabelSet(("Description", "Misc", "Nomenclature"))
@@ -356,4 +356,4 @@ def test_rows_are_scored_by_character_and_document_and_bio_tokens_by_fragment() 
     assert [name for name, _ in e.per_document] == ["x"]
     assert score_rows(rows, np.array([0, 2, 2]), None, labels, ["B-A"]).fragment_f1 is None
     placed: Any = SimpleNamespace(table=table.assign(start=[0, 10, 0], end=[4, 12, 3]), true=rows.true, lengths=[2, 1])
-    assert fragment_scorer(placed, labels).sums(np.array([0, 2, 2])).recall.tolist() == pytest.approx([4 / 12, 0])
+    assert FragmentScorer.of(placed, labels).sums(np.array([0, 2, 2])).recall.tolist() == pytest.approx([4 / 12, 0])

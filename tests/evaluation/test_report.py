@@ -19,7 +19,6 @@ from skol_rnn.evaluation import report
 from skol_rnn.evaluation.evaluate import evaluate_labels
 from skol_rnn.evaluation.report_html import to_html
 from skol_rnn.evaluation.result import Evaluation
-from skol_rnn.evaluation.text_table import text_table
 from skol_rnn.labels import LabelSet
 
 LABELS = LabelSet(("Description", "Misc [red]x[/red]", "<b>|Nomen*"))
@@ -234,7 +233,7 @@ def test_without_jinja2_html_names_the_extra_and_notebooks_still_show_the_table(
 
 def test_tables_fold_long_names_and_count_wide_characters() -> None:
     rows = [["Label", "F1"], ["a" * 30, "0.5"], ["\u6f22\u5b57", "0.25"]]
-    lines = text_table(rows, 20)
+    lines = report.text_table(rows, 20)
     assert all(cell_len(line) <= 20 for line in lines)
     assert "".join(line.split()[0] for line in lines[2:5]) == "a" * 30
     assert cell_len(lines[-1]) == 20 and lines[-1].endswith("0.25")
