@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 FEW_UPDATES = 200
 """Optimiser steps below which a network has learnt little."""
 FEW_EXAMPLES, FEW_DOCUMENTS, _FEW_SCORED = 30, 5, 10
-_SHARE_FACTOR, _SHARE_MIN_COUNT = 2, 20  # shares are compared from this true or predicted count on
+_SHARE_FACTOR = 2  # between true and predicted share, from which on a finding is reported
+_SHARE_MIN_COUNT = 20  # true or predicted count from which shares are compared
 _MUCH_PADDING = 0.3
 _FALL = 0.02  # least fall of the best F1 that is reported
 _RISE = 0.01  # least rise of an F1 that counts as progress
@@ -27,14 +28,15 @@ _MOST_NAMED = 5
 
 _MORE, _FEWER, _LEARN = "predict the label more often", "predict the label less often", "learn the rare labels"
 _ANNOTATE = "annotate more documents that hold these labels, or fold the labels into another one (other=)"
-_OFFSETS = 'predict with decision="tuned", whose offsets are fitted on validation documents'
+_TUNED = 'train and predict with decision="tuned"'
+_OFFSETS = f"{_TUNED}, whose offsets are fitted on validation documents"
 _LONGER = "train longer: raise epochs=, or lower batch_size="
 _SCORE_MORE = "score more documents: raise validation_fraction=, or pass documents of your own (--dev)"
 
 # All decisions except argmax divide class weights and sampling out of the probabilities, so raising them is in vain.
 ADVICE: Mapping[str, Mapping[str, str]] = {
     "argmax": {
-        _MORE: 'raise the class weights of these labels, or predict with decision="tuned"',
+        _MORE: f"raise the class weights of these labels, or {_TUNED}",
         _FEWER: 'lower their class weights (class_weights="smoothed"), or predict with decision="corrected"',
         _LEARN: f'{_LONGER}, or set class_weights="smoothed"',
     },
@@ -42,9 +44,7 @@ ADVICE: Mapping[str, Mapping[str, str]] = {
     **dict.fromkeys(("tuned", "auto"), {_MORE: _ANNOTATE, _FEWER: _ANNOTATE, _LEARN: _LONGER}),
 }
 """How to reach a goal, by decision."""
-_OVERSAMPLE = (
-    'oversample the documents that hold these labels (sampling="oversample"), or predict with decision="tuned"'
-)
+_OVERSAMPLE = f'oversample the documents that hold these labels (sampling="oversample"), or {_TUNED}'
 """How argmax predicts labels more often whose class weights cannot be raised: they are capped at the count ratio."""
 
 
@@ -266,7 +266,7 @@ def _weights(
     labels: LabelSet, weights: np.ndarray, counts: np.ndarray, given: Mapping[str, float], unit: str
 ) -> Iterator[Note]:
     for zero in np.flatnonzero((weights == 0) & (counts > 0)):
-        means, change = "the network does not learn these labels", "give class weights above 0"
+        means, change = "the network does not learn these labels", "give them class weights above 0"
         yield Note(
             "zero-weight", "The class weight is 0", means, change, labels.names[zero], _count(counts[zero], unit)
         )

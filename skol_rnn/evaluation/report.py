@@ -1,10 +1,11 @@
-"""Reports as plain text: the rows of scores, tables and sentences that fit a terminal; nothing is computed here."""
+"""Reports as plain text that fits a terminal, and as HTML; nothing is computed here."""
 
 from __future__ import annotations
 
 import math
 import textwrap
 from collections.abc import Collection, Iterable, Sequence
+from importlib.resources import files
 from typing import TYPE_CHECKING, NamedTuple
 
 from rich.cells import cell_len, chop_cells
@@ -12,7 +13,8 @@ from rich.cells import cell_len, chop_cells
 if TYPE_CHECKING:
     from skol_rnn.evaluation.result import Evaluation
 
-_LEAST_NAME = 10
+_LEAST_NAME = 10  # columns
+_LABEL_COLUMNS = 6  # of the table of documents
 
 
 class Row(NamedTuple):
@@ -85,6 +87,27 @@ def to_text(evaluation: Evaluation, width: int = 100, found: Sequence[str] | Non
     return "\n".join(lines) + "\n"
 
 
+def to_html(evaluation: Evaluation, title: str = "Evaluation", found: Sequence[str] | None = None) -> str:
+    """Render the whole report as one HTML page without scripts; the sentences of findings replace the warnings."""
+    try:
+        import jinja2
+    except ImportError as error:
+        raise ImportError("HTML reports need jinja2: pip install 'skol_rnn[report]'") from error
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
+    template = environment.from_string(files(__package__).joinpath("report.html").read_text(encoding="utf-8"))
+    parts = [evaluation] if evaluation.by_character is None else [evaluation, evaluation.by_character]
+    names = evaluation.important[:_LABEL_COLUMNS]
+    rows = f"{evaluation.unit.capitalize()}s"
+    return template.render(
+        title=title,
+        found=evaluation.warnings() if found is None else found,
+        parts=[(part.unit, headings(part), class_rows(part), average_rows(part)) for part in parts],
+        confusion=confusion_rows(evaluation),
+        document_headings=["Document", rows, "Missing", "Accuracy", "Weighted F1", *names],
+        documents=[_document(name, part, names) for name, part in evaluation.per_document],
+    )
+
+
 def comparison_text(
     rows: Sequence[tuple[str, Evaluation]], important: Sequence[str] | None = None, width: int = 100
 ) -> str:
@@ -137,6 +160,14 @@ def _order(e: Evaluation) -> list[int]:
     """Return label indices, the important ones first."""
     first = [e.labels.index(name) for name in e.important]
     return first + [i for i in range(len(e.labels)) if i not in first]
+
+
+def _document(name: str, evaluation: Evaluation, labels: Sequence[str]) -> list[str]:
+    rows = {row.name: row for row in class_rows(evaluation)}
+    support, missing = int(evaluation.support.sum()), int(evaluation.missing.sum())
+    # The F1 of a label that is neither true nor predicted is 0 by definition, which would look like a failure.
+    f1 = [score(rows[n].f1 if rows[n].support or rows[n].predicted else None) for n in labels]
+    return [name, f"{support:,}", f"{missing:,}", score(evaluation.accuracy), score(evaluation.weighted_f1), *f1]
 
 
 def _confusion(evaluation: Evaluation, width: int) -> list[str]:

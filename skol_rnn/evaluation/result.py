@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 _KINDS = ("precision", "recall", "f1")
 _AVERAGES = ("important_f1", "accuracy", *(f"{how}_{kind}" for how in ("macro", "weighted") for kind in _KINDS))
-_WEIGHTED = {"precision": "precision", "recall": "recall", "f1_score": "f1"}
 
 
 def f1_from_counts(hits: np.ndarray, true: np.ndarray, predicted: np.ndarray) -> np.ndarray:
@@ -220,14 +219,15 @@ class Evaluation:
         >>> scores["Misc_recall"], scores["accuracy"], scores["confusion_matrix"]
         (0.5, 0.75, [[1, 1], [0, 2]])
         """
-        columns = {key: getattr(self, key) for key in ("precision", "recall", "f1", "loss", "support")}
-        columns["accuracy"] = self.recall
+        columns = {key: getattr(self, key) for key in (*_KINDS, "loss", "support")} | {"accuracy": self.recall}
         scores: dict[str, Any] = {
             f"{name}_{key}": float(column[i]) for i, name in enumerate(self.labels) for key, column in columns.items()
         }
         scores |= {name: getattr(self, name) for name in _AVERAGES}
-        scores |= {key: scores[f"weighted_{name}"] for key, name in _WEIGHTED.items()}
         scores |= {
+            "f1_score": self.weighted_f1,
+            "precision": self.weighted_precision,
+            "recall": self.weighted_recall,
             "loss": self.mean_loss,
             "total_predictions": float(self.support.sum()),
             "missing_predictions": int(self.missing.sum()),

@@ -17,7 +17,7 @@ from rich.console import Console
 
 from skol_rnn.evaluation import report
 from skol_rnn.evaluation.evaluate import evaluate_labels
-from skol_rnn.evaluation.report_html import to_html
+from skol_rnn.evaluation.report import to_html
 from skol_rnn.evaluation.result import Evaluation
 from skol_rnn.labels import LabelSet
 
