@@ -14,6 +14,8 @@ from skol_rnn.labels import LabelSet
 if TYPE_CHECKING:
     from skol_rnn.evaluation.result import Evaluation
 
+_History = Mapping[str, list[float]]
+
 FEW_UPDATES = 200
 """Optimiser steps below which a network has learnt little."""
 FEW_EXAMPLES, FEW_DOCUMENTS, _FEW_SCORED = 30, 5, 10
@@ -287,18 +289,13 @@ def _weights(
     for i, tag in enumerate(labels):
         ahead = [j for j in chosen if counts[j] > counts[i] > 0 and weights[j] > weights[i]]
         if i not in chosen and ahead:
-            other, means = min(ahead), "it counts less"
+            j, means = min(ahead), "it counts less"
             seen = "Rarer than a label with a larger class weight, but without a class weight, which means 1"
-            figures = (
-                f"{_count(counts[i], unit)}; {labels.names[other]!r} has {counts[other]:,} "
-                f"and the weight {chosen[other]:g}"
-            )
+            figures = f"{_count(counts[i], unit)}; {labels.names[j]!r} has {counts[j]:,} and the weight {chosen[j]:g}"
             yield Note("weights-not-applied", seen, means, "add it to class_weights", tag, figures)
 
 
-def _important_and_rare(
-    e: Evaluation, history: Mapping[str, list[float]], counts: np.ndarray, updates: int | None
-) -> Iterator[Note]:
+def _important_and_rare(e: Evaluation, history: _History, counts: np.ndarray, updates: int | None) -> Iterator[Note]:
     for name in e.important:
         f1 = history.get(f"val_f1/{name}", [])
         if len(f1) >= 2 and max(f1) < _GOOD_F1 and max(f1) <= max(_LOW_F1, f1[0] + _RISE):
@@ -319,11 +316,7 @@ def _important_and_rare(
 
 
 def _training(
-    evaluation: Evaluation | None,
-    history: Mapping[str, list[float]],
-    weights: np.ndarray | None,
-    counts: np.ndarray,
-    updates: int | None,
+    e: Evaluation | None, history: _History, weights: np.ndarray | None, counts: np.ndarray, updates: int | None
 ) -> Iterator[Note]:
     losses, f1 = history.get("loss", []), history.get("val_important_f1", [])
     if len(f1) >= 3 and len(losses) >= 3:
@@ -342,8 +335,8 @@ def _training(
         return
     uniform, weighted = float(np.log(len(weights))), np.ptp(weights[~(counts == 0)]) > 0
     reference, other = uniform, "a uniform guess costs"
-    if evaluation:
-        reference, other = evaluation.mean_loss, "the unweighted loss on the validation set"
+    if e:
+        reference, other = e.mean_loss, "the unweighted loss on the validation set"
     if weighted and losses[-1] > _MUCH_HIGHER * reference:
         seen = f"The weighted training loss is {losses[-1]:.3f}, {other} {reference:.3f}"
         means = "class weights multiply the errors of rare labels, so the loss alone shows no problem"

@@ -66,13 +66,8 @@ def boundary_errors(gold: Iterable[Sequence[str | None]], predicted: Iterable[Se
 
 def span_outcomes(gold: Sequence[Span], predicted: Sequence[Span]) -> Counter[tuple[str, str]]:
     """Count the outcomes of the spans of one document."""
-    counts: Counter[tuple[str, str]] = Counter()
-    for span in gold:
-        counts[span[2], "spans"] += 1
-        counts[span[2], _outcome(span, gold, predicted)] += 1
-    for span in predicted:
-        if not _touched(span, gold):
-            counts[span[2], "spurious"] += 1
+    counts = Counter((span[2], name) for span in gold for name in ("spans", _outcome(span, gold, predicted)))
+    counts.update((span[2], "spurious") for span in predicted if not _touched(span, gold))
     return counts
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import colorsys
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from importlib.resources import files
+from itertools import pairwise
 from string import Template
 
 from rich.cells import cell_len
@@ -14,6 +16,7 @@ from rich.text import Text
 from skol_rnn.data.spans import Span
 
 SIDES = ("gold", "predicted")
+_NON_BLANK = re.compile(r"^.*\S.*$", re.MULTILINE)
 _STEP = 6  # pixels from one bar to the next
 _GUTTER = max(map(len, SIDES)) + 2
 _TURN = 0.618_033_988_75  # golden ratio: neighbouring types get distant hues
@@ -82,10 +85,8 @@ def spans_html(text: str, gold: Sequence[Span], predicted: Sequence[Span], title
 
 def _folded(text: str, room: int) -> Iterable[tuple[int, int]]:
     """Fold a text to a number of columns, at blanks if possible; blank lines are skipped."""
-    position = 0
-    for line in text.split("\n"):
-        end_of_line = position + len(line)
-        start = position
+    for line in _NON_BLANK.finditer(text):
+        start, end_of_line = line.span()
         while start < end_of_line:
             end, used = start, 0
             while end < end_of_line and used + _cells(text[end]) <= room:
@@ -97,7 +98,6 @@ def _folded(text: str, room: int) -> Iterable[tuple[int, int]]:
             if text[start:end].strip():
                 yield start, end
             start = end
-        position = end_of_line + 1
 
 
 def _printable(text: str) -> str:
@@ -130,14 +130,10 @@ def _draw(picture: Text, text: str, start: int, end: int, row: Sequence[Span], c
 def _paragraphs(text: str, rows: Sequence[tuple[str, list[Span]]], colours: Mapping[str, str]) -> Iterable[str]:
     """Yield the HTML of each non-blank line, cut wherever a span begins or ends."""
     cuts = {end for _, row in rows for span in row for end in span[:2]}
-    position = 0
-    for line in text.split("\n"):
-        start, end = position, position + len(line)
-        position = end + 1
-        if line.strip():
-            edges = [start, *sorted(cut for cut in cuts if start < cut < end), end]
-            pieces = zip(edges, edges[1:], strict=False)
-            yield "".join(_piece(text, a, b, rows, colours) for a, b in pieces)
+    for line in _NON_BLANK.finditer(text):
+        start, end = line.span()
+        edges = [start, *sorted(cut for cut in cuts if start < cut < end), end]
+        yield "".join(_piece(text, a, b, rows, colours) for a, b in pairwise(edges))
 
 
 def _piece(text: str, start: int, end: int, rows: Sequence[tuple[str, list[Span]]], colours: Mapping[str, str]) -> str:
