@@ -142,7 +142,7 @@ def test_files_are_read(trained, table, tmp_path):
 
 def test_raw_probabilities_keep_the_effect_of_weights_and_corrected_ones_do_not(table):
     weights = {"Nomenclature": 100.0, "Description": 10.0, "Misc": 0.1}
-    trained = model(class_weights=weights, epochs=6, learning_rate=0.01).fit(toy_table(8), labels=LABELS)
+    trained = model(class_weights=weights, epochs=6, learning_rate=0.01).fit(toy_table(4), labels=LABELS)
     raw, corrected = trained.predict_proba(table, raw=True), trained.predict_proba(table)
     divided = raw / trained.weights_
     np.testing.assert_allclose(corrected, divided / divided.sum(1, keepdims=True))
@@ -223,6 +223,8 @@ def test_the_guides_first_example(table):
         prediction_stride=5,
         batch_size=32,
         epochs=1,
+        preset="fast",
+        min_updates=0,
         verbosity=0,
     )
     trained.fit(table, labels=["Nomenclature", "Description", "Misc"])

@@ -50,7 +50,9 @@ def decoder(seed, weight):
     rng = np.random.default_rng(seed)
     transitions = only_legal(learn_transitions(rng.integers(0, 5, 60), [60], 5), BIO)
     calibration = Calibration(rng.uniform(0.5, 2), rng.normal(size=5))
-    return Decoder(Correction(rng.uniform(0.1, 10, 5)), 3 * rng.normal(size=5), transitions, calibration, weight, tuned=True)
+    return Decoder(
+        Correction(rng.uniform(0.1, 10, 5)), 3 * rng.normal(size=5), transitions, calibration, weight, tuned=True
+    )
 
 
 def test_the_rules_in_words():
