@@ -6,11 +6,11 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from skol_rnn.data.columns import is_missing, object_array
+from skol_rnn.data.table import none_for_missing, object_array
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -268,10 +268,3 @@ class Corpus:
     def __len__(self) -> int:
         """Count the documents."""
         return len(self.documents)
-
-
-def none_for_missing(labels: pd.Series[Any]) -> pd.Series[Any]:
-    """Return labels with None for every missing value."""
-    import pandas as pd
-
-    return pd.Series([None if is_missing(label) else label for label in labels], dtype=object, index=labels.index)

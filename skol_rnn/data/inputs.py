@@ -11,11 +11,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from skol_rnn.data.columns import lengths_of
 from skol_rnn.data.document import Corpus, Document
 from skol_rnn.data.reading import read_documents
 from skol_rnn.data.spans import SpanRules
-from skol_rnn.data.table import check_table, collapse_labels
+from skol_rnn.data.table import check_table, collapse_labels, lengths_of
 from skol_rnn.data.tokens import Tokeniser, by_unit
 from skol_rnn.errors import DataError
 from skol_rnn.labels import NO_LABEL, LabelSet, suggestion

@@ -12,7 +12,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from skol_rnn.data.columns import is_missing
 from skol_rnn.data.discovery import check_format, place_for
 from skol_rnn.data.document import Document
 from skol_rnn.data.formats.brat import format_brat
@@ -22,6 +21,7 @@ from skol_rnn.data.formats.ptc import article_name, format_labels, labels_of_fol
 from skol_rnn.data.formats.yedda import format_yedda
 from skol_rnn.data.reading import table_format
 from skol_rnn.data.spans import SpanRules
+from skol_rnn.data.table import is_missing
 from skol_rnn.data.tokens import by_unit, document_spans
 from skol_rnn.errors import DataError
 from skol_rnn.labels import suggestion

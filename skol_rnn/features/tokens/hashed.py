@@ -16,7 +16,7 @@ from skol_rnn.features.tokens.table import Tokens
 from skol_rnn.features.tokens.target_encoding import TargetEncoder
 
 if TYPE_CHECKING:
-    from skol_rnn.data.columns import Lines
+    from skol_rnn.data.table import Lines
 
 _BUCKETS = 1 << 24  # as for lines: collisions among some 10^5 kept features are rare
 _NGRAMS = (3, 4)  # characters
