@@ -31,6 +31,8 @@ FORMATS = (*dict.fromkeys(ENDINGS.values()), "ptc", "brat")
 ONE_DOCUMENT = ("yedda", "text", "ptc", "brat")
 """Formats with one document per file, named after the file."""
 
+Paths = str | Path | Iterable[str | Path]
+"""Files, folders and globs."""
 Skipped = list[tuple[str, str]]
 """Path and reason of each file that is not read."""
 
@@ -66,7 +68,7 @@ def without_ending(name: str) -> str:
     return name[: len(name) - len(_ending_of(name))] or name
 
 
-def find_files(paths: str | Path | Iterable[str | Path], form: str | None) -> tuple[list[Found], Skipped]:
+def find_files(paths: Paths, form: str | None) -> tuple[list[Found], Skipped]:
     """List the files to read, each once, in the order of the paths, and those skipped with the reason."""
     if form is not None:
         check_format(form)

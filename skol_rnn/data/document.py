@@ -88,8 +88,7 @@ class Document:
     text : str
         Plain text, character for character as in the file, line ends included.
     labels : tuple of (str or None), optional
-        One label for each row: for each token if there are tokens, otherwise for each non-blank line.  None marks
-        a row without a label; no tuple at all marks a document that nobody annotated.
+        One label for each row; None marks a row without a label, no tuple a document that nobody annotated.
     repairs : tuple of Repair
         Damage repaired while reading.
     path : str, optional
@@ -99,8 +98,7 @@ class Document:
     bom : bool, default False
         Whether the file began with a byte order mark; the writer restores it.
     tokens : tuple of (int, int), optional
-        Start and end (exclusive) of each token in characters, in order, if rows are tokens;
-        :func:`skol_rnn.data.tokens.by_unit` makes them.
+        Start and end (exclusive) of each token, if rows are tokens; without it, rows are the non-blank lines.
     sources : tuple of (str, int)
         File and line of each span, for error messages.
 
@@ -193,8 +191,7 @@ class Document:
         -------
         DataFrame
             One row per non-blank line or token, with its offsets; a column ``label`` only if there are labels.
-            Lines also have ``blank_before`` and ``page_break``, tokens ``break_before`` (see
-            :func:`breaks_before`).
+            Lines also have ``blank_before`` and ``page_break``, tokens ``break_before`` (:func:`breaks_before`).
         """
         import pandas as pd
 

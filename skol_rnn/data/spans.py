@@ -32,17 +32,16 @@ class SpanRules:
     Parameters
     ----------
     overlap : {"error", "longest", "first", "priority"}, default "error"
-        Which of two overlapping spans is kept.  "longest" keeps the longer one (of equal ones the earlier), "first"
-        the one that starts earlier (of equal ones the longer), "priority" the one whose type comes earlier in
-        ``priority`` (of equal ones the longer).  The other span gets no label and is listed as a repair.  "error"
-        raises a DataError for the document.
+        Which of two overlapping spans is kept: the longer one (or else the earlier), the one that starts earlier (or
+        else the longer), or the one whose type is earlier in ``priority`` (or else the longer).  The other span gets
+        no label and is listed as a repair.  "error" raises a DataError for the document.
     priority : tuple of str
         Types, the most important first; types that are not listed come last.
     alignment : {"overlap", "containment"}, default "overlap"
         Which tokens belong to a span: those that share a character with it, or only those that lie inside it.
     scheme : {"BIO", "BIOES"}, default "BIO"
-        Token labels: B- begins a span, I- continues it, O is outside any span.  In BIOES, E- ends a span of several
-        tokens and S- marks a span of one token.
+        Token labels: B- begins a span, I- continues it, O is outside.  In BIOES, E- ends a span of several tokens
+        and S- marks a span of one token.
     types : tuple of str, optional
         Allowed types; all types by default.
 

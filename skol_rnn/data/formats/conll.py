@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
@@ -68,12 +69,9 @@ def _parts(text: str, path: str, problems: list[str]) -> tuple[list[_Part], tupl
 
 
 def _string(value: str, place: str, problems: list[str]) -> str | None:
-    try:
-        found = json.loads(value)
-    except (ValueError, RecursionError):
-        found = None
-    if isinstance(found, str):
-        return found
+    with suppress(ValueError, RecursionError):
+        if isinstance(found := json.loads(value), str):
+            return found
     problems.append(f'{place}: {value!r:.60} is no JSON string, such as "..."')
     return None
 
@@ -119,9 +117,8 @@ def _places(
     rows: Sequence[_Row], columns: tuple[str, ...] | None, text: str, path: str, problems: list[str]
 ) -> Iterator[tuple[int, int]]:
     """Find each token in the text."""
-    names = columns or ()
+    names, end = columns or (), 0
     exact = {"START", "END"} <= set(names)
-    end = 0
     for line, row in rows:
         value = row[0]
         try:

@@ -66,9 +66,7 @@ def _spans(given: object, name: str) -> list[Span]:
         if isinstance(entry, dict) and set(_RELATIONS) <= set(entry):
             entry = [entry[key] for key in _RELATIONS]
         match entry:
-            case [bool(), _, _] | [_, bool(), _] | [_, _, ""]:
-                problems.append(f'{entry!r:.60} is not [start, end, "Name"]')
-            case [int(start), int(end), str(label)]:
+            case [int(start), int(end), str(label)] if label and not {type(start), type(end)} & {bool}:
                 spans.append((start, end, label))
             case _:
                 problems.append(f'{entry!r:.60} is not [start, end, "Name"]')
