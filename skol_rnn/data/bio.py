@@ -32,12 +32,6 @@ def split_label(label: str | None) -> tuple[str, str]:
     return label[0], label[2:]
 
 
-def token_labels(types: Iterable[str], scheme: str = "BIO") -> tuple[str, ...]:
-    """List the token labels of some span types: O, then those of each type in sorted order."""
-    prefixes = "BI" if scheme == "BIO" else "BIES"
-    return (OUTSIDE, *(f"{prefix}-{kind}" for kind in sorted(set(types)) for prefix in prefixes))
-
-
 def span_types(labels: Iterable[str | None]) -> tuple[str, ...]:
     """List the types that occur in token labels, sorted."""
     return tuple(sorted({split_label(label)[1] for label in {*labels}} - {""}))

@@ -7,13 +7,14 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path, PurePosixPath
 
 from skol_rnn.data.document import Document
 from skol_rnn.data.formats.brat import is_standoff
 from skol_rnn.data.formats.ptc import is_label_table, label_table_of
+from skol_rnn.data.spans import check_choice
 from skol_rnn.errors import DataError
-from skol_rnn.labels import suggestion
 
 ENDINGS = {
     ".txt.ann": "yedda",
@@ -53,12 +54,6 @@ class Found:
         return without_ending(self.relative)
 
 
-def check_format(name: str) -> None:
-    """Raise a ValueError with the nearest name if there is no such format."""
-    if name not in FORMATS:
-        raise ValueError(f"Unknown format {name!r}; formats are {', '.join(FORMATS)}.{suggestion(name, FORMATS)}")
-
-
 def _ending_of(name: str) -> str:
     return next((ending for ending in ENDINGS if name.lower().endswith(ending)), "")
 
@@ -71,7 +66,7 @@ def without_ending(name: str) -> str:
 def find_files(paths: Paths, form: str | None) -> tuple[list[Found], Skipped]:
     """List the files to read, each once, in the order of the paths, and those skipped with the reason."""
     if form is not None:
-        check_format(form)
+        check_choice("format", form, FORMATS)
     found: dict[str, Found] = {}
     skipped: Skipped = []
     for given in [paths] if isinstance(paths, (str, Path)) else paths:
@@ -95,7 +90,8 @@ def _found_in(given: str, form: str | None, skipped: Skipped) -> Iterator[Found]
         return
     else:
         files = [Path(name) for name in sorted(glob.glob(given, recursive=True)) if os.path.isfile(name)]
-        root = _folder_of_glob(given)
+        # The leading folders without a wildcard are no part of the names.
+        root = Path(*takewhile(lambda part: not glob.has_magic(part), Path(given).parts[:-1]))
     before, count = len(skipped), 0
     for file in files:
         # A glob selects files itself, so it may override their endings; a folder may not.
@@ -124,13 +120,6 @@ def _files_below(folder: Path) -> list[Path]:
 
     walk = os.walk(folder, onerror=refuse)
     return sorted(Path(root, name) for root, _, names in walk for name in names)
-
-
-def _folder_of_glob(pattern: str) -> Path:
-    """Return the leading folders of a glob that contain no wildcard."""
-    parts = Path(pattern).parts[:-1]
-    magic = next((i for i, part in enumerate(parts) if glob.has_magic(part)), len(parts))
-    return Path(*parts[:magic])
 
 
 def _format_of(path: Path) -> str | None:

@@ -15,8 +15,6 @@ from skol_rnn.data.table import none_for_missing, object_array
 if TYPE_CHECKING:
     import pandas as pd
 
-_FIRST = ("doc_id", "line_number", "value")
-
 
 @dataclass(frozen=True)
 class Repair:
@@ -239,8 +237,7 @@ class Corpus:
 
         table = pd.concat([document.table() for document in self.documents], ignore_index=True)
         if "label" in table:
-            rest = [name for name in table if name not in (*_FIRST, "label")]
-            table = table[[*_FIRST, "label", *rest]].assign(label=none_for_missing(table["label"]))
+            table.insert(3, "label", none_for_missing(table.pop("label")))  # after the value
         return table
 
     @property

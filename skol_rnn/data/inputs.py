@@ -13,7 +13,7 @@ import pandas as pd
 
 from skol_rnn.data.document import Corpus, Document
 from skol_rnn.data.reading import read_documents
-from skol_rnn.data.table import check_table, collapse_labels, lengths_of, object_array
+from skol_rnn.data.table import check_table, collapse_labels, lengths_of, none_for_missing, object_array
 from skol_rnn.data.tokens import by_unit
 from skol_rnn.errors import DataError
 from skol_rnn.labels import NO_LABEL, LabelSet, suggestion
@@ -108,10 +108,7 @@ def _flat(y: Any, n_lines: int) -> list[Any]:
 
 def choose_labels(column: pd.Series[Any], labels: Sequence[str] | None = None, other: str | None = None) -> LabelSet:
     """Return the labels that a model learns, in order: those passed or those that occur, and ``other``."""
-    if labels is None:
-        chosen = LabelSet.from_data(label for label in column if not pd.isna(label))
-    else:
-        chosen = LabelSet(tuple(labels))
+    chosen = LabelSet.from_data(none_for_missing(column)) if labels is None else LabelSet(tuple(labels))
     return chosen if other is None or other in chosen else LabelSet((*chosen, other))
 
 

@@ -7,9 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
-from types import ModuleType
 
-from skol_rnn.data.discovery import ONE_DOCUMENT, Found, Skipped, find_files, summary, unique_names
+from skol_rnn.data.discovery import ONE_DOCUMENT, Found, Paths, Skipped, find_files, summary, unique_names
 from skol_rnn.data.document import Corpus, Document
 from skol_rnn.data.formats.brat import read_brat
 from skol_rnn.data.formats.conll import read_bio
@@ -91,10 +90,10 @@ class Reader:
                 return [read_yedda(path, doc_id)]
             case "ptc":
                 return [self._article(path, doc_id)]
-            case "csv":
-                return table_format().read_csv(path, doc_id)
-            case "parquet":
-                return table_format().read_parquet(path, doc_id)
+            case "csv" | "parquet":
+                from skol_rnn.data.formats.table import read_csv, read_parquet  # loads pandas
+
+                return (read_csv if file.format == "csv" else read_parquet)(path, doc_id)
             case _:
                 read = {"jsonl": read_jsonl, "brat": read_brat, "bio": read_bio}[file.format]
                 return read(path, doc_id, self.problems)
@@ -108,17 +107,6 @@ class Reader:
         return read_article(path, doc_id, table, self._tables[table])
 
 
-def table_format() -> ModuleType:
-    """Import the module for CSV and Parquet, the only format that needs pandas."""
-    try:
-        from skol_rnn.data.formats import table
-    except ImportError as error:
-        raise ImportError(
-            "CSV and Parquet need pandas: pip install pandas, or use YEDDA, text or JSON lines."
-        ) from error
-    return table
-
-
 def _refuse_empty_inputs(files: Sequence[Found], read: Iterable[Found], skipped: Skipped) -> None:
     """Raise a DataError for the first path, folder or glob without a document."""
     inputs = {file.given for file in read}
@@ -128,7 +116,7 @@ def _refuse_empty_inputs(files: Sequence[Found], read: Iterable[Found], skipped:
 
 
 def read_documents(
-    paths: str | Path | Iterable[str | Path],
+    paths: Paths,
     *,
     format: str | None = None,
     strict: bool = False,
@@ -156,11 +144,10 @@ def read_documents(
     unit : {"line", "token"}, default "line"
         Unit of the rows.
     tokeniser : callable from str to iterable of (int, int), optional
-        Function that returns start and end (exclusive) of each token of a text, for ``unit="token"``.
-        :func:`skol_rnn.data.tokens.tokenise` by default.
+        Function that returns start and end (exclusive) of each token of a text, for ``unit="token"``.  By default,
+        tokens are words and single signs.
     rules : SpanRules, optional
-        Which labelled spans are allowed, and how they become labels of rows.  By default, overlapping spans raise
-        an error.
+        Which labelled spans are allowed, and how they label rows.  By default, overlapping spans raise an error.
 
     Returns
     -------
@@ -203,7 +190,7 @@ class DocumentStream:
 
     def __init__(
         self,
-        paths: str | Path | Iterable[str | Path],
+        paths: Paths,
         *,
         format: str | None = None,
         strict: bool = False,

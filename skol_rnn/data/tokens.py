@@ -35,11 +35,10 @@ def tokenise(text: str) -> list[Token]:
 
 def find_tokens(text: str, tokeniser: Tokeniser | None = None) -> tuple[Token, ...]:
     """Tokenise a text and check the offsets that a caller's tokeniser returns."""
-    found = list((tokeniser or tokenise)(text))
     if tokeniser is None:
-        return tuple(found)
+        return tuple(tokenise(text))
     tokens, problems, end = [], [], 0
-    for position, token in enumerate(found):
+    for position, token in enumerate(tokeniser(text)):
         try:
             start, stop = map(operator.index, token)
         except (TypeError, ValueError):

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import codecs
 import os
-import shutil
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from skol_rnn.data.discovery import check_format, place_for
+from skol_rnn.data.discovery import FORMATS, place_for
 from skol_rnn.data.document import Document
 from skol_rnn.data.formats.brat import format_brat
 from skol_rnn.data.formats.conll import format_bio
 from skol_rnn.data.formats.jsonl import format_record
 from skol_rnn.data.formats.ptc import article_name, format_labels, labels_of_folder
 from skol_rnn.data.formats.yedda import format_yedda
-from skol_rnn.data.reading import table_format
-from skol_rnn.data.spans import SpanRules
+from skol_rnn.data.spans import SpanRules, check_choice
 from skol_rnn.data.table import is_missing
 from skol_rnn.data.tokens import by_unit, document_spans
 from skol_rnn.errors import DataError
@@ -101,11 +99,10 @@ class DocumentWriter:
     """Writes documents below a folder when its ``with`` block ends, or none of them after an error."""
 
     def __init__(self, folder: str | Path, format: str) -> None:
-        check_format(format)
+        check_choice("format", format, FORMATS)
         self.folder, self.format = Path(folder), format
         self.written: list[Path] = []
         self._staged: dict[Path, Path] = {}  # final place -> file in the staging folder
-        self._staging: Path | None = None
         self._places: list[Path] = []
         self._articles: dict[Path, list[Document]] = {}
 
@@ -126,22 +123,21 @@ class DocumentWriter:
     def _stage(self, place: Path, data: bytes) -> None:
         if place in self._staged:
             raise DataError(f"Two documents would be written to {place}: give them different names.")
-        if self._staging is None:
-            # An existing folder on the same file system: an error must not leave an empty output folder.
-            root = next((path for path in (self.folder, *self.folder.parents) if path.exists()), self.folder)
-            self._staging = Path(tempfile.mkdtemp(prefix=".skol-rnn-", dir=root))
-        self._staged[place] = self._staging / str(len(self._staged))
+        self._staged[place] = Path(self._staging.name, str(len(self._staged)))
         write_atomically(self._staged[place], data)
 
     def __enter__(self) -> DocumentWriter:
         """Begin."""
+        # An existing folder on the same file system: an error must not leave an empty output folder.
+        root = next((path for path in (self.folder, *self.folder.parents) if path.exists()), self.folder)
+        self._staging = TemporaryDirectory(prefix=".skol-rnn-", dir=root, ignore_cleanup_errors=True)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Move the staged files to their places, or delete them after an error."""
-        try:
+        with self._staging:
             if kind is None:
                 for folder, documents in self._articles.items():
                     self._stage(labels_of_folder(folder), format_labels(documents).encode())
@@ -149,9 +145,6 @@ class DocumentWriter:
                     place.parent.mkdir(parents=True, exist_ok=True)
                     os.replace(staged, place)
                 self.written = self._places
-        finally:
-            if self._staging is not None:
-                shutil.rmtree(self._staging, ignore_errors=True)
 
 
 def count_lost_spans(document: Document, format: str) -> int:
@@ -166,11 +159,9 @@ def count_lost_spans(document: Document, format: str) -> int:
 
 
 def _label(item: object) -> str | None:
-    if isinstance(item, str):
-        return item
-    if not is_missing(item):
+    if not isinstance(item, str) and not is_missing(item):
         raise ValueError(f"Label {item!r} is not text.")
-    return None
+    return item if isinstance(item, str) else None
 
 
 def _with_rows_of(document: Document, format: str) -> Document:
@@ -185,8 +176,9 @@ def _contents(document: Document, format: str, probabilities: Any) -> dict[str |
     try:
         match format:
             case "csv" | "parquet":
-                rows = _with_rows_of(document, format)
-                return {None: table_format().format_table(rows, probabilities, kind=format)}
+                from skol_rnn.data.formats.table import format_table  # loads pandas
+
+                return {None: format_table(_with_rows_of(document, format), probabilities, kind=format)}
             case "jsonl":
                 return {None: f"{format_record(document, probabilities)}\n".encode()}
             case "bio":

@@ -10,12 +10,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from skol_rnn.data.document import Document, split_lines, with_repairs
 from skol_rnn.data.formats.encoding import read_bytes, read_records
 from skol_rnn.data.table import check_table
 from skol_rnn.errors import DataError
+
+try:
+    import pandas as pd
+except ImportError as error:
+    raise ImportError("CSV and Parquet need pandas: pip install pandas, or use YEDDA, text or JSON lines.") from error
 
 _NUMBERS = ("line_number", "start", "end", "blank_before", "break_before")
 _GAPS = ("", " ", "\n", "\n\n")  # text before a token by its break_before

@@ -159,8 +159,17 @@ def format_yedda(
 ) -> str:
     r"""Put markup around labelled lines; everything else stays unchanged."""
     _check_writable(text, labels, name)
+    runs: list[tuple[int, int, str]] = []  # start, end and label of each block
+    joins = False  # whether the previous line may share its block
+    for (start, end), label in zip(spans, labels, strict=True):
+        alone = not coalesce or bool(_CONFUSING.search(text, start, end))
+        if label is not None and joins and not alone and runs[-1][2] == label:
+            runs[-1] = (runs[-1][0], end, label)
+        elif label is not None:
+            runs.append((start, end, label))
+        joins = label is not None and not alone
     pieces, position = [], 0
-    for start, end, label in _runs(text, spans, labels, coalesce):
+    for start, end, label in runs:
         pieces += [text[position:start], "[@", text[start:end], f"#{label}*]"]
         position = end
     return "".join([*pieces, text[position:]])
@@ -179,19 +188,3 @@ def _check_writable(text: str, labels: Sequence[str | None], name: str) -> None:
                 f"{name}: YEDDA cannot store the label {label!r}; its labels are a letter and up to 49 letters, "
                 "digits, '-' or '_': write JSONL or CSV instead."
             )
-
-
-def _runs(
-    text: str, spans: Sequence[tuple[int, int]], labels: Sequence[str | None], coalesce: bool
-) -> list[tuple[int, int, str]]:
-    """Return start, end and label of each block."""
-    runs: list[tuple[int, int, str]] = []
-    joins = False  # whether the previous line may share its block
-    for (start, end), label in zip(spans, labels, strict=True):
-        alone = not coalesce or bool(_CONFUSING.search(text, start, end))
-        if label is not None and joins and not alone and runs[-1][2] == label:
-            runs[-1] = (runs[-1][0], end, label)
-        elif label is not None:
-            runs.append((start, end, label))
-        joins = label is not None and not alone
-    return runs
