@@ -28,7 +28,7 @@ def split_label(label: str | None) -> tuple[str, str]:
     if label is None or label == OUTSIDE or label != label:
         return OUTSIDE, ""
     if not isinstance(label, str) or len(label) < 3 or label[1] != "-" or label[0] not in "BIES":
-        raise DataError(f"{label!r} is no label of a token: give O, or B-, I-, E- or S- followed by a type.")
+        raise DataError(f"{label!r} is not a token label: give O, or B-, I-, E- or S- followed by a type.")
     return label[0], label[2:]
 
 

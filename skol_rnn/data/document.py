@@ -123,7 +123,6 @@ class Document:
     sources: tuple[tuple[str, int], ...] = ()
 
     def __post_init__(self) -> None:
-        """Check the number of labels."""
         if self.labels is not None and len(self.labels) != self.n_rows:
             raise ValueError(self.wrong_number("labels", len(self.labels)))
 
@@ -256,9 +255,7 @@ class Corpus:
         return {document.doc_id: document.text for document in self.documents}
 
     def __iter__(self) -> Iterator[Document]:
-        """Go through the documents."""
         return iter(self.documents)
 
     def __len__(self) -> int:
-        """Count the documents."""
         return len(self.documents)

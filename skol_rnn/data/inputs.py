@@ -116,14 +116,14 @@ def fold_labels(column: pd.Series[Any], labels: LabelSet, other: str | None, wha
     """Map the labels of the data to those of the model."""
     if other is not None:
         return list(collapse_labels(column, list(labels), other))
-    given: list[str | None] = [None if pd.isna(label) else str(label) for label in column]
-    for label in given:
+    names: list[str | None] = [None if pd.isna(label) else str(label) for label in column]
+    for label in names:
         if label is not None and label not in labels:
             raise DataError(
                 f"Label {label!r} of {what} is not among {', '.join(labels)}.{suggestion(label, labels)} "
                 "Give other='Misc' to merge all such lines into one class."
             )
-    return given
+    return names
 
 
 def is_label_list(y: Any, data: Any) -> bool:

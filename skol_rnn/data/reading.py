@@ -109,10 +109,10 @@ class Reader:
 
 def _refuse_empty_inputs(files: Sequence[Found], read: Iterable[Found], skipped: Skipped) -> None:
     """Raise a DataError for the first path, folder or glob without a document."""
-    inputs = {file.given for file in read}
+    inputs = {file.source for file in read}
     for file in files:
-        if file.given not in inputs:
-            raise DataError(f"There is no document in {file.given}{summary(skipped)}.")
+        if file.source not in inputs:
+            raise DataError(f"There is no document in {file.source}{summary(skipped)}.")
 
 
 def read_documents(
@@ -145,7 +145,7 @@ def read_documents(
         Unit of the rows.
     tokeniser : callable from str to iterable of (int, int), optional
         Function that returns start and end (exclusive) of each token of a text, for ``unit="token"``.  By default,
-        tokens are words and single signs.
+        tokens are words and single other characters.
     rules : SpanRules, optional
         Which labelled spans are allowed, and how they label rows.  By default, overlapping spans raise an error.
 
@@ -201,7 +201,6 @@ class DocumentStream:
         self._files, self.skipped = find_files(paths, format)
 
     def __iter__(self) -> Iterator[Document]:
-        """Read the documents in order."""
         names, self.read = self._names(), 0
         read: list[Found] = []
         for index, file in enumerate(self._files):

@@ -67,7 +67,6 @@ class SpanRules:
     types: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
-        """Check the names."""
         for name, known in (("overlap", OVERLAP_POLICIES), ("alignment", ALIGNMENTS), ("scheme", SCHEMES)):
             check_choice(name, getattr(self, name), known)
         if self.overlap == "priority" and not self.priority:

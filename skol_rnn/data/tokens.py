@@ -29,7 +29,7 @@ _LOST, _MOVED = "span without label", "span moved to its tokens' ends"
 
 
 def tokenise(text: str) -> list[Token]:
-    r"""Find words and single signs: the matches of ``\w+|[^\w\s]``."""
+    r"""Find words and single other characters: the matches of ``\w+|[^\w\s]``."""
     return [match.span() for match in _WORD.finditer(text)]
 
 

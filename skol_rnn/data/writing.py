@@ -127,7 +127,6 @@ class DocumentWriter:
         write_atomically(self._staged[place], data)
 
     def __enter__(self) -> DocumentWriter:
-        """Begin."""
         # An existing folder on the same file system: an error must not leave an empty output folder.
         root = next((path for path in (self.folder, *self.folder.parents) if path.exists()), self.folder)
         self._staging = TemporaryDirectory(prefix=".skol-rnn-", dir=root, ignore_cleanup_errors=True)

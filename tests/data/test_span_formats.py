@@ -272,7 +272,7 @@ def test_all_that_is_wrong_with_columns_is_reported_at_once(tmp_path):
         "d.bio:3",
         "d.bio:4",
     ]
-    for line, message in zip(messages, ["1 columns, not 2", "no label", "no label", "'never' is not in the text after character 2", "no JSON string",
+    for line, message in zip(messages, ["1 columns, not 2", "not a token label", "not a token label", "'never' is not in the text after character 2", "not a JSON string",
                                     "'We' is not in the text at 1 to 2", "whole numbers"], strict=True):  # fmt: skip
         assert message in line
 

@@ -72,7 +72,7 @@ def _string(value: str, place: str, problems: list[str]) -> str | None:
     with suppress(ValueError, RecursionError):
         if isinstance(found := json.loads(value), str):
             return found
-    problems.append(f'{place}: {value!r:.60} is no JSON string, such as "..."')
+    problems.append(f'{place}: {value!r:.60} is not a JSON string, such as "..."')
     return None
 
 

@@ -43,7 +43,7 @@ def read_csv(path: Path, doc_id: str) -> list[Document]:
     except pd.errors.EmptyDataError:
         return []
     except (pd.errors.ParserError, ValueError) as error:
-        raise DataError(f"{path} is no CSV table: {error}.") from error
+        raise DataError(f"{path} is not a CSV table: {error}.") from error
     for name in set(_NUMBERS) & set(table.columns):
         table[name] = _whole_numbers(table[name], path)
     if "page_break" in table:
@@ -69,7 +69,7 @@ def read_parquet(path: Path, doc_id: str) -> list[Document]:
     try:
         table = pd.read_parquet(io.BytesIO(data), engine="pyarrow")
     except (OSError, ValueError) as error:  # pyarrow's own errors derive from these
-        raise DataError(f"{path} is no Parquet table: {error}.") from error
+        raise DataError(f"{path} is not a Parquet table: {error}.") from error
     return _documents(table, path, doc_id)
 
 
