@@ -152,11 +152,9 @@ def _prefer_annotated(found: list[Found], skipped: Skipped) -> list[Found]:
     return kept
 
 
-def unique_names(documents: Sequence[tuple[str, Found]]) -> list[str]:
+def unique_names(documents: Sequence[tuple[str, Found]], files: Sequence[Found]) -> list[str]:
     """Extend equal document names: by the path below the common folder of all files, then by the ending."""
-    if not documents:
-        return []
-    common = os.path.commonpath([os.path.abspath(file.path.parent) for _, file in documents])
+    common = os.path.commonpath([os.path.abspath(file.path.parent) for file in files]) if files else ""
     names = [name for name, _ in documents]
     for keep_ending in (False, True):
         counts = Counter(names)

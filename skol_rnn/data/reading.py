@@ -181,7 +181,7 @@ def read_documents(
     read = [(document, file) for file in files for document in reader.collect(file, skipped)]
     reader.raise_problems()
     _refuse_empty_inputs(files, [file for _, file in read], skipped)
-    names = unique_names([(document.doc_id, file) for document, file in read])
+    names = unique_names([(document.doc_id, file) for document, file in read], files)
     return Corpus(tuple(document.named(name) for name, (document, _) in zip(names, read, strict=True)), tuple(skipped))
 
 
@@ -221,7 +221,7 @@ class DocumentStream:
                 found[index] = self._ids(file)
         places = [(index, place) for index, names in enumerate(found) for place in range(len(names))]
         named = [(name, file) for file, names in zip(self._files, found, strict=True) for name in names]
-        return dict(zip(places, unique_names(named), strict=True))
+        return dict(zip(places, unique_names(named, self._files), strict=True))
 
     def _ids(self, file: Found) -> list[str]:
         return [document.doc_id for document in self._reader.read(file, [])]

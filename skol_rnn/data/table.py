@@ -99,9 +99,9 @@ def document_order(
     return order.astype(np.int64), np.arange(len(codes)) - np.repeat(np.cumsum(counts) - counts, counts)
 
 
-def _line_numbers(values: Any, name: str) -> np.ndarray:
+def _line_numbers(column: Any, name: str) -> np.ndarray:
     """Return line numbers as a numeric array, or raise a DataError for the first that is not a number."""
-    values = np.asarray(values)
+    values: np.ndarray = np.asarray(column)
     if values.dtype.kind in "iu":
         return values
     numbers = np.full(len(values), np.nan)
