@@ -52,10 +52,9 @@ def write_documents(
     folder : str or Path
         Output folder; ``doc_id`` is the path below it.  Existing files of the same names are replaced.
     format : {"yedda", "text", "jsonl", "csv", "parquet", "ptc", "brat", "bio"}
-        YEDDA of ``X.txt`` or ``X.txt.ann`` is ``X.txt.ann``.  Text has no labels.  The labels of articles ("ptc")
-        go into one table, ``<folder>.labels.tsv``; brat's go into ``X.ann`` next to ``X.txt``.  Rows of columns
-        ("bio") are tokens and rows of YEDDA are lines: a document with other rows is labelled again by its spans,
-        and of two overlapping spans the longer one is kept.
+        YEDDA files end in ``.txt.ann``; text has no labels.  Labels of articles ("ptc") go into one table,
+        ``<folder>.labels.tsv``, and brat's into ``X.ann`` next to ``X.txt``.  Rows of "bio" are tokens and rows of
+        YEDDA are lines: other rows are labelled again by their spans, the longer of two that overlap.
     labels_by_doc : mapping of str to sequence of (str or None), optional
         Labels of the rows of each document; a document that is not in the mapping keeps its own.
     probabilities : mapping of str to array of float, shape (n_rows, n_labels), optional
@@ -69,7 +68,7 @@ def write_documents(
     Raises
     ------
     ValueError
-        If there is no such format or document, or the number of labels is wrong.
+        If the format or a document of the mappings is unknown, or the number of labels is wrong.
     DataError
         If the format cannot store a document, its name leads out of the folder, two documents have one name, or a
         file would replace the one that its document was read from.
@@ -103,7 +102,6 @@ class DocumentWriter:
         self.folder, self.format = Path(folder), format
         self.written: list[Path] = []
         self._staged: dict[Path, Path] = {}  # final place -> file in the staging folder
-        self._places: list[Path] = []
         self._articles: dict[Path, list[Document]] = {}
 
     def add(self, document: Document, labels: Labels | None = None, probabilities: Probabilities | None = None) -> None:
@@ -116,7 +114,7 @@ class DocumentWriter:
         for ending, data in _contents(document, self.format, probabilities).items():
             place = place_for(replace(document, doc_id=name), self.folder, self.format, ending)
             self._stage(place, data)
-        self._places.append(place)
+        self.written.append(place)
         if self.format == "ptc" and document_spans(document) is not None:  # one label table for a whole folder
             self._articles.setdefault(place.parent, []).append(document)
 
@@ -143,7 +141,6 @@ class DocumentWriter:
                 for place, staged in self._staged.items():
                     place.parent.mkdir(parents=True, exist_ok=True)
                     os.replace(staged, place)
-                self.written = self._places
 
 
 def count_lost_spans(document: Document, format: str) -> int:

@@ -29,11 +29,6 @@ class _Part:
     text: str | None = None
     lines: list[_Row | None] = field(default_factory=list)
 
-    @property
-    def rows(self) -> list[_Row]:
-        """The rows without the blank lines."""
-        return [row for row in self.lines if row is not None]
-
 
 def read_bio(path: Path, doc_id: str, problems: list[str]) -> list[Document]:
     """Read documents from a file of columns."""
@@ -65,7 +60,7 @@ def _parts(text: str, path: str, problems: list[str]) -> tuple[list[_Part], tupl
         elif not starts:
             cells = line.split("\t") if "\t" in line else line.split()
             parts[-1].lines.append((number, cells) if line.strip() else None)
-    return [part for part in parts if part.rows or part.text], columns
+    return [part for part in parts if any(part.lines) or part.text], columns
 
 
 def _string(value: str, place: str, problems: list[str]) -> str | None:
@@ -79,7 +74,7 @@ def _string(value: str, place: str, problems: list[str]) -> str | None:
 def _document(
     part: _Part, doc_id: str, columns: tuple[str, ...] | None, path: str, problems: list[str]
 ) -> Document | None:
-    rows = part.rows
+    rows = [row for row in part.lines if row]
     width = len(columns or (rows[0][1] if rows else ()))
     labelled = width > 1 if columns is None else "LABEL" in columns
     found = [f"{path}:{line}: {len(row)} columns, not {width}" for line, row in rows if len(row) != width]

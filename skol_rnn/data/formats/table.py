@@ -112,9 +112,8 @@ def _of_tokens(doc_id: str, table: pd.DataFrame, path: str) -> Document:
         if not value.strip():
             problems.append(f"token {row} is blank")
         pieces += [gap, value]
-        length += len(gap)
-        tokens.append((length, length + len(value)))
-        length += len(value)
+        tokens.append((length + len(gap), length + len(gap) + len(value)))
+        length = tokens[-1][1]
     if problems:
         raise DataError(f"document {doc_id!r}: {'; '.join(problems)}")
     labels = tuple(table["label"]) if "label" in table else None
