@@ -73,7 +73,7 @@ def encode_spans(tokens: Sequence[Token], spans: Sequence[Span], rules: SpanRule
 
 
 def decode_spans(tokens: Sequence[Token], labels: Sequence[str | None], *, stray: str = "begin") -> list[Span]:
-    """Return the spans of token labels; ``stray`` says what an I or E that continues no span does."""
+    """Return the spans of token labels; ``stray`` sets how an I or E that continues no span is read."""
     if len(tokens) != len(labels):
         raise ValueError(f"{len(labels)} labels for {len(tokens)} tokens.")
     check_choice("stray", stray, STRAY)

@@ -59,7 +59,7 @@ def _ending_of(name: str) -> str:
 
 
 def without_ending(name: str) -> str:
-    """Remove the ending that tells the format from a file name."""
+    """Remove the ending that stands for a format from a file name."""
     return name[: len(name) - len(_ending_of(name))] or name
 
 

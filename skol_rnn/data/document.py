@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Repair:
-    """Damage found in a file, and how it was read all the same."""
+    """Damage found in a file, and how the reader handled it."""
 
     path: str
     line: int

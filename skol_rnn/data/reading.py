@@ -126,7 +126,7 @@ def read_documents(
 ) -> Corpus:
     """Read documents from files, folders and globs.
 
-    The ending of a file tells its format: ``.txt.ann`` and ``.ann`` are YEDDA, ``.txt`` is plain text, ``.jsonl`` is
+    The ending of a file selects its format: ``.txt.ann`` and ``.ann`` are YEDDA, ``.txt`` is plain text, ``.jsonl`` is
     doccano's JSON lines, ``.csv`` and ``.parquet`` hold the shared table, and ``.conll``, ``.bio`` and ``.iob`` hold
     columns ("bio").  Two formats use a second file: ``X.ann`` with offsets and ``X.txt`` are brat's standoff, and
     ``FOLDER/article<ID>.txt`` with ``FOLDER.labels.tsv`` are news articles with spans ("ptc").  In a folder, an

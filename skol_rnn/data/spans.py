@@ -32,9 +32,9 @@ class SpanRules:
     Parameters
     ----------
     overlap : {"error", "longest", "first", "priority"}, default "error"
-        Which of two overlapping spans is kept: the longer one (or else the earlier), the one that starts earlier (or
-        else the longer), or the one whose type is earlier in ``priority`` (or else the longer).  The other span gets
-        no label and is listed as a repair.  "error" raises a DataError for the document.
+        Which of two overlapping spans is kept: the longer one (if equal, the earlier), the one that starts first (if
+        equal, the longer), or the one whose type comes first in ``priority`` (if equal, the longer).  The other span
+        gets no label and is listed as a repair.  "error" raises a DataError for the document.
     priority : tuple of str
         Types, the most important first; types that are not listed come last.
     alignment : {"overlap", "containment"}, default "overlap"
@@ -116,7 +116,7 @@ def choose_spans(
 ) -> tuple[list[int], list[tuple[int, str]]]:
     """Return the indices of the spans to keep, no two overlapping, and each other index with the reason.
 
-    ``ranges`` holds the tokens of the spans to choose from, by index; without it, all spans are chosen from.
+    ``ranges`` limits the choice to some indices, and holds the tokens of each; the default is all spans by characters.
     """
     ranges = dict(enumerate(span[:2] for span in spans)) if ranges is None else ranges
     if rules.overlap == "error":

@@ -97,7 +97,7 @@ def document_spans(document: Document) -> tuple[Span, ...] | None:
 
 
 def _bad_spans(document: Document, spans: Sequence[Span], rules: SpanRules) -> list[str]:
-    """List the spans that no row can be labelled by; with them those that overlap, so that all appear at once."""
+    """List invalid spans and, with them, spans that overlap, so that all problems are reported at once."""
     problems = check_spans(spans, len(document.text), rules.types)
     if problems and rules.overlap == "error":
         bad = {index for index, _ in problems}

@@ -105,7 +105,7 @@ class DocumentWriter:
         self._articles: dict[Path, list[Document]] = {}
 
     def add(self, document: Document, labels: Labels | None = None, probabilities: Probabilities | None = None) -> None:
-        """Stage the files of a document, with its own labels or other ones."""
+        """Stage the files of a document, with other labels if there are any."""
         if labels is not None:
             document = replace(document, labels=tuple(map(_label, labels)), spans=None, sources=())
         if probabilities is not None and len(probabilities) != document.n_rows:
