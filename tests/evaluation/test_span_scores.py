@@ -189,5 +189,5 @@ def test_stray_labels_begin_a_span_or_are_dropped_or_refused():
         decode_spans(tokens, labels, stray="error")
     with pytest.raises(ValueError, match="not one of begin"):
         decode_spans(tokens, labels, stray="x")
-    with pytest.raises(ValueError, match="no label of a token"):
+    with pytest.raises(ValueError, match="not a token label"):
         decode_spans(tokens, ["O", "A", "O"])
