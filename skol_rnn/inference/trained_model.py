@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from skol_rnn.data.columns import lengths_of
-from skol_rnn.data.inputs import LabelledRows, fold_labels, labelled_table
-from skol_rnn.data.outputs import table_and_restore, with_predictions
+from skol_rnn.data.inputs import LabelledRows, fold_labels, labelled_table, table_and_restore, with_predictions
+from skol_rnn.data.table import lengths_of
 from skol_rnn.decoding.decoder import Decoder
 from skol_rnn.decoding.offsets import DECISIONS
 from skol_rnn.errors import DataError
