@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 
 import skol_rnn
+from skol_rnn.labels import NO_LABEL
 
 IMPORTANT = ("Nomenclature", "Description")
 LABELS = (*IMPORTANT, "Misc")
@@ -71,7 +72,6 @@ def train_and_score(row, seed, train, dev, threads):
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     os.environ["TF_NUM_INTRAOP_THREADS"] = os.environ["TF_NUM_INTEROP_THREADS"] = str(threads)
     from skol_rnn import RNNSkolModel, read_documents
-    from skol_rnn.evaluation.calibration import calibration_error, mean_shares
 
     documents = read_documents(dev)
     started = time.monotonic()
@@ -96,6 +96,31 @@ def train_and_score(row, seed, train, dev, threads):
         "true_share": dict(zip(model.labels_, mean_shares(probabilities["raw"], true)[1].tolist(), strict=True)),
         "calibration_error": {name: calibration_error(p, true) for name, p in probabilities.items()},
     }
+
+
+def calibration_error(probabilities, true, bins=15):
+    """Compute the expected calibration error of the most probable label."""
+    known = true != NO_LABEL
+    probabilities, true = np.asarray(probabilities, np.float64)[known], true[known]
+    top = np.argmax(probabilities, axis=1)
+    if not isinstance(bins, (int, np.integer)) or bins < 1:
+        raise ValueError(f"bins must be a whole number of at least 1, but is {bins!r}.")
+    if not len(true):
+        return float("nan")
+    probability = probabilities[np.arange(len(true)), top]
+    place = np.clip(np.ceil(probability * bins).astype(np.int64) - 1, 0, bins - 1)
+    # The sum of a bin is its distance from the frequency times its rows.
+    return float(np.abs(np.bincount(place, probability - (top == true), bins)).sum() / len(true))
+
+
+def mean_shares(probabilities, true):
+    """Compute the mean probability of each label and its true share."""
+    known = true != NO_LABEL
+    probabilities, true = np.asarray(probabilities, np.float64)[known], true[known]
+    k = probabilities.shape[1]
+    if not len(true):
+        return np.full(k, np.nan), np.full(k, np.nan)
+    return probabilities.mean(axis=0), np.bincount(true, minlength=k) / len(true)
 
 
 def scored(evaluation):

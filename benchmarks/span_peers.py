@@ -110,11 +110,11 @@ class CRF:
         from skol_rnn.data.inputs import LabelledRows
         from skol_rnn.decoding.constraints import bio_transitions
         from skol_rnn.decoding.span_tuning import SpanTuning
-        from skol_rnn.evaluation.tables import fragment_scorer
+        from skol_rnn.evaluation.fragments import FragmentScorer
 
         self.labels = LabelSet.from_data([*kept["label"], *held["label"]])
         rows = LabelledRows.of(held, self.labels)
-        scorer = fragment_scorer(rows, self.labels)
+        scorer = FragmentScorer.of(rows, self.labels)
         tuning = SpanTuning(self._marginals(held), scorer, self.labels, rows.lengths, bio_transitions(self.labels))
         self.offsets = tuning.best(weights=(0.0,)).offsets
 

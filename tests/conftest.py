@@ -8,13 +8,18 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from toy import SMALL, toy_table
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 
 
-EAGER_UPDATES = 30
-"""Updates up to which a training takes less time eagerly than its tracing alone would."""
+# A deadline for an example measures how busy the machine is.
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
+
+EAGER_STEPS = 120
+"""LSTM steps (updates times window) up to which a training takes less time eagerly than its tracing alone would."""
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -28,7 +33,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
         @functools.wraps(original)
         def fit_toy(self, x, *args, epochs=1, **kwargs):
-            tensorflow.config.run_functions_eagerly(len(x) * epochs <= EAGER_UPDATES)
+            steps = len(x) * epochs * x.windows.lines.shape[1] if hasattr(x, "windows") else EAGER_STEPS + 1
+            tensorflow.config.run_functions_eagerly(steps <= EAGER_STEPS)
             try:
                 return original(self, x, *args, epochs=epochs, **kwargs)
             finally:

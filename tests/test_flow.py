@@ -58,5 +58,5 @@ def test_working_on_documents_loads_no_tensorflow(tmp_path):
 def test_public_names_are_there():
     for name in skol_rnn.__all__:
         assert getattr(skol_rnn, name) is not None
-    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+    with pytest.raises(AttributeError, match="No skol_rnn attribute nothing"):
         _ = skol_rnn.nothing

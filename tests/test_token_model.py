@@ -9,7 +9,7 @@ from toy import BIO_LABELS, SMALL, as_documents, toy_table, toy_tokens
 
 from skol_rnn.data.inputs import LabelledRows
 from skol_rnn.decoding.constraints import legal_steps
-from skol_rnn.evaluation.tables import fragment_scorer
+from skol_rnn.evaluation.fragments import FragmentScorer
 from skol_rnn.features.families import features_from_state, make_features
 from skol_rnn.features.tokens.hashed import TokenFeatures
 from skol_rnn.features.tokens.layout import TOKEN_LAYOUT_NAMES, token_layout_numbers
@@ -245,5 +245,5 @@ def test_characters_of_tokens_without_offsets_are_counted(unseen):
     bare = unseen.drop(columns=["start", "end"])
     predicted = LABELS.encode(unseen["label"]).copy()
     predicted[predicted == LABELS.index("I-PLACE")] = LABELS.index("O")
-    found = [fragment_scorer(LabelledRows.of(part, LABELS), LABELS).sums(predicted).f1() for part in (unseen, bare)]
+    found = [FragmentScorer.of(LabelledRows.of(part, LABELS), LABELS).sums(predicted).f1() for part in (unseen, bare)]
     assert found[0] == pytest.approx(found[1], abs=0.02) and 0 < found[0] < 1

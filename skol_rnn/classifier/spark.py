@@ -83,8 +83,8 @@ def read_units(
     for file in found:
         if file.format not in ONE_DOCUMENT:
             raise DataError(f"{file.path} is {file.format}: read it as a DataFrame, and use load_raw_from_df.")
-    names = unique_names([(file.doc_id, file) for file in found])
-    files = [(str(Path(file.path).absolute()), file.relative, file.format, file.given, file.named, name)
+    names = unique_names([(file.doc_id, file) for file in found], found)
+    files = [(str(Path(file.path).absolute()), file.relative, file.format, file.source, file.named, name)
              for file, name in zip(found, names, strict=True)]  # fmt: skip
     tasks = max(1, min(len(files), max(session.sparkContext.defaultParallelism, len(files) // _FILES_PER_TASK)))
     # createDataFrame alone would choose the number of tasks.

@@ -102,8 +102,7 @@ def evaluate(
 ) -> None:
     """Predict annotated documents and print precision, recall, F1, loss and support of each class."""
     from skol_rnn.evaluation.findings import summary
-    from skol_rnn.evaluation.report import comparison_text, to_text
-    from skol_rnn.evaluation.report_html import to_html
+    from skol_rnn.evaluation.report import comparison_text, to_html, to_text
     from skol_rnn.persistence.atomic import write_atomically
     from skol_rnn.persistence.bundle import load_bundle
 

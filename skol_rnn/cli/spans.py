@@ -76,7 +76,7 @@ def _pairs(gold: Corpus, predicted: Corpus) -> Pairs:
 
 
 def _write_pages(pairs: Pairs, folder: Path) -> None:
-    from skol_rnn.evaluation.span_html import spans_html
+    from skol_rnn.evaluation.span_rendering import spans_html
     from skol_rnn.persistence.atomic import write_atomically
 
     for name, (true, found) in pairs.items():
@@ -86,7 +86,7 @@ def _write_pages(pairs: Pairs, folder: Path) -> None:
 
 
 def _show(name: str, pairs: Pairs) -> None:
-    from skol_rnn.evaluation.span_text import show_spans
+    from skol_rnn.evaluation.span_rendering import show_spans
 
     if name not in pairs:
         raise DataError(f"There is no document {name!r}.{suggestion(name, pairs)}")

@@ -5,15 +5,16 @@ from __future__ import annotations
 import glob
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path, PurePosixPath
 
 from skol_rnn.data.document import Document
 from skol_rnn.data.formats.brat import is_standoff
 from skol_rnn.data.formats.ptc import is_label_table, label_table_of
+from skol_rnn.data.spans import check_choice
 from skol_rnn.errors import DataError
-from skol_rnn.labels import suggestion
 
 ENDINGS = {
     ".txt.ann": "yedda",
@@ -31,18 +32,20 @@ FORMATS = (*dict.fromkeys(ENDINGS.values()), "ptc", "brat")
 ONE_DOCUMENT = ("yedda", "text", "ptc", "brat")
 """Formats with one document per file, named after the file."""
 
+Paths = str | Path | Iterable[str | Path]
+"""Files, folders and globs."""
 Skipped = list[tuple[str, str]]
 """Path and reason of each file that is not read."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """A file to read: ``given`` is the caller's path, folder or glob, ``named`` whether that is the file itself."""
+    """A file to read: ``source`` is the caller's path, folder or glob, ``named`` whether that is the file itself."""
 
     path: Path
     relative: str
     format: str
-    given: str
+    source: str
     named: bool
 
     @property
@@ -51,62 +54,53 @@ class Found:
         return without_ending(self.relative)
 
 
-def check_format(name: str) -> None:
-    """Raise a ValueError with the nearest name if there is no such format."""
-    if name not in FORMATS:
-        raise ValueError(f"Unknown format {name!r}; formats are {', '.join(FORMATS)}.{suggestion(name, FORMATS)}")
-
-
 def _ending_of(name: str) -> str:
     return next((ending for ending in ENDINGS if name.lower().endswith(ending)), "")
 
 
 def without_ending(name: str) -> str:
-    """Remove the ending that tells the format from a file name."""
+    """Remove the ending that stands for a format from a file name."""
     return name[: len(name) - len(_ending_of(name))] or name
 
 
-def find_files(paths: str | Path | Iterable[str | Path], form: str | None) -> tuple[list[Found], Skipped]:
+def find_files(paths: Paths, form: str | None) -> tuple[list[Found], Skipped]:
     """List the files to read, each once, in the order of the paths, and those skipped with the reason."""
     if form is not None:
-        check_format(form)
+        check_choice("format", form, FORMATS)
     found: dict[str, Found] = {}
     skipped: Skipped = []
-    for given in [paths] if isinstance(paths, (str, Path)) else paths:
-        here = list(_found_in(str(given), form, skipped))
-        if not here[0].named:
-            here = _prefer_annotated(here, skipped)
-        for file in here:
+    for path in [paths] if isinstance(paths, (str, Path)) else paths:
+        for file in _found_in(str(path), form, skipped):
             found.setdefault(os.path.realpath(file.path), file)
     return list(found.values()), skipped
 
 
-def _found_in(given: str, form: str | None, skipped: Skipped) -> Iterator[Found]:
-    path = Path(given)
+def _found_in(source: str, form: str | None, skipped: Skipped) -> list[Found]:
+    path = Path(source)
     if path.is_dir():
         files, root = _files_below(path), path
-    elif path.exists() or not glob.has_magic(given):
-        chosen = form or _format_of(path)
-        if chosen is None:
-            raise DataError(f"{given}: its ending is unknown (known are {', '.join(ENDINGS)}): give format=.")
-        yield Found(path, path.name, chosen, given, named=True)
-        return
+    elif path.exists() or not glob.has_magic(source):
+        if (chosen := form or _format_of(path)) is None:
+            raise DataError(f"{source}: its ending is unknown (known are {', '.join(ENDINGS)}): give format=.")
+        return [Found(path, path.name, chosen, source, named=True)]
     else:
-        files = [Path(name) for name in sorted(glob.glob(given, recursive=True)) if os.path.isfile(name)]
-        root = _folder_of_glob(given)
-    before, count = len(skipped), 0
+        files = [Path(name) for name in sorted(glob.glob(source, recursive=True)) if os.path.isfile(name)]
+        root = Path(*takewhile(lambda part: not glob.has_magic(part), Path(source).parts[:-1]))
+    found: list[Found] = []
+    left_out: Skipped = []
     for file in files:
         # A glob selects files itself, so it may override their endings; a folder may not.
         chosen = form if form and not path.is_dir() else _format_of(file)
         if chosen is None and is_label_table(file):
             continue  # read with the articles of that folder
         if reason := _reason_to_skip(file.relative_to(root), chosen, form):
-            skipped.append((str(file), reason))
+            left_out.append((str(file), reason))
         elif chosen is not None:
-            count += 1
-            yield Found(file, file.relative_to(root).as_posix(), chosen, given, named=False)
-    if not count:
-        raise DataError(f"There is no document in {given}{summary(skipped[before:])}.")
+            found.append(Found(file, file.relative_to(root).as_posix(), chosen, source, named=False))
+    if not found:
+        raise DataError(f"There is no document in {source}{summary(left_out)}.")
+    skipped += left_out
+    return _prefer_annotated(found, skipped)
 
 
 def summary(skipped: Skipped) -> str:
@@ -122,13 +116,6 @@ def _files_below(folder: Path) -> list[Path]:
 
     walk = os.walk(folder, onerror=refuse)
     return sorted(Path(root, name) for root, _, names in walk for name in names)
-
-
-def _folder_of_glob(pattern: str) -> Path:
-    """Return the leading folders of a glob that contain no wildcard."""
-    parts = Path(pattern).parts[:-1]
-    magic = next((i for i, part in enumerate(parts) if glob.has_magic(part)), len(parts))
-    return Path(*parts[:magic])
 
 
 def _format_of(path: Path) -> str | None:
@@ -165,15 +152,13 @@ def _prefer_annotated(found: list[Found], skipped: Skipped) -> list[Found]:
     return kept
 
 
-def unique_names(given: Sequence[tuple[str, Found]]) -> list[str]:
+def unique_names(documents: Sequence[tuple[str, Found]], files: Sequence[Found]) -> list[str]:
     """Extend equal document names: by the path below the common folder of all files, then by the ending."""
-    if not given:
-        return []
-    common = os.path.commonpath([os.path.abspath(file.path.parent) for _, file in given])
-    names = [name for name, _ in given]
+    common = os.path.commonpath([os.path.abspath(file.path.parent) for file in files]) if files else ""
+    names = [name for name, _ in documents]
     for keep_ending in (False, True):
         counts = Counter(names)
-        for index, (name, file) in enumerate(given):
+        for index, (name, file) in enumerate(documents):
             if counts[names[index]] > 1:
                 path = Path(os.path.relpath(os.path.abspath(file.path), common)).as_posix()
                 path = path if keep_ending else without_ending(path)
@@ -188,7 +173,7 @@ def place_for(document: Document, folder: Path, form: str, ending: str | None = 
     """Return the file below a folder that a document is written to, with the ending of the format or another one."""
     name = PurePosixPath(document.doc_id)
     if not name.name or name.is_absolute() or ".." in name.parts or "\0" in document.doc_id:
-        raise DataError(f"Document name {document.doc_id!r} is no path below {folder}: rename the document.")
+        raise DataError(f"Document name {document.doc_id!r} is not a path below {folder}: rename the document.")
     place = folder / name.parent / (name.name + (ending or _ending_to_write(document, form)))
     if not place.resolve().is_relative_to(folder.resolve()):
         raise DataError(f"Document {document.doc_id!r} would be written outside {folder}: a link leads out of it.")

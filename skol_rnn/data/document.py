@@ -6,21 +6,19 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from skol_rnn.data.columns import is_missing, object_array
+from skol_rnn.data.table import none_for_missing, object_array
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_FIRST = ("doc_id", "line_number", "value")
-
 
 @dataclass(frozen=True)
 class Repair:
-    """Damage found in a file, and how it was read all the same."""
+    """Damage found in a file, and how the reader handled it."""
 
     path: str
     line: int
@@ -88,8 +86,7 @@ class Document:
     text : str
         Plain text, character for character as in the file, line ends included.
     labels : tuple of (str or None), optional
-        One label for each row: for each token if there are tokens, otherwise for each non-blank line.  None marks
-        a row without a label; no tuple at all marks a document that nobody annotated.
+        One label for each row; None marks a row without a label, no tuple a document that nobody annotated.
     repairs : tuple of Repair
         Damage repaired while reading.
     path : str, optional
@@ -99,8 +96,7 @@ class Document:
     bom : bool, default False
         Whether the file began with a byte order mark; the writer restores it.
     tokens : tuple of (int, int), optional
-        Start and end (exclusive) of each token in characters, in order, if rows are tokens;
-        :func:`skol_rnn.data.tokens.by_unit` makes them.
+        Start and end (exclusive) of each token, if rows are tokens; without it, rows are the non-blank lines.
     sources : tuple of (str, int)
         File and line of each span, for error messages.
 
@@ -127,7 +123,6 @@ class Document:
     sources: tuple[tuple[str, int], ...] = ()
 
     def __post_init__(self) -> None:
-        """Check the number of labels."""
         if self.labels is not None and len(self.labels) != self.n_rows:
             raise ValueError(self.wrong_number("labels", len(self.labels)))
 
@@ -193,8 +188,7 @@ class Document:
         -------
         DataFrame
             One row per non-blank line or token, with its offsets; a column ``label`` only if there are labels.
-            Lines also have ``blank_before`` and ``page_break``, tokens ``break_before`` (see
-            :func:`breaks_before`).
+            Lines also have ``blank_before`` and ``page_break``, tokens ``break_before`` (:func:`breaks_before`).
         """
         import pandas as pd
 
@@ -242,8 +236,7 @@ class Corpus:
 
         table = pd.concat([document.table() for document in self.documents], ignore_index=True)
         if "label" in table:
-            rest = [name for name in table if name not in (*_FIRST, "label")]
-            table = table[[*_FIRST, "label", *rest]].assign(label=none_for_missing(table["label"]))
+            table.insert(3, "label", none_for_missing(table.pop("label")))  # after the value
         return table
 
     @property
@@ -262,16 +255,7 @@ class Corpus:
         return {document.doc_id: document.text for document in self.documents}
 
     def __iter__(self) -> Iterator[Document]:
-        """Go through the documents."""
         return iter(self.documents)
 
     def __len__(self) -> int:
-        """Count the documents."""
         return len(self.documents)
-
-
-def none_for_missing(labels: pd.Series[Any]) -> pd.Series[Any]:
-    """Return labels with None for every missing value."""
-    import pandas as pd
-
-    return pd.Series([None if is_missing(label) else label for label in labels], dtype=object, index=labels.index)

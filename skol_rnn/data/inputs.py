@@ -1,8 +1,8 @@
-"""Turn a caller's data and labels into the shared table, and the table's labels into indices."""
+"""Turn a caller's data and labels into the shared table, and predictions for it into the form of the data."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,16 +11,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from skol_rnn.data.columns import lengths_of
 from skol_rnn.data.document import Corpus, Document
 from skol_rnn.data.reading import read_documents
-from skol_rnn.data.spans import SpanRules
-from skol_rnn.data.table import check_table, collapse_labels
-from skol_rnn.data.tokens import Tokeniser, by_unit
+from skol_rnn.data.table import check_table, collapse_labels, lengths_of, none_for_missing, object_array
+from skol_rnn.data.tokens import by_unit
 from skol_rnn.errors import DataError
 from skol_rnn.labels import NO_LABEL, LabelSet, suggestion
 
 _LISTS = (list, tuple, np.ndarray)
+Restore = Callable[[np.ndarray], Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,29 +45,22 @@ class LabelledRows:
         return len(self.true)
 
 
-def as_table(
-    data: object,
-    *,
-    line_no_col: str = "line_number",
-    unit: str = "line",
-    tokeniser: Tokeniser | None = None,
-    rules: SpanRules | None = None,
-) -> pd.DataFrame:
+def as_table(data: object, *, line_no_col: str = "line_number", unit: str = "line") -> pd.DataFrame:
     """Turn a table, a corpus, paths or a list of documents into the shared table."""
     if isinstance(data, pd.DataFrame):
         return check_table(data, line_no_col=line_no_col)
     paths: Any = [data] if isinstance(data, (str, Path)) else data
     if isinstance(paths, _LISTS) and len(paths) and all(isinstance(path, (str, Path)) for path in paths):
-        return check_table(read_documents(paths, unit=unit, tokeniser=tokeniser, rules=rules).table)
+        data = read_documents(paths, unit=unit)
     if isinstance(data, Corpus):
-        # A corpus may have been read under other rules: its rows stay as they are if none are passed here.
-        if data.unit != unit or tokeniser is not None or rules is not None:
-            data = Corpus(tuple(by_unit(document, unit, tokeniser, rules) for document in data))
+        # A corpus may have been read under other rules: rows of the right unit stay as they are.
+        if data.unit != unit:
+            data = Corpus(tuple(by_unit(document, unit) for document in data))
         return check_table(data.table)
     if not isinstance(data, _LISTS):
         raise TypeError(f"Give a table, a corpus, path(s) or a list of documents, not {type(data).__name__}.")
     tables = [
-        by_unit(item, unit, tokeniser, rules).table() if isinstance(item, Document) else _rows(item, index, unit)
+        by_unit(item, unit).table() if isinstance(item, Document) else _rows(item, index, unit)
         for index, item in enumerate(data)
     ]
     return check_table(pd.concat(tables or [Corpus(()).table], ignore_index=True))
@@ -116,10 +108,7 @@ def _flat(y: Any, n_lines: int) -> list[Any]:
 
 def choose_labels(column: pd.Series[Any], labels: Sequence[str] | None = None, other: str | None = None) -> LabelSet:
     """Return the labels that a model learns, in order: those passed or those that occur, and ``other``."""
-    if labels is None:
-        chosen = LabelSet.from_data(label for label in column if not pd.isna(label))
-    else:
-        chosen = LabelSet(tuple(labels))
+    chosen = LabelSet.from_data(none_for_missing(column)) if labels is None else LabelSet(tuple(labels))
     return chosen if other is None or other in chosen else LabelSet((*chosen, other))
 
 
@@ -127,14 +116,14 @@ def fold_labels(column: pd.Series[Any], labels: LabelSet, other: str | None, wha
     """Map the labels of the data to those of the model."""
     if other is not None:
         return list(collapse_labels(column, list(labels), other))
-    given: list[str | None] = [None if pd.isna(label) else str(label) for label in column]
-    for label in given:
+    names: list[str | None] = [None if pd.isna(label) else str(label) for label in column]
+    for label in names:
         if label is not None and label not in labels:
             raise DataError(
                 f"Label {label!r} of {what} is not among {', '.join(labels)}.{suggestion(label, labels)} "
                 "Give other='Misc' to merge all such lines into one class."
             )
-    return given
+    return names
 
 
 def is_label_list(y: Any, data: Any) -> bool:
@@ -144,6 +133,36 @@ def is_label_list(y: Any, data: Any) -> bool:
     return len(set(y)) == len(y) and not (isinstance(data, pd.DataFrame) and len(y) == len(data))
 
 
-def is_line_lists(data: Any) -> bool:
+def _is_line_lists(data: Any) -> bool:
     """Return whether data is a list of documents, each a list of lines."""
     return isinstance(data, _LISTS) and all(isinstance(document, _LISTS) for document in data)
+
+
+def table_and_restore(data: Any, line_no_col: str, unit: str) -> tuple[pd.DataFrame, Restore]:
+    """Return the rows in document order, and a function that puts results for them into the caller's order."""
+    table = as_table(data, line_no_col=line_no_col, unit=unit)
+    if _is_line_lists(data):
+        # A document without lines has no row, but an entry in the result.
+        ends = np.cumsum([len(document) for document in data])
+        return table, lambda results: np.split(results, ends[:-1]) if len(ends) else []
+    back = np.argsort(table["order"].to_numpy(), kind="stable")
+    return table, lambda results: results[back]
+
+
+def with_predictions(
+    data: Any,
+    table: pd.DataFrame,
+    restore: Restore,
+    labels: Sequence[str],
+    indices: np.ndarray,
+    probabilities: np.ndarray,
+) -> Any:
+    """Add predictions to the caller's rows; for lists of lines, return the list of labels of each document."""
+    names = np.array(labels, dtype=object)
+    if _is_line_lists(data):
+        return object_array(names[part].tolist() for part in restore(indices))
+    rows = data.copy() if isinstance(data, pd.DataFrame) else table.drop(columns="order")
+    rows["prediction"] = restore(indices)
+    rows["predicted_label"] = names[rows["prediction"].to_numpy()]
+    rows["probabilities"] = list(restore(probabilities))
+    return rows

@@ -7,9 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
-from types import ModuleType
 
-from skol_rnn.data.discovery import ONE_DOCUMENT, Found, Skipped, find_files, summary, unique_names
+from skol_rnn.data.discovery import ONE_DOCUMENT, Found, Paths, Skipped, find_files, summary, unique_names
 from skol_rnn.data.document import Corpus, Document
 from skol_rnn.data.formats.brat import read_brat
 from skol_rnn.data.formats.conll import read_bio
@@ -91,10 +90,10 @@ class Reader:
                 return [read_yedda(path, doc_id)]
             case "ptc":
                 return [self._article(path, doc_id)]
-            case "csv":
-                return table_format().read_csv(path, doc_id)
-            case "parquet":
-                return table_format().read_parquet(path, doc_id)
+            case "csv" | "parquet":
+                from skol_rnn.data.formats.table import read_csv, read_parquet  # loads pandas
+
+                return (read_csv if file.format == "csv" else read_parquet)(path, doc_id)
             case _:
                 read = {"jsonl": read_jsonl, "brat": read_brat, "bio": read_bio}[file.format]
                 return read(path, doc_id, self.problems)
@@ -108,27 +107,16 @@ class Reader:
         return read_article(path, doc_id, table, self._tables[table])
 
 
-def table_format() -> ModuleType:
-    """Import the module for CSV and Parquet, the only format that needs pandas."""
-    try:
-        from skol_rnn.data.formats import table
-    except ImportError as error:
-        raise ImportError(
-            "CSV and Parquet need pandas: pip install pandas, or use YEDDA, text or JSON lines."
-        ) from error
-    return table
-
-
 def _refuse_empty_inputs(files: Sequence[Found], read: Iterable[Found], skipped: Skipped) -> None:
     """Raise a DataError for the first path, folder or glob without a document."""
-    inputs = {file.given for file in read}
+    inputs = {file.source for file in read}
     for file in files:
-        if file.given not in inputs:
-            raise DataError(f"There is no document in {file.given}{summary(skipped)}.")
+        if file.source not in inputs:
+            raise DataError(f"There is no document in {file.source}{summary(skipped)}.")
 
 
 def read_documents(
-    paths: str | Path | Iterable[str | Path],
+    paths: Paths,
     *,
     format: str | None = None,
     strict: bool = False,
@@ -138,7 +126,7 @@ def read_documents(
 ) -> Corpus:
     """Read documents from files, folders and globs.
 
-    The ending of a file tells its format: ``.txt.ann`` and ``.ann`` are YEDDA, ``.txt`` is plain text, ``.jsonl`` is
+    The ending of a file selects its format: ``.txt.ann`` and ``.ann`` are YEDDA, ``.txt`` is plain text, ``.jsonl`` is
     doccano's JSON lines, ``.csv`` and ``.parquet`` hold the shared table, and ``.conll``, ``.bio`` and ``.iob`` hold
     columns ("bio").  Two formats use a second file: ``X.ann`` with offsets and ``X.txt`` are brat's standoff, and
     ``FOLDER/article<ID>.txt`` with ``FOLDER.labels.tsv`` are news articles with spans ("ptc").  In a folder, an
@@ -156,11 +144,10 @@ def read_documents(
     unit : {"line", "token"}, default "line"
         Unit of the rows.
     tokeniser : callable from str to iterable of (int, int), optional
-        Function that returns start and end (exclusive) of each token of a text, for ``unit="token"``.
-        :func:`skol_rnn.data.tokens.tokenise` by default.
+        Function that returns start and end (exclusive) of each token of a text, for ``unit="token"``.  By default,
+        tokens are words and single other characters.
     rules : SpanRules, optional
-        Which labelled spans are allowed, and how they become labels of rows.  By default, overlapping spans raise
-        an error.
+        Which labelled spans are allowed, and how they label rows.  By default, overlapping spans raise an error.
 
     Returns
     -------
@@ -194,7 +181,7 @@ def read_documents(
     read = [(document, file) for file in files for document in reader.collect(file, skipped)]
     reader.raise_problems()
     _refuse_empty_inputs(files, [file for _, file in read], skipped)
-    names = unique_names([(document.doc_id, file) for document, file in read])
+    names = unique_names([(document.doc_id, file) for document, file in read], files)
     return Corpus(tuple(document.named(name) for name, (document, _) in zip(names, read, strict=True)), tuple(skipped))
 
 
@@ -203,7 +190,7 @@ class DocumentStream:
 
     def __init__(
         self,
-        paths: str | Path | Iterable[str | Path],
+        paths: Paths,
         *,
         format: str | None = None,
         strict: bool = False,
@@ -214,7 +201,6 @@ class DocumentStream:
         self._files, self.skipped = find_files(paths, format)
 
     def __iter__(self) -> Iterator[Document]:
-        """Read the documents in order."""
         names, self.read = self._names(), 0
         read: list[Found] = []
         for index, file in enumerate(self._files):
@@ -235,7 +221,7 @@ class DocumentStream:
                 found[index] = self._ids(file)
         places = [(index, place) for index, names in enumerate(found) for place in range(len(names))]
         named = [(name, file) for file, names in zip(self._files, found, strict=True) for name in names]
-        return dict(zip(places, unique_names(named), strict=True))
+        return dict(zip(places, unique_names(named, self._files), strict=True))
 
     def _ids(self, file: Found) -> list[str]:
         return [document.doc_id for document in self._reader.read(file, [])]

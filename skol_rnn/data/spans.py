@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from skol_rnn.errors import DataError
@@ -32,17 +32,16 @@ class SpanRules:
     Parameters
     ----------
     overlap : {"error", "longest", "first", "priority"}, default "error"
-        Which of two overlapping spans is kept.  "longest" keeps the longer one (of equal ones the earlier), "first"
-        the one that starts earlier (of equal ones the longer), "priority" the one whose type comes earlier in
-        ``priority`` (of equal ones the longer).  The other span gets no label and is listed as a repair.  "error"
-        raises a DataError for the document.
+        Which of two overlapping spans is kept: the longer one (if equal, the earlier), the one that starts first (if
+        equal, the longer), or the one whose type comes first in ``priority`` (if equal, the longer).  The other span
+        gets no label and is listed as a repair.  "error" raises a DataError for the document.
     priority : tuple of str
         Types, the most important first; types that are not listed come last.
     alignment : {"overlap", "containment"}, default "overlap"
         Which tokens belong to a span: those that share a character with it, or only those that lie inside it.
     scheme : {"BIO", "BIOES"}, default "BIO"
-        Token labels: B- begins a span, I- continues it, O is outside any span.  In BIOES, E- ends a span of several
-        tokens and S- marks a span of one token.
+        Token labels: B- begins a span, I- continues it, O is outside.  In BIOES, E- ends a span of several tokens
+        and S- marks a span of one token.
     types : tuple of str, optional
         Allowed types; all types by default.
 
@@ -68,13 +67,16 @@ class SpanRules:
     types: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
-        """Check the names."""
         for name, known in (("overlap", OVERLAP_POLICIES), ("alignment", ALIGNMENTS), ("scheme", SCHEMES)):
-            if (value := getattr(self, name)) not in known:
-                hint = suggestion(str(value), known)
-                raise ValueError(f"{name} is {value!r}, not one of {', '.join(known)}.{hint}")
+            check_choice(name, getattr(self, name), known)
         if self.overlap == "priority" and not self.priority:
             raise ValueError("overlap='priority' needs the order: priority=('most important', ...).")
+
+
+def check_choice(name: str, value: object, known: Sequence[str]) -> None:
+    """Raise a ValueError with the nearest name if a value is not one of those known."""
+    if value not in known:
+        raise ValueError(f"{name} is {value!r}, not one of {', '.join(known)}.{suggestion(str(value), known)}")
 
 
 def offset_problem(start: int, end: int, length: int) -> str | None:
@@ -96,11 +98,10 @@ def check_spans(spans: Sequence[Span], length: int, types: Sequence[str] | None 
     return found
 
 
-def overlap_problems(spans: Sequence[Span], claimed: Sequence[Span] | None = None) -> list[tuple[int, str]]:
-    """List the spans that overlap an earlier one; ``claimed`` holds the tokens of each span, if they count."""
-    ranges = spans if claimed is None else claimed
+def overlap_problems(spans: Sequence[Span], ranges: Mapping[int, tuple[int, int]]) -> list[tuple[int, str]]:
+    """List the spans whose range of characters or tokens overlaps that of an earlier span; ranges are by index."""
     problems, widest = [], -1  # widest: index of the span that reaches furthest so far
-    for index in sorted(range(len(spans)), key=lambda index: ranges[index]):
+    for index in sorted(ranges, key=lambda index: (*ranges[index], spans[index][2])):
         if widest >= 0 and ranges[index][0] < ranges[widest][1]:
             a, b = spans[widest], spans[index]
             how = "overlap" if b[0] < a[1] and a[0] < b[1] else "share a token"
@@ -110,30 +111,35 @@ def overlap_problems(spans: Sequence[Span], claimed: Sequence[Span] | None = Non
     return sorted(problems)
 
 
-def resolve_overlaps(
-    spans: Sequence[Span],
-    overlap: str,
-    priority: Sequence[str] = (),
-    claimed: Sequence[tuple[int, int, str]] | None = None,
-) -> tuple[list[int], list[tuple[int, int]]]:
-    """Return the indices of spans to keep, no two overlapping, and each other index with the one it overlaps."""
-    rank = {kind: position for position, kind in enumerate(priority)}
+def choose_spans(
+    spans: Sequence[Span], rules: SpanRules, ranges: Mapping[int, tuple[int, int]] | None = None
+) -> tuple[list[int], list[tuple[int, str]]]:
+    """Return the indices of the spans to keep, no two overlapping, and each other index with the reason.
+
+    ``ranges`` limits the choice to some indices, and holds the tokens of each; the default is all spans by characters.
+    """
+    ranges = dict(enumerate(span[:2] for span in spans)) if ranges is None else ranges
+    if rules.overlap == "error":
+        if problems := overlap_problems(spans, ranges):
+            raise OverlapError(problems)
+        return list(ranges), []
+    rank = {kind: position for position, kind in enumerate(rules.priority)}
 
     def order(index: int) -> tuple[int, ...]:
         start, end, kind = spans[index]
-        if overlap == "first":
+        if rules.overlap == "first":
             return (start, start - end, index)
-        first = rank.get(kind, len(rank)) if overlap == "priority" else 0
+        first = rank.get(kind, len(rank)) if rules.overlap == "priority" else 0
         return (first, start - end, start, index)
 
-    taken: list[tuple[int, int, int]] = []  # start, end, position; no two overlap, so sorted by end as well
+    taken: list[tuple[int, int, int]] = []  # start, end, index; no two overlap, so sorted by end as well
     left_out = []
-    for index in sorted(range(len(spans)), key=order):
-        start, end, _ = (spans if claimed is None else claimed)[index]
+    for index in sorted(ranges, key=order):
+        start, end = ranges[index]
         place = bisect_left(taken, (start,))
         near = [taken[place - 1]] if place and taken[place - 1][1] > start else taken[place : place + 1]
         if near and near[0][0] < end:
-            left_out.append((index, near[0][2]))
+            left_out.append((index, f"overlaps {list(spans[near[0][2]])}"))
         else:
             insort(taken, (start, end, index))
-    return [index for _, _, index in taken], sorted(left_out)
+    return [index for _, _, index in taken], left_out

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from skol_rnn.data.columns import require_column
+from skol_rnn.data.table import require_column
 from skol_rnn.errors import DataError
 
 _DRAWS = 50  # random splits to choose from; the best of 50 is close to the fraction even for few documents

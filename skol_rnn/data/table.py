@@ -1,27 +1,163 @@
-"""The shared table as a DataFrame, one row per line or token."""
+"""The shared table, one row per line or token, as a DataFrame or as columns by name; columns need no pandas."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
-from skol_rnn.data.columns import check_texts, document_names, document_order, require_column
-from skol_rnn.data.document import none_for_missing
+from skol_rnn.errors import DataError
+from skol_rnn.labels import suggestion
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    Lines = pd.DataFrame | Mapping[str, Any]
+    """The shared table: a DataFrame, or columns by name."""
+
+
+def lengths_of(table: Lines) -> list[int]:
+    """Count the rows of each document, in the order of the table."""
+    names = np.asarray(table["doc_id"], dtype=object)
+    ends = np.append(np.flatnonzero(names[1:] != names[:-1]) + 1, len(names))
+    return np.diff(ends, prepend=0).tolist() if len(names) else []
+
+
+def rows_of(table: Lines, start: int, end: int) -> Lines:
+    """Return rows ``start`` to ``end`` as the same kind of table."""
+    if isinstance(table, Mapping):
+        return {name: column[start:end] for name, column in table.items()}
+    return table.iloc[start:end]
+
+
+def whole_documents(table: Lines, lines: int) -> Iterator[tuple[int, int]]:
+    """Yield start and end of chunks of whole documents with at least ``lines`` rows each, the last one excepted."""
+    start = end = 0
+    for length in lengths_of(table):
+        end += length
+        if end - start >= lines:
+            yield start, end
+            start = end
+    if end > start:
+        yield start, end
+
+
+def is_missing(value: object) -> bool:
+    """Return whether a value is None, NaN or another of pandas' missing values."""
+    try:
+        return value is None or bool(value != value)
+    except TypeError:  # pd.NA has no truth value
+        return True
+
+
+def require_column(table: Lines, name: str) -> None:
+    """Raise a DataError that suggests the nearest column if the table has no column of this name."""
+    if name not in table:
+        columns = [str(column) for column in table]
+        hint = suggestion(name, columns)
+        raise DataError(f"The table has no column {name!r}, only {', '.join(columns)}.{hint}")
+
+
+def document_names(table: Lines) -> list[str]:
+    """Return the document name of each row, from column ``doc_id`` or else ``filename``."""
+    name = "filename" if "doc_id" not in table and "filename" in table else "doc_id"
+    require_column(table, name)
+    documents = list(table[name])
+    for row, document in enumerate(documents):
+        if is_missing(document):
+            raise DataError(f"Column {name!r} is empty in row {row}: name each row's document.")
+    return list(map(str, documents))
+
+
+def check_texts(values: Iterable[object], name: str, *, none_allowed: bool = False) -> None:
+    """Raise a DataError for the first value of a column that is not a str."""
+    values = list(values)
+    wrong = [i for i, value in enumerate(values) if not (isinstance(value, str) or (none_allowed and value is None))]
+    if wrong:
+        shown = f"{values[wrong[0]]!r}, not text ({len(wrong)} such rows)"
+        raise DataError(f"Row {wrong[0]} of column {name!r} holds {shown}.")
+
+
+def document_order(
+    documents: Sequence[str], numbers: Sequence[Any] | np.ndarray | None, line_no_col: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the order that sorts rows by document (first seen first) and line number, and the new line numbers."""
+    seen: dict[str, int] = {}
+    codes = np.fromiter((seen.setdefault(name, len(seen)) for name in documents), np.int64, len(documents))
+    places = np.arange(len(codes)) if numbers is None else _line_numbers(numbers, line_no_col)
+    order = np.lexsort((places, codes))
+    repeated = order[1:][(np.diff(codes[order]) == 0) & (np.diff(places[order]) == 0)]
+    if len(repeated) and numbers is not None:
+        row = int(repeated.min())
+        raise DataError(
+            f"Line number {np.asarray(numbers)[row]} occurs twice in document {documents[row]!r} (row {row}): number "
+            f"the lines through the whole document, or drop column {line_no_col!r} if the rows are in order."
+        )
+    counts = np.bincount(codes)
+    return order.astype(np.int64), np.arange(len(codes)) - np.repeat(np.cumsum(counts) - counts, counts)
+
+
+def _line_numbers(column: Any, name: str) -> np.ndarray:
+    """Return line numbers as a numeric array, or raise a DataError for the first that is not a number."""
+    values: np.ndarray = np.asarray(column)
+    if values.dtype.kind in "iu":
+        return values
+    numbers = np.full(len(values), np.nan)
+    for row, value in enumerate(values):
+        with suppress(TypeError, ValueError):
+            numbers[row] = float(value)
+        if np.isnan(numbers[row]):
+            raise DataError(f"Row {row} of column {name!r} holds {value!r}, not a line number.")
+    return numbers
+
+
+def shared_columns(table: Mapping[str, Any], *, line_no_col: str = "line_number") -> dict[str, np.ndarray]:
+    """Check columns and bring them into the shared form, as ``check_table`` does for a DataFrame."""
+    documents = document_names(table)
+    require_column(table, "value")
+    columns = {column: _array(values) for column, values in table.items()} | {"doc_id": _array(documents)}
+    n_lines = len(columns["value"])
+    for column, values in columns.items():
+        if len(values) != n_lines:
+            raise DataError(f"Column {column!r} has {len(values)} rows, but 'value' has {n_lines}.")
+    check_texts(columns["value"], "value")
+    order, numbers = document_order(documents, columns.get(line_no_col), line_no_col)
+    for column, kind in (("blank_before", np.int64), ("page_break", np.bool_)):
+        columns[column] = columns[column].astype(kind) if column in columns else np.zeros(n_lines, kind)
+    columns = {column: values[order] for column, values in columns.items()}
+    return columns | {"line_number": numbers, "order": order}
+
+
+def _array(values: Sequence[Any]) -> np.ndarray:
+    """Return a column as a one-dimensional array; lists and texts stay Python objects."""
+    if isinstance(values, np.ndarray) and values.ndim == 1 and values.dtype.kind not in "US":
+        return values
+    if len(values) and isinstance(values[0], (bool, int, float, np.generic)):
+        return np.asarray(values)
+    return object_array(values)
+
+
+def object_array(values: Iterable[Any]) -> np.ndarray:
+    """Return a one-dimensional array of Python objects."""
+    values = list(values)
+    array = np.empty(len(values), dtype=object)
+    array[:] = values
+    return array
 
 
 def check_table(table: pd.DataFrame, *, line_no_col: str = "line_number") -> pd.DataFrame:
     """Check a caller's table and bring it into the shared form, in document order."""
-    documents = pd.Series(document_names(table), index=table.index, dtype=object)
+    documents = document_names(table)
     if "attachment_name" in table:  # each attachment of a record is a document
-        documents = (documents + "/" + table["attachment_name"].fillna("").astype(str)).astype(object)
+        attachments = table["attachment_name"].fillna("").astype(str)
+        documents = [f"{name}/{attachment}" for name, attachment in zip(documents, attachments, strict=True)]
     require_column(table, "value")
     check_texts(table["value"], "value")
     numbers = table[line_no_col].to_numpy() if line_no_col in table else None
-    order, line_numbers = document_order(documents.tolist(), numbers, line_no_col)
-    result = table.assign(doc_id=documents, value=table["value"].astype(object))
+    order, line_numbers = document_order(documents, numbers, line_no_col)
+    result = table.assign(doc_id=documents).astype({"doc_id": object, "value": object})
     if "label" in table:
         result["label"] = none_for_missing(table["label"])
         check_texts(result["label"], "label", none_allowed=True)
@@ -33,6 +169,13 @@ def check_table(table: pd.DataFrame, *, line_no_col: str = "line_number") -> pd.
         elif name != "break_before":  # only tokens have it
             result[name] = np.zeros(len(result), kind)
     return result.assign(order=order)
+
+
+def none_for_missing(labels: pd.Series[Any]) -> pd.Series[Any]:
+    """Return labels with None for every missing value."""
+    import pandas as pd
+
+    return pd.Series([None if is_missing(label) else label for label in labels], dtype=object, index=labels.index)
 
 
 def collapse_labels(labels: Sequence[str | None] | pd.Series[Any], keep: Sequence[str], other: str) -> list[str]:

@@ -7,40 +7,38 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
-from skol_rnn.data.bio import decode_spans, encode_spans
+from skol_rnn.data.bio import Token, decode_spans, encode_spans
 from skol_rnn.data.document import Document, Repair, line_labels
 from skol_rnn.data.spans import (
     OverlapError,
     Span,
     SpanRules,
+    check_choice,
     check_spans,
+    choose_spans,
     offset_problem,
     overlap_problems,
-    resolve_overlaps,
 )
 from skol_rnn.errors import DataError
 
-Token = tuple[int, int]
 Tokeniser = Callable[[str], Iterable[Token]]
 
 UNITS = ("line", "token")
 _WORD = re.compile(r"\w+|[^\w\s]")
 _LOST, _MOVED = "span without label", "span moved to its tokens' ends"
-_Listed = list[tuple[int, str, str]]  # index of a span, kind and detail of the repair
 
 
 def tokenise(text: str) -> list[Token]:
-    r"""Find words and single signs: the matches of ``\w+|[^\w\s]``."""
+    r"""Find words and single other characters: the matches of ``\w+|[^\w\s]``."""
     return [match.span() for match in _WORD.finditer(text)]
 
 
 def find_tokens(text: str, tokeniser: Tokeniser | None = None) -> tuple[Token, ...]:
     """Tokenise a text and check the offsets that a caller's tokeniser returns."""
-    found = list((tokeniser or tokenise)(text))
     if tokeniser is None:
-        return tuple(found)
+        return tuple(tokenise(text))
     tokens, problems, end = [], [], 0
-    for position, token in enumerate(found):
+    for position, token in enumerate(tokeniser(text)):
         try:
             start, stop = map(operator.index, token)
         except (TypeError, ValueError):
@@ -49,9 +47,7 @@ def find_tokens(text: str, tokeniser: Tokeniser | None = None) -> tuple[Token, .
         reason = offset_problem(start, stop, len(text))
         if reason is None and start < end:
             reason = f"begins before the end of the previous token, {end}"
-        if reason is None and text[start:stop].isspace():
-            reason = "is white space"
-        if reason is not None:
+        if reason := reason or ("is white space" if text[start:stop].isspace() else None):
             problems.append(f"token {position}, [{start}, {stop}], {reason}")
         tokens.append((start, stop))
         end = max(end, stop)
@@ -64,8 +60,7 @@ def by_unit(
     document: Document, unit: str, tokeniser: Tokeniser | None = None, rules: SpanRules | None = None
 ) -> Document:
     r"""Return a document whose rows are lines or tokens, labelled by its spans."""
-    if unit not in UNITS:
-        raise ValueError(f"unit is {unit!r}, not one of {', '.join(UNITS)}.")
+    check_choice("unit", unit, UNITS)
     rules = rules or SpanRules()
     spans = document_spans(document)
     problems = [] if spans is None else _bad_spans(document, spans, rules)
@@ -83,10 +78,7 @@ def by_unit(
     if spans is None:
         return replace(document, labels=None, tokens=tokens)
     try:
-        if tokens is None:
-            labels, listed = _label_lines(document, spans, rules)
-        else:
-            labels, listed = _label_tokens(document, spans, tokens, rules)
+        labels, listed = _row_labels(document, spans, tokens, rules)
     except OverlapError as error:
         raise DataError("\n".join(_located(document, spans, error.problems))) from error
     new = [Repair(*_source(document, spans, index), kind, detail) for index, kind, detail in sorted(listed)]
@@ -105,13 +97,11 @@ def document_spans(document: Document) -> tuple[Span, ...] | None:
 
 
 def _bad_spans(document: Document, spans: Sequence[Span], rules: SpanRules) -> list[str]:
-    """List the spans that no row can be labelled by; with them those that overlap, so that all appear at once."""
+    """List invalid spans and, with them, spans that overlap, so that all problems are reported at once."""
     problems = check_spans(spans, len(document.text), rules.types)
     if problems and rules.overlap == "error":
         bad = {index for index, _ in problems}
-        good = [index for index in range(len(spans)) if index not in bad]
-        found = overlap_problems([spans[index] for index in good])
-        problems += [(good[index], reason) for index, reason in found]
+        problems += overlap_problems(spans, {i: span[:2] for i, span in enumerate(spans) if i not in bad})
     return _located(document, spans, problems)
 
 
@@ -127,21 +117,16 @@ def _source(document: Document, spans: Sequence[Span], index: int) -> tuple[str,
     return document.path or document.doc_id, document.text.count("\n", 0, max(spans[index][0], 0)) + 1
 
 
-def _label_tokens(
-    document: Document, spans: Sequence[Span], tokens: Sequence[Token], rules: SpanRules
-) -> tuple[tuple[str | None, ...], _Listed]:
+def _row_labels(
+    document: Document, spans: Sequence[Span], tokens: Sequence[Token] | None, rules: SpanRules
+) -> tuple[tuple[str | None, ...], list[tuple[int, str, str]]]:
+    """Label lines, or the tokens if there are any; list index, kind and detail of what the labels do not show."""
+    if tokens is None:
+        kept, lost = choose_spans(spans, rules)
+        labels = line_labels(document.text, document.lines, sorted(spans[index] for index in kept))
+        return labels, [(index, _LOST, f"{list(spans[index])}: {reason}") for index, reason in lost]
     encoded = encode_spans(tokens, spans, rules)
     listed = [(index, _LOST, f"{list(spans[index])}: {reason}") for index, reason in encoded.lost]
     for index, (start, end) in encoded.moved:
         listed.append((index, _MOVED, f"{list(spans[index])} is {start} to {end}: {document.text[start:end]!r:.60}"))
     return encoded.labels, listed
-
-
-def _label_lines(document: Document, spans: Sequence[Span], rules: SpanRules) -> tuple[tuple[str | None, ...], _Listed]:
-    kept, left_out = list(range(len(spans))), list[tuple[int, int]]()
-    if rules.overlap != "error":
-        kept, left_out = resolve_overlaps(spans, rules.overlap, rules.priority)
-    elif problems := overlap_problems(spans):
-        raise OverlapError(problems)
-    labels = line_labels(document.text, document.lines, sorted(spans[index] for index in kept))
-    return labels, [(a, _LOST, f"{list(spans[a])}: overlaps {list(spans[b])}") for a, b in left_out]

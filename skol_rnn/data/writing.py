@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import codecs
 import os
-import shutil
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from skol_rnn.data.columns import is_missing
-from skol_rnn.data.discovery import check_format, place_for
+from skol_rnn.data.discovery import FORMATS, place_for
 from skol_rnn.data.document import Document
 from skol_rnn.data.formats.brat import format_brat
 from skol_rnn.data.formats.conll import format_bio
 from skol_rnn.data.formats.jsonl import format_record
 from skol_rnn.data.formats.ptc import article_name, format_labels, labels_of_folder
 from skol_rnn.data.formats.yedda import format_yedda
-from skol_rnn.data.reading import table_format
-from skol_rnn.data.spans import SpanRules
+from skol_rnn.data.spans import SpanRules, check_choice
+from skol_rnn.data.table import is_missing
 from skol_rnn.data.tokens import by_unit, document_spans
 from skol_rnn.errors import DataError
 from skol_rnn.labels import suggestion
@@ -54,10 +52,9 @@ def write_documents(
     folder : str or Path
         Output folder; ``doc_id`` is the path below it.  Existing files of the same names are replaced.
     format : {"yedda", "text", "jsonl", "csv", "parquet", "ptc", "brat", "bio"}
-        YEDDA of ``X.txt`` or ``X.txt.ann`` is ``X.txt.ann``.  Text has no labels.  The labels of articles ("ptc")
-        go into one table, ``<folder>.labels.tsv``; brat's go into ``X.ann`` next to ``X.txt``.  Rows of columns
-        ("bio") are tokens and rows of YEDDA are lines: a document with other rows is labelled again by its spans,
-        and of two overlapping spans the longer one is kept.
+        YEDDA files end in ``.txt.ann``; text has no labels.  Labels of articles ("ptc") go into one table,
+        ``<folder>.labels.tsv``, and brat's into ``X.ann`` next to ``X.txt``.  Rows of "bio" are tokens and rows of
+        YEDDA are lines: other rows are labelled again by their spans, the longer of two that overlap.
     labels_by_doc : mapping of str to sequence of (str or None), optional
         Labels of the rows of each document; a document that is not in the mapping keeps its own.
     probabilities : mapping of str to array of float, shape (n_rows, n_labels), optional
@@ -71,7 +68,7 @@ def write_documents(
     Raises
     ------
     ValueError
-        If there is no such format or document, or the number of labels is wrong.
+        If the format or a document of the mappings is unknown, or the number of labels is wrong.
     DataError
         If the format cannot store a document, its name leads out of the folder, two documents have one name, or a
         file would replace the one that its document was read from.
@@ -101,16 +98,14 @@ class DocumentWriter:
     """Writes documents below a folder when its ``with`` block ends, or none of them after an error."""
 
     def __init__(self, folder: str | Path, format: str) -> None:
-        check_format(format)
+        check_choice("format", format, FORMATS)
         self.folder, self.format = Path(folder), format
         self.written: list[Path] = []
         self._staged: dict[Path, Path] = {}  # final place -> file in the staging folder
-        self._staging: Path | None = None
-        self._places: list[Path] = []
         self._articles: dict[Path, list[Document]] = {}
 
     def add(self, document: Document, labels: Labels | None = None, probabilities: Probabilities | None = None) -> None:
-        """Stage the files of a document, with its own labels or other ones."""
+        """Stage the files of a document, with other labels if there are any."""
         if labels is not None:
             document = replace(document, labels=tuple(map(_label, labels)), spans=None, sources=())
         if probabilities is not None and len(probabilities) != document.n_rows:
@@ -119,39 +114,33 @@ class DocumentWriter:
         for ending, data in _contents(document, self.format, probabilities).items():
             place = place_for(replace(document, doc_id=name), self.folder, self.format, ending)
             self._stage(place, data)
-        self._places.append(place)
+        self.written.append(place)
         if self.format == "ptc" and document_spans(document) is not None:  # one label table for a whole folder
             self._articles.setdefault(place.parent, []).append(document)
 
     def _stage(self, place: Path, data: bytes) -> None:
         if place in self._staged:
             raise DataError(f"Two documents would be written to {place}: give them different names.")
-        if self._staging is None:
-            # An existing folder on the same file system: an error must not leave an empty output folder.
-            root = next((path for path in (self.folder, *self.folder.parents) if path.exists()), self.folder)
-            self._staging = Path(tempfile.mkdtemp(prefix=".skol-rnn-", dir=root))
-        self._staged[place] = self._staging / str(len(self._staged))
+        self._staged[place] = Path(self._staging.name, str(len(self._staged)))
         write_atomically(self._staged[place], data)
 
     def __enter__(self) -> DocumentWriter:
-        """Begin."""
+        # An existing folder on the same file system: an error must not leave an empty output folder.
+        root = next((path for path in (self.folder, *self.folder.parents) if path.exists()), self.folder)
+        self._staging = TemporaryDirectory(prefix=".skol-rnn-", dir=root, ignore_cleanup_errors=True)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Move the staged files to their places, or delete them after an error."""
-        try:
+        with self._staging:
             if kind is None:
                 for folder, documents in self._articles.items():
                     self._stage(labels_of_folder(folder), format_labels(documents).encode())
                 for place, staged in self._staged.items():
                     place.parent.mkdir(parents=True, exist_ok=True)
                     os.replace(staged, place)
-                self.written = self._places
-        finally:
-            if self._staging is not None:
-                shutil.rmtree(self._staging, ignore_errors=True)
 
 
 def count_lost_spans(document: Document, format: str) -> int:
@@ -166,11 +155,9 @@ def count_lost_spans(document: Document, format: str) -> int:
 
 
 def _label(item: object) -> str | None:
-    if isinstance(item, str):
-        return item
-    if not is_missing(item):
+    if not isinstance(item, str) and not is_missing(item):
         raise ValueError(f"Label {item!r} is not text.")
-    return None
+    return item if isinstance(item, str) else None
 
 
 def _with_rows_of(document: Document, format: str) -> Document:
@@ -185,8 +172,9 @@ def _contents(document: Document, format: str, probabilities: Any) -> dict[str |
     try:
         match format:
             case "csv" | "parquet":
-                rows = _with_rows_of(document, format)
-                return {None: table_format().format_table(rows, probabilities, kind=format)}
+                from skol_rnn.data.formats.table import format_table  # loads pandas
+
+                return {None: format_table(_with_rows_of(document, format), probabilities, kind=format)}
             case "jsonl":
                 return {None: f"{format_record(document, probabilities)}\n".encode()}
             case "bio":

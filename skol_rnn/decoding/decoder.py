@@ -85,7 +85,7 @@ class Decoder:
         return arrays if correction.margins is None else {**arrays, "margins": correction.margins}
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, np.ndarray], tuned: bool) -> Decoder:
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray], tuned: bool = False) -> Decoder:
         """Rebuild the decoder; ``tuned`` is for models saved without that array."""
         gamma, smoothing, temperature = arrays["focus_smoothing_temperature"].tolist()
         return cls(

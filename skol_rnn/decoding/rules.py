@@ -8,8 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from skol_rnn.data.columns import require_column
-from skol_rnn.data.table import check_table
+from skol_rnn.data.table import check_table, require_column
 from skol_rnn.errors import DataError
 from skol_rnn.labels import LabelSet, suggestion
 

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from skol_rnn.data.bio import is_bio
+from skol_rnn.evaluation.fragments import FragmentScorer
 from skol_rnn.evaluation.result import Evaluation
 from skol_rnn.labels import NO_LABEL, LabelSet, rare_labels, suggestion
+
+if TYPE_CHECKING:
+    from skol_rnn.data.inputs import LabelledRows
 
 UNITS = ("line", "token", "span", "character")
 """What one count stands for."""
@@ -74,9 +80,9 @@ def evaluate_labels(
     """
     if unit not in UNITS:
         raise ValueError(f"Unknown unit {unit!r}; allowed are {', '.join(UNITS)}.{suggestion(str(unit), UNITS)}")
-    truth = _indices("true", true, len(labels))
-    guess = _indices("predicted", predicted, len(labels))
-    sizes = None if lengths is None else _lengths(lengths)
+    truth = _integers("true", true, len(labels))
+    guess = _integers("predicted", predicted, len(labels))
+    sizes = None if lengths is None else _integers("lengths", lengths)
     for name, values in {"predicted": guess, "documents": documents, "lengths": sizes}.items():
         if values is not None and len(values) != truth.size:
             raise ValueError(f"{name} has {len(values)} elements, but true has {truth.size}.")
@@ -101,7 +107,32 @@ def evaluate_labels(
     return whole if important is None else whole.with_important(important)
 
 
-def _integers(name: str, values: Sequence[int] | np.ndarray) -> np.ndarray:
+def score_rows(
+    rows: LabelledRows,
+    predicted: np.ndarray,
+    probabilities: np.ndarray | None,
+    labels: LabelSet,
+    important: Sequence[str] | None,
+    unit: str = "line",
+) -> Evaluation:
+    """Score predictions by row and by character, pooled and by document; for BIO tokens also by fragment."""
+    evaluation = evaluate_labels(
+        rows.true,
+        predicted,
+        labels,
+        probabilities=probabilities,
+        documents=rows.table["doc_id"].to_numpy(),
+        lengths=rows.table["value"].str.len().to_numpy(dtype=np.int64),
+        important=important,
+        unit=unit,
+    )
+    if unit != "token" or not is_bio(labels):
+        return evaluation
+    return replace(evaluation, fragment_f1=FragmentScorer.of(rows, labels).sums(predicted).f1())
+
+
+def _integers(name: str, values: Sequence[int] | np.ndarray, k: int | None = None) -> np.ndarray:
+    """Check and return indices of k labels, or numbers of characters."""
     array = np.asarray(values)
     if array.ndim != 1:
         raise ValueError(f"{name} must have one dimension, but has shape {array.shape}.")
@@ -109,22 +140,11 @@ def _integers(name: str, values: Sequence[int] | np.ndarray) -> np.ndarray:
         raise TypeError(
             f"{name} must hold integers, but holds {array.dtype}; LabelSet.encode turns labels into indices."
         )
-    return array.astype(np.int64)
-
-
-def _indices(name: str, values: Sequence[int] | np.ndarray, k: int) -> np.ndarray:
-    array = _integers(name, values)
-    wrong = array[(array < NO_LABEL) | (array >= k)]
+    wrong = array[array < 0 if k is None else (array < NO_LABEL) | (array >= k)]
     if wrong.size:
-        raise ValueError(f"{name} holds the index {wrong[0]}; with {k} labels, allowed are -1 to {k - 1}.")
-    return array
-
-
-def _lengths(values: Sequence[int] | np.ndarray) -> np.ndarray:
-    array = _integers("lengths", values)
-    if array.size and array.min() < 0:
-        raise ValueError(f"lengths holds {array.min()}; a line has no fewer than 0 characters.")
-    return array
+        allowed = "a line has no fewer than 0 characters" if k is None else f"{k} labels allow -1 to {k - 1}"
+        raise ValueError(f"{name} holds {wrong[0]}; {allowed}.")
+    return array.astype(np.int64)
 
 
 def _costs(probabilities: np.ndarray | None, true: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:

@@ -1,53 +1,53 @@
-"""Findings: what may have gone wrong in a run, what it means, and what to change under the decision in force."""
+"""Findings: what may have gone wrong in a run, what it means, and what to change under its decision."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from skol_rnn.evaluation.facts import FEWER, LEARN, MORE, Note, count, facts, grouped
-from skol_rnn.evaluation.text_table import marked
+from skol_rnn.evaluation.report import marked
 from skol_rnn.labels import LabelSet
 
 if TYPE_CHECKING:
     from skol_rnn.evaluation.result import Evaluation
 
+_History = Mapping[str, list[float]]
+
 FEW_UPDATES = 200
 """Optimiser steps below which a network has learnt little."""
-FEW_EXAMPLES = 30
-FEW_DOCUMENTS = 5
-_FEW_VALIDATION = 10
-_STEEP = 10.0  # weight ratio over count ratio
+FEW_EXAMPLES, FEW_DOCUMENTS, _FEW_SCORED = 30, 5, 10
+_SHARE_FACTOR = 2  # between true and predicted share, from which on a finding is reported
+_SHARE_MIN_COUNT = 20  # true or predicted count from which shares are compared
 _MUCH_PADDING = 0.3
 _FALL = 0.02  # least fall of the best F1 that is reported
 _RISE = 0.01  # least rise of an F1 that counts as progress
 _LOW_F1, _GOOD_F1 = 0.1, 0.5
 _MUCH_HIGHER = 2.0  # weighted loss over unweighted loss
+_MOST_NAMED = 5
 
+_MORE, _FEWER, _LEARN = "predict the label more often", "predict the label less often", "learn the rare labels"
 _ANNOTATE = "annotate more documents that hold these labels, or fold the labels into another one (other=)"
-_OFFSETS = 'predict with decision="tuned", whose offsets are fitted on validation documents'
+_TUNED = 'train and predict with decision="tuned"'
+_OFFSETS = f"{_TUNED}, whose offsets are fitted on validation documents"
 _LONGER = "train longer: raise epochs=, or lower batch_size="
+_SCORE_MORE = "score more documents: raise validation_fraction=, or pass documents of your own (--dev)"
 
-# All decisions except argmax divide class weights and sampling out of the probabilities: to raise them is in vain.
-_CORRECTED = {MORE: _OFFSETS, FEWER: _OFFSETS, LEARN: _LONGER}
-_WITH_OFFSETS = {MORE: _ANNOTATE, FEWER: _ANNOTATE, LEARN: _LONGER}
+# All decisions except argmax divide class weights and sampling out of the probabilities, so raising them is in vain.
 ADVICE: Mapping[str, Mapping[str, str]] = {
     "argmax": {
-        MORE: 'raise the class weights of these labels, or predict with decision="tuned"',
-        FEWER: 'lower their class weights (class_weights="smoothed"), or predict with decision="corrected"',
-        LEARN: f'{_LONGER}, or set class_weights="smoothed"',
+        _MORE: f"raise the class weights of these labels, or {_TUNED}",
+        _FEWER: 'lower their class weights (class_weights="smoothed"), or predict with decision="corrected"',
+        _LEARN: f'{_LONGER}, or set class_weights="smoothed"',
     },
-    "corrected": _CORRECTED,
-    "viterbi": _CORRECTED,
-    "tuned": _WITH_OFFSETS,
-    "auto": _WITH_OFFSETS,
+    **dict.fromkeys(("corrected", "viterbi"), {_MORE: _OFFSETS, _FEWER: _OFFSETS, _LEARN: _LONGER}),
+    **dict.fromkeys(("tuned", "auto"), {_MORE: _ANNOTATE, _FEWER: _ANNOTATE, _LEARN: _LONGER}),
 }
 """How to reach a goal, by decision."""
-_HEAVY = 'oversample the documents that hold these labels (sampling="oversample"), or predict with decision="tuned"'
-"""How argmax predicts labels more often whose class weights are at the ratio of the counts already."""
+_OVERSAMPLE = f'oversample the documents that hold these labels (sampling="oversample"), or {_TUNED}'
+"""How argmax predicts labels more often whose class weights cannot be raised: they are capped at the count ratio."""
 
 
 @dataclass(frozen=True)
@@ -80,37 +80,15 @@ class Finding:
         return f"{self.seen}; {self.means}; {self.change}."
 
 
-@dataclass(frozen=True)
-class _Run:
-    """What is known about a run; None where it is unknown."""
+class Note(NamedTuple):
+    """One observation; those that differ only in the label and its figures become one finding."""
 
-    labels: LabelSet
-    evaluation: Evaluation | None
-    weights: np.ndarray | None
-    counts: np.ndarray | None
-    given: Mapping[str, float] | None
-    history: Mapping[str, list[float]] = field(default_factory=dict)
-    padding_share: float | None = None
-    updates: int | None = None
-    decision: str = "corrected"
-    unit: str = "line"
-
-    def ratios(self) -> Iterator[tuple[str, float, float]]:
-        """Yield each rarer label with its weight and count ratios to the most frequent label."""
-        if self.weights is None or self.counts is None or not self.counts.any():
-            return
-        frequent = int(np.argmax(self.counts))
-        base = self.weights[frequent] if self.weights[frequent] > 0 else np.finfo(float).tiny
-        for i, name in enumerate(self.labels):
-            if i != frequent and self.counts[i]:
-                yield name, self.weights[i] / base, self.counts[frequent] / self.counts[i]
-
-    def change(self, note: Note) -> str:
-        """Return what to change under the decision in force."""
-        heavy = {name for name, weight, rarer in self.ratios() if weight >= rarer}
-        if self.decision == "argmax" and note.change == MORE and note.label in heavy:
-            return _HEAVY
-        return ADVICE[self.decision].get(note.change, note.change)
+    name: str
+    seen: str
+    means: str
+    change: str
+    label: str = ""
+    figures: str = ""
 
 
 def diagnose(
@@ -135,7 +113,7 @@ def diagnose(
     evaluation : Evaluation, optional
         Scores of documents outside the training set.
     weights : ndarray, shape (K,), optional
-        Class weights before they are rescaled.
+        Class weights as used in training; their scale does not matter.
     counts : ndarray of int, shape (K,), optional
         Training lines of each label.
     given : mapping of str to float, optional
@@ -164,21 +142,40 @@ def diagnose(
     Examples
     --------
     >>> labels = LabelSet(("Nomenclature", "Misc"))
-    >>> found = diagnose(labels=labels, weights=np.array([1e5, 1.0]), counts=np.array([10, 1000]), updates=9000)
+    >>> found = diagnose(labels=labels, weights=np.array([100.0, 1.0]), counts=np.array([10, 1000]), updates=90)
     >>> [finding.name for finding in found]
-    ['weights-too-steep', 'few-examples']
+    ['too-few-updates', 'few-examples']
     """
-    run = _Run(labels, evaluation, weights, counts, given, history or {}, padding_share, updates, decision, unit)
     if decision not in ADVICE:
         raise ValueError(f"decision must be one of {', '.join(ADVICE)}, but is {decision!r}.")
-    return _findings(note._replace(change=run.change(note)) for check in _CHECKS for note in check(run))
+    trained, scores = np.full(len(labels), np.nan) if counts is None else counts, history or {}
+    notes: list[Note] = []
+    capped: list[str] = []
+    if weights is not None:
+        notes += _weights(labels, weights, trained, given or {}, unit)
+        # A capped weight is equal to its limit up to rounding.
+        most, totals = int(np.argmax(trained)), weights * trained
+        reached = np.flatnonzero(totals >= totals[most] * (1 - 1e-9))
+        capped = [labels.names[i] for i in reached if i != most and decision == "argmax"]
+    if evaluation:
+        notes += evaluation_notes(evaluation)
+        notes += _important_and_rare(evaluation, scores, trained, updates)
+    notes += _training(evaluation, scores, weights, trained, updates)
+    occurring = ((name, number, np.inf) for name, number in zip(labels, trained.tolist(), strict=True) if number > 0)
+    notes += _rare(occurring, f"training {unit}")
+    if padding_share is not None and padding_share > _MUCH_PADDING:
+        seen = f"{padding_share:.0%} of the places in the training windows are padding"
+        notes.append(Note("padding", seen, "most documents are shorter than a window", "lower window_size="))
+    advice = {(name, _MORE): _OVERSAMPLE for name in capped}
+    changes = [advice.get((note.label, note.change), ADVICE[decision].get(note.change, note.change)) for note in notes]
+    return grouped(note._replace(change=change) for note, change in zip(notes, changes, strict=True))
 
 
 def count_findings(
     labels: Iterable[str], counts: Iterable[int], documents: Iterable[float], unit: str = "line"
 ) -> list[Finding]:
     """Find labels with too few examples, or in too few documents (NaN if unknown), to learn and to score them."""
-    return _findings(_rare(zip(labels, counts, documents, strict=True), unit))
+    return grouped(_rare(zip(labels, counts, documents, strict=True), unit))
 
 
 def summary(found: Sequence[Finding], lines: int = 12, width: int = 100) -> list[str]:
@@ -198,128 +195,149 @@ def summary(found: Sequence[Finding], lines: int = 12, width: int = 100) -> list
     return shown
 
 
-def _findings(notes: Iterable[Note]) -> list[Finding]:
-    return [Finding(note.name, note.seen, note.means, note.change) for note in grouped(notes)]
+def grouped(notes: Iterable[Note]) -> list[Finding]:
+    """Join notes that differ only in their labels; advice that a label already has is not repeated."""
+    groups: dict[tuple[str, str, str, str], list[str]] = {}
+    advised = set()
+    for note in notes:
+        if note.label and (note.label, note.change) in advised:
+            continue
+        advised.add((note.label, note.change))
+        named = groups.setdefault((note.name, note.seen, note.means, note.change), [])
+        if note.label:
+            named.append(f"{note.label!r} ({note.figures})")
+    return [Finding(name, seen + _listed(named), *rest) for (name, seen, *rest), named in groups.items()]
 
 
-def _rare(rows: Iterable[tuple[str, int, float]], unit: str) -> Iterator[Note]:
-    for label, number, holders in rows:
-        counted = count(number, unit)
-        if number == 0:
-            yield Note("no-examples", "Without examples", "they cannot be learnt", _ANNOTATE, label, counted)
-        elif holders < FEW_DOCUMENTS:
-            seen, means = f"In fewer than {FEW_DOCUMENTS} documents", "validation documents may hold none of them"
-            figures = f"{counted} in {count(int(holders), 'document')}"
-            yield Note("few-documents", seen, means, _ANNOTATE, label, figures)
-        elif number < FEW_EXAMPLES:
-            seen, means = f"Fewer than {FEW_EXAMPLES} {unit}s", "the scores vary by chance"
-            yield Note("few-examples", seen, means, _ANNOTATE, label, counted)
-
-
-def _evaluation(run: _Run) -> Iterable[Note]:
-    return facts(run.evaluation) if run.evaluation is not None else ()
-
-
-def _not_applied(run: _Run) -> Iterator[Note]:
-    if run.weights is None or run.counts is None or not run.given:
+def evaluation_notes(e: Evaluation) -> Iterator[Note]:
+    """Yield what the averages of an evaluation hide."""
+    if not e.support.any():
+        seen = f"Nothing was scored: no {e.unit} has a true label"
+        yield Note("nothing-scored", seen, "the scores mean nothing", "give data with a label column")
         return
-    named = {name: [i for i, tag in enumerate(run.labels) if name in (tag, tag[2:])] for name in run.given}
-    for name, tags in named.items():
-        if tags and not run.counts[tags].any():
-            seen, means = f"No training {run.unit} has these labels", "their class weights have no effect"
+    yield from _never_predicted(e)
+    yield from _shares(e)
+    total = _count(e.support.sum(), e.unit)
+    if gone := int(e.missing.sum()):
+        change = "check that every document was passed to predict and that the rows are aligned"
+        yield Note("missing-predictions", f"{gone:,} of {total} got no prediction", "they count as errors", change)
+    if gone := e.missing_probabilities:
+        change = "check that every document was passed to predict_proba"
+        seen, means = f"{gone:,} of {total} got no probabilities", "they cost the largest loss"
+        yield Note("missing-probabilities", seen, means, change)
+
+
+def _count(number: float, unit: str) -> str:
+    return f"{int(number):,} {unit}" if number == 1 else f"{int(number):,} {unit}s"
+
+
+def _listed(named: list[str]) -> str:
+    more = f" and {len(named) - _MOST_NAMED} more" if len(named) > _MOST_NAMED else ""
+    return f": {', '.join(named[:_MOST_NAMED])}{more}" if named else ""
+
+
+def _never_predicted(e: Evaluation) -> Iterator[Note]:
+    never = np.flatnonzero((e.support > 0) & (e.predicted == 0))
+    lost = {e.labels.names[i]: _count(e.support[i], e.unit) for i in never}
+    found = np.flatnonzero(e.predicted)
+    if len(found) != 1:
+        yield from (Note("never-predicted", "Never predicted", "the F1 is 0", _MORE, *row) for row in lost.items())
+    elif lost:
+        (only,) = found
+        name, all_of_it = e.labels.names[only], _count(e.predicted[only], e.unit)
+        others = _listed([f"{label!r} ({figures})" for label, figures in lost.items()])
+        seen = f"Only one class is predicted: all {all_of_it} got {name!r}. Never predicted{others}"
+        if e.support[only] == e.support.max():
+            yield Note("one-class", seen, "the network has learnt only which class is the most frequent", _LEARN)
+        else:
+            yield Note("one-class", seen, f"{name!r} outweighs the more frequent classes", _FEWER)
+
+
+def _shares(e: Evaluation) -> Iterator[Note]:
+    compared = (e.predicted > 0) & (np.maximum(e.support, e.predicted) >= _SHARE_MIN_COUNT)
+    for i in np.flatnonzero(compared):
+        name, true, predicted = e.labels.names[i], e.true_share[i], e.predicted_share[i]
+        figures = f"{predicted:.2%} of the predictions, true {true:.2%}"
+        if predicted > _SHARE_FACTOR * true:
+            yield Note("share-off", "Predicted too often", "most of these predictions are wrong", _FEWER, name, figures)
+        elif true > _SHARE_FACTOR * predicted:
+            yield Note("share-off", "Predicted too rarely", f"most of these {e.unit}s are missed", _MORE, name, figures)
+
+
+def _weights(
+    labels: LabelSet, weights: np.ndarray, counts: np.ndarray, given: Mapping[str, float], unit: str
+) -> Iterator[Note]:
+    for zero in np.flatnonzero((weights == 0) & (counts > 0)):
+        means, change = "the network does not learn these labels", "give them class weights above 0"
+        yield Note(
+            "zero-weight", "The class weight is 0", means, change, labels.names[zero], _count(counts[zero], unit)
+        )
+    chosen: dict[int, float] = {}
+    for name, weight in given.items():
+        # The type of a span stands for both of its tags.
+        tags = [i for i, tag in enumerate(labels) if name in (tag, tag[2:])]
+        chosen |= dict.fromkeys(tags, weight)
+        if tags and (counts[tags] == 0).all():
+            seen, means = f"No training {unit} has these labels", "their class weights have no effect"
             change = "check the spelling against the data (skol-rnn weights PATHS lists the labels)"
-            yield Note("weights-not-applied", seen, means, change, name, f"weight {run.given[name]:g}")
-    occurring = run.weights[run.counts > 0]
-    if len(occurring) > 1 and np.ptp(occurring) == 0:
-        seen = f"All labels that occur have the class weight {occurring[0]:g}"
+            yield Note("weights-not-applied", seen, means, change, name, f"weight {weight:g}")
+    occurring = weights[counts > 0]
+    if given and len(occurring) > 1 and np.ptp(occurring) == 0:
+        seen = f"All {len(occurring)} labels that occur have the same class weight"
         yield Note("weights-not-applied", seen, "the loss is the same as without weights", "leave class_weights out")
         return
-    weighted = {i for tags in named.values() for i in tags}
-    for i, tag in enumerate(run.labels):
-        ahead = [j for j in weighted if run.counts[j] > run.counts[i] > 0 and run.weights[j] > run.weights[i]]
-        if i not in weighted and ahead:
-            other = min(ahead)
+    for i, tag in enumerate(labels):
+        ahead = [j for j in chosen if counts[j] > counts[i] > 0 and weights[j] > weights[i]]
+        if i not in chosen and ahead:
+            j, means = min(ahead), "it counts less"
             seen = "Rarer than a label with a larger class weight, but without a class weight, which means 1"
-            figures = (
-                f"{count(int(run.counts[i]), run.unit)}; {run.labels.names[other]!r} has "
-                f"{run.counts[other]:,} and the weight {run.weights[other]:g}"
-            )
-            yield Note("weights-not-applied", seen, "it counts less", "add it to class_weights", tag, figures)
+            figures = f"{_count(counts[i], unit)}; {labels.names[j]!r} has {counts[j]:,} and the weight {chosen[j]:g}"
+            yield Note("weights-not-applied", seen, means, "add it to class_weights", tag, figures)
 
 
-def _too_steep(run: _Run) -> Iterator[Note]:
-    for name, weight, rarer in run.ratios():
-        if weight > _STEEP * rarer:
-            times = f"{weight:,.1f}" if weight < 1e12 else "infinitely many"
-            frequent = run.labels.names[int(np.argmax(run.counts))]  # type: ignore[arg-type]
-            seen = f"Class weights far beyond the ratio of the counts to {frequent!r}"
-            argmax = "argmax predicts these labels far too often"
-            means = argmax if run.decision == "argmax" else f"{frequent!r} is learnt less well under any decision"
-            change = 'set class_weights="smoothed", or lower the weights to the ratio of the counts'
-            figures = f"{times} times the weight, {rarer:,.1f} times rarer"
-            yield Note("weights-too-steep", seen, means, change, name, figures)
-
-
-def _not_learning(run: _Run) -> Iterator[Note]:
-    for name in run.evaluation.important if run.evaluation is not None else ():
-        f1 = run.history.get(f"val_f1/{name}", [])
+def _important_and_rare(e: Evaluation, history: _History, counts: np.ndarray, updates: int | None) -> Iterator[Note]:
+    for name in e.important:
+        f1 = history.get(f"val_f1/{name}", [])
         if len(f1) >= 2 and max(f1) < _GOOD_F1 and max(f1) <= max(_LOW_F1, f1[0] + _RISE):
             seen = f"The F1 does not improve in {len(f1)} epochs"
             figures = f"from {f1[0]:.3f} to {f1[-1]:.3f}, best {max(f1):.3f}"
-            yield Note("no-improvement", seen, "the label is not learnt", _remedy(run, name), name, figures)
+            few_updates = updates is not None and updates < FEW_UPDATES
+            few_examples = counts[e.labels.index(name)] < FEW_EXAMPLES
+            change = _LONGER if few_updates else _ANNOTATE if few_examples else _MORE
+            yield Note("no-improvement", seen, "the label is not learnt", change, name, figures)
+    for name, trained, support in zip(e.labels, counts, e.support, strict=True):
+        if trained > 0 and not support:
+            seen, means = "Not among the scored documents", "the F1 of 0 means nothing"
+            figures = f"{_count(trained, e.unit)} in training"
+            yield Note("rare-label-missing-in-dev", seen, means, _SCORE_MORE, name, figures)
+        elif trained > 0 and support < _FEW_SCORED:
+            seen, means = f"Fewer than {_FEW_SCORED} scored {e.unit}s", "the F1 is mostly chance"
+            yield Note("few-held-out", seen, means, _SCORE_MORE, name, _count(support, e.unit))
 
 
-def _remedy(run: _Run, name: str) -> str:
-    """Return the most likely remedy for a label that is not learnt."""
-    if run.updates is not None and run.updates < FEW_UPDATES:
-        return _LONGER
-    if run.counts is not None and run.counts[run.labels.index(name)] < FEW_EXAMPLES:
-        return _ANNOTATE
-    return MORE
-
-
-def _validation(run: _Run) -> Iterator[Note]:
-    if run.evaluation is None or run.counts is None:
-        return
-    change = "enlarge the validation set: validation_fraction=, or documents of your own (--dev)"
-    for name, trained, support in zip(run.labels, run.counts, run.evaluation.support, strict=True):
-        if trained and not support:
-            means = "its F1 of 0 means nothing"
-            figures = f"{count(int(trained), run.unit)} in training"
-            yield Note("rare-label-missing-in-dev", "Not in the validation set", means, change, name, figures)
-        elif trained and support < _FEW_VALIDATION:
-            seen, means = f"Fewer than {_FEW_VALIDATION} validation {run.unit}s", "the F1 is mostly chance"
-            yield Note("few-held-out", seen, means, change, name, count(int(support), run.unit))
-
-
-def _overfitting(run: _Run) -> Iterator[Note]:
-    losses, f1 = run.history.get("loss", []), run.history.get("val_important_f1", [])
-    if len(f1) < 3 or len(losses) < 3 or losses[-1] >= losses[0]:
-        return
-    best = int(np.argmax(f1))
-    if best < len(f1) - 1 and f1[-1] <= f1[best] - _FALL and losses[-1] < losses[best]:
-        seen = (
-            f"The important F1 fell from {f1[best]:.3f} in epoch {best + 1} to {f1[-1]:.3f} while the training loss "
-            f"fell from {losses[best]:.3f} to {losses[-1]:.3f}"
-        )
-        change = "raise feature_dropout= or dropout=, or train for fewer epochs; the best epoch is kept"
-        yield Note("f1-falls-while-loss-falls", seen, "the network overfits", change)
-
-
-def _few_updates(run: _Run) -> Iterator[Note]:
-    if run.updates is not None and run.updates < FEW_UPDATES:
-        seen = f"There were only {count(run.updates, 'update')}"
+def _training(
+    e: Evaluation | None, history: _History, weights: np.ndarray | None, counts: np.ndarray, updates: int | None
+) -> Iterator[Note]:
+    losses, f1 = history.get("loss", []), history.get("val_important_f1", [])
+    if len(f1) >= 3 and len(losses) >= 3:
+        best = int(np.argmax(f1))
+        if f1[-1] <= f1[best] - _FALL and losses[-1] < min(losses[0], losses[best]):
+            seen = (
+                f"The important F1 fell from {f1[best]:.3f} in epoch {best + 1} to {f1[-1]:.3f} while the training "
+                f"loss fell from {losses[best]:.3f} to {losses[-1]:.3f}"
+            )
+            change = "raise feature_dropout= or dropout=, or train for fewer epochs; the best epoch is kept"
+            yield Note("f1-falls-while-loss-falls", seen, "the network overfits", change)
+    if updates is not None and updates < FEW_UPDATES:
+        seen = f"There were only {_count(updates, 'update')}"
         yield Note("too-few-updates", seen, "the network has learnt little", _LONGER)
-
-
-def _high_loss(run: _Run) -> Iterator[Note]:
-    losses, uniform = run.history.get("loss", []), float(np.log(len(run.labels)))
-    if not losses or run.weights is None:
+    if not losses or weights is None:
         return
-    weighted = np.ptp(run.weights if run.counts is None else run.weights[run.counts > 0]) > 0
-    reference = run.evaluation.mean_loss if run.evaluation is not None else uniform
+    uniform, weighted = float(np.log(len(weights))), np.ptp(weights[~(counts == 0)]) > 0
+    reference, other = uniform, "a uniform guess costs"
+    if e:
+        reference, other = e.mean_loss, "the unweighted loss on the validation set"
     if weighted and losses[-1] > _MUCH_HIGHER * reference:
-        other = "the unweighted loss on the validation set" if run.evaluation is not None else "a uniform guess costs"
         seen = f"The weighted training loss is {losses[-1]:.3f}, {other} {reference:.3f}"
         means = "class weights multiply the errors of rare labels, so the loss alone shows no problem"
         yield Note("high-loss", seen, means, "compare the F1 and the loss of each class instead")
@@ -328,28 +346,15 @@ def _high_loss(run: _Run) -> Iterator[Note]:
         yield Note("high-loss", seen, "the network learns nothing", "lower learning_rate")
 
 
-def _few_examples(run: _Run) -> Iterator[Note]:
-    counts = () if run.counts is None else run.counts.tolist()
-    occurring = [(name, number, np.inf) for name, number in zip(run.labels, counts, strict=False) if number]
-    yield from _rare(occurring, f"training {run.unit}")
-
-
-def _padding(run: _Run) -> Iterator[Note]:
-    if run.padding_share is not None and run.padding_share > _MUCH_PADDING:
-        seen = f"{run.padding_share:.0%} of the places in the training windows are padding"
-        yield Note("padding", seen, "most documents are shorter than a window", "lower window_size=")
-
-
-_CHECKS: tuple[Callable[[_Run], Iterable[Note]], ...] = (
-    _not_applied,
-    _evaluation,
-    _too_steep,
-    _not_learning,
-    _validation,
-    _overfitting,
-    _few_updates,
-    _high_loss,
-    _few_examples,
-    _padding,
-)
-"""The checks, the most serious first."""
+def _rare(rows: Iterable[tuple[str, int, float]], unit: str) -> Iterator[Note]:
+    for label, number, holders in rows:
+        counted = _count(number, unit)
+        if number == 0:
+            yield Note("no-examples", "Without examples", "they cannot be learnt", _ANNOTATE, label, counted)
+        elif holders < FEW_DOCUMENTS:
+            seen, means = f"In fewer than {FEW_DOCUMENTS} documents", "validation documents may hold none of them"
+            figures = f"{counted} in {_count(holders, 'document')}"
+            yield Note("few-documents", seen, means, _ANNOTATE, label, figures)
+        elif number < FEW_EXAMPLES:
+            seen, means = f"Fewer than {FEW_EXAMPLES} {unit}s", "the scores vary by chance"
+            yield Note("few-examples", seen, means, _ANNOTATE, label, counted)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
 
 from skol_rnn.data.bio import BEGIN, OUTSIDE, span_types
 from skol_rnn.labels import NO_LABEL, LabelSet
+
+if TYPE_CHECKING:
+    from skol_rnn.data.inputs import LabelledRows
 
 SPAN_METRIC = "fragment_f1"
 """Name of the score that the offsets of BIO labels are tuned for."""
@@ -61,6 +64,17 @@ class FragmentScorer:
         shift = (np.cumsum(room) - room)[self._document]
         self._start, self._end, self._stretch = start + shift, end + shift, int(room.sum())
         self._true = self._spans(np.where(true == NO_LABEL, len(labels), true))
+
+    @classmethod
+    def of(cls, rows: LabelledRows, labels: LabelSet) -> Self:
+        """Return the scorer of the rows of a table; rows without offsets are placed one character apart."""
+        if {"start", "end"} <= set(rows.table.columns):
+            start, end = (rows.table[name].to_numpy(dtype=np.int64) for name in ("start", "end"))
+        else:
+            size = rows.table["value"].str.len().to_numpy(dtype=np.int64)
+            end = np.cumsum(size + 1) - 1
+            start = end - size
+        return cls(rows.true, labels, rows.lengths, start, end)
 
     def support(self) -> np.ndarray:
         """Count the true spans of each type, shape (types,)."""

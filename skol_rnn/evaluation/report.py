@@ -1,12 +1,79 @@
-"""An evaluation as text, and several evaluations compared; nothing is computed here."""
+"""Reports as plain text that fits a terminal, and as HTML; nothing is computed here."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+import textwrap
+from collections.abc import Collection, Iterable, Sequence
+from importlib.resources import files
+from typing import TYPE_CHECKING, NamedTuple
 
-from skol_rnn.evaluation.result import Evaluation
-from skol_rnn.evaluation.rows import ordered_labels, score, scores_table
-from skol_rnn.evaluation.text_table import marked, table_width, text_table
+from rich.cells import cell_len, chop_cells
+
+if TYPE_CHECKING:
+    from skol_rnn.evaluation.result import Evaluation
+
+_LEAST_NAME = 10  # columns
+_LABEL_COLUMNS = 6  # of the table of documents
+
+
+class Row(NamedTuple):
+    """Scores of one class, or one average; None where a number does not exist."""
+
+    name: str
+    precision: float | None = None
+    recall: float | None = None
+    f1: float | None = None
+    loss: float | None = None
+    support: int | None = None
+    predicted: int | None = None
+    important: bool = False
+
+    def cells(self) -> list[str]:
+        """Format the row: four decimals, thousands separated, important labels starred."""
+        name = f"{self.name} *" if self.important else self.name
+        scores = [score(value) for value in (self.precision, self.recall, self.f1, self.loss)]
+        return [name, *scores, *("-" if n is None else f"{n:,}" for n in (self.support, self.predicted))]
+
+
+def score(value: float | None) -> str:
+    """Format a score with four decimals, or as a dash where there is none."""
+    return "-" if value is None or math.isnan(value) else f"{value:.4f}"
+
+
+def headings(e: Evaluation) -> list[str]:
+    """Return the column headings of the rows."""
+    return ["Label", "Precision", "Recall", "F1", "Loss", f"{e.unit.capitalize()}s", "Predicted"]
+
+
+def class_rows(e: Evaluation) -> list[Row]:
+    """Return one row per label, the important ones first."""
+    columns = (e.precision, e.recall, e.f1, e.loss, e.support, e.predicted)
+    important = [name in e.important for name in e.labels]
+    rows = [Row(*row) for row in zip(e.labels, *(column.tolist() for column in columns), important, strict=True)]
+    return [rows[i]._replace(loss=None) if math.isnan(e.loss[i]) else rows[i] for i in _order(e)]
+
+
+def average_rows(e: Evaluation) -> list[Row]:
+    """Return the averages: important mean, macro, weighted, and accuracy last."""
+    loss = None if math.isnan(e.mean_loss) else e.mean_loss
+    return [
+        Row("mean of important", f1=e.important_f1),
+        Row("macro mean", e.macro_precision, e.macro_recall, e.macro_f1),
+        Row("weighted mean", e.weighted_precision, e.weighted_recall, e.weighted_f1, loss),
+        Row("accuracy", f1=e.accuracy, support=int(e.support.sum()), predicted=int(e.predicted.sum())),
+    ]
+
+
+def confusion_rows(e: Evaluation) -> list[tuple[str, list[int]]]:
+    """Return the confusion matrix, labels in the order of the class rows, missing predictions last."""
+    return [(e.labels.names[i], [*e.confusion[i, _order(e)].tolist(), int(e.missing[i])]) for i in _order(e)]
+
+
+def scores_table(e: Evaluation, width: int = 100) -> list[str]:
+    """Return the scores as lines of text."""
+    rows = [headings(e), *(row.cells() for row in class_rows(e) + average_rows(e))]
+    return [f"Scores by {e.unit}", *text_table(rows, width, (0, len(e.labels))), "* important label"]
 
 
 def to_text(evaluation: Evaluation, width: int = 100, found: Sequence[str] | None = None) -> str:
@@ -20,10 +87,31 @@ def to_text(evaluation: Evaluation, width: int = 100, found: Sequence[str] | Non
     return "\n".join(lines) + "\n"
 
 
+def to_html(evaluation: Evaluation, title: str = "Evaluation", found: Sequence[str] | None = None) -> str:
+    """Render the whole report as one HTML page without scripts; the sentences of findings replace the warnings."""
+    try:
+        import jinja2
+    except ImportError as error:
+        raise ImportError("HTML reports need jinja2: pip install 'skol_rnn[report]'") from error
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
+    template = environment.from_string(files(__package__).joinpath("report.html").read_text(encoding="utf-8"))
+    parts = [evaluation] if evaluation.by_character is None else [evaluation, evaluation.by_character]
+    names = evaluation.important[:_LABEL_COLUMNS]
+    rows = f"{evaluation.unit.capitalize()}s"
+    return template.render(
+        title=title,
+        found=evaluation.warnings() if found is None else found,
+        parts=[(part.unit, headings(part), class_rows(part), average_rows(part)) for part in parts],
+        confusion=confusion_rows(evaluation),
+        document_headings=["Document", rows, "Missing", "Accuracy", "Weighted F1", *names],
+        documents=[_document(name, part, names) for name, part in evaluation.per_document],
+    )
+
+
 def comparison_text(
     rows: Sequence[tuple[str, Evaluation]], important: Sequence[str] | None = None, width: int = 100
 ) -> str:
-    """Render the F1 by class of several evaluations; one column per evaluation if one row each is too wide."""
+    """Render the F1 by class of several evaluations: one row each, or one column each where only that is narrower."""
     if not rows:
         raise ValueError("There is no evaluation to compare.")
     first = rows[0][1]
@@ -31,21 +119,55 @@ def comparison_text(
         raise ValueError("Evaluations can only be compared if they have the same labels, in the same order, and unit.")
     names = first.important if important is None else tuple(important)
     alike = [(name, e.with_important(names)) for name, e in rows]
-    order = ordered_labels(alike[0][1])
+    order = _order(alike[0][1])
     starred = [f"{n} *" if n in names else n for n in (first.labels.names[i] for i in order)]
     table = [["Model", *starred, "Important F1", "Macro F1"]]
     table += [[name, *map(score, e.f1[order]), score(e.important_f1), score(e.macro_f1)] for name, e in alike]
     if table_width(table) > width:
-        table = [list(column) for column in zip(*table, strict=True)]
+        table = min(table, [list(column) for column in zip(*table, strict=True)], key=table_width)
     return "\n".join([f"F1 by {first.unit}", *text_table(table, width)]) + "\n"
 
 
-def confusion_rows(evaluation: Evaluation) -> list[tuple[str, list[int]]]:
-    """Return the confusion matrix, labels in the order of the class rows, missing predictions last."""
-    order = ordered_labels(evaluation)
-    counts = evaluation.confusion[order][:, order].tolist()
-    gone = evaluation.missing[order].tolist()
-    return [(evaluation.labels.names[i], [*counts[n], gone[n]]) for n, i in enumerate(order)]
+def table_width(rows: Sequence[Sequence[str]]) -> int:
+    """Return the columns that a table takes where no name is folded."""
+    return sum(_sizes(rows)) + 2 * (len(rows[0]) - 1)
+
+
+def text_table(rows: Sequence[Sequence[str]], width: int = 100, rules: Collection[int] = (0,)) -> list[str]:
+    """Return the lines of a table, a rule below some of its rows; names too long for the width are folded."""
+    names, *sizes = _sizes(rows)
+    names = max(min(names, width - sum(sizes) - 2 * len(sizes)), _LEAST_NAME)
+    lines = []
+    for number, (name, *cells) in enumerate(rows):
+        first, *rest = chop_cells(name, names) or [""]
+        padded = (" " * (size - cell_len(cell)) + cell for cell, size in zip(cells, sizes, strict=True))
+        lines += ["  ".join([first + " " * (names - cell_len(first)), *padded]).rstrip(), *rest]
+        if number in rules:
+            lines.append("-" * (names + sum(sizes) + 2 * len(sizes)))
+    return lines
+
+
+def marked(sentences: Iterable[str], width: int = 100) -> list[str]:
+    """Return the lines of sentences that ask for attention."""
+    return [
+        line
+        for sentence in sentences
+        for line in textwrap.wrap(sentence, width, initial_indent="! ", subsequent_indent="  ", break_on_hyphens=False)
+    ]
+
+
+def _order(e: Evaluation) -> list[int]:
+    """Return label indices, the important ones first."""
+    first = [e.labels.index(name) for name in e.important]
+    return first + [i for i in range(len(e.labels)) if i not in first]
+
+
+def _document(name: str, evaluation: Evaluation, labels: Sequence[str]) -> list[str]:
+    rows = {row.name: row for row in class_rows(evaluation)}
+    support, missing = int(evaluation.support.sum()), int(evaluation.missing.sum())
+    # The F1 of a label that is neither true nor predicted is 0 by definition, which would look like a failure.
+    f1 = [score(rows[n].f1 if rows[n].support or rows[n].predicted else None) for n in labels]
+    return [name, f"{support:,}", f"{missing:,}", score(evaluation.accuracy), score(evaluation.weighted_f1), *f1]
 
 
 def _confusion(evaluation: Evaluation, width: int) -> list[str]:
@@ -56,7 +178,10 @@ def _confusion(evaluation: Evaluation, width: int) -> list[str]:
     if table_width(table) <= width:
         return ["Confusion (rows true, columns predicted)", *text_table(table, width)]
     names = [*(name for name, _ in rows), "no prediction"]
-    wrong = [(n, t, p) for t, (_, counts) in enumerate(rows) for p, n in enumerate(counts) if n and t != p]
-    wrong.sort(key=lambda error: (-error[0], *error[1:]))
-    largest = [f"  {count:>9,}  {names[true]} -> {names[predicted]}" for count, true, predicted in wrong[:10]]
+    wrong = [(-n, t, p) for t, (_, counts) in enumerate(rows) for p, n in enumerate(counts) if n and t != p]
+    largest = [f"  {-count:>9,}  {names[true]} -> {names[predicted]}" for count, true, predicted in sorted(wrong)[:10]]
     return ["Largest confusions (true -> predicted)", *largest]
+
+
+def _sizes(rows: Sequence[Sequence[str]]) -> list[int]:
+    return [max(map(cell_len, column)) for column in zip(*rows, strict=True)]

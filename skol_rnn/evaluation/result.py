@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from rich.text import Text
 
-from skol_rnn.evaluation.facts import facts, grouped
-from skol_rnn.evaluation.rows import Row, average_rows, cells, class_rows, headings, scores_table
-from skol_rnn.evaluation.text_table import marked
+from skol_rnn.evaluation.findings import evaluation_notes, grouped
+from skol_rnn.evaluation.report import Row, average_rows, class_rows, headings, marked, scores_table
 from skol_rnn.labels import LabelSet
 
 if TYPE_CHECKING:
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
 
 _KINDS = ("precision", "recall", "f1")
 _AVERAGES = ("important_f1", "accuracy", *(f"{how}_{kind}" for how in ("macro", "weighted") for kind in _KINDS))
-_WEIGHTED = {"precision": "precision", "recall": "recall", "f1_score": "f1"}
 
 
 def f1_from_counts(hits: np.ndarray, true: np.ndarray, predicted: np.ndarray) -> np.ndarray:
@@ -83,11 +81,6 @@ class Evaluation:
     by_character: Evaluation | None = None
     per_document: tuple[tuple[str, Evaluation], ...] = ()
     fragment_f1: float | None = None
-
-    @property
-    def characters(self) -> np.ndarray | None:
-        """Confusion counted in characters, shape (K, K); None without lengths."""
-        return None if self.by_character is None else self.by_character.confusion
 
     @property
     def support(self) -> np.ndarray:
@@ -226,14 +219,15 @@ class Evaluation:
         >>> scores["Misc_recall"], scores["accuracy"], scores["confusion_matrix"]
         (0.5, 0.75, [[1, 1], [0, 2]])
         """
-        columns = {key: getattr(self, key) for key in ("precision", "recall", "f1", "loss", "support")}
-        columns["accuracy"] = self.recall
+        columns = {key: getattr(self, key) for key in (*_KINDS, "loss", "support")} | {"accuracy": self.recall}
         scores: dict[str, Any] = {
             f"{name}_{key}": float(column[i]) for i, name in enumerate(self.labels) for key, column in columns.items()
         }
         scores |= {name: getattr(self, name) for name in _AVERAGES}
-        scores |= {key: scores[f"weighted_{name}"] for key, name in _WEIGHTED.items()}
         scores |= {
+            "f1_score": self.weighted_f1,
+            "precision": self.weighted_precision,
+            "recall": self.weighted_recall,
             "loss": self.mean_loss,
             "total_predictions": float(self.support.sum()),
             "missing_predictions": int(self.missing.sum()),
@@ -309,7 +303,7 @@ class Evaluation:
         >>> evaluate_labels([0, 1, 2, 2], [1, 1, 2, 2], LabelSet(("Nomenclature", "Description", "Misc"))).warnings()
         ["Never predicted: 'Nomenclature' (1 line); the F1 is 0."]
         """
-        return [str(note) for note in grouped(facts(self))]
+        return [f"{finding.seen}; {finding.means}." for finding in grouped(evaluation_notes(self))]
 
     def __repr__(self) -> str:
         return (
@@ -326,5 +320,5 @@ class Evaluation:
     def _repr_html_(self) -> str:
         import pandas as pd
 
-        rows = [cells(row) for row in class_rows(self) + average_rows(self)]
+        rows = [row.cells() for row in class_rows(self) + average_rows(self)]
         return str(pd.DataFrame(rows, columns=headings(self)).to_html(index=False))

@@ -6,9 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from skol_rnn.data.bio import split_label
+from skol_rnn.data.bio import decode_spans, split_label
 from skol_rnn.data.spans import Span
-from skol_rnn.evaluation.span_scores import check_pairs, spans_of_labels
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
 SPAN_OUTCOMES = ("exact", "shifted", "split", "merged", "other type", "missed")
 """Each true span has one of these."""
 COLUMNS = ("spans", *SPAN_OUTCOMES, "spurious", "B->I", "B->O", "I->B", "I->O", "O->B", "O->I")
+_BIO = {"S": "B", "E": "I"}  # prefixes of BIOES as those of BIO
 
 
 def boundary_errors(gold: Iterable[Sequence[str | None]], predicted: Iterable[Sequence[str | None]]) -> pd.DataFrame:
@@ -47,36 +47,27 @@ def boundary_errors(gold: Iterable[Sequence[str | None]], predicted: Iterable[Se
     """
     import pandas as pd
 
+    sides = list(gold), list(predicted)
+    if [*map(len, sides[0])] != [*map(len, sides[1])]:
+        raise ValueError("True and predicted labels must cover the same documents, one label per token.")
     counts: Counter[tuple[str, str]] = Counter()
-    for true, guessed in zip(*check_pairs(gold, predicted), strict=True):
-        counts += _token_errors(true, guessed)
-        counts += span_outcomes(spans_of_labels(true, "begin"), spans_of_labels(guessed, "begin"))
+    for true, guessed in zip(*sides, strict=True):
+        for labels in zip(true, guessed, strict=True):
+            (a, kind), (b, other) = map(split_label, labels)
+            if _BIO.get(a, a) != _BIO.get(b, b):
+                counts[kind or other, f"{_BIO.get(a, a)}->{_BIO.get(b, b)}"] += 1
+        tokens = [(i, i + 1) for i in range(len(true))]
+        counts += span_outcomes(decode_spans(tokens, true), decode_spans(tokens, guessed))
     kinds = sorted({kind for kind, _ in counts})
     table = pd.DataFrame([[counts[kind, name] for name in COLUMNS] for kind in kinds], kinds, COLUMNS, dtype=int)
     table.loc["all"] = table.sum().astype(int)
     return table
 
 
-def _token_errors(true: Sequence[str | None], guessed: Sequence[str | None]) -> Counter[tuple[str, str]]:
-    counts: Counter[tuple[str, str]] = Counter()
-    place = {"S": "B", "E": "I"}
-    for gold, found in zip(true, guessed, strict=True):
-        (a, kind), (b, other) = split_label(gold), split_label(found)
-        a, b = place.get(a, a), place.get(b, b)
-        if a != b:
-            counts[kind or other, f"{a}->{b}"] += 1
-    return counts
-
-
 def span_outcomes(gold: Sequence[Span], predicted: Sequence[Span]) -> Counter[tuple[str, str]]:
     """Count the outcomes of the spans of one document."""
-    counts: Counter[tuple[str, str]] = Counter()
-    for span in gold:
-        counts[span[2], "spans"] += 1
-        counts[span[2], _outcome(span, gold, predicted)] += 1
-    for span in predicted:
-        if not _touched(span, gold):
-            counts[span[2], "spurious"] += 1
+    counts = Counter((span[2], name) for span in gold for name in ("spans", _outcome(span, gold, predicted)))
+    counts.update((span[2], "spurious") for span in predicted if not _touched(span, gold))
     return counts
 
 

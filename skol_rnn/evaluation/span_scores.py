@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from skol_rnn.data.bio import decode_spans
 from skol_rnn.data.spans import Span
 from skol_rnn.evaluation.fragments import covered, f1_from_sums
 
@@ -47,34 +46,17 @@ class SpanScore:
         """Harmonic mean of precision and recall."""
         return f1_from_sums(self.found, self.predicted, self.hit, self.support)
 
+    def scores(self) -> dict[str, Any]:
+        """Return the scores and counts by name."""
+        return {name: getattr(self, name) for name in ("precision", "recall", "f1", "predicted", "support")}
+
 
 @dataclass(frozen=True)
-class SpanScores:
-    """Scores of all spans together and of each type."""
+class SpanScores(SpanScore):
+    """Scores of all spans together, and of each type."""
 
     measure: str
     types: tuple[SpanScore, ...]
-
-    @property
-    def micro(self) -> SpanScore:
-        """All spans together."""
-        sums = (sum(getattr(row, name) for row in self.types) for name in ("found", "hit", "predicted", "support"))
-        return SpanScore("all", *sums)
-
-    @property
-    def precision(self) -> float:
-        """Precision of all spans together."""
-        return self.micro.precision
-
-    @property
-    def recall(self) -> float:
-        """Recall of all spans together."""
-        return self.micro.recall
-
-    @property
-    def f1(self) -> float:
-        """F1 of all spans together."""
-        return self.micro.f1
 
     @property
     def macro_f1(self) -> float:
@@ -85,16 +67,13 @@ class SpanScores:
         """Return one row per type and a last row ``all``."""
         import pandas as pd
 
-        names = ("precision", "recall", "f1", "predicted", "support")
-        rows = (*self.types, self.micro)
-        return pd.DataFrame([[getattr(row, name) for name in names] for row in rows], [r.name for r in rows], names)
+        rows = (*self.types, self)
+        return pd.DataFrame([row.scores() for row in rows], [row.name for row in rows])
 
     def as_dict(self) -> dict[str, Any]:
         """Return the scores as JSON values."""
-        *types, micro = self.table().to_dict("records")
-        whole = {str(name): value for name, value in micro.items()}
-        by_type = {row.name: values for row, values in zip(self.types, types, strict=True)}
-        return {"measure": self.measure, **whole, "macro_f1": self.macro_f1, "types": by_type}
+        types = {row.name: row.scores() for row in self.types}
+        return {"measure": self.measure, **self.scores(), "macro_f1": self.macro_f1, "types": types}
 
     def __str__(self) -> str:
         return f"{self.measure}\n{self.table().to_string(float_format='{:.3f}'.format)}"
@@ -126,32 +105,8 @@ def strict_scores(gold: SpansByDocument, predicted: SpansByDocument) -> SpanScor
     _check_documents(gold, predicted)
     true, guessed = ({(name, *span) for name, spans in side.items() for span in spans} for side in (gold, predicted))
     support, predictions, right = (Counter(span[3] for span in side) for side in (true, guessed, true & guessed))
-    rows = (
-        SpanScore(kind, right[kind], right[kind], predictions[kind], support[kind])
-        for kind in sorted(support | predictions)
-    )
-    return SpanScores("Strict span scores: whole spans with equal ends and type", tuple(rows))
-
-
-def strict_scores_of_labels(
-    gold: Iterable[Sequence[str | None]], predicted: Iterable[Sequence[str | None]]
-) -> SpanScores:
-    """Score the spans that token labels mark; an I- that continues no span is ignored."""
-    sides = check_pairs(gold, predicted)
-    return strict_scores(*({str(i): spans_of_labels(labels) for i, labels in enumerate(side)} for side in sides))
-
-
-def check_pairs(*sides: Iterable[Sequence[str | None]]) -> list[list[Sequence[str | None]]]:
-    """Return true and predicted labels as lists, or raise if documents or tokens do not match."""
-    gold, predicted = map(list, sides)
-    if list(map(len, gold)) != list(map(len, predicted)):
-        raise ValueError("True and predicted labels must cover the same documents, one label per token.")
-    return [gold, predicted]
-
-
-def spans_of_labels(labels: Sequence[str | None], stray: str = "drop") -> list[Span]:
-    """Return the spans that token labels mark, in tokens."""
-    return decode_spans([(i, i + 1) for i in range(len(labels))], labels, stray=stray)
+    sums = {kind: (right[kind], right[kind], predictions[kind], support[kind]) for kind in support | predictions}
+    return _scores("Strict span scores: whole spans with equal ends and type", sums)
 
 
 def fragment_scores(gold: SpansByDocument, predicted: SpansByDocument, *, typed: bool = True) -> SpanScores:
@@ -197,7 +152,13 @@ def fragment_scores(gold: SpansByDocument, predicted: SpansByDocument, *, typed:
             sums[key[1]][place + 2] += len(spans)
     how = "types count" if typed else "types do not count"
     measure = f"Fragment scores: shared characters of spans, partial credit, {how}"
-    return SpanScores(measure, tuple(SpanScore(kind, *sums[kind]) for kind in sorted(sums)))
+    return _scores(measure, sums)
+
+
+def _scores(measure: str, sums: Mapping[str, Sequence[Any]]) -> SpanScores:
+    types = tuple(SpanScore(kind, *sums[kind]) for kind in sorted(sums))
+    found, hit, predicted, support = (sum(row[i] for row in sums.values()) for i in range(4))
+    return SpanScores("all", found, hit, predicted, support, measure, types)
 
 
 def _check_documents(gold: SpansByDocument, predicted: SpansByDocument) -> None:

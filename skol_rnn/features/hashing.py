@@ -15,10 +15,7 @@ _CELLS = 1 << 18  # far more than there are buckets: most cells hold none or one
 def crc_of(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """Return the CRC-32 and the length in bytes of each text, none of which holds a line end."""
     encoded = "\n".join(texts).encode().split(b"\n") if texts else []
-    return (
-        np.fromiter(map(crc32, encoded), np.uint32, len(encoded)),
-        np.fromiter(map(len, encoded), np.int32, len(encoded)),
-    )
+    return np.array(list(map(crc32, encoded)), np.uint32), np.array(list(map(len, encoded)), np.int32)
 
 
 def joined_crc(first: np.ndarray, second: np.ndarray, length: np.ndarray) -> np.ndarray:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from skol_rnn.data.columns import is_missing
+from skol_rnn.data.table import is_missing
 from skol_rnn.errors import DataError
 from skol_rnn.features.base import FeatureFamily, LineFeatures, dense_features
 from skol_rnn.labels import suggestion
 
 if TYPE_CHECKING:
-    from skol_rnn.data.columns import Lines
+    from skol_rnn.data.table import Lines
 
 
 @dataclass(eq=False)

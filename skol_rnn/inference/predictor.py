@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from skol_rnn.data.columns import lengths_of, rows_of, shared_columns, whole_documents
+from skol_rnn.data.table import check_table, lengths_of, rows_of, shared_columns, whole_documents
 from skol_rnn.decoding.decoder import Decoder
 from skol_rnn.errors import BundleError
 from skol_rnn.features.base import FeatureFamily, LineFeatures
@@ -22,7 +22,7 @@ from skol_rnn.labels import LabelSet, suggestion
 from skol_rnn.persistence.bundle import Bundle, load_bundle
 
 if TYPE_CHECKING:
-    from skol_rnn.data.columns import Lines
+    from skol_rnn.data.table import Lines
 
 BACKENDS = ("auto", "onnx", "keras")
 """What runs the network: "auto" is ONNX Runtime where it is installed and the model has a graph, otherwise Keras."""
@@ -250,8 +250,6 @@ class ServingModel:
         if isinstance(table, Mapping):
             lines: Lines = shared_columns(table, line_no_col=self._line_no_col)
         else:
-            from skol_rnn.data.table import check_table  # loads pandas
-
             lines = check_table(table, line_no_col=self._line_no_col)
         return lines, np.argsort(np.asarray(lines["order"]), kind="stable")
 

@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from skol_rnn.data.columns import lengths_of
-from skol_rnn.data.inputs import LabelledRows, fold_labels, labelled_table
-from skol_rnn.data.outputs import table_and_restore, with_predictions
+from skol_rnn.data.inputs import LabelledRows, fold_labels, labelled_table, table_and_restore, with_predictions
+from skol_rnn.data.table import lengths_of
 from skol_rnn.decoding.decoder import Decoder
 from skol_rnn.decoding.offsets import DECISIONS
 from skol_rnn.errors import DataError
+from skol_rnn.evaluation.evaluate import score_rows
 from skol_rnn.evaluation.findings import Finding, diagnose
 from skol_rnn.evaluation.result import Evaluation
-from skol_rnn.evaluation.tables import score_rows
 from skol_rnn.inference.saved_model import SavedModel
 from skol_rnn.labels import LabelSet
 

@@ -15,8 +15,7 @@ from skol_rnn.decoding.decoder import Decoder
 from skol_rnn.decoding.offsets import prior_offsets
 from skol_rnn.decoding.span_tuning import SpanTuning
 from skol_rnn.decoding.tuning import cross_tuned_offsets, tuned_transition_weight
-from skol_rnn.evaluation.fragments import SPAN_METRIC
-from skol_rnn.evaluation.tables import fragment_scorer
+from skol_rnn.evaluation.fragments import SPAN_METRIC, FragmentScorer
 from skol_rnn.labels import LabelSet
 from skol_rnn.training.log import TrainingLog
 
@@ -102,7 +101,7 @@ def decoder_without_validation(
 
 def span_tuning(decoder: Decoder, posterior: np.ndarray, rows: LabelledRows, labels: LabelSet) -> SpanTuning:
     """Prepare the search for the decision with the best fragment F1."""
-    return SpanTuning(posterior, fragment_scorer(rows, labels), labels, rows.lengths, decoder.transitions)
+    return SpanTuning(posterior, FragmentScorer.of(rows, labels), labels, rows.lengths, decoder.transitions)
 
 
 def named_values(values: np.ndarray, labels: LabelSet, form: str = "+.2f") -> str:

@@ -165,7 +165,7 @@ class ModelParameters:
     >>> from skol_rnn import RNNSkolModel
     >>> lines = [f"{'genus' if i % 5 == 0 else 'prose'} number {i}" for i in range(60)]
     >>> labels = ["Nomenclature" if i % 5 == 0 else "Misc" for i in range(60)]
-    >>> model = RNNSkolModel(epochs=2, hidden_size=4, input_size=8, verbosity=0)
+    >>> model = RNNSkolModel(epochs=2, min_updates=0, hidden_size=4, verbosity=0)  # small and fast
     >>> model = model.fit([lines] * 3, [labels] * 3)
     >>> model.predict_proba([lines])[0].shape
     (60, 2)
@@ -303,23 +303,23 @@ def current_names(former: Mapping[str, Any], current: Mapping[str, Any], stackle
     """Translate former parameters to current ones, with a FutureWarning for each unless the stack level is None."""
     found = dict(current)
     for old, value in former.items():
+        parameter, option, default = _OPTIONS.get(old, ("", "", None))
         if old == "members":
             found["ensemble_size"], advice = value, "use ensemble_size"
         elif old in REMOVED:
             advice = f"it has no effect: {REMOVED[old]}"
         elif old in _OPTIONS:
-            parameter, option, default = _OPTIONS[old]
             advice = f'add the option to {parameter}, as in "name:{option}={default or 1}"'
-            if value != default:
-                if option == "beta" and str(found["loss"]).startswith("class_balanced_focal"):
-                    parameter = "loss"
-                found[parameter] = _with_option(found[parameter], parameter, option, value)
         else:
-            known = (*current, "members", *REMOVED, *_OPTIONS)
+            known = (*current, *FORMER)
             raise TypeError(f"RNNSkolModel has no parameter {old!r}.{suggestion(old, known)}")
         if stacklevel is not None:
             message = f"The parameter {old} of RNNSkolModel is gone: {advice}."
             warnings.warn(message, FutureWarning, stacklevel=stacklevel)
+        if old in _OPTIONS and value != default:
+            if option == "beta" and str(found["loss"]).startswith("class_balanced_focal"):
+                parameter = "loss"
+            found[parameter] = _with_option(found[parameter], parameter, option, value)
     return found
 
 

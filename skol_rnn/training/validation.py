@@ -9,9 +9,9 @@ import numpy as np
 
 from skol_rnn.data.inputs import LabelledRows
 from skol_rnn.decoding.decoder import Decoder
+from skol_rnn.evaluation.evaluate import score_rows
 from skol_rnn.evaluation.fragments import SPAN_METRIC
 from skol_rnn.evaluation.result import Evaluation
-from skol_rnn.evaluation.tables import score_rows
 from skol_rnn.inference.predictor import Predictor
 from skol_rnn.training.decision import span_tuning
 

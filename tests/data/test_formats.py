@@ -263,7 +263,7 @@ def test_offsets_without_blank_lines_are_kept(tmp_path):
         ("value,line_number\na,one\n", "record 1 has 'one' for 'line_number'"),
         ("value,start\na,0\nb,1\n", "does not fit its offsets"),
         ('value\n"a\nb"\n', "is not one line"),
-        ('value\n"a\n', "is no CSV table"),
+        ('value\n"a\n', "is not a CSV table"),
     ],
 )
 def test_bad_tables_are_refused(tmp_path, content, message):
@@ -288,7 +288,7 @@ def test_parquet_without_pyarrow_names_the_extra(tmp_path, monkeypatch):
 
 def test_a_file_that_is_no_parquet(tmp_path):
     fill(tmp_path, {"a.parquet": b"PAR1 nothing of the kind"})
-    with pytest.raises(DataError, match="a.parquet is no Parquet table"):
+    with pytest.raises(DataError, match="a.parquet is not a Parquet table"):
         read_documents(tmp_path)
 
 
@@ -310,9 +310,9 @@ def test_jsonl_in_the_shapes_that_doccano_writes(tmp_path):
 @pytest.mark.parametrize(
     ("record", "message"),
     [
-        ("{", "no JSON object"),
-        ("[1]", "no JSON object"),
-        ("[" * 100_000, "no JSON object"),
+        ("{", "not a JSON object"),
+        ("[1]", "not a JSON object"),
+        ("[" * 100_000, "not a JSON object"),
         ('{"id": "r"}', "record 'r': there is no text"),
         ('{"id": "r", "text": "abc", "label": "X"}', "not a list"),
         ('{"id": "r", "text": "abc", "label": [[2, 1, "X"]]}', r"\[2, 1, 'X'\] is empty or reversed"),
@@ -405,7 +405,7 @@ def test_wrong_arguments_of_writing(tmp_path):
 
 @pytest.mark.parametrize("name", ["../a", "v/../../a", "/tmp/a", "", "a\0b", ".."])
 def test_names_that_lead_out_of_the_folder_are_refused(tmp_path, name):
-    with pytest.raises(DataError, match="is no path below"):
+    with pytest.raises(DataError, match="is not a path below"):
         write_documents([DOCUMENTS[0], Document(name, "x")], tmp_path / "out", format="text")
     assert not (tmp_path / "out").exists()
 

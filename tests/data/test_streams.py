@@ -52,10 +52,22 @@ def test_a_stream_is_what_is_read_at_once(tmp_path_factory, files, strict, data)
 
     first, all_of_it = outcome(one_by_one), outcome(at_once)
     if isinstance(first, str) and isinstance(all_of_it, str):
-        # A stream stops at the first file that is wrong; reading at once tells of every one.
+        # A stream stops at the first file that is wrong; reading at once reports every one.
         assert set(first.splitlines()) <= set(all_of_it.splitlines())
     else:
         assert first == all_of_it
+
+
+def test_an_empty_file_counts_for_the_common_folder_of_equal_names(tmp_path):
+    for name, text in {
+        "v1/a.txt": "",
+        "v2/a.csv": "doc_id,value\nx,one\n",
+        "v2/b.csv": "doc_id,value\nx,two\n",
+    }.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    names = [document.doc_id for document in read_documents(tmp_path)]
+    assert names == [document.doc_id for document in DocumentStream(tmp_path)] == ["v2/a/x", "v2/b/x"]
 
 
 def test_a_file_is_read_when_its_turn_comes(tmp_path):

@@ -7,7 +7,7 @@ import pytest
 
 from skol_rnn import LabelSet, read_documents
 from skol_rnn.data.bio import decode_spans
-from skol_rnn.data.columns import lengths_of
+from skol_rnn.data.table import lengths_of
 from skol_rnn.decoding.calibration import Calibration
 from skol_rnn.decoding.constraints import legal_steps, only_legal
 from skol_rnn.decoding.correction import Correction

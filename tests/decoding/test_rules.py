@@ -227,11 +227,11 @@ def test_predictions_that_do_not_hold_together_are_refused():
     for column in ("prediction", "predicted_label", "probabilities"):
         with pytest.raises(DataError, match=f"no column '{column}'"):
             apply_sequence_rules(table.drop(columns=column), labels=LABELS)
-    with pytest.raises(DataError, match="out of step: 0 is called 'Misc'"):
+    with pytest.raises(DataError, match="disagree: 0 is 'Misc'"):
         apply_sequence_rules(table.assign(predicted_label=["Misc", "Misc", "Misc"]), labels=LABELS)
-    with pytest.raises(DataError, match="out of step"):
+    with pytest.raises(DataError, match="disagree"):
         apply_sequence_rules(table.assign(prediction=[0, 0, 1]))
-    with pytest.raises(DataError, match="not of 3 labels"):
+    with pytest.raises(DataError, match="do not belong to 3 labels"):
         apply_sequence_rules(table.assign(prediction=[0, 7, 1]))
     with pytest.raises(DataError, match="2 labels for 3 probabilities"):
         apply_sequence_rules(table, labels=["a", "b"])

@@ -6,6 +6,7 @@ import json
 import math
 import warnings
 from collections.abc import Iterator
+from operator import attrgetter
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,9 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, log_loss, precision_recall_fscore_support
 
-from skol_rnn.evaluation.evaluate import EPSILON, UNITS, evaluate_labels, rare_labels
+from skol_rnn.evaluation.evaluate import EPSILON, UNITS, evaluate_labels, rare_labels, score_rows
+from skol_rnn.evaluation.fragments import FragmentScorer
 from skol_rnn.evaluation.result import f1_from_counts
-from skol_rnn.evaluation.tables import fragment_scorer, score_rows
 from skol_rnn.labels import LabelSet
 
 LABELS = LabelSet(("Description", "Misc", "Nomenclature"))
@@ -108,12 +109,12 @@ def test_character_losses_weigh_lines_by_length() -> None:
     assert e.loss[0] == pytest.approx((math.log(2) + math.log(4)) / 2)
     assert e.by_character is not None
     assert e.by_character.loss[0] == pytest.approx((math.log(2) + 3 * math.log(4)) / 4)
-    np.testing.assert_array_equal(e.characters, [[1, 3, 0], [0, 0, 0], [0, 0, 0]])
+    np.testing.assert_array_equal(e.by_character.confusion, [[1, 3, 0], [0, 0, 0], [0, 0, 0]])
 
 
 def test_without_lengths_documents_or_probabilities_those_parts_are_empty() -> None:
     e = evaluate_labels([0, 1], [0, 1], LABELS)
-    assert (e.by_character, e.characters, e.per_document) == (None, None, ())
+    assert (e.by_character, e.per_document) == (None, ())
     assert np.isnan(e.loss).all()
     assert math.isnan(e.mean_loss)
 
@@ -136,7 +137,7 @@ def test_lines_without_a_true_label_are_left_out_of_everything() -> None:
     assert padded.to_dict() == alone.to_dict()
     assert padded.missing_probabilities == 0
     assert [name for name, _ in padded.per_document] == ["a"]
-    np.testing.assert_array_equal(padded.characters, alone.characters)
+    assert padded.by_character.to_dict() == alone.by_character.to_dict()
 
 
 def test_missing_predictions_and_probabilities_cost_and_are_counted() -> None:
@@ -177,9 +178,9 @@ def test_documents_add_up_and_keep_the_order_of_first_appearance(
         np.testing.assert_array_equal(part.confusion, alone.confusion)
         assert part.important == e.important
     parts = [part for _, part in e.per_document]
-    for column in ("confusion", "missing", "characters"):
-        total = np.sum([getattr(part, column) for part in parts], axis=0)
-        np.testing.assert_array_equal(total, getattr(e, column))
+    for column in ("confusion", "missing", "by_character.confusion"):
+        read = attrgetter(column)
+        np.testing.assert_array_equal(np.sum([read(part) for part in parts], axis=0), read(e))
 
 
 def test_important_is_all_but_the_most_frequent_true_label_or_what_is_given() -> None:
@@ -204,8 +205,8 @@ def test_nothing_scored_gives_zeros_not_errors() -> None:
 @pytest.mark.parametrize(
     ("changes", "error", "message"),
     [
-        ({"true": [0, 3]}, ValueError, "true holds the index 3; with 3 labels"),
-        ({"predicted": [0, -2]}, ValueError, "predicted holds the index -2"),
+        ({"true": [0, 3]}, ValueError, "true holds 3; 3 labels allow -1 to 2"),
+        ({"predicted": [0, -2]}, ValueError, "predicted holds -2"),
         ({"predicted": [0]}, ValueError, "predicted has 1 elements, but true has 2"),
         ({"true": [0.0, 1.0]}, TypeError, "true must hold integers"),
         ({"true": ["Misc", "Misc"]}, TypeError, "LabelSet.encode"),
@@ -351,8 +352,8 @@ def test_rows_are_scored_by_character_and_document_and_bio_tokens_by_fragment() 
     # The true span has 7 characters, a blank included, of which the predicted one covers 4.
     assert e.fragment_f1 == pytest.approx(2 * 4 / 7 / (1 + 4 / 7))
     assert e.history()["val_fragment_f1"] == e.to_dict()["fragment_f1"] == e.fragment_f1
-    assert e.characters is not None and e.characters.sum() == 6
+    assert e.by_character is not None and e.by_character.confusion.sum() == 6
     assert [name for name, _ in e.per_document] == ["x"]
     assert score_rows(rows, np.array([0, 2, 2]), None, labels, ["B-A"]).fragment_f1 is None
     placed: Any = SimpleNamespace(table=table.assign(start=[0, 10, 0], end=[4, 12, 3]), true=rows.true, lengths=[2, 1])
-    assert fragment_scorer(placed, labels).sums(np.array([0, 2, 2])).recall.tolist() == pytest.approx([4 / 12, 0])
+    assert FragmentScorer.of(placed, labels).sums(np.array([0, 2, 2])).recall.tolist() == pytest.approx([4 / 12, 0])

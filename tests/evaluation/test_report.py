@@ -17,9 +17,8 @@ from rich.console import Console
 
 from skol_rnn.evaluation import report
 from skol_rnn.evaluation.evaluate import evaluate_labels
-from skol_rnn.evaluation.report_html import to_html
+from skol_rnn.evaluation.report import to_html
 from skol_rnn.evaluation.result import Evaluation
-from skol_rnn.evaluation.text_table import text_table
 from skol_rnn.labels import LabelSet
 
 LABELS = LabelSet(("Description", "Misc [red]x[/red]", "<b>|Nomen*"))
@@ -234,7 +233,7 @@ def test_without_jinja2_html_names_the_extra_and_notebooks_still_show_the_table(
 
 def test_tables_fold_long_names_and_count_wide_characters() -> None:
     rows = [["Label", "F1"], ["a" * 30, "0.5"], ["\u6f22\u5b57", "0.25"]]
-    lines = text_table(rows, 20)
+    lines = report.text_table(rows, 20)
     assert all(cell_len(line) <= 20 for line in lines)
     assert "".join(line.split()[0] for line in lines[2:5]) == "a" * 30
     assert cell_len(lines[-1]) == 20 and lines[-1].endswith("0.25")
@@ -258,6 +257,13 @@ def test_comparison_turns_where_a_row_would_be_too_wide(evaluation: Evaluation) 
     assert lines[1].split() == ["Model", "a", "b"]
     assert [line.rsplit(maxsplit=2)[0].removesuffix(" *") for line in lines[3:6]] == ORDER
     assert max(map(len, lines)) <= 60
+
+
+def test_comparison_keeps_rows_where_columns_would_be_wider(evaluation: Evaluation) -> None:
+    rows = [(f"weights smoothed, decision {i}", evaluation) for i in range(9)]
+    lines = report.comparison_text(rows, width=90).splitlines()
+    assert lines[1].startswith("Model") and lines[1].endswith("Macro F1")
+    assert max(map(cell_len, lines)) <= 90
 
 
 def test_comparison_measures_every_row_by_the_same_important_labels(evaluation: Evaluation) -> None:

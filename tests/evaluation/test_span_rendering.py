@@ -1,4 +1,4 @@
-"""Pictures of true and predicted spans, and the command that draws them."""
+"""Rendering of true and predicted spans, and the command that draws them."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from skol_rnn.cli.app import run
-from skol_rnn.evaluation.span_html import spans_html
-from skol_rnn.evaluation.span_text import show_spans, tracks, type_colours
+from skol_rnn.evaluation.span_rendering import show_spans, spans_html, tracks, type_colours
 
 TEXTS = st.text(st.sampled_from("ab <&>'\"\r\n\t漢\U0001f600"), max_size=80)
 

@@ -21,10 +21,16 @@ def features_of(seed=0):
     return LineFeatures(ids, rng.normal(size=(lines, 3)).astype(np.float32))
 
 
-def fitted(true, n_labels, share=0.3, shift=None):
-    shift = np.zeros(n_labels) if shift is None else shift
+def fitted(true, n_labels, share=0.3, logit_offsets=None):
     return LinearMember.fit(
-        features_of(), true, LENGTHS, n_labels=n_labels, vocabulary_size=VOCABULARY, share=share, shift=shift, seed=0
+        features_of(),
+        true,
+        LENGTHS,
+        n_labels=n_labels,
+        vocabulary_size=VOCABULARY,
+        share=share,
+        logit_offsets=np.zeros(n_labels) if logit_offsets is None else logit_offsets,
+        seed=0,
     )
 
 
@@ -64,7 +70,7 @@ def test_the_mix_is_a_geometric_mean_of_posteriors_whatever_the_class_weights():
     posterior = np.random.default_rng(2).dirichlet(np.ones(3), sum(LENGTHS))
     plain = fitted(true, 3).mixed(posterior, features_of(), LENGTHS)
     raw = posterior * weights / (posterior * weights).sum(axis=1, keepdims=True)
-    weighted = fitted(true, 3, shift=np.log(weights)).mixed(raw, features_of(), LENGTHS) / weights
+    weighted = fitted(true, 3, logit_offsets=np.log(weights)).mixed(raw, features_of(), LENGTHS) / weights
     np.testing.assert_allclose(weighted / weighted.sum(axis=1, keepdims=True), plain, atol=1e-9)
     alone = fitted(true, 3, share=0.0).mixed(posterior, features_of(), LENGTHS)
     np.testing.assert_allclose(alone, posterior, atol=1e-3)

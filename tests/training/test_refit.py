@@ -10,7 +10,7 @@ from skol_rnn.errors import DataError
 from skol_rnn.model import RNNSkolModel
 from skol_rnn.training.loop import EpochScores
 
-TABLE = toy_table()
+TABLE = toy_table(4)
 
 
 def model(**changes):
@@ -29,7 +29,7 @@ def assert_same_weights(one, other):
 
 @pytest.mark.parametrize("patience", [3, 1])
 def test_the_network_kept_is_that_of_a_training_on_all_documents(monkeypatch, patience):
-    made = model(patience=patience, epochs=6, learning_rate=0.02).fit(TABLE, labels=LABELS)
+    made = model(patience=patience, epochs=4, learning_rate=0.02).fit(TABLE, labels=LABELS)
     best = int(np.argmax(made.history_["val_important_f1"]))
     by_epoch, original = [], EpochScores.on_epoch_end
 
@@ -38,7 +38,7 @@ def test_the_network_kept_is_that_of_a_training_on_all_documents(monkeypatch, pa
         by_epoch.append(self.model.get_weights())
 
     monkeypatch.setattr(EpochScores, "on_epoch_end", remember)
-    everything = model(validation_fraction=0.0, epochs=6, learning_rate=0.02).fit(TABLE, labels=LABELS)
+    everything = model(validation_fraction=0.0, epochs=4, learning_rate=0.02).fit(TABLE, labels=LABELS)
     for kept, expected in zip(made.keras_model.get_weights(), by_epoch[best], strict=True):
         np.testing.assert_array_equal(kept, expected)
     assert made.history_["refit_loss"] == everything.history_["loss"][: best + 1]

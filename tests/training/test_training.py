@@ -87,9 +87,9 @@ class Killed(BaseException):
     pass
 
 
-@pytest.mark.parametrize(("killed_after", "ensemble_size"), [(1, 1), (2, 1), (2, 3)])
-def test_a_killed_run_resumes_to_the_same_bits(tmp_path, monkeypatch, killed_after, members):
-    settings = {"epochs": 4, "patience": 4, "ensemble_size": members}
+@pytest.mark.parametrize(("killed_after", "ensemble_size"), [(1, 1), (2, 2)])
+def test_a_killed_run_resumes_to_the_same_bits(tmp_path, monkeypatch, killed_after, ensemble_size):
+    settings = {"epochs": 4, "patience": 4, "ensemble_size": ensemble_size}
     table = toy_table()
     straight = model(**settings).fit(table, labels=LABELS)
     original = EpochScores.on_epoch_begin
@@ -155,9 +155,9 @@ def test_multiplying_all_weights_changes_nothing():
     assert np.average(first.weights_, weights=first.counts_) == pytest.approx(1.0)
 
 
-def test_few_updates_are_told(capsys):
+def test_few_updates_are_reported(capsys):
     model(epochs=1, verbosity=1).fit(toy_table(2), labels=LABELS)
-    assert "There were only 1 updates in all; the network has hardly begun; raise epochs=" in capsys.readouterr().out
+    assert "only 1 update" in " ".join(capsys.readouterr().out.split())
 
 
 def test_silence_at_verbosity_0(capfd):

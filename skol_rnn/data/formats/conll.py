@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
@@ -27,11 +28,6 @@ class _Part:
     doc_id: str | None = None
     text: str | None = None
     lines: list[_Row | None] = field(default_factory=list)
-
-    @property
-    def rows(self) -> list[_Row]:
-        """The rows without the blank lines."""
-        return [row for row in self.lines if row is not None]
 
 
 def read_bio(path: Path, doc_id: str, problems: list[str]) -> list[Document]:
@@ -64,24 +60,21 @@ def _parts(text: str, path: str, problems: list[str]) -> tuple[list[_Part], tupl
         elif not starts:
             cells = line.split("\t") if "\t" in line else line.split()
             parts[-1].lines.append((number, cells) if line.strip() else None)
-    return [part for part in parts if part.rows or part.text], columns
+    return [part for part in parts if any(part.lines) or part.text], columns
 
 
 def _string(value: str, place: str, problems: list[str]) -> str | None:
-    try:
-        found = json.loads(value)
-    except (ValueError, RecursionError):
-        found = None
-    if isinstance(found, str):
-        return found
-    problems.append(f'{place}: {value!r:.60} is no JSON string, such as "..."')
+    with suppress(ValueError, RecursionError):
+        if isinstance(found := json.loads(value), str):
+            return found
+    problems.append(f'{place}: {value!r:.60} is not a JSON string, such as "..."')
     return None
 
 
 def _document(
     part: _Part, doc_id: str, columns: tuple[str, ...] | None, path: str, problems: list[str]
 ) -> Document | None:
-    rows = part.rows
+    rows = [row for row in part.lines if row]
     width = len(columns or (rows[0][1] if rows else ()))
     labelled = width > 1 if columns is None else "LABEL" in columns
     found = [f"{path}:{line}: {len(row)} columns, not {width}" for line, row in rows if len(row) != width]
@@ -119,9 +112,8 @@ def _places(
     rows: Sequence[_Row], columns: tuple[str, ...] | None, text: str, path: str, problems: list[str]
 ) -> Iterator[tuple[int, int]]:
     """Find each token in the text."""
-    names = columns or ()
+    names, end = columns or (), 0
     exact = {"START", "END"} <= set(names)
-    end = 0
     for line, row in rows:
         value = row[0]
         try:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import codecs
 import re
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from skol_rnn.data.document import Repair
 from skol_rnn.errors import DataError
@@ -19,8 +19,7 @@ _BARE = re.compile(r"(?<!\r)\n")
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
-@dataclass(frozen=True)
-class Decoded:
+class Decoded(NamedTuple):
     """Text of a file without byte order mark, and the repairs made to decode it."""
 
     text: str
@@ -77,16 +76,12 @@ def _refuse_binary(data: bytes, path: str) -> None:
 
 def _oddities(text: str, path: str) -> list[Repair]:
     found = []
-
-    def add(position: int, kind: str, detail: str) -> None:
-        found.append(Repair(path, text.count("\n", 0, position) + 1, kind, detail))
-
     if (crlf := text.find("\r\n")) >= 0:
         count = text.count("\r\n")
-        add(crlf, "CRLF line ends", f"{count} in the file, kept")
-    if first := _ODD.search(text):
-        count = sum(1 for _ in _ODD.finditer(text))
-        add(first.start(), "control characters", f"{count} in the file, kept; the first is {first.group()!r}")
+        found.append((crlf, "CRLF line ends", f"{count} in the file, kept"))
+    if odd := list(_ODD.finditer(text)):
+        detail = f"{len(odd)} in the file, kept; the first is {odd[0].group()!r}"
+        found.append((odd[0].start(), "control characters", detail))
     if crlf >= 0 and (bare := _BARE.search(text)):
-        add(bare.start(), MIXED, "both CR LF and LF end lines; offsets count every character")
-    return found
+        found.append((bare.start(), MIXED, "both CR LF and LF end lines; offsets count every character"))
+    return [Repair(path, text.count("\n", 0, position) + 1, kind, detail) for position, kind, detail in found]

@@ -41,9 +41,9 @@ def parse_record(line: str, doc_id: str, path: str | None = None, number: int = 
     try:
         record = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise DataError(f"this is no JSON object: {error}") from error
+        raise DataError(f"this is not a JSON object: {error}") from error
     if not isinstance(record, dict):
-        raise DataError("this is no JSON object: begin each line with {")
+        raise DataError("this is not a JSON object: begin each line with {")
     name = doc_id if record.get("id") is None else str(record["id"])
     text = next((record[key] for key in _TEXT_KEYS if key in record), None)
     if not isinstance(text, str):
@@ -56,19 +56,17 @@ def parse_record(line: str, doc_id: str, path: str | None = None, number: int = 
     return Document(name, text, path=path, spans=spans, sources=sources)
 
 
-def _spans(given: object, name: str) -> list[Span]:
+def _spans(entries: object, name: str) -> list[Span]:
     """Return the spans of a record, sorted; their offsets are checked with those of other formats."""
-    if not isinstance(given, list):
-        raise DataError(f"record {name!r}: its labels are {given!r:.60}, not a list")
+    if not isinstance(entries, list):
+        raise DataError(f"record {name!r}: its labels are {entries!r:.60}, not a list")
     spans: list[Span] = []
     problems = []
-    for entry in given:
+    for entry in entries:
         if isinstance(entry, dict) and set(_RELATIONS) <= set(entry):
             entry = [entry[key] for key in _RELATIONS]
         match entry:
-            case [bool(), _, _] | [_, bool(), _] | [_, _, ""]:
-                problems.append(f'{entry!r:.60} is not [start, end, "Name"]')
-            case [int(start), int(end), str(label)]:
+            case [int(start), int(end), str(label)] if label and not {type(start), type(end)} & {bool}:
                 spans.append((start, end, label))
             case _:
                 problems.append(f'{entry!r:.60} is not [start, end, "Name"]')

@@ -10,12 +10,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from skol_rnn.data.document import Document, split_lines, with_repairs
 from skol_rnn.data.formats.encoding import read_bytes, read_records
 from skol_rnn.data.table import check_table
 from skol_rnn.errors import DataError
+
+try:
+    import pandas as pd
+except ImportError as error:
+    raise ImportError("CSV and Parquet need pandas: pip install pandas, or use YEDDA, text or JSON lines.") from error
 
 _NUMBERS = ("line_number", "start", "end", "blank_before", "break_before")
 _GAPS = ("", " ", "\n", "\n\n")  # text before a token by its break_before
@@ -39,7 +43,7 @@ def read_csv(path: Path, doc_id: str) -> list[Document]:
     except pd.errors.EmptyDataError:
         return []
     except (pd.errors.ParserError, ValueError) as error:
-        raise DataError(f"{path} is no CSV table: {error}.") from error
+        raise DataError(f"{path} is not a CSV table: {error}.") from error
     for name in set(_NUMBERS) & set(table.columns):
         table[name] = _whole_numbers(table[name], path)
     if "page_break" in table:
@@ -65,7 +69,7 @@ def read_parquet(path: Path, doc_id: str) -> list[Document]:
     try:
         table = pd.read_parquet(io.BytesIO(data), engine="pyarrow")
     except (OSError, ValueError) as error:  # pyarrow's own errors derive from these
-        raise DataError(f"{path} is no Parquet table: {error}.") from error
+        raise DataError(f"{path} is not a Parquet table: {error}.") from error
     return _documents(table, path, doc_id)
 
 
@@ -108,9 +112,8 @@ def _of_tokens(doc_id: str, table: pd.DataFrame, path: str) -> Document:
         if not value.strip():
             problems.append(f"token {row} is blank")
         pieces += [gap, value]
-        length += len(gap)
-        tokens.append((length, length + len(value)))
-        length += len(value)
+        tokens.append((length + len(gap), length + len(gap) + len(value)))
+        length = tokens[-1][1]
     if problems:
         raise DataError(f"document {doc_id!r}: {'; '.join(problems)}")
     labels = tuple(table["label"]) if "label" in table else None

@@ -6,7 +6,6 @@ import re
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 from pathlib import Path
 
 from skol_rnn.data.document import Document, Repair, line_labels, split_lines
@@ -104,37 +103,30 @@ class _Blocks:
             if marker.opens:
                 following = marker.label
 
-    def segments(self) -> tuple[list[str], list[str | None]]:
-        """Return the pieces of text between markers, and the label of each piece."""
+    def read(self) -> tuple[str, list[tuple[int, int, str]]]:
+        """Return the text without markup, and start, end and label of each labelled piece of it."""
         pieces: list[str] = []
-        labels: list[str | None] = []
-        enclosing: list[str | None] = []
+        spans: list[tuple[int, int, str]] = []
+        enclosing: list[str | None] = [None]
         current: str | None = None
-        position = 0
-        for marker in self.markers:
+        position = length = 0
+        for marker in [*self.markers, _Marker(len(self.raw), len(self.raw), opens=False)]:
             pieces.append(self.raw[position : marker.start])
-            labels.append(current)
-            position = marker.end
-            if marker.opens:
-                current = marker.label
-                if marker.closed:
-                    enclosing.append(current)
-            else:
-                if marker.closed:
-                    enclosing.pop()
-                current = enclosing[-1] if enclosing else None
-        return [*pieces, self.raw[position:]], [*labels, current]
+            start, length, position = length, length + len(pieces[-1]), marker.end
+            if current and start < length:
+                spans.append((start, length, current))
+            if marker.opens and marker.closed:
+                enclosing.append(marker.label)
+            elif marker.closed:
+                enclosing.pop()
+            current = marker.label if marker.opens else enclosing[-1]
+        return "".join(pieces), spans
 
 
 def parse_yedda(raw: str, path: str = "text") -> tuple[str, tuple[str | None, ...], tuple[Repair, ...]]:
     r"""Remove the markup from a text; return text, labels of its lines and repairs."""
     blocks = _Blocks(raw, path)
-    pieces, piece_labels = blocks.segments()
-    text = "".join(pieces)
-    ends = accumulate(len(piece) for piece in pieces)
-    spans = [
-        (end - len(piece), end, y) for piece, end, y in zip(pieces, ends, piece_labels, strict=True) if piece and y
-    ]
+    text, spans = blocks.read()
     lines = split_lines(text)
     labels = line_labels(text, lines, spans)
     repairs = list(blocks.repairs)
@@ -167,8 +159,17 @@ def format_yedda(
 ) -> str:
     r"""Put markup around labelled lines; everything else stays unchanged."""
     _check_writable(text, labels, name)
+    runs: list[tuple[int, int, str]] = []  # start, end and label of each block
+    joins = False  # whether the previous line may share its block
+    for (start, end), label in zip(spans, labels, strict=True):
+        alone = not coalesce or bool(_CONFUSING.search(text, start, end))
+        if label is not None and joins and not alone and runs[-1][2] == label:
+            runs[-1] = (runs[-1][0], end, label)
+        elif label is not None:
+            runs.append((start, end, label))
+        joins = label is not None and not alone
     pieces, position = [], 0
-    for start, end, label in _runs(text, spans, labels, coalesce):
+    for start, end, label in runs:
         pieces += [text[position:start], "[@", text[start:end], f"#{label}*]"]
         position = end
     return "".join([*pieces, text[position:]])
@@ -187,19 +188,3 @@ def _check_writable(text: str, labels: Sequence[str | None], name: str) -> None:
                 f"{name}: YEDDA cannot store the label {label!r}; its labels are a letter and up to 49 letters, "
                 "digits, '-' or '_': write JSONL or CSV instead."
             )
-
-
-def _runs(
-    text: str, spans: Sequence[tuple[int, int]], labels: Sequence[str | None], coalesce: bool
-) -> list[tuple[int, int, str]]:
-    """Return start, end and label of each block."""
-    runs: list[tuple[int, int, str]] = []
-    joins = False  # whether the previous line may share its block
-    for (start, end), label in zip(spans, labels, strict=True):
-        alone = not coalesce or bool(_CONFUSING.search(text, start, end))
-        if label is not None and joins and not alone and runs[-1][2] == label:
-            runs[-1] = (runs[-1][0], end, label)
-        elif label is not None:
-            runs.append((start, end, label))
-        joins = label is not None and not alone
-    return runs

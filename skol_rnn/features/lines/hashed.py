@@ -14,7 +14,7 @@ from skol_rnn.features.lines.hashes import Encode, line_codes
 from skol_rnn.features.lines.layout import layout_numbers
 
 if TYPE_CHECKING:
-    from skol_rnn.data.columns import Lines
+    from skol_rnn.data.table import Lines
 
 _BUCKET_BITS = 24  # wide enough that collisions among some 10^5 kept features are rare
 _BUCKETS = 1 << _BUCKET_BITS

@@ -167,17 +167,14 @@ class _Tokens(NamedTuple):
             lines = np.flatnonzero(self.n_tokens > i)
             hashes = self.hashes[self.row[self.first[lines] + i]]
             parts += [
-                (lines, _prefixed(f"{i + 1}=", hashes, "word")),
-                (lines, _prefixed(f"{i + 1}s=", hashes, "shape")),
+                (lines, _prefixed(f"{i + 1}{key}=", hashes, text)) for key, text in (("", "word"), ("s", "shape"))
             ]
         lines = np.flatnonzero(self.n_tokens)
         first, n_tokens = self.first[lines], self.n_tokens[lines]
         end, two = first + n_tokens, np.minimum(n_tokens, 2)
         leading = self._shape_sequence("h=", first, np.minimum(n_tokens, _LEADING))
-        last_word, last_shapes = (
-            _prefixed("l=", self.hashes[self.row[end - 1]], "word"),
-            self._shape_sequence("t=", end - two, two),
-        )
+        last_word = _prefixed("l=", self.hashes[self.row[end - 1]], "word")
+        last_shapes = self._shape_sequence("t=", end - two, two)
         return [*parts, (lines, leading), (lines, last_word), (lines, last_shapes)]
 
     def _shape_sequence(self, prefix: str, first: np.ndarray, n_tokens: np.ndarray) -> np.ndarray:

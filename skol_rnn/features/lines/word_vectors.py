@@ -66,9 +66,8 @@ class LineVectors(ABC):
 
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Return the vocabulary as a JSON value, and the arrays."""
-        return {"vocabulary": self.vocabulary}, dict(
-            zip(self.arrays, (getattr(self, field.name) for field in fields(self)[1:]), strict=True)
-        )
+        arrays = (getattr(self, field.name) for field in fields(self)[1:])
+        return {"vocabulary": self.vocabulary}, dict(zip(self.arrays, arrays, strict=True))
 
     @classmethod
     def from_state(cls, values: dict[str, Any], arrays: dict[str, np.ndarray]) -> Self:

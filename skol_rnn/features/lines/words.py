@@ -12,7 +12,7 @@ from skol_rnn.features.base import FeatureFamily, LineFeatures, StandardScaler, 
 from skol_rnn.features.lines.layout import layout_numbers
 
 if TYPE_CHECKING:
-    from skol_rnn.data.columns import Lines
+    from skol_rnn.data.table import Lines
 
 _WORD = re.compile(r"\w+")
 _MAX_WORDS = 1000  # bounds the work on a line that is a whole file

@@ -16,7 +16,7 @@ from skol_rnn.features.tokens.table import Tokens
 from skol_rnn.features.tokens.target_encoding import TargetEncoder
 
 if TYPE_CHECKING:
-    from skol_rnn.data.columns import Lines
+    from skol_rnn.data.table import Lines
 
 _BUCKETS = 1 << 24  # as for lines: collisions among some 10^5 kept features are rare
 _NGRAMS = (3, 4)  # characters
@@ -66,10 +66,8 @@ class TokenFeatures(FeatureFamily):
         if self._encoder:
             numbers.append(self._encoder.fit_transform(tokens, table["label"]))
         own, context = _own_column(tokens, self.ngrams), _context_columns(tokens)
-        self._keep(
-            _vocabulary([own], tokens.document, _MAX_FEATURES),
-            _vocabulary(context, tokens.document, _MAX_CONTEXT_FEATURES),
-        )
+        vocabulary = _vocabulary([own], tokens.document, _MAX_FEATURES)
+        self._keep(vocabulary, _vocabulary(context, tokens.document, _MAX_CONTEXT_FEATURES))
         self._slots = int((self._vocabulary.index(own[0]) >= 0).sum(axis=1).max(initial=0))
         self._fit_extension(tokens)
         return self._extended(LineFeatures(self._ids(own, context), np.concatenate(numbers, axis=1)), tokens)

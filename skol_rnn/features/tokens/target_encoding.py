@@ -128,15 +128,11 @@ class TargetEncoder:
 def _keys(tokens: Tokens) -> dict[str, np.ndarray]:
     """Return the keys of each token's words and phrases, 0 where it has none."""
     lower = [word.casefold() for word in tokens.words]
-    word, beginning = (
-        np.array([_key(text) for text in texts], np.uint64)[tokens.word]
-        for texts in (lower, [text[:_PREFIX] for text in lower])
-    )
-    two = _phrase_keys(word, word, tokens, 1)
-    before, after = tokens.shifted(word, 1), tokens.shifted(word, -1)
-    return dict(
-        zip(_PSEUDO_COUNTS, (word, beginning, before, after, two, _phrase_keys(two, word, tokens, 2)), strict=True)
-    )
+    word = np.array([_key(text) for text in lower], np.uint64)[tokens.word]
+    beginning = np.array([_key(text[:_PREFIX]) for text in lower], np.uint64)[tokens.word]
+    before, after, two = tokens.shifted(word, 1), tokens.shifted(word, -1), _phrase_keys(word, word, tokens, 1)
+    keys = (word, beginning, before, after, two, _phrase_keys(two, word, tokens, 2))
+    return dict(zip(_PSEUDO_COUNTS, keys, strict=True))
 
 
 def _key(text: str) -> int:

@@ -1,14 +1,22 @@
-"""Calibration errors against loops and worked numbers."""
+"""The benchmark of imbalance: its calibration errors against loops and worked numbers."""
 
 from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skol_rnn.evaluation.calibration import calibration_error, mean_shares
 from skol_rnn.labels import NO_LABEL
+
+PATH = Path(__file__).resolve().parent.parent / "benchmarks" / "imbalance.py"
+SPEC = importlib.util.spec_from_file_location("imbalance_benchmark", PATH)
+BENCHMARK = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(BENCHMARK)
+calibration_error, mean_shares = BENCHMARK.calibration_error, BENCHMARK.mean_shares
 
 
 @st.composite

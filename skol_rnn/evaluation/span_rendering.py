@@ -1,9 +1,14 @@
-"""A text with its true spans and its predicted spans below each line, for the terminal."""
+"""A text with its true spans and its predicted spans below each line, for the terminal and as an HTML page."""
 
 from __future__ import annotations
 
 import colorsys
+import re
 from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from importlib.resources import files
+from itertools import pairwise
+from string import Template
 
 from rich.cells import cell_len
 from rich.text import Text
@@ -11,6 +16,8 @@ from rich.text import Text
 from skol_rnn.data.spans import Span
 
 SIDES = ("gold", "predicted")
+_NON_BLANK = re.compile(r"^.*\S.*$", re.MULTILINE)
+_STEP = 6  # pixels from one bar to the next
 _GUTTER = max(map(len, SIDES)) + 2
 _TURN = 0.618_033_988_75  # golden ratio: neighbouring types get distant hues
 
@@ -43,15 +50,14 @@ def show_spans(
     colours = type_colours(span[2] for span in (*gold, *predicted))
     sides = {name: tracks(spans) for name, spans in zip(SIDES, (gold, predicted), strict=True)}
     picture = Text()
-    left_out = False
+    gap = ""
     for start, end in _folded(text, room):
         found = [(name, row) for name, rows in sides.items() for row in rows if _within(row, start, end)]
         if only_spans and not found:
-            left_out = True
+            gap = f"{'':{_GUTTER}}...\n"
             continue
-        if left_out:
-            picture.append(f"{'':{_GUTTER}}...\n", style="dim")
-            left_out = False
+        picture.append(gap, style="dim")
+        gap = ""
         picture.append(f"{'':{_GUTTER}}{_printable(text[start:end])}\n")
         for name, row in found:
             picture.append(f"{name:{_GUTTER}}", style="dim")
@@ -61,12 +67,26 @@ def show_spans(
     return picture
 
 
+def spans_html(text: str, gold: Sequence[Span], predicted: Sequence[Span], title: str = "Spans") -> str:
+    """Draw a bar under each true span and, below it, one under each predicted span, on a page without scripts."""
+    colours = type_colours(span[2] for span in (*gold, *predicted))
+    rows = [(side, row) for side, spans in zip(SIDES, (gold, predicted), strict=True) for row in tracks(spans) or [[]]]
+    depth = _STEP * len(rows) + 2
+    page = Template(files(__package__).joinpath("spans.html").read_text(encoding="utf-8"))
+    return page.substitute(
+        title=escape(title),
+        depth=depth,
+        line_height=24 + depth,
+        gold=len(gold),
+        predicted=len(predicted),
+        paragraphs="\n".join(f"<p>{part}</p>" for part in _paragraphs(text, rows, colours)),
+    )
+
+
 def _folded(text: str, room: int) -> Iterable[tuple[int, int]]:
     """Fold a text to a number of columns, at blanks if possible; blank lines are skipped."""
-    position = 0
-    for line in text.split("\n"):
-        end_of_line = position + len(line)
-        start = position
+    for line in _NON_BLANK.finditer(text):
+        start, end_of_line = line.span()
         while start < end_of_line:
             end, used = start, 0
             while end < end_of_line and used + _cells(text[end]) <= room:
@@ -78,7 +98,6 @@ def _folded(text: str, room: int) -> Iterable[tuple[int, int]]:
             if text[start:end].strip():
                 yield start, end
             start = end
-        position = end_of_line + 1
 
 
 def _printable(text: str) -> str:
@@ -106,3 +125,32 @@ def _draw(picture: Text, text: str, start: int, end: int, row: Sequence[Span], c
         picture.append(" " * gap)
         picture.append(bar, style=f"bold {colours[kind]}")
         column = last
+
+
+def _paragraphs(text: str, rows: Sequence[tuple[str, list[Span]]], colours: Mapping[str, str]) -> Iterable[str]:
+    """Yield the HTML of each non-blank line, cut wherever a span begins or ends."""
+    cuts = {end for _, row in rows for span in row for end in span[:2]}
+    for line in _NON_BLANK.finditer(text):
+        start, end = line.span()
+        edges = [start, *sorted(cut for cut in cuts if start < cut < end), end]
+        yield "".join(_piece(text, a, b, rows, colours) for a, b in pairwise(edges))
+
+
+def _piece(text: str, start: int, end: int, rows: Sequence[tuple[str, list[Span]]], colours: Mapping[str, str]) -> str:
+    tags, bars, places, names = [], [], [], []
+    for position, (side, row) in enumerate(rows):
+        for a, b, kind in row:
+            if a >= end or b <= start:
+                continue
+            # A bar is a background image: it follows the text when the line is folded.
+            bars.append(f"linear-gradient({colours[kind]}, {colours[kind]})")
+            places.append(f"0 calc(100% - {_STEP * (len(rows) - 1 - position)}px)")
+            names.append(f"{side}: {kind} {a} to {b}")
+            if a >= start or not text[a:start].strip("\r\n"):
+                how = f"background:{colours[kind]}" if side == "gold" else f"color:{colours[kind]}"
+                tags.append(f'<b class="tag {side}" style="{how}">{escape(kind)}</b>')
+    shown = escape(text[start:end].rstrip("\r"))
+    if not bars:
+        return shown
+    style = f"background-image:{','.join(bars)};background-position:{','.join(places)};background-size:100% 4px"
+    return f'{"".join(tags)}<span style="{style}" title="{escape("; ".join(names))}">{shown}</span>'
