@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +17,7 @@ from skol_rnn.classifier import spark as on_spark
 from skol_rnn.classifier import training
 from skol_rnn.classifier.labelling import label_table
 from skol_rnn.classifier.output import document_texts, select_columns
-from skol_rnn.classifier.segmentation import segment, text_documents
+from skol_rnn.classifier.segmentation import segment, text_documents, unit_rows
 from skol_rnn.data.document import Document
 from skol_rnn.data.reading import read_documents
 from skol_rnn.errors import DataError, NotTrainedError
@@ -119,7 +121,10 @@ class SkolClassifierV2:
         self.output_format, self.coalesce_labels, self.collapse_labels = output_format, coalesce_labels, collapse_labels
         self.model_storage, self.model_path, self.max_training_rows = model_storage, model_path, max_training_rows
         self.redis_client, self.redis_key, self.redis_expire = redis_client, redis_key, redis_expire
-        self.extraction_mode = known.extraction_mode_of(extraction_mode, options)
+        if (line_level := options.pop("line_level", None)) is not None:
+            message = 'SkolClassifierV2 renamed line_level=True to extraction_mode="line".'
+            warnings.warn(message, FutureWarning, stacklevel=2)
+        self.extraction_mode = "line" if line_level else extraction_mode
         self.section_filter = None if section_filter is None else list(section_filter)
         self.weight_strategy, self.min_weight, self.max_weight = weight_strategy, min_weight, max_weight
         plugin_options, self.model_params = known.split_options(options, _DEFAULTS)
@@ -163,14 +168,15 @@ class SkolClassifierV2:
         """
         if "text" not in df.columns:
             return df
+        to_units = partial(unit_rows, mode=self.extraction_mode, sections=self.section_filter, labelled=False)
         if not isinstance(df, pd.DataFrame):
-            return on_spark.segment_texts(df, self.extraction_mode, self.section_filter)
-        documents = map(Document, df["doc_id"].astype(str), df["text"])
-        return segment(documents, self.extraction_mode, self.section_filter, labelled=False)
+            return on_spark.segment_texts(df, to_units, on_spark.unit_schema(self.extraction_mode))
+        return segment(map(Document, df["doc_id"].astype(str), df["text"]), to_units)
 
     def _read(self, labelled: bool, data: Any = None) -> Any:
         """Return units of texts, of a table, or of ``input_source``."""
-        mode, sections = self.extraction_mode, self.section_filter
+        mode = self.extraction_mode
+        to_units = partial(unit_rows, mode=mode, sections=self.section_filter, labelled=labelled)
         if isinstance(data, (str, list, tuple)):
             documents = text_documents([data] if isinstance(data, str) else data, labelled)
         elif data is not None:
@@ -182,10 +188,11 @@ class SkolClassifierV2:
         elif not self.file_paths:
             raise ValueError('input_source="files" needs file_paths.')
         elif self.spark is not None:
-            return on_spark.read_units(self.spark, self.file_paths, mode, sections, labelled, self.on_error)
+            schema = on_spark.unit_schema(mode, labelled, self.on_error == "collect")
+            return on_spark.read_units(self.spark, self.file_paths, to_units, schema)
         else:
             documents = read_documents(self.file_paths)
-        rows = segment(documents, mode, sections, labelled)
+        rows = segment(documents, to_units)
         return rows if self.spark is None else on_spark.to_spark(self.spark, rows, mode)
 
     def fit(self, annotated_data: Any = None) -> dict[str, Any]:
@@ -218,7 +225,9 @@ class SkolClassifierV2:
         if self.weight_strategy is not None and parameters.get("class_weights") is None:
             options = self.weight_strategy, self.min_weight, self.max_weight
             parameters["class_weights"] = self.get_recommended_class_weights(*options)
-        self._trained = model = known.new_model(parameters).fit(train, labels=labels)
+        from skol_rnn.model import RNNSkolModel
+
+        self._trained = model = RNNSkolModel(**parameters).fit(train, labels=labels)
         saved = {name: getattr(self, name) for name in known.SAVED} | {"label_frequencies": self._label_frequencies}
         bundle = model.bundle()
         self._bundle, self._serving = replace(bundle, state=bundle.state | {"classifier": saved}), None
@@ -393,7 +402,9 @@ class SkolClassifierV2:
     def model(self) -> RNNSkolModel | None:
         """The trained model, None before training."""
         if self._trained is None and self._bundle is not None:
-            self._trained = known.new_model({}).set_bundle(self._tuned_bundle())
+            from skol_rnn.model import RNNSkolModel
+
+            self._trained = RNNSkolModel().set_bundle(self._tuned_bundle())
         return self._trained
 
 

@@ -10,11 +10,17 @@ from skol_rnn.classifier.segmentation import MODES
 from skol_rnn.data.document import Document
 from skol_rnn.errors import DataError
 from skol_rnn.labels import suggestion
-from skol_rnn.training.parameters import FORMER, PARAMETERS
+from skol_rnn.training.parameters import (
+    FORMER,
+    PARAMETERS,
+    ModelParameters,
+    current_names,
+    refuse_both,
+    saved_parameters,
+)
 
 if TYPE_CHECKING:
     from skol_rnn.classifier.classifier import SkolClassifierV2
-    from skol_rnn.model import RNNSkolModel
 
 SOURCES: dict[str, Callable[[SkolClassifierV2, bool], Iterable[Document]]] = {}
 """Readers by ``input_source``: called with the classifier and whether labels are needed, they return documents."""
@@ -85,43 +91,22 @@ def _check_plugin(name: str, value: str, known: Sequence[str], table: str, plugi
 
 def split_options(options: Mapping[str, Any], own: Iterable[str]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Split keyword arguments into attributes for plug-ins and model parameters under their current names."""
-    others = (*PLUGIN_OPTIONS, *WITHOUT_EFFECT, *IGNORED)
-    known = (*PARAMETERS, *FORMER, *others)
+    known = (*PARAMETERS, *FORMER, *PLUGIN_OPTIONS, *WITHOUT_EFFECT, *IGNORED)
     for name in options:
         if name not in known:
             raise TypeError(f"SkolClassifierV2 has no option {name!r}.{suggestion(name, [*own, *known])}")
     check_choice("model_type", options.get("model_type", "rnn"), ("rnn",))
     without = [name for name, default in WITHOUT_EFFECT.items() if options.get(name, default) != default]
     if without:
-        _warn(f"SkolClassifierV2 ignores {', '.join(without)}: features= and input_size= set its features.")
-    given = {name: value for name, value in options.items() if name not in others}
-    with warnings.catch_warnings(record=True) as caught:  # to repeat them at the line of the caller
-        warnings.simplefilter("always")
-        current = new_model(given).get_params()
-    for warning in caught:
-        _warn(str(warning.message))
-    defaults = new_model({}).get_params()
+        message = f"SkolClassifierV2 ignores {', '.join(without)}: features= and input_size= set its features."
+        warnings.warn(message, FutureWarning, stacklevel=3)
+    given = {name: value for name, value in options.items() if name in PARAMETERS}
+    former = {name: value for name, value in options.items() if name in FORMER and name not in IGNORED}
+    defaults = vars(ModelParameters())
+    current = current_names(former, defaults | given, stacklevel=4)
+    refuse_both(current["class_weights"], current["focal_labels"])
     parameters = {name: value for name, value in current.items() if name in given or value is not defaults[name]}
     return {name: options.get(name, default) for name, default in PLUGIN_OPTIONS.items()}, parameters
-
-
-def extraction_mode_of(mode: str, options: dict[str, Any]) -> str:
-    """Return the mode, or "line" for the former option ``line_level``, which is removed."""
-    line_level = options.pop("line_level", None)
-    if line_level is not None:
-        _warn('SkolClassifierV2 renamed line_level=True to extraction_mode="line".')
-    return "line" if line_level else mode
-
-
-def _warn(message: str) -> None:
-    warnings.warn(message, FutureWarning, stacklevel=4)
-
-
-def new_model(parameters: Mapping[str, Any]) -> RNNSkolModel:
-    """Make an untrained model; importing it loads TensorFlow."""
-    from skol_rnn.model import RNNSkolModel
-
-    return RNNSkolModel(**parameters)
 
 
 def saved_options(
@@ -131,7 +116,8 @@ def saved_options(
     saved = {name: value for name, value in state.get("classifier", {}).items() if name in SAVED}
     fixed = {name: value for name, value in parameters.items() if name not in (*TUNABLE, "decision")}
     asked = {name: value for name, value in wanted.items() if value != defaults[name]} | fixed
-    for name, value in (state["parameters"] | saved).items():
+    parameters_then = {name: value for name, value in state["parameters"].items() if name != "frozen_weights"}
+    for name, value in (saved_parameters(parameters_then) | saved).items():
         if name in asked and asked[name] != value:
             raise DataError(
                 f"The saved model was trained with {name}={value!r}, but {name} is {asked[name]!r}: "
