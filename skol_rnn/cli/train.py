@@ -20,6 +20,7 @@ from skol_rnn.errors import DataError
 from skol_rnn.imbalance.resolve import FROZEN_ENDINGS
 from skol_rnn.imbalance.strategies import STRATEGIES
 from skol_rnn.labels import suggestion
+from skol_rnn.persistence.bundle import check_destination
 from skol_rnn.training.parameters import PARAMETERS, ModelParameters, current_names
 
 PANELS = {
@@ -63,7 +64,6 @@ def train(
 ) -> None:
     """Train a model on annotated documents and save it."""
     from skol_rnn.data.inputs import labelled_table
-    from skol_rnn.persistence.bundle import check_destination
 
     check_destination(out)
     settings = read_settings(config, {"labels": names(labels), "other": other, **parameters})

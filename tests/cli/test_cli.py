@@ -325,7 +325,7 @@ def test_an_interrupt_ends_with_130(corpus, tmp_path, monkeypatch, capsys):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("skol_rnn.data.reading.read_documents", interrupt)
+    monkeypatch.setattr("skol_rnn.cli.common.read_documents", interrupt)
     assert skol("validate", corpus) == 130
     assert "Interrupted" in capsys.readouterr().err
 
