@@ -39,11 +39,9 @@ def made_up_folds(task, settings, report):
     rng = np.random.default_rng(sum(str(settings).encode()))
     truth = np.eye(len(task.labels))[task.true]
     posterior = 0.5 * truth + rng.dirichlet(np.ones(len(task.labels)), len(truth)) * 0.5
-    fold = np.zeros(len(truth), np.int64)
-    for number, (_, held) in enumerate(task.folds):
-        fold[held] = number
+    for number in range(len(task.folds)):
         report(number, 1, float(rng.uniform(0.4, 0.6)))
-    return OutOfFold(rng.permuted(posterior, axis=1), posterior, np.zeros(len(task.labels)), fold)
+    return OutOfFold(rng.permuted(posterior, axis=1), posterior, np.zeros(len(task.labels)))
 
 
 @pytest.fixture
@@ -199,7 +197,7 @@ def test_a_file_that_is_no_database_is_refused(tmp_path):
 
 
 def test_every_line_is_predicted_by_a_network_that_has_not_seen_its_document():
-    table = toy_table(4)
+    table = toy_table(4, lines=20)
     seen = []
     folds = [
         (np.flatnonzero(table["doc_id"] != f"doc{i}"), np.flatnonzero(table["doc_id"] == f"doc{i}")) for i in (0, 2)
@@ -221,33 +219,36 @@ def hand_made(lines=600, seed=0):
     true = (rng.random(lines) < 0.1).astype(np.int64)
     logits = np.stack([2.0 * (1 - true), 2.0 * true - 2.5], axis=1) + rng.normal(size=(lines, 2))
     posterior = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
-    return OutOfFold(posterior, posterior, np.array([0.0, -2.5]), np.repeat([0, 1, 2], lines // 3)), true
+    return OutOfFold(posterior, posterior, np.array([0.0, -2.5])), true
 
 
-def task_of(true, metric):
-    """Make the part of a task that decisions and their scores need."""
+def task_of(true, metric="important_f1"):
+    """Make the part of a task that calibration, decisions and their scores need, with three folds."""
     units = np.repeat(np.arange(30), 20).astype(str)
     labels = LabelSet(("Misc", "Nomenclature"))
-    return SimpleNamespace(true=true, labels=labels, units=units, metric=metric, important=["Nomenclature"])
+    fold = np.arange(len(true)) * 3 // len(true)
+    folds = [(np.flatnonzero(fold != number), np.flatnonzero(fold == number)) for number in range(3)]
+    important = ["Nomenclature"]
+    return SimpleNamespace(true=true, labels=labels, units=units, folds=folds, metric=metric, important=important)
 
 
 def test_calibration_and_offsets_of_a_fold_do_not_look_at_its_labels():
     found, true = hand_made()
     other = true.copy()
-    other[found.fold == 1] = 1 - other[found.fold == 1]
-    kept = found.fold == 1
-    np.testing.assert_array_equal(calibrated(found, true)[kept], calibrated(found, other)[kept])
+    held = task_of(true).folds[1][1]
+    other[held] = 1 - other[held]
+    np.testing.assert_array_equal(calibrated(found, task_of(true))[held], calibrated(found, task_of(other))[held])
 
     def tuned(labels_of_lines):
         return decisions(found, found.posterior, task_of(labels_of_lines, "f1/Nomenclature"))["tuned"]
 
-    np.testing.assert_array_equal(tuned(true)[kept], tuned(other)[kept])
+    np.testing.assert_array_equal(tuned(true)[held], tuned(other)[held])
 
 
 def test_decisions_are_scored_on_all_folds_together():
     found, true = hand_made()
-    task = task_of(true, "important_f1")
-    decided = decisions(found, calibrated(found, true), task)
+    task = task_of(true)
+    decided = decisions(found, calibrated(found, task), task)
     scores = score_decisions(decided, task)
     assert list(scores) == ["argmax", "corrected", "tuned"]
     for name, predicted in decided.items():
