@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -17,7 +16,7 @@ from skol_rnn.classifier import spark as on_spark
 from skol_rnn.classifier import training
 from skol_rnn.classifier.labelling import label_table
 from skol_rnn.classifier.output import document_texts, select_columns
-from skol_rnn.classifier.segmentation import segment, text_documents, unit_rows
+from skol_rnn.classifier.segmentation import ToUnits, segment, text_documents, unit_rows
 from skol_rnn.data.document import Document
 from skol_rnn.data.reading import read_documents
 from skol_rnn.errors import DataError, NotTrainedError
@@ -44,12 +43,10 @@ class SkolClassifierV2:
         Destination of :meth:`save_annotated`, or a name in ``skol_rnn.classifier.DESTINATIONS``.
     output_path, model_path : path-like, optional
         Folders for the destination "files" and the storage "disk".
-    model_storage : {"disk", "redis"}, optional
-        Storage of the models.
+    model_storage, auto_load_model : {"disk", "redis"}, optional, and bool, default False
+        Storage of the models, and whether the constructor loads the saved one.
     redis_client, redis_key, redis_expire : redis.Redis, str and int, optional
         Client with ``decode_responses=False``, key of the model, and seconds after which a saved model expires.
-    auto_load_model : bool, default False
-        Whether the constructor loads the saved model.
     extraction_mode : {"line", "paragraph", "section"}, default "paragraph"
         Unit that gets a label; "section" names the section of each paragraph.
     section_filter : list of str, optional
@@ -121,16 +118,13 @@ class SkolClassifierV2:
         self.output_format, self.coalesce_labels, self.collapse_labels = output_format, coalesce_labels, collapse_labels
         self.model_storage, self.model_path, self.max_training_rows = model_storage, model_path, max_training_rows
         self.redis_client, self.redis_key, self.redis_expire = redis_client, redis_key, redis_expire
-        if (line_level := options.pop("line_level", None)) is not None:
-            message = 'SkolClassifierV2 renamed line_level=True to extraction_mode="line".'
-            warnings.warn(message, FutureWarning, stacklevel=2)
-        self.extraction_mode = "line" if line_level else extraction_mode
-        self.section_filter = None if section_filter is None else list(section_filter)
+        self.extraction_mode, self.section_filter = extraction_mode, section_filter and list(section_filter)
         self.weight_strategy, self.min_weight, self.max_weight = weight_strategy, min_weight, max_weight
-        plugin_options, self.model_params = known.split_options(options, _DEFAULTS)
-        vars(self).update(plugin_options)
+        own = inspect.signature(SkolClassifierV2).parameters
+        attributes, self.model_params = known.split_options(options, own)
+        vars(self).update(attributes)
         known.check_options(self)
-        self._wanted = {name: getattr(self, name) for name in known.SAVED}
+        self._asked = known.asked_options(self, own)
         self._bundle: Bundle | None = None
         self._trained: RNNSkolModel | None = None
         self._serving: ServingModel | None = None
@@ -164,19 +158,20 @@ class SkolClassifierV2:
         Returns
         -------
         DataFrame
-            Units.
+            Units, as :meth:`load_raw` returns them.
         """
         if "text" not in df.columns:
             return df
-        to_units = partial(unit_rows, mode=self.extraction_mode, sections=self.section_filter, labelled=False)
         if not isinstance(df, pd.DataFrame):
-            return on_spark.segment_texts(df, to_units, on_spark.unit_schema(self.extraction_mode))
-        return segment(map(Document, df["doc_id"].astype(str), df["text"]), to_units)
+            return on_spark.segment_texts(df, self._to_units(False), on_spark.unit_schema(self.extraction_mode))
+        return segment(map(Document, df["doc_id"].astype(str), df["text"]), self._to_units(False))
+
+    def _to_units(self, labelled: bool) -> ToUnits:
+        return partial(unit_rows, mode=self.extraction_mode, sections=self.section_filter, labelled=labelled)
 
     def _read(self, labelled: bool, data: Any = None) -> Any:
         """Return units of texts, of a table, or of ``input_source``."""
-        mode = self.extraction_mode
-        to_units = partial(unit_rows, mode=mode, sections=self.section_filter, labelled=labelled)
+        mode, to_units = self.extraction_mode, self._to_units(labelled)
         if isinstance(data, (str, list, tuple)):
             documents = text_documents([data] if isinstance(data, str) else data, labelled)
         elif data is not None:
@@ -213,20 +208,19 @@ class SkolClassifierV2:
         DataError
             If there are fewer than two documents, no labels, or more rows than ``max_training_rows``.
         """
+        from skol_rnn.model import RNNSkolModel  # loads TensorFlow
+
         units = self._read(True, annotated_data)
         if not isinstance(units, pd.DataFrame):
             units = on_spark.collect_rows(units, self.max_training_rows)
-        rows, labels = training.training_rows(units, self.max_training_rows), None
-        if self.collapse_labels:
-            rows["label"], labels = training.collapse(rows["label"], self.model_params)
-        train, test = training.split_rows(rows, self.model_params.get("random_state", 0))
+        train, test, labels = training.split_rows(
+            units, self.max_training_rows, self.collapse_labels, self.model_params
+        )
         self._label_frequencies = training.label_counts(train["label"])
         parameters = self.model_params | {"verbosity": self.verbosity}
         if self.weight_strategy is not None and parameters.get("class_weights") is None:
-            options = self.weight_strategy, self.min_weight, self.max_weight
-            parameters["class_weights"] = self.get_recommended_class_weights(*options)
-        from skol_rnn.model import RNNSkolModel
-
+            limits = self.min_weight, self.max_weight
+            parameters["class_weights"] = self.get_recommended_class_weights(self.weight_strategy, *limits)
         self._trained = model = RNNSkolModel(**parameters).fit(train, labels=labels)
         saved = {name: getattr(self, name) for name in known.SAVED} | {"label_frequencies": self._label_frequencies}
         bundle = model.bundle()
@@ -317,28 +311,28 @@ class SkolClassifierV2:
         ValueError
             If there is no destination.
         """
-        if self.output_dest is None or (self.output_dest == "files" and self.output_path is None):
-            raise ValueError(
-                f"output_dest={self.output_dest!r} saves nothing: use 'files' with output_path, or 'strings'."
-            )
-        folder = self.output_path if self.output_dest == "files" else None
-        write = known.DESTINATIONS.get(self.output_dest)
-        here = predictions if isinstance(predictions, pd.DataFrame) or write is None else predictions.toPandas()
-        function = document_texts if isinstance(here, pd.DataFrame) else on_spark.write_texts
-        texts = function(here, folder, self.output_format, self.coalesce_labels)
+        dest = self.output_dest
+        folder = self.output_path if dest == "files" else None
+        if dest is None or (dest == "files" and folder is None):
+            raise ValueError(f"output_dest={dest!r} saves nothing: use 'files' with output_path, or 'strings'.")
+        write = known.DESTINATIONS.get(dest)
+        if write is not None and not isinstance(predictions, pd.DataFrame):
+            predictions = predictions.toPandas()
+        function = document_texts if isinstance(predictions, pd.DataFrame) else on_spark.write_texts
+        texts = function(predictions, folder, self.output_format, self.coalesce_labels)
         if write is not None:
             for name, text in texts.items():
                 write(self, name, text)
-        return list(texts.values()) if self.output_dest == "strings" else None
+        return list(texts.values()) if dest == "strings" else None
 
     @property
     def store(self) -> ModelStore:
         """Store of the models, which lists versions and rolls back to one."""
-        if self.model_storage is None:
-            raise ValueError("There is no store: set model_storage to 'disk' or 'redis'.")
         if self.model_storage == "disk":
             return DiskStore(self.model_path or "")
-        return RedisStore(self.redis_client, self.redis_key or "", self.redis_expire)
+        if self.model_storage == "redis":
+            return RedisStore(self.redis_client, self.redis_key or "", self.redis_expire)
+        raise ValueError("There is no store: set model_storage to 'disk' or 'redis'.")
 
     def save_model(self) -> Version:
         """Save the model as a new version, which becomes the current one.
@@ -380,7 +374,7 @@ class SkolClassifierV2:
             If an option is set to another value than the model was trained with.
         """
         bundle = Bundle.from_bytes(self.store.load(version), "the stored model")
-        vars(self).update(known.saved_options(bundle.state, self._wanted, self.model_params, _DEFAULTS))
+        vars(self).update(known.saved_options(bundle.state, self._asked))
         self._label_frequencies = bundle.state.get("classifier", {}).get("label_frequencies")
         self._bundle, self._trained, self._serving = bundle, None, None
         return self
@@ -406,6 +400,3 @@ class SkolClassifierV2:
 
             self._trained = RNNSkolModel().set_bundle(self._tuned_bundle())
         return self._trained
-
-
-_DEFAULTS = {name: parameter.default for name, parameter in inspect.signature(SkolClassifierV2).parameters.items()}

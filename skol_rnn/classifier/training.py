@@ -38,13 +38,18 @@ def training_rows(rows: pd.DataFrame, limit: int) -> pd.DataFrame:
     return rows.sort_values(order, kind="stable").reset_index(drop=True)
 
 
-def split_rows(rows: pd.DataFrame, seed: int | None) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Split the units by document into a training part and a test part."""
-    _, test_ids = split_documents(rows, TEST_FRACTION, seed)
+def split_rows(
+    units: pd.DataFrame, limit: int, collapsing: bool, parameters: Mapping[str, Any]
+) -> tuple[pd.DataFrame, pd.DataFrame, list[str] | None]:
+    """Return a training part and a test part of whole documents, and the labels if they collapse."""
+    rows, labels = training_rows(units, limit), None
+    if collapsing:
+        rows["label"], labels = collapse(rows["label"], parameters)
+    _, test_ids = split_documents(rows, TEST_FRACTION, parameters.get("random_state", 0))
     if not test_ids:
         raise DataError("There is only one document: add a second one, which is scored.")
     chosen = rows["doc_id"].isin(test_ids)
-    return rows[~chosen], rows[chosen]
+    return rows[~chosen], rows[chosen], labels
 
 
 def collapse(labels: pd.Series[Any], parameters: Mapping[str, Any]) -> tuple[list[str], list[str]]:
