@@ -118,8 +118,9 @@ class SkolClassifierV2:
         self.output_format, self.coalesce_labels, self.collapse_labels = output_format, coalesce_labels, collapse_labels
         self.model_storage, self.model_path, self.max_training_rows = model_storage, model_path, max_training_rows
         self.redis_client, self.redis_key, self.redis_expire = redis_client, redis_key, redis_expire
-        self.extraction_mode, self.section_filter = extraction_mode, section_filter and list(section_filter)
-        self.weight_strategy, self.min_weight, self.max_weight = weight_strategy, min_weight, max_weight
+        self.extraction_mode, self.weight_strategy = extraction_mode, weight_strategy
+        self.section_filter = None if section_filter is None else list(section_filter)
+        self.min_weight, self.max_weight = min_weight, max_weight
         own = inspect.signature(SkolClassifierV2).parameters
         attributes, self.model_params = known.split_options(options, own)
         vars(self).update(attributes)
@@ -170,7 +171,6 @@ class SkolClassifierV2:
         return partial(unit_rows, mode=self.extraction_mode, sections=self.section_filter, labelled=labelled)
 
     def _read(self, labelled: bool, data: Any = None) -> Any:
-        """Return units of texts, of a table, or of ``input_source``."""
         mode, to_units = self.extraction_mode, self._to_units(labelled)
         if isinstance(data, (str, list, tuple)):
             documents = text_documents([data] if isinstance(data, str) else data, labelled)
@@ -210,12 +210,8 @@ class SkolClassifierV2:
         """
         from skol_rnn.model import RNNSkolModel  # loads TensorFlow
 
-        units = self._read(True, annotated_data)
-        if not isinstance(units, pd.DataFrame):
-            units = on_spark.collect_rows(units, self.max_training_rows)
-        train, test, labels = training.split_rows(
-            units, self.max_training_rows, self.collapse_labels, self.model_params
-        )
+        units = training.training_rows(self._read(True, annotated_data), self.max_training_rows)
+        train, test, labels = training.split_rows(units, self.collapse_labels, self.model_params)
         self._label_frequencies = training.label_counts(train["label"])
         parameters = self.model_params | {"verbosity": self.verbosity}
         if self.weight_strategy is not None and parameters.get("class_weights") is None:

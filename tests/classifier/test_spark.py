@@ -178,20 +178,24 @@ def test_an_unreadable_file_is_an_error_or_collected(spark, stored, tmp_path):
 def test_workers_build_the_model_once_and_load_no_tensorflow(spark, stored):
     import hashlib
 
-    from skol_rnn.classifier import spark as engine
-
     blob = classifier(stored)._tuned_bundle().to_bytes()
     sent = spark.sparkContext.broadcast(blob)
     digest = hashlib.sha256(blob).hexdigest()
 
     def look(batches):
-        import skol_rnn.classifier.spark
+        import skol_rnn.classifier.spark as engine
 
+        if not hasattr(engine, "loads"):  # counts the models that this process loads
+            engine.loads, load = 0, engine.load_serving
+
+            def counted(*arguments, **settings):
+                engine.loads += 1
+                return load(*arguments, **settings)
+
+            engine.load_serving = counted
         lines = sum(len(rows) for rows in engine.label_batches(batches, sent, digest, None, "raise"))
         heavy = "tensorflow" in sys.modules or "keras" in sys.modules
-        yield pd.DataFrame(
-            {"pid": [os.getpid()], "built": [skol_rnn.classifier.spark.loads], "heavy": [heavy], "lines": [lines]}
-        )
+        yield pd.DataFrame({"pid": [os.getpid()], "built": [engine.loads], "heavy": [heavy], "lines": [lines]})
 
     units = classifier(stored).load_raw()
     rows = spark.createDataFrame(units).repartition(16, "doc_id").sortWithinPartitions("doc_id", "line_number")

@@ -11,7 +11,7 @@ import time
 import tomllib
 
 import pytest
-from toy import LABELS, SMALL, toy_table
+from toy import LABELS, SMALL, made_up_folds, toy_table
 
 from skol_rnn.cli.app import run
 
@@ -32,6 +32,11 @@ def wide(monkeypatch):
 
 
 @pytest.fixture
+def no_networks(monkeypatch):
+    monkeypatch.setattr("skol_rnn.tuning.search.train_folds", made_up_folds)
+
+
+@pytest.fixture
 def corpus(tmp_path):
     for i, (name, part) in enumerate(toy_table(6).groupby("doc_id")):
         text = "".join(f"[@{value}#{label}*]\n" for value, label in zip(part["value"], part["label"], strict=True))
@@ -49,7 +54,7 @@ def config(tmp_path):
     return path
 
 
-def test_it_writes_a_config_that_trains_and_draws_the_curves(corpus, config, tmp_path, capsys):
+def test_it_writes_a_config_that_trains_and_draws_the_curves(corpus, config, tmp_path, capsys, no_networks):
     best, curves = tmp_path / "best.toml", tmp_path / "curves.png"
     words = ("tune", corpus, "--config", config, "--trials", 2, "--folds", 2, "--out", best, "--curves", curves)
     assert skol(*words) == 0
@@ -72,7 +77,7 @@ def test_it_writes_a_config_that_trains_and_draws_the_curves(corpus, config, tmp
     }
 
 
-def test_json_is_all_that_standard_output_gets(corpus, config, tmp_path, capsys):
+def test_json_is_all_that_standard_output_gets(corpus, config, tmp_path, capsys, no_networks):
     words = ("--trials", 1, "--folds", 3, "--groups-from-folder", "--search", "alpha", "--epochs", 2, "--seed", 3)
     storage = tmp_path / "kept.db"
     out = ("--out", tmp_path / "best.toml", "--storage", storage, "--metric", "macro_f1", "--json")

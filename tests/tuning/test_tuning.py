@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-from toy import LABELS, SMALL, toy_table
+from toy import LABELS, SMALL, made_up_folds, toy_table
 
 from skol_rnn import tune_class_weights
 from skol_rnn.decoding.offsets import metric_value
@@ -32,16 +32,6 @@ RARITY = {"Nomenclature": 100.0, "Description": 10.0, "Misc": 1.0}
 def search(data=None, **changes):
     settings = {"labels": LABELS, "n_trials": 3, "folds": 2, "important": LABELS[:2], "settings": FAST}
     return tune_class_weights(toy_table(6) if data is None else data, **{**settings, **changes})
-
-
-def made_up_folds(task, settings, report):
-    """Return probabilities that depend on the settings alone, as if networks had been trained."""
-    rng = np.random.default_rng(sum(str(settings).encode()))
-    truth = np.eye(len(task.labels))[task.true]
-    posterior = 0.5 * truth + rng.dirichlet(np.ones(len(task.labels)), len(truth)) * 0.5
-    for number in range(len(task.folds)):
-        report(number, 1, float(rng.uniform(0.4, 0.6)))
-    return OutOfFold(rng.permuted(posterior, axis=1), posterior, np.zeros(len(task.labels)))
 
 
 @pytest.fixture
