@@ -21,7 +21,7 @@ from skol_rnn.imbalance.resolve import FROZEN_ENDINGS
 from skol_rnn.imbalance.strategies import STRATEGIES
 from skol_rnn.labels import suggestion
 from skol_rnn.persistence.bundle import check_destination
-from skol_rnn.training.parameters import PARAMETERS, ModelParameters, current_names
+from skol_rnn.training.parameters import FORMER, PARAMETERS, REMOVED, ModelParameters, current_names
 
 PANELS = {
     "Imbalance": "loss focal_labels sampling decision calibration monitor",
@@ -33,14 +33,8 @@ PANELS = {
 """Panels of the help; what is in none of them is shown first."""
 _PANEL_OF = {name: panel for panel, members in PANELS.items() for name in members.split()}
 
-_OPTIONS = ("gamma", "tau", "label_smoothing", "weight_alpha", "weight_beta", "max_weight_ratio")
-FORMER: dict[str, type] = {
-    **dict.fromkeys(_OPTIONS, float),
-    **dict.fromkeys(("members", "tuning_folds", "num_workers"), int),
-    **dict.fromkeys(("steep_weights", "merge"), str),
-}
-"""Former settings, accepted for one version with a FutureWarning."""
-_HIDDEN = FORMER | {"weights": str}
+_HIDDEN = {name: int if name == "members" else str if name in REMOVED else float for name in FORMER} | {"weights": str}
+"""Options of former settings, accepted for one version with a FutureWarning, and their types."""
 
 _LISTS = ("important", "focal_labels")
 _METAVARS = {**dict.fromkeys(_LISTS, "A,B"), "class_weights": "STRATEGY|A=10,B=5|FILE"}

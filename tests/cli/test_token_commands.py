@@ -117,8 +117,8 @@ def test_the_unit_may_stand_in_a_file_of_settings(few, tmp_path, capsys):
     (tmp_path / "s.toml").write_text('unit = "token"\nepochs = 1\nclass_weights = {NAME = 5.0}\n')
     words = ["train", few, "--out", tmp_path / "m", "--config", tmp_path / "s.toml", *FAST, "--json"]
     assert skol(*words) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told["parameters"]["unit"] == "token" and "I-PLACE" in told["labels"]
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["parameters"]["unit"] == "token" and "I-PLACE" in printed["labels"]
 
 
 def test_saved_weights_of_tokens_are_used_in_training(few, tmp_path, capsys):

@@ -58,11 +58,11 @@ def test_it_writes_a_config_that_trains_and_draws_the_curves(corpus, config, tmp
     best, curves = tmp_path / "best.toml", tmp_path / "curves.png"
     words = ("tune", corpus, "--config", config, "--trials", 2, "--folds", 2, "--out", best, "--curves", curves)
     assert skol(*words) == 0
-    told = capsys.readouterr()
-    assert "1/2  trial 0: " in told.out
-    assert "2/2  trial 1: " in told.out
-    assert "Best trials by cross-validated important_f1" in told.out
-    assert f"skol-rnn train {corpus} --config {best} --out model" in told.err
+    printed = capsys.readouterr()
+    assert "1/2  trial 0: " in printed.out
+    assert "2/2  trial 1: " in printed.out
+    assert "Best trials by cross-validated important_f1" in printed.out
+    assert f"skol-rnn train {corpus} --config {best} --out model" in printed.err
     assert (tmp_path / "best.sqlite").exists()
     assert curves.read_bytes().startswith(b"\x89PNG")
     settings = tomllib.loads(best.read_text(encoding="utf-8"))
@@ -82,13 +82,13 @@ def test_json_is_all_that_standard_output_gets(corpus, config, tmp_path, capsys,
     storage = tmp_path / "kept.db"
     out = ("--out", tmp_path / "best.toml", "--storage", storage, "--metric", "macro_f1", "--json")
     assert skol("tune", corpus, "--config", config, *words, *out) == 0
-    told = capsys.readouterr()
-    result = json.loads(told.out)
+    printed = capsys.readouterr()
+    result = json.loads(printed.out)
     assert result["metric"] == result["settings"]["monitor"] == "macro_f1"
     assert result["settings"]["epochs"] == 2
     assert result["settings"]["random_state"] == 3
     assert [trial["number"] for trial in result["trials"]] == [result["best_trial"]] == [0]
-    assert "1/1  trial 0: " in told.err
+    assert "1/1  trial 0: " in printed.err
     assert storage.exists()
 
 
@@ -107,9 +107,9 @@ def test_json_is_all_that_standard_output_gets(corpus, config, tmp_path, capsys,
 )  # fmt: skip
 def test_bad_input_is_one_sentence_and_nothing_is_written(corpus, tmp_path, capsys, words, status, sentence):
     assert skol("tune", corpus, "--out", tmp_path / "best.toml", *words) == status
-    told = capsys.readouterr().err
-    assert sentence in told
-    assert "Traceback" not in told
+    printed = capsys.readouterr().err
+    assert sentence in printed
+    assert "Traceback" not in printed
     assert not (tmp_path / "best.toml").exists()
     assert not (tmp_path / "best.sqlite").exists()
 

@@ -65,13 +65,13 @@ def test_a_search_trains_networks_and_its_config_holds_their_settings(tmp_path):
 
 
 def test_every_trial_is_reported_scored_and_listed(searched):
-    result, told, _ = searched
-    assert [report.finished for report in told] == [1, 2, 3]
+    result, reports, _ = searched
+    assert [report.finished for report in reports] == [1, 2, 3]
     assert result.trials["number"].tolist() == [0, 1, 2]
     assert result.trials["alpha"].tolist() == [0.5, 0.0, 0.25]
     scores = result.trials["score"].dropna()
-    assert result.score == scores.max() == told[-1].best
-    assert str(told[0]) == f"trial 0: {told[0].score:.4f} (best {told[0].score:.4f})  cross_entropy, alpha 0.5"
+    assert result.score == scores.max() == reports[-1].best
+    assert str(reports[0]) == f"trial 0: {reports[0].score:.4f} (best {reports[0].score:.4f})  cross_entropy, alpha 0.5"
     best = result.trials.set_index("number").loc[result.best_number]
     assert best[["argmax", "corrected", "tuned"]].max() == result.score
     assert result.settings["decision"] in ("argmax", "corrected", "tuned")
