@@ -11,14 +11,7 @@ from skol_rnn.classifier.segmentation import MODES
 from skol_rnn.data.document import Document
 from skol_rnn.errors import DataError
 from skol_rnn.labels import suggestion
-from skol_rnn.training.parameters import (
-    FORMER,
-    PARAMETERS,
-    ModelParameters,
-    current_names,
-    refuse_both,
-    saved_parameters,
-)
+from skol_rnn.training.parameters import FORMER, PARAMETERS, current_names, refuse_both, saved_parameters
 
 if TYPE_CHECKING:
     from skol_rnn.classifier.classifier import SkolClassifierV2
@@ -98,7 +91,7 @@ def split_options(options: Mapping[str, Any], own: Iterable[str]) -> tuple[dict[
         warnings.warn(message, FutureWarning, stacklevel=3)
     given = {name: value for name, value in options.items() if name in PARAMETERS}
     former = {name: value for name, value in options.items() if name in FORMER and name not in IGNORED}
-    defaults = vars(ModelParameters())
+    defaults = saved_parameters({})
     current = current_names(former, defaults | given, stacklevel=4)
     refuse_both(current["class_weights"], current["focal_labels"])
     parameters = {name: value for name, value in current.items() if name in given or value is not defaults[name]}

@@ -63,9 +63,9 @@ class Bundle:
         """Read the bytes that :meth:`to_bytes` returned; ``name`` is for error messages."""
         try:
             with zipfile.ZipFile(io.BytesIO(blob)) as archive:
-                known = {i.filename: i for i in archive.infolist() if i.filename in (_MANIFEST, *_FILES, _GRAPH)}
-                _check_size(sum(i.file_size for i in known.values()), name)
-                files = {n: archive.read(n) for n in known}
+                known = [i for i in archive.infolist() if i.filename in (_MANIFEST, *_FILES, _GRAPH)]
+                _check_size(sum(i.file_size for i in known), name)
+                files = {i.filename: archive.read(i) for i in known}
         except (zipfile.BadZipFile, EOFError, OSError, ValueError, NotImplementedError) as error:
             raise BundleError(f"{name} is not a saved model, or it is damaged ({error}).") from error
         return _parse(files, name)

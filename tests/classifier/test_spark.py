@@ -16,7 +16,12 @@ from toy import SMALL
 
 import skol_rnn
 
-pytestmark = pytest.mark.spark
+pytestmark = [
+    pytest.mark.spark,
+    # PySpark 4.0 calls pandas 3 by names that it deprecates, and says so itself.
+    pytest.mark.filterwarnings("ignore:PySpark does not yet fully support pandas:FutureWarning"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning:pyspark"),
+]
 ROOT = Path(skol_rnn.__file__).resolve().parent.parent
 SAMPLE = ROOT / "skol_rnn" / "datasets" / "sample"
 TRAINING = {
