@@ -78,7 +78,7 @@ class SkolClassifierV2:
     --------
     >>> texts = ["[@Fusella minor#Nomenclature*]\n\n[@Pileus red#Description*]\n\n[@Thanks to all#Key*]"] * 4
     >>> classifier = SkolClassifierV2(input_source="strings", output_dest="strings", validation_fraction=0,
-    ...                               epochs=1, hidden_size=4, input_size=8, preset="fast", verbosity=0)
+    ...                               epochs=1, min_updates=0, hidden_size=4, input_size=8, preset="fast", verbosity=0)
     >>> stats = classifier.fit(texts)["test_stats"]
     >>> labelled = classifier.predict(["Fusella minor\n\nPileus red"])
     >>> labelled["value"].tolist(), len(classifier.save_annotated(labelled))

@@ -94,7 +94,7 @@ def read_settings(config: Path | None, options: Mapping[str, Any]) -> dict[str, 
     if "weights" in given:
         if "class_weights" in given:
             raise typer.BadParameter("--weights is the former name of --class-weights: give --class-weights alone.")
-        say("FutureWarning: --weights is now --class-weights, and will go in the next version.")
+        say("FutureWarning: --weights is now --class-weights, and will be removed in the next version.")
         given["class_weights"] = given.pop("weights")
     settings = _current({**settings, **given})
     if isinstance(weights := settings.get("class_weights"), str):

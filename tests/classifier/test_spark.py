@@ -18,7 +18,7 @@ import skol_rnn
 
 pytestmark = [
     pytest.mark.spark,
-    # PySpark 4.0 calls pandas 3 by names that it deprecates, and says so itself.
+    # PySpark 4 calls pandas 3 by deprecated names, and warns about it itself.
     pytest.mark.filterwarnings("ignore:PySpark does not yet fully support pandas:FutureWarning"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning:pyspark"),
 ]
