@@ -191,6 +191,7 @@ def test_workers_build_the_model_once_and_load_no_tensorflow(spark, stored):
         import skol_rnn.classifier.spark as engine
 
         if not hasattr(engine, "loads"):  # counts the models that this process loads
+            engine._loaded.clear()  # an earlier test may have loaded this model
             engine.loads, load = 0, engine.load_serving
 
             def counted(*arguments, **settings):
