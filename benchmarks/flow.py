@@ -65,7 +65,9 @@ def sample(documents=8, lines=60):
     """Make a table whose labels follow from the words."""
     kinds = ["Misc", "Misc", "Nomenclature", "Description"]
     words = {"Misc": "the authors thank", "Nomenclature": "Genus species", "Description": "pileus brown"}
-    rows = [(f"d{d}", i, f"{words[kinds[i % 4]]} {i % 7}", kinds[i % 4]) for d in range(documents) for i in range(lines)]
+    rows = [
+        (f"d{d}", i, f"{words[kinds[i % 4]]} {i % 7}", kinds[i % 4]) for d in range(documents) for i in range(lines)
+    ]
     return pd.DataFrame(rows, columns=["doc_id", "line_number", "value", "label"])
 
 

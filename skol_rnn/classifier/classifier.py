@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from skol_rnn.classifier import spark as on_spark
 from skol_rnn.classifier import training
 from skol_rnn.classifier.labelling import label_table
 from skol_rnn.classifier.output import document_texts, select_columns
-from skol_rnn.classifier.segmentation import segment, text_documents
+from skol_rnn.classifier.segmentation import ToUnits, segment, text_documents, unit_rows
 from skol_rnn.data.document import Document
 from skol_rnn.data.reading import read_documents
 from skol_rnn.errors import DataError, NotTrainedError
@@ -42,12 +43,10 @@ class SkolClassifierV2:
         Destination of :meth:`save_annotated`, or a name in ``skol_rnn.classifier.DESTINATIONS``.
     output_path, model_path : path-like, optional
         Folders for the destination "files" and the storage "disk".
-    model_storage : {"disk", "redis"}, optional
-        Storage of the models.
+    model_storage, auto_load_model : {"disk", "redis"}, optional, and bool, default False
+        Storage of the models, and whether the constructor loads the saved one.
     redis_client, redis_key, redis_expire : redis.Redis, str and int, optional
         Client with ``decode_responses=False``, key of the model, and seconds after which a saved model expires.
-    auto_load_model : bool, default False
-        Whether the constructor loads the saved model.
     extraction_mode : {"line", "paragraph", "section"}, default "paragraph"
         Unit that gets a label; "section" names the section of each paragraph.
     section_filter : list of str, optional
@@ -79,7 +78,7 @@ class SkolClassifierV2:
     --------
     >>> texts = ["[@Fusella minor#Nomenclature*]\n\n[@Pileus red#Description*]\n\n[@Thanks to all#Key*]"] * 4
     >>> classifier = SkolClassifierV2(input_source="strings", output_dest="strings", validation_fraction=0,
-    ...                               epochs=1, hidden_size=4, input_size=8, preset="fast", verbosity=0)
+    ...                               epochs=1, min_updates=0, hidden_size=4, input_size=8, preset="fast", verbosity=0)
     >>> stats = classifier.fit(texts)["test_stats"]
     >>> labelled = classifier.predict(["Fusella minor\n\nPileus red"])
     >>> labelled["value"].tolist(), len(classifier.save_annotated(labelled))
@@ -119,13 +118,14 @@ class SkolClassifierV2:
         self.output_format, self.coalesce_labels, self.collapse_labels = output_format, coalesce_labels, collapse_labels
         self.model_storage, self.model_path, self.max_training_rows = model_storage, model_path, max_training_rows
         self.redis_client, self.redis_key, self.redis_expire = redis_client, redis_key, redis_expire
-        self.extraction_mode = known.extraction_mode_of(extraction_mode, options)
+        self.extraction_mode, self.weight_strategy = extraction_mode, weight_strategy
         self.section_filter = None if section_filter is None else list(section_filter)
-        self.weight_strategy, self.min_weight, self.max_weight = weight_strategy, min_weight, max_weight
-        plugin_options, self.model_params = known.split_options(options, _DEFAULTS)
-        vars(self).update(plugin_options)
+        self.min_weight, self.max_weight = min_weight, max_weight
+        own = inspect.signature(SkolClassifierV2).parameters
+        attributes, self.model_params = known.split_options(options, own)
+        vars(self).update(attributes)
         known.check_options(self)
-        self._wanted = {name: getattr(self, name) for name in known.SAVED}
+        self._asked = known.asked_options(self, own)
         self._bundle: Bundle | None = None
         self._trained: RNNSkolModel | None = None
         self._serving: ServingModel | None = None
@@ -159,18 +159,19 @@ class SkolClassifierV2:
         Returns
         -------
         DataFrame
-            Units.
+            Units, as :meth:`load_raw` returns them.
         """
         if "text" not in df.columns:
             return df
         if not isinstance(df, pd.DataFrame):
-            return on_spark.segment_texts(df, self.extraction_mode, self.section_filter)
-        documents = map(Document, df["doc_id"].astype(str), df["text"])
-        return segment(documents, self.extraction_mode, self.section_filter, labelled=False)
+            return on_spark.segment_texts(df, self._to_units(False), on_spark.unit_schema(self.extraction_mode))
+        return segment(map(Document, df["doc_id"].astype(str), df["text"]), self._to_units(False))
+
+    def _to_units(self, labelled: bool) -> ToUnits:
+        return partial(unit_rows, mode=self.extraction_mode, sections=self.section_filter, labelled=labelled)
 
     def _read(self, labelled: bool, data: Any = None) -> Any:
-        """Return units of texts, of a table, or of ``input_source``."""
-        mode, sections = self.extraction_mode, self.section_filter
+        mode, to_units = self.extraction_mode, self._to_units(labelled)
         if isinstance(data, (str, list, tuple)):
             documents = text_documents([data] if isinstance(data, str) else data, labelled)
         elif data is not None:
@@ -182,10 +183,11 @@ class SkolClassifierV2:
         elif not self.file_paths:
             raise ValueError('input_source="files" needs file_paths.')
         elif self.spark is not None:
-            return on_spark.read_units(self.spark, self.file_paths, mode, sections, labelled, self.on_error)
+            schema = on_spark.unit_schema(mode, labelled, self.on_error == "collect")
+            return on_spark.read_units(self.spark, self.file_paths, to_units, schema)
         else:
             documents = read_documents(self.file_paths)
-        rows = segment(documents, mode, sections, labelled)
+        rows = segment(documents, to_units)
         return rows if self.spark is None else on_spark.to_spark(self.spark, rows, mode)
 
     def fit(self, annotated_data: Any = None) -> dict[str, Any]:
@@ -206,19 +208,16 @@ class SkolClassifierV2:
         DataError
             If there are fewer than two documents, no labels, or more rows than ``max_training_rows``.
         """
-        units = self._read(True, annotated_data)
-        if not isinstance(units, pd.DataFrame):
-            units = on_spark.collect_rows(units, self.max_training_rows)
-        rows, labels = training.training_rows(units, self.max_training_rows), None
-        if self.collapse_labels:
-            rows["label"], labels = training.collapse(rows["label"], self.model_params)
-        train, test = training.split_rows(rows, self.model_params.get("random_state", 0))
+        from skol_rnn.model import RNNSkolModel  # loads TensorFlow
+
+        units = training.training_rows(self._read(True, annotated_data), self.max_training_rows)
+        train, test, labels = training.split_rows(units, self.collapse_labels, self.model_params)
         self._label_frequencies = training.label_counts(train["label"])
         parameters = self.model_params | {"verbosity": self.verbosity}
         if self.weight_strategy is not None and parameters.get("class_weights") is None:
-            options = self.weight_strategy, self.min_weight, self.max_weight
-            parameters["class_weights"] = self.get_recommended_class_weights(*options)
-        self._trained = model = known.new_model(parameters).fit(train, labels=labels)
+            limits = self.min_weight, self.max_weight
+            parameters["class_weights"] = self.get_recommended_class_weights(self.weight_strategy, *limits)
+        self._trained = model = RNNSkolModel(**parameters).fit(train, labels=labels)
         saved = {name: getattr(self, name) for name in known.SAVED} | {"label_frequencies": self._label_frequencies}
         bundle = model.bundle()
         self._bundle, self._serving = replace(bundle, state=bundle.state | {"classifier": saved}), None
@@ -308,28 +307,28 @@ class SkolClassifierV2:
         ValueError
             If there is no destination.
         """
-        if self.output_dest is None or (self.output_dest == "files" and self.output_path is None):
-            raise ValueError(
-                f"output_dest={self.output_dest!r} saves nothing: use 'files' with output_path, or 'strings'."
-            )
-        folder = self.output_path if self.output_dest == "files" else None
-        write = known.DESTINATIONS.get(self.output_dest)
-        here = predictions if isinstance(predictions, pd.DataFrame) or write is None else predictions.toPandas()
-        function = document_texts if isinstance(here, pd.DataFrame) else on_spark.write_texts
-        texts = function(here, folder, self.output_format, self.coalesce_labels)
+        dest = self.output_dest
+        folder = self.output_path if dest == "files" else None
+        if dest is None or (dest == "files" and folder is None):
+            raise ValueError(f"output_dest={dest!r} saves nothing: use 'files' with output_path, or 'strings'.")
+        write = known.DESTINATIONS.get(dest)
+        if write is not None and not isinstance(predictions, pd.DataFrame):
+            predictions = predictions.toPandas()
+        function = document_texts if isinstance(predictions, pd.DataFrame) else on_spark.write_texts
+        texts = function(predictions, folder, self.output_format, self.coalesce_labels)
         if write is not None:
             for name, text in texts.items():
                 write(self, name, text)
-        return list(texts.values()) if self.output_dest == "strings" else None
+        return list(texts.values()) if dest == "strings" else None
 
     @property
     def store(self) -> ModelStore:
         """Store of the models, which lists versions and rolls back to one."""
-        if self.model_storage is None:
-            raise ValueError("There is no store: set model_storage to 'disk' or 'redis'.")
         if self.model_storage == "disk":
             return DiskStore(self.model_path or "")
-        return RedisStore(self.redis_client, self.redis_key or "", self.redis_expire)
+        if self.model_storage == "redis":
+            return RedisStore(self.redis_client, self.redis_key or "", self.redis_expire)
+        raise ValueError("There is no store: set model_storage to 'disk' or 'redis'.")
 
     def save_model(self) -> Version:
         """Save the model as a new version, which becomes the current one.
@@ -371,7 +370,7 @@ class SkolClassifierV2:
             If an option is set to another value than the model was trained with.
         """
         bundle = Bundle.from_bytes(self.store.load(version), "the stored model")
-        vars(self).update(known.saved_options(bundle.state, self._wanted, self.model_params, _DEFAULTS))
+        vars(self).update(known.saved_options(bundle.state, self._asked))
         self._label_frequencies = bundle.state.get("classifier", {}).get("label_frequencies")
         self._bundle, self._trained, self._serving = bundle, None, None
         return self
@@ -393,8 +392,7 @@ class SkolClassifierV2:
     def model(self) -> RNNSkolModel | None:
         """The trained model, None before training."""
         if self._trained is None and self._bundle is not None:
-            self._trained = known.new_model({}).set_bundle(self._tuned_bundle())
+            from skol_rnn.model import RNNSkolModel
+
+            self._trained = RNNSkolModel().set_bundle(self._tuned_bundle())
         return self._trained
-
-
-_DEFAULTS = {name: parameter.default for name, parameter in inspect.signature(SkolClassifierV2).parameters.items()}

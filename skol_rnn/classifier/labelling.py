@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 CHUNK = 5_000
 """Rows of whole documents that are labelled together."""
 
-
 _PREDICTION = ("probabilities", "prediction", "predicted_label", "annotated_value")
+_NOTHING = (np.array([]), np.array([]))  # labels and probabilities of a document of page markers
 
 
 def document_keys(columns: Iterable[str]) -> list[str]:
@@ -72,10 +72,10 @@ def _label_chunk(
     try:
         tables = [_table(rows) for rows in documents]
         found = model.predict_documents([table for table in tables if len(table["doc_id"])], decision)
-        done = []
-        for rows, table in zip(documents, tables, strict=True):
-            labels, probabilities = next(found) if len(table["doc_id"]) else (np.array([]), np.array([]))
-            done.append(_with_prediction(rows, model.labels, labels, probabilities))
+        done = [
+            _with_prediction(rows, model.labels, *(next(found) if len(table["doc_id"]) else _NOTHING))
+            for rows, table in zip(documents, tables, strict=True)
+        ]
     except Exception as error:
         if len(documents) > 1:
             for rows in documents:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -10,11 +11,10 @@ from skol_rnn.classifier.segmentation import MODES
 from skol_rnn.data.document import Document
 from skol_rnn.errors import DataError
 from skol_rnn.labels import suggestion
-from skol_rnn.training.parameters import FORMER, PARAMETERS
+from skol_rnn.training.parameters import FORMER, PARAMETERS, current_names, refuse_both, saved_parameters
 
 if TYPE_CHECKING:
     from skol_rnn.classifier.classifier import SkolClassifierV2
-    from skol_rnn.model import RNNSkolModel
 
 SOURCES: dict[str, Callable[[SkolClassifierV2, bool], Iterable[Document]]] = {}
 """Readers by ``input_source``: called with the classifier and whether labels are needed, they return documents."""
@@ -62,9 +62,12 @@ def check_options(classifier: SkolClassifierV2) -> None:
     """Raise a ValueError if an option has an unknown value or contradicts another option."""
     for name, allowed in CHOICES.items():
         check_choice(name, getattr(classifier, name), allowed)
-    _check_plugin("input_source", classifier.input_source, ("files", "strings", "dataframe"), "SOURCES", SOURCES)
-    if classifier.output_dest is not None:
-        _check_plugin("output_dest", classifier.output_dest, ("files", "strings"), "DESTINATIONS", DESTINATIONS)
+    for name, table, plugins in (("input_source", "SOURCES", SOURCES), ("output_dest", "DESTINATIONS", DESTINATIONS)):
+        if getattr(classifier, name) == "couchdb" and "couchdb" not in plugins:
+            place = f'skol_rnn.classifier.{table}["couchdb"]'
+            raise ValueError(f'{name}="couchdb" needs your own function in {place}; see docs/scale.md.')
+    check_choice("input_source", classifier.input_source, ("files", "strings", "dataframe", *SOURCES))
+    check_choice("output_dest", classifier.output_dest, ("files", "strings", *DESTINATIONS, None))
     if classifier.model_storage == "disk" and classifier.model_path is None:
         raise ValueError('model_storage="disk" needs model_path.')
     if classifier.model_storage == "redis" and (classifier.redis_client is None or not classifier.redis_key):
@@ -75,63 +78,42 @@ def check_options(classifier: SkolClassifierV2) -> None:
         raise ValueError('section_filter needs extraction_mode="section".')
 
 
-def _check_plugin(name: str, value: str, known: Sequence[str], table: str, plugins: Mapping[str, Any]) -> None:
-    if value == "couchdb" and value not in plugins:
-        raise ValueError(
-            f'{name}="couchdb" needs your own function in skol_rnn.classifier.{table}["couchdb"]; see docs/scale.md.'
-        )
-    check_choice(name, value, [*known, *plugins])
-
-
 def split_options(options: Mapping[str, Any], own: Iterable[str]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Split keyword arguments into attributes for plug-ins and model parameters under their current names."""
-    others = (*PLUGIN_OPTIONS, *WITHOUT_EFFECT, *IGNORED)
-    known = (*PARAMETERS, *FORMER, *others)
+    """Split keyword arguments into attributes of the classifier and model parameters under their current names."""
+    known = (*PARAMETERS, *FORMER, *PLUGIN_OPTIONS, *WITHOUT_EFFECT, *IGNORED, "line_level")
     for name in options:
         if name not in known:
             raise TypeError(f"SkolClassifierV2 has no option {name!r}.{suggestion(name, [*own, *known])}")
     check_choice("model_type", options.get("model_type", "rnn"), ("rnn",))
     without = [name for name, default in WITHOUT_EFFECT.items() if options.get(name, default) != default]
     if without:
-        _warn(f"SkolClassifierV2 ignores {', '.join(without)}: features= and input_size= set its features.")
-    given = {name: value for name, value in options.items() if name not in others}
-    with warnings.catch_warnings(record=True) as caught:  # to repeat them at the line of the caller
-        warnings.simplefilter("always")
-        current = new_model(given).get_params()
-    for warning in caught:
-        _warn(str(warning.message))
-    defaults = new_model({}).get_params()
+        message = f"SkolClassifierV2 ignores {', '.join(without)}: features= and input_size= set its features."
+        warnings.warn(message, FutureWarning, stacklevel=3)
+    given = {name: value for name, value in options.items() if name in PARAMETERS}
+    former = {name: value for name, value in options.items() if name in FORMER and name not in IGNORED}
+    defaults = saved_parameters({})
+    current = current_names(former, defaults | given, stacklevel=4)
+    refuse_both(current["class_weights"], current["focal_labels"])
     parameters = {name: value for name, value in current.items() if name in given or value is not defaults[name]}
-    return {name: options.get(name, default) for name, default in PLUGIN_OPTIONS.items()}, parameters
+    attributes = {name: options.get(name, default) for name, default in PLUGIN_OPTIONS.items()}
+    if (line_level := options.get("line_level")) is not None:
+        message = 'SkolClassifierV2 renamed line_level=True to extraction_mode="line".'
+        warnings.warn(message, FutureWarning, stacklevel=3)
+        attributes |= {"extraction_mode": "line"} if line_level else {}
+    return attributes, parameters
 
 
-def extraction_mode_of(mode: str, options: dict[str, Any]) -> str:
-    """Return the mode, or "line" for the former option ``line_level``, which is removed."""
-    line_level = options.pop("line_level", None)
-    if line_level is not None:
-        _warn('SkolClassifierV2 renamed line_level=True to extraction_mode="line".')
-    return "line" if line_level else mode
+def asked_options(classifier: SkolClassifierV2, own: Mapping[str, inspect.Parameter]) -> dict[str, Any]:
+    """Return the caller's options and parameters that a saved model must have been trained with."""
+    changed = {name: value for name in SAVED if (value := getattr(classifier, name)) != own[name].default}
+    return changed | {k: v for k, v in classifier.model_params.items() if k not in (*TUNABLE, "decision")}
 
 
-def _warn(message: str) -> None:
-    warnings.warn(message, FutureWarning, stacklevel=4)
-
-
-def new_model(parameters: Mapping[str, Any]) -> RNNSkolModel:
-    """Make an untrained model; importing it loads TensorFlow."""
-    from skol_rnn.model import RNNSkolModel
-
-    return RNNSkolModel(**parameters)
-
-
-def saved_options(
-    state: Mapping[str, Any], wanted: Mapping[str, Any], parameters: Mapping[str, Any], defaults: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Return the options in a saved model; raise a DataError if the caller set another value than it was trained with."""
+def saved_options(state: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options in a saved model; raise a DataError if the caller asked for another value."""
     saved = {name: value for name, value in state.get("classifier", {}).items() if name in SAVED}
-    fixed = {name: value for name, value in parameters.items() if name not in (*TUNABLE, "decision")}
-    asked = {name: value for name, value in wanted.items() if value != defaults[name]} | fixed
-    for name, value in (state["parameters"] | saved).items():
+    trained = {name: value for name, value in state["parameters"].items() if name != "frozen_weights"}
+    for name, value in (saved_parameters(trained) | saved).items():
         if name in asked and asked[name] != value:
             raise DataError(
                 f"The saved model was trained with {name}={value!r}, but {name} is {asked[name]!r}: "

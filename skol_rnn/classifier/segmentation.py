@@ -6,7 +6,7 @@ A paragraph ends at a blank line, a form feed, or where the label changes.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,11 @@ SECTIONS = (
     "Notes", "Figures", "Supplementary",
 )  # fmt: skip
 """Headings that start a section."""
+
+_NOT_TEXT = {"line_number": np.int64, "blank_before": np.int64, "page_break": bool, "is_page_marker": bool}
+
+ToUnits = Callable[[Document], pd.DataFrame]
+"""Segments a document, as :func:`unit_rows` with some mode does."""
 
 _PAGE_MARKER = re.compile(r"^---\s*PDF\s+Page\s+(\d+)\s*(Label\s+(\S+)\s+)?---\s*$")
 _SECTION = re.compile(
@@ -43,26 +48,26 @@ def unit_rows(
     ends = [lines[last].end for _, last in units]
     values = [text[start:end] for start, end in zip(starts, ends, strict=True)]
     columns: dict[str, Any] = {
-        "doc_id": _texts([document.doc_id] * len(units)),
-        "filename": _texts([document.path or document.doc_id] * len(units)),
-        "attachment_name": _texts(["main.txt"] * len(units)),
-        "line_number": np.arange(len(units), dtype=np.int64),
-        "value": _texts(values),
-        "blank_before": np.array([lines[first].blank_before for first, _ in units], dtype=np.int64),
-        "page_break": np.array([lines[first].page_break for first, _ in units], dtype=bool),
-        "is_page_marker": np.array([bool(_PAGE_MARKER.match(value)) for value in values], dtype=bool),
-        "text_before": _texts([text[a:b] for a, b in zip([0, *ends[:-1]], starts, strict=True)]),
-        "text_after": _texts([""] * (len(units) - 1) + [text[ends[-1] :]] if units else []),
+        "doc_id": document.doc_id,
+        "filename": document.path or document.doc_id,
+        "attachment_name": "main.txt",
+        "line_number": range(len(units)),
+        "value": values,
+        "blank_before": [lines[first].blank_before for first, _ in units],
+        "page_break": [lines[first].page_break for first, _ in units],
+        "is_page_marker": [bool(_PAGE_MARKER.match(value)) for value in values],
+        "text_before": [text[end:start] for end, start in zip([0, *ends], starts, strict=False)],
+        "text_after": [""] * (len(units) - 1) + [text[ends[-1] :]] if units else [],
     }
     if labels is not None:
-        columns["label"] = _texts([labels[first] for first, _ in units])
-    rows = pd.DataFrame(columns)
+        columns["label"] = [labels[first] for first, _ in units]
+    rows = pd.DataFrame(columns, range(len(units)), dtype=object).astype(_NOT_TEXT)
     return rows if mode != "section" else _with_sections(rows, sections)
 
 
-def segment(documents: Iterable[Document], mode: str, sections: Sequence[str] | None, labelled: bool) -> pd.DataFrame:
+def segment(documents: Iterable[Document], to_units: ToUnits) -> pd.DataFrame:
     """Segment documents into one table of units."""
-    parts = [unit_rows(document, mode, sections, labelled) for document in documents]
+    parts = list(map(to_units, documents))
     if not parts:
         raise DataError("There is no document.")
     return pd.concat(parts, ignore_index=True)
@@ -80,10 +85,6 @@ def page_markers(rows: pd.DataFrame) -> np.ndarray:
     if "is_page_marker" not in rows:
         return np.zeros(len(rows), dtype=bool)
     return rows["is_page_marker"].fillna(False).to_numpy(dtype=bool)
-
-
-def _texts(values: Sequence[str | None]) -> pd.Series[Any]:
-    return pd.Series(list(values), dtype=object)
 
 
 def _units(document: Document, labels: Sequence[str | None] | None, mode: str) -> list[tuple[int, int]]:

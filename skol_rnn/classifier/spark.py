@@ -15,7 +15,7 @@ import pandas as pd
 
 from skol_rnn.classifier.labelling import document_keys, document_name, documents_of, label_documents
 from skol_rnn.classifier.output import document_text, write_text
-from skol_rnn.classifier.segmentation import unit_rows
+from skol_rnn.classifier.segmentation import ToUnits
 from skol_rnn.data.discovery import ONE_DOCUMENT, Found, find_files, unique_names
 from skol_rnn.data.document import Document
 from skol_rnn.data.reading import Reader
@@ -41,8 +41,6 @@ _FILES_PER_TASK = 32
 
 _loaded: dict[str, ServingModel] = {}
 """The model of this worker process, by the hash of its bytes."""
-loads = 0
-"""How often this process has loaded a model."""
 
 
 def unit_schema(mode: str, labelled: bool = False, errors: bool = False) -> str:
@@ -62,22 +60,18 @@ def to_spark(session: SparkSession, rows: pd.DataFrame, mode: str) -> DataFrame:
     return session.createDataFrame(rows.reindex(columns=_names(schema)), schema)
 
 
-def segment_texts(rows: DataFrame, mode: str, sections: Sequence[str] | None) -> DataFrame:
+def segment_texts(rows: DataFrame, to_units: ToUnits, schema: str) -> DataFrame:
     """Segment the documents in the column ``text`` in the workers."""
-    work = partial(_segment_batches, mode=mode, sections=sections)
-    return rows.select("doc_id", "text").mapInPandas(work, unit_schema(mode))
+
+    def segmented(batches: Batches) -> Batches:
+        for batch in batches:
+            for name, text in zip(batch["doc_id"], batch["text"], strict=True):
+                yield to_units(Document(str(name), text))
+
+    return rows.select("doc_id", "text").mapInPandas(segmented, schema)
 
 
-def _segment_batches(batches: Batches, mode: str, sections: Sequence[str] | None) -> Batches:
-    for batch in batches:
-        for name, text in zip(batch["doc_id"], batch["text"], strict=True):
-            yield unit_rows(Document(str(name), text), mode, sections)
-
-
-def read_units(
-    session: SparkSession, paths: Sequence[str | Path], mode: str, sections: Sequence[str] | None, labelled: bool,
-    on_error: str,
-) -> DataFrame:  # fmt: skip
+def read_units(session: SparkSession, paths: Sequence[str | Path], to_units: ToUnits, schema: str) -> DataFrame:
     """Read plain or annotated text files in the workers; the driver only lists them."""
     found, _ = find_files(paths, None)
     for file in found:
@@ -89,21 +83,14 @@ def read_units(
     tasks = max(1, min(len(files), max(session.sparkContext.defaultParallelism, len(files) // _FILES_PER_TASK)))
     # createDataFrame alone would choose the number of tasks.
     frame = session.createDataFrame(session.sparkContext.parallelize(files, tasks), _FILE)
-    schema = unit_schema(mode, labelled, on_error == "collect")
-    work = partial(_read_batches, columns=_names(schema), mode=mode, sections=sections, labelled=labelled)
-    return frame.mapInPandas(work, schema)
+    return frame.mapInPandas(partial(_read_batches, to_units=to_units, columns=_names(schema)), schema)
 
 
-def _read_batches(
-    batches: Batches, columns: list[str], mode: str, sections: Sequence[str] | None, labelled: bool
-) -> Batches:
+def _read_batches(batches: Batches, to_units: ToUnits, columns: list[str]) -> Batches:
     for batch in batches:
         for path, relative, form, given, named, doc_id in batch.itertuples(index=False):
-            reader = Reader()
             try:
-                documents = reader.read(Found(Path(path), relative, form, given, named), [])
-                if reader.problems:
-                    raise DataError("\n".join(reader.problems))
+                documents = Reader().read(Found(Path(path), relative, form, given, named), [])
             except SkolError as error:
                 if "errors" not in columns:
                     raise DataError(f"Document {doc_id!r}: {error}") from error
@@ -111,7 +98,7 @@ def _read_batches(
                 yield pd.DataFrame([[row.get(name) for name in columns]], columns=columns, dtype=object)
                 continue
             for document in documents:
-                rows = unit_rows(document.named(doc_id), mode, sections, labelled)
+                rows = to_units(document.named(doc_id))
                 yield rows.assign(**{name: None for name in columns if name not in rows})[columns]
 
 
@@ -132,11 +119,9 @@ def label_units(units: DataFrame, blob: bytes, decision: str | None, on_error: s
 
 def label_batches(batches: Batches, sent: Any, digest: str, decision: str | None, on_error: str) -> Batches:
     """Label documents in a worker, which loads the model once."""
-    global loads
     if digest not in _loaded:
         _loaded.clear()
         _loaded[digest] = load_serving(sent.value, backend="onnx", threads=1)
-        loads += 1
     yield from label_documents(_loaded[digest], _documents(batches), decision, on_error)
 
 
@@ -180,15 +165,13 @@ def collect_rows(rows: DataFrame, limit: int) -> pd.DataFrame:
 
 def write_texts(rows: DataFrame, folder: str | Path | None, output_format: str, coalesce: bool) -> dict[str, str]:
     """Write the labelled documents in the workers, a file each, or collect their texts by name on the driver."""
-    work = partial(_write_batches, folder=folder, output_format=output_format, coalesce=coalesce)
-    found = _by_document(rows).mapInPandas(work, "name string, result string").toLocalIterator()
+
+    def written(batches: Batches) -> Batches:
+        for part in _documents(batches):
+            name, result = document_name(part), document_text(part, output_format, coalesce)
+            if folder is not None:
+                result = write_text(part, name, result, folder, output_format)
+            yield pd.DataFrame({"name": [name], "result": [result]})
+
+    found = _by_document(rows).mapInPandas(written, "name string, result string").toLocalIterator()
     return dict(sorted((row["name"], row["result"]) for row in found))
-
-
-def _write_batches(batches: Batches, folder: str | Path | None, output_format: str, coalesce: bool) -> Batches:
-    for rows in _documents(batches):
-        name = document_name(rows)
-        result = document_text(rows, output_format, coalesce)
-        if folder is not None:
-            result = write_text(rows, name, result, folder, output_format)
-        yield pd.DataFrame({"name": [name], "result": [result]})

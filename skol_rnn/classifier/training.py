@@ -11,6 +11,7 @@ import pandas as pd
 from skol_rnn.classifier.labelling import document_name, documents_of
 from skol_rnn.classifier.options import CHOICES, check_choice
 from skol_rnn.classifier.segmentation import page_markers
+from skol_rnn.classifier.spark import collect_rows
 from skol_rnn.data.splits import split_documents
 from skol_rnn.errors import DataError
 from skol_rnn.imbalance.strategies import class_weight_strategy
@@ -23,8 +24,9 @@ IMPORTANT = ("Nomenclature", "Description")
 """Labels that ``collapse_labels`` keeps; all others become one."""
 
 
-def training_rows(rows: pd.DataFrame, limit: int) -> pd.DataFrame:
+def training_rows(units: Any, limit: int) -> pd.DataFrame:
     """Return the labelled units without page markers, sorted by document wherever they come from."""
+    rows = units if isinstance(units, pd.DataFrame) else collect_rows(units, limit)
     if len(rows) > limit:
         raise DataError(f"There are {len(rows):,} training rows, but max_training_rows={limit:,}.")
     if "errors" in rows and rows["errors"].notna().any():
@@ -38,13 +40,18 @@ def training_rows(rows: pd.DataFrame, limit: int) -> pd.DataFrame:
     return rows.sort_values(order, kind="stable").reset_index(drop=True)
 
 
-def split_rows(rows: pd.DataFrame, seed: int | None) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Split the units by document into a training part and a test part."""
-    _, test_ids = split_documents(rows, TEST_FRACTION, seed)
+def split_rows(
+    rows: pd.DataFrame, collapsing: bool, parameters: Mapping[str, Any]
+) -> tuple[pd.DataFrame, pd.DataFrame, list[str] | None]:
+    """Return a training part and a test part of whole documents, and the labels if they collapse."""
+    labels = None
+    if collapsing:
+        rows["label"], labels = collapse(rows["label"], parameters)
+    _, test_ids = split_documents(rows, TEST_FRACTION, parameters.get("random_state", 0))
     if not test_ids:
         raise DataError("There is only one document: add a second one, which is scored.")
     chosen = rows["doc_id"].isin(test_ids)
-    return rows[~chosen], rows[chosen]
+    return rows[~chosen], rows[chosen], labels
 
 
 def collapse(labels: pd.Series[Any], parameters: Mapping[str, Any]) -> tuple[list[str], list[str]]:

@@ -14,15 +14,18 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from skol_rnn.data.document import Corpus, Document
+from skol_rnn.data.reading import read_documents
+from skol_rnn.data.spans import SpanRules
+from skol_rnn.data.writing import DocumentWriter
 from skol_rnn.errors import DataError, SkolError
+from skol_rnn.evaluation.span_scores import SpanScores, fragment_scores, strict_scores
+from skol_rnn.inference.predictor import Predictions, ServingModel, chosen_backend
 from skol_rnn.labels import suggestion
+from skol_rnn.persistence.bundle import Bundle, load_bundle
 
 if TYPE_CHECKING:
-    from skol_rnn.data.document import Corpus, Document
-    from skol_rnn.evaluation.span_scores import SpanScores
-    from skol_rnn.inference.predictor import Predictions, ServingModel
     from skol_rnn.model import RNNSkolModel
-    from skol_rnn.persistence.bundle import Bundle
 
 
 def say(message: str) -> None:
@@ -68,9 +71,6 @@ def read(
     types: list[str] | None = None,
 ) -> Corpus:
     """Read documents and report the files that were skipped."""
-    from skol_rnn.data.reading import read_documents
-    from skol_rnn.data.spans import SpanRules
-
     # A type may contain commas, so these options are repeated instead of split.
     rules = SpanRules(overlap=overlap, priority=tuple(priority or ()), types=tuple(types) if types else None)
     corpus = read_documents(paths, format=input_format, strict=strict, unit=unit, rules=rules)
@@ -106,9 +106,6 @@ def load(bundle: Bundle, decision: str | None = None) -> RNNSkolModel:
 
 def load_predictor(path: Path, backend: str = "auto") -> ServingModel:
     """Load a saved model for prediction, without TensorFlow's messages where Keras runs it."""
-    from skol_rnn.inference.predictor import ServingModel, chosen_backend
-    from skol_rnn.persistence.bundle import load_bundle
-
     bundle = load_bundle(path)
     chosen = chosen_backend(bundle, backend)
     with quiet_tensorflow() if chosen == "keras" else contextlib.nullcontext():
@@ -127,8 +124,6 @@ def predicted(
 
 def write_labelled(found: Iterable[tuple[Document, Predictions]], out: Path, form: str) -> list[Path]:
     """Write predicted documents below a folder, all of them or none."""
-    from skol_rnn.data.writing import DocumentWriter
-
     with DocumentWriter(out, form) as writer:
         for document, labelled in found:
             # Records of tokens hold spans, which have no probabilities.
@@ -138,8 +133,6 @@ def write_labelled(found: Iterable[tuple[Document, Predictions]], out: Path, for
 
 def span_scores(gold: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, SpanScores]:
     """Score predicted spans in three ways."""
-    from skol_rnn.evaluation.span_scores import fragment_scores, strict_scores
-
     return {
         "fragment": fragment_scores(gold, found),
         "fragment_untyped": fragment_scores(gold, found, typed=False),

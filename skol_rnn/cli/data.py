@@ -12,6 +12,7 @@ from rich.table import Table
 
 from skol_rnn.cli import options
 from skol_rnn.cli.common import names, print_json, read, say
+from skol_rnn.data.writing import count_lost_spans, write_documents
 
 
 def validate(
@@ -62,7 +63,6 @@ def convert(
 ) -> None:
     """Write documents in another format; text, labels and spans stay the same, unless --labels collapses labels."""
     from skol_rnn.data.table import collapse_labels
-    from skol_rnn.data.writing import count_lost_spans, write_documents
 
     if labels and (unit == "token" or to == "bio"):
         raise typer.BadParameter("--labels collapses labels of lines, not of tokens: leave it out.")

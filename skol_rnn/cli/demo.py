@@ -9,6 +9,9 @@ import typer
 from rich.console import Console
 
 from skol_rnn.cli.common import load_predictor, predicted, quiet_tensorflow, write_labelled
+from skol_rnn.data.reading import read_documents
+from skol_rnn.datasets.bundled import sample_corpus
+from skol_rnn.evaluation.report import comparison_text, to_text
 
 if TYPE_CHECKING:
     from skol_rnn.evaluation.result import Evaluation
@@ -25,10 +28,6 @@ def demo(
     epochs: Annotated[int, typer.Option(help="Epochs of each of the three trainings.")] = 8,
 ) -> None:
     """Train on the sample with three class weightings, score on test documents, and label those."""
-    from skol_rnn.data.reading import read_documents
-    from skol_rnn.datasets.bundled import sample_corpus
-    from skol_rnn.evaluation.report import comparison_text, to_text
-
     console = Console(highlight=False)
     sample = sample_corpus(out / "sample")
     training, test = read_documents(sample / "train"), read_documents(sample / "test")

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -14,6 +14,15 @@ from rich.table import Table
 
 from skol_rnn.cli import common, options
 from skol_rnn.cli.options import option
+from skol_rnn.data.bio import decode_spans
+from skol_rnn.data.formats.ptc import format_labels
+from skol_rnn.data.reading import DocumentStream
+from skol_rnn.data.spans import SpanRules
+from skol_rnn.data.tokens import document_spans
+from skol_rnn.evaluation.findings import summary
+from skol_rnn.evaluation.report import comparison_text, to_html, to_text
+from skol_rnn.persistence.atomic import write_atomically
+from skol_rnn.persistence.bundle import load_bundle
 
 if TYPE_CHECKING:
     from skol_rnn.data.document import Corpus, Document
@@ -37,9 +46,6 @@ def predict(
     json: options.Json = False,
 ) -> None:
     """Label every line or token of plain or annotated documents; existing labels are ignored."""
-    from skol_rnn.data.reading import DocumentStream
-    from skol_rnn.data.spans import SpanRules
-
     predictor = common.load_predictor(model, backend)
     unit = predictor.unit
     to_table = out.suffix == ".tsv"
@@ -50,7 +56,9 @@ def predict(
     counts: Counter[str] = Counter()
     found = _counted(common.predicted(predictor, stream, decision), counts)
     if to_table:
-        written = [_write_spans(found, out)]
+        written = [out]
+        documents = [_with_spans(document, labelled.labels.tolist()) for document, labelled in found]
+        write_atomically(out, format_labels(documents).encode())
     else:
         written = common.write_labelled(found, out, form or {"line": "yedda", "token": "jsonl"}[unit])
     common.say_skipped(stream.skipped)
@@ -71,20 +79,8 @@ def _counted(
         yield document, labelled
 
 
-def _write_spans(found: Iterable[tuple[Document, Predictions]], out: Path) -> Path:
-    """Write the predicted spans of all documents as one table: article, type, start, end."""
-    from skol_rnn.data.formats.ptc import format_labels
-    from skol_rnn.persistence.atomic import write_atomically
-
-    documents = [_with_spans(document, labelled.labels.tolist()) for document, labelled in found]
-    write_atomically(out, format_labels(documents).encode())
-    return out
-
-
 def _with_spans(document: Document, labels: Sequence[str]) -> Document:
     """Return a document with predicted token labels and the spans that they mark."""
-    from skol_rnn.data.bio import decode_spans
-
     spans = tuple(decode_spans(document.tokens or (), labels))
     return replace(document, labels=tuple(labels), spans=spans, sources=())
 
@@ -101,11 +97,6 @@ def evaluate(
     strict: options.Strict = False,
 ) -> None:
     """Predict annotated documents and print precision, recall, F1, loss and support of each class."""
-    from skol_rnn.evaluation.findings import summary
-    from skol_rnn.evaluation.report import comparison_text, to_html, to_text
-    from skol_rnn.persistence.atomic import write_atomically
-    from skol_rnn.persistence.bundle import load_bundle
-
     bundle = load_bundle(model)
     corpus = common.read(paths, input_format, strict, bundle.state["parameters"].get("unit", "line"), overlap)
     trained = common.load(bundle, decision)
@@ -116,15 +107,13 @@ def evaluate(
     findings = [str(finding) for finding in found]
     spans = _span_scores(corpus, trained) if evaluation.fragment_f1 is not None else {}
     whole = {**evaluation.to_dict(), "decision": how, "documents": documents, "findings": findings}
-    more = {
-        "spans": [score.as_dict() for score in spans.values()],
-        "decisions": {name: scores.to_dict() for name, scores in decisions.items()},
-    }
-    whole |= {name: scores for name, scores in more.items() if scores}
+    if spans:
+        whole["spans"] = [score.as_dict() for score in spans.values()]
+    if decisions:
+        whole["decisions"] = {name: scores.to_dict() for name, scores in decisions.items()}
     if html:
-        write_atomically(
-            html, to_html(evaluation, title=f"{model.name} on {len(documents)} documents", found=findings).encode()
-        )
+        title = f"{model.name} on {len(documents)} documents"
+        write_atomically(html, to_html(evaluation, title=title, found=findings).encode())
     if str(json_file) == "-":
         common.print_json(whole)
         return
@@ -140,8 +129,6 @@ def evaluate(
 
 def _span_scores(corpus: Corpus, model: RNNSkolModel) -> dict[str, SpanScores]:
     """Score predicted spans against those that the documents were read with."""
-    from skol_rnn.data.tokens import document_spans
-
     rows = model.predict(corpus.table)
     labels = {str(name): part.tolist() for name, part in rows.groupby("doc_id", sort=False)["predicted_label"]}
     gold = {document.doc_id: document_spans(document) or () for document in corpus}
@@ -150,8 +137,6 @@ def _span_scores(corpus: Corpus, model: RNNSkolModel) -> dict[str, SpanScores]:
 
 def info(model: options.ModelPath, json: options.Json = False) -> None:
     """Show the labels, weights, sizes, parameters and scores of a saved model; loads no TensorFlow."""
-    from skol_rnn.persistence.bundle import load_bundle
-
     bundle = load_bundle(model)
     state = bundle.state
     arrays = {name: array.tolist() for name, array in bundle.decision.items()}
@@ -167,15 +152,11 @@ def info(model: options.ModelPath, json: options.Json = False) -> None:
     size = sum(array.size for array in bundle.network.values())
     runs_on = "ONNX Runtime or Keras" if bundle.graph else "Keras only"
     console.print(f"{state['features']['name']} features, {size:,} network parameters, runs on {runs_on}")
-    console.print(_history(state))
+    history = Table("epoch", "loss", *[f"{label} F1" for label in state["labels"]], "important F1")
+    past = state["history"]
+    for epoch, loss in enumerate(past.get("loss", [])):
+        keys = [*(f"val_f1/{label}" for label in state["labels"]), "val_important_f1"]
+        scores = [f"{past[key][epoch]:.4f}" for key in keys if key in past]
+        history.add_row(str(epoch + 1), f"{loss:.4f}", *scores)
+    console.print(history)
     console.print("  ".join(f"{key}={value!r}" for key, value in state["parameters"].items()), markup=False)
-
-
-def _history(state: dict[str, Any]) -> Table:
-    table = Table("epoch", "loss", *[f"{label} F1" for label in state["labels"]], "important F1")
-    history = state["history"]
-    for epoch, loss in enumerate(history.get("loss", [])):
-        f1 = [history[key][epoch] for label in state["labels"] if (key := f"val_f1/{label}") in history]
-        scores = [*f1, history["val_important_f1"][epoch]] if f1 else []
-        table.add_row(str(epoch + 1), f"{loss:.4f}", *[f"{score:.4f}" for score in scores])
-    return table

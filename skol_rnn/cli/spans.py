@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
 from skol_rnn.cli import options
 from skol_rnn.cli.common import print_json, read, say, span_scores
+from skol_rnn.data.document import Corpus, Document
 from skol_rnn.errors import DataError
+from skol_rnn.evaluation.span_errors import boundary_errors
+from skol_rnn.evaluation.span_rendering import show_spans, spans_html
 from skol_rnn.labels import suggestion
+from skol_rnn.persistence.atomic import write_atomically
 
-if TYPE_CHECKING:
-    from skol_rnn.data.document import Corpus, Document
-
-    Pairs = dict[str, tuple[Document, Document]]
+Pairs = dict[str, tuple[Document, Document]]
 
 
 def spans(
@@ -29,8 +30,6 @@ def spans(
     json: options.Json = False,
 ) -> None:
     """Compare predicted spans with the true spans of PATHS: strict and fragment scores, and boundary errors."""
-    from skol_rnn.evaluation.span_errors import boundary_errors
-
     pairs = _pairs(read(paths, unit="token", overlap=overlap), read(predicted, unit="token", overlap=overlap))
     scores = span_scores(*({name: pair[side].spans or () for name, pair in pairs.items()} for side in (0, 1)))
     errors = boundary_errors(*([pair[side].labels or () for pair in pairs.values()] for side in (0, 1)))
@@ -76,9 +75,6 @@ def _pairs(gold: Corpus, predicted: Corpus) -> Pairs:
 
 
 def _write_pages(pairs: Pairs, folder: Path) -> None:
-    from skol_rnn.evaluation.span_rendering import spans_html
-    from skol_rnn.persistence.atomic import write_atomically
-
     for name, (true, found) in pairs.items():
         page = spans_html(true.text, true.spans or (), found.spans or (), title=name)
         write_atomically(folder / f"{name}.html", page.encode())
@@ -86,8 +82,6 @@ def _write_pages(pairs: Pairs, folder: Path) -> None:
 
 
 def _show(name: str, pairs: Pairs) -> None:
-    from skol_rnn.evaluation.span_rendering import show_spans
-
     if name not in pairs:
         raise DataError(f"There is no document {name!r}.{suggestion(name, pairs)}")
     true, found = pairs[name]

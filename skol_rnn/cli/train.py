@@ -20,7 +20,8 @@ from skol_rnn.errors import DataError
 from skol_rnn.imbalance.resolve import is_frozen_file
 from skol_rnn.imbalance.strategies import STRATEGIES
 from skol_rnn.labels import suggestion
-from skol_rnn.training.parameters import PARAMETERS, ModelParameters, current_names
+from skol_rnn.persistence.bundle import check_destination
+from skol_rnn.training.parameters import FORMER, PARAMETERS, REMOVED, ModelParameters, current_names
 
 PANELS = {
     "Imbalance": "loss focal_labels sampling decision calibration monitor",
@@ -32,14 +33,8 @@ PANELS = {
 """Panels of the help; what is in none of them is shown first."""
 _PANEL_OF = {name: panel for panel, members in PANELS.items() for name in members.split()}
 
-_OPTIONS = ("gamma", "tau", "label_smoothing", "weight_alpha", "weight_beta", "max_weight_ratio")
-FORMER: dict[str, type] = {
-    **dict.fromkeys(_OPTIONS, float),
-    **dict.fromkeys(("members", "tuning_folds", "num_workers"), int),
-    **dict.fromkeys(("steep_weights", "merge"), str),
-}
-"""Former settings, accepted for one version with a FutureWarning."""
-_HIDDEN = FORMER | {"weights": str}
+_HIDDEN = {name: int if name == "members" else str if name in REMOVED else float for name in FORMER} | {"weights": str}
+"""Options of former settings, accepted for one version with a FutureWarning, and their types."""
 
 _LISTS = ("important", "focal_labels")
 _METAVARS = {**dict.fromkeys(_LISTS, "A,B"), "class_weights": "STRATEGY|A=10,B=5|FILE"}
@@ -63,7 +58,6 @@ def train(
 ) -> None:
     """Train a model on annotated documents and save it."""
     from skol_rnn.data.inputs import labelled_table
-    from skol_rnn.persistence.bundle import check_destination
 
     check_destination(out)
     settings = read_settings(config, {"labels": names(labels), "other": other, **parameters})
@@ -100,7 +94,7 @@ def read_settings(config: Path | None, options: Mapping[str, Any]) -> dict[str, 
     if "weights" in given:
         if "class_weights" in given:
             raise typer.BadParameter("--weights is the former name of --class-weights: give --class-weights alone.")
-        say("FutureWarning: --weights is now --class-weights, and will go in the next version.")
+        say("FutureWarning: --weights is now --class-weights, and will be removed in the next version.")
         given["class_weights"] = given.pop("weights")
     settings = _current({**settings, **given})
     if isinstance(weights := settings.get("class_weights"), str):

@@ -13,9 +13,10 @@ from skol_rnn.cli import options
 from skol_rnn.cli.common import check_labels, names, print_json, quiet_tensorflow, read, results_on_stderr, say
 from skol_rnn.cli.options import option
 from skol_rnn.cli.train import read_settings
+from skol_rnn.data.document import Corpus
+from skol_rnn.persistence.figures import check_figure_path
 
 if TYPE_CHECKING:
-    from skol_rnn.data.document import Corpus
     from skol_rnn.tuning.result import TrialReport, TuningResult
 
 _SHOWN = 5  # trials in the final table
@@ -46,7 +47,6 @@ def tune(
 ) -> None:
     """Search class weights, loss and decision by cross-validation over documents."""
     from skol_rnn.data.inputs import labelled_table
-    from skol_rnn.persistence.figures import check_figure_path
 
     if curves:
         check_figure_path(curves)

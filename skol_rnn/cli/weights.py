@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -57,13 +56,13 @@ def weights(
     from skol_rnn.imbalance.counts import distribution_json
     from skol_rnn.imbalance.tables import distribution_chart, save_distribution_chart
 
-    _check_files(save, chart_file)
-    if json and chart:
-        raise typer.BadParameter("--json prints nothing but JSON: leave out --chart, or take --chart-file.")
     given = {"alpha": DEFAULT_ALPHA if alpha is None else alpha, "beta": DEFAULT_BETA if beta is None else beta}
     name, chosen = parse_strategy(strategy or SAVED, max_ratio=max_ratio, **given)
-    if strategy:
-        _check_options_used(name, {"alpha": alpha, "beta": beta})
+    if save:
+        check_ending(save)
+    if chart_file:
+        check_figure_path(chart_file)
+    _check_options(name if strategy else None, {"alpha": alpha, "beta": beta}, json and chart)
     settings: dict[str, Any] = {**given, **chosen}
     frame, unit = _distribution(paths, names(labels), other, unit, overlap, input_format)
     counts = frame["count"].tolist()
@@ -73,8 +72,12 @@ def weights(
     findings = count_findings(frame["label"], counts, frame["documents"], unit)
     if save:
         ClassWeights.from_counts(format_strategy(name, chosen), frame["label"].tolist(), counts).save(save)
+        say(f"Saved {name} weights of {len(frame)} labels to {save}")
+        if save.suffix.lower() == ".json":
+            say(f"To train with them: skol-rnn train --class-weights {save}")
     if chart_file:
         save_distribution_chart(frame, chart_file, unit)
+        say(f"Saved the chart to {chart_file}")
     if json:
         warnings = [str(finding) for finding in findings]
         files = {"saved": save and str(save), "chart": chart_file and str(chart_file)}
@@ -90,29 +93,14 @@ def weights(
             console.print(distribution_chart(frame))
     for finding in findings:
         say(f"Warning: {finding}")
-    _say_files(f"{name} weights of {len(frame)} labels", save, chart_file)
 
 
-def _check_files(save: Path | None, chart_file: Path | None) -> None:
-    if save:
-        check_ending(save)
-    if chart_file:
-        check_figure_path(chart_file)
-
-
-def _say_files(what: str, save: Path | None, chart_file: Path | None) -> None:
-    if save:
-        say(f"Saved {what} to {save}")
-        if save.suffix.lower() == ".json":
-            say(f"To train with them: skol-rnn train --class-weights {save}")
-    if chart_file:
-        say(f"Saved the chart to {chart_file}")
-
-
-def _check_options_used(strategy: str, given: dict[str, float | None]) -> None:
-    """Refuse an option without effect."""
+def _check_options(strategy: str | None, given: dict[str, float | None], json_and_chart: bool) -> None:
+    """Refuse options that contradict each other or have no effect."""
+    if json_and_chart:
+        raise typer.BadParameter("--json prints nothing but JSON: leave out --chart, or take --chart-file.")
     for name, value in given.items():
-        if value is not None and name != STRATEGIES[strategy].option:
+        if strategy and value is not None and name != STRATEGIES[strategy].option:
             user = next(other for other, its in STRATEGIES.items() if its.option == name)
             raise typer.BadParameter(f"--{name} has no effect on {strategy} weights: it is an option of {user}.")
 

@@ -1,7 +1,4 @@
-"""The saved model: JSON, arrays and checksums, as a folder or as one zip of the same files.
-
-A bundle holds neither pickles nor code: a model is rebuilt from numbers.
-"""
+"""The saved model: JSON, arrays and checksums, without pickles or code, as a folder or as one zip of the same files."""
 
 from __future__ import annotations
 
@@ -53,7 +50,7 @@ class Bundle:
         files |= {f"{part}.npz": npz_bytes(getattr(self, part)) for part in _ARRAYS}
         if self.graph is not None:
             files[_GRAPH] = self.graph
-        sums = {name: {"sha256": _checksum(data), "bytes": len(data)} for name, data in files.items()}
+        sums = {name: {"sha256": checksum(data), "bytes": len(data)} for name, data in files.items()}
         manifest = {"format": FORMAT, "format_version": FORMAT_VERSION, "files": sums}
         return {_MANIFEST: _json(manifest), **files}
 
@@ -66,9 +63,9 @@ class Bundle:
         """Read the bytes that :meth:`to_bytes` returned; ``name`` is for error messages."""
         try:
             with zipfile.ZipFile(io.BytesIO(blob)) as archive:
-                known = {i.filename: i for i in archive.infolist() if i.filename in (_MANIFEST, *_FILES, _GRAPH)}
-                _check_size(sum(i.file_size for i in known.values()), name)
-                files = {n: archive.read(n) for n in known}
+                known = [i for i in archive.infolist() if i.filename in (_MANIFEST, *_FILES, _GRAPH)]
+                _check_size(sum(i.file_size for i in known), name)
+                files = {i.filename: archive.read(i) for i in known}
         except (zipfile.BadZipFile, EOFError, OSError, ValueError, NotImplementedError) as error:
             raise BundleError(f"{name} is not a saved model, or it is damaged ({error}).") from error
         return _parse(files, name)
@@ -156,7 +153,7 @@ def _parse(files: dict[str, bytes], name: str) -> Bundle:
     for part in (*_FILES, _GRAPH) if _GRAPH in sums else _FILES:
         if part not in files:
             raise BundleError(f"{name}: {part} is missing: the model is incomplete, copy it again.")
-        if not isinstance(sums.get(part), dict) or sums[part].get("sha256") != _checksum(files[part]):
+        if not isinstance(sums.get(part), dict) or sums[part].get("sha256") != checksum(files[part]):
             raise BundleError(f"{name}: {part} is damaged, its checksum is wrong: copy the model again.")
     try:
         arrays = {part: read_npz(files[f"{part}.npz"]) for part in _ARRAYS}
@@ -166,7 +163,8 @@ def _parse(files: dict[str, bytes], name: str) -> Bundle:
     return Bundle(_json_object(files[_STATE], f"{name}: {_STATE}"), **arrays, graph=graph)
 
 
-def _checksum(data: bytes) -> str:
+def checksum(data: bytes) -> str:
+    """Return the SHA-256 of bytes in hexadecimal."""
     return hashlib.sha256(data).hexdigest()
 
 

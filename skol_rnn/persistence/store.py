@@ -1,11 +1,7 @@
-"""Stores of saved models: versions of one model's bytes on disk or in Redis, one of which is the current one.
-
-The bytes are those of :meth:`skol_rnn.persistence.bundle.Bundle.to_bytes`. A store never unpickles or unpacks them.
-"""
+"""Stores of saved models: versions of one model's bytes on disk or in Redis, one of which is the current one."""
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import os
 import re
@@ -19,7 +15,7 @@ from typing import Any, Protocol
 
 from skol_rnn.errors import BundleError, DataError, ModelNotFoundError, StoreError
 from skol_rnn.persistence.atomic import write_atomically
-from skol_rnn.persistence.bundle import load_bundle
+from skol_rnn.persistence.bundle import checksum, load_bundle
 
 _ID = re.compile(r"\d{8}T\d{12}Z-[0-9a-f]{16}")
 
@@ -40,12 +36,12 @@ class ModelStore(Protocol):
     _keep: int
 
     def save(self, blob: bytes) -> Version:
-        """Add a version and make it the current one, completely or not at all.
+        """Add a version and make it the current one; after an error the previous version stays current.
 
         Parameters
         ----------
         blob : bytes
-            A saved model, see :meth:`skol_rnn.persistence.bundle.Bundle.to_bytes`.
+            A saved model, from ``Bundle.to_bytes``.
 
         Returns
         -------
@@ -57,9 +53,9 @@ class ModelStore(Protocol):
         DataError
             If the place holds something else, or the model is too large for it.
         StoreError
-            If the store cannot be reached, refuses the password or is full. The previous version stays current.
+            If the store cannot be reached, refuses the password or is full.
         """
-        version = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}Z-{_content_hash(blob)}"
+        version = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}Z-{checksum(blob)[:16]}"
         with self._store_errors("the model was not saved, and the previous one is still current"):
             self._write(version, blob)
             self._switch(version)
@@ -79,7 +75,7 @@ class ModelStore(Protocol):
         Returns
         -------
         bytes
-            The saved model, for :meth:`skol_rnn.persistence.bundle.Bundle.from_bytes`.
+            The saved model, for ``Bundle.from_bytes``.
 
         Raises
         ------
@@ -98,7 +94,7 @@ class ModelStore(Protocol):
         if blob is None:
             gone = f"version {chosen} was deleted, expired or evicted; versions left: {self._listed()}"
             raise ModelNotFoundError(f"No model found in {self._place}: {gone}. Save it again or roll back.")
-        if not chosen.endswith(_content_hash(blob)):
+        if not chosen.endswith(checksum(blob)[:16]):
             raise BundleError(f"Version {chosen} in {self._place} is damaged, its checksum is wrong: roll back.")
         return blob
 
@@ -182,14 +178,13 @@ class DiskStore(ModelStore):
         self._place, self._keep = str(self.path), _check_keep(keep)
 
     def load(self, version: str | None = None) -> bytes:  # noqa: D102  # the base class documents it
-        if self._is_single_model():
-            return load_bundle(self.path).to_bytes() if self.path.is_dir() else self.path.read_bytes()
+        if self.path.is_file():
+            return self.path.read_bytes()
+        if (self.path / "manifest.json").exists():
+            return load_bundle(self.path).to_bytes()
         if not self.path.is_dir():
             raise ModelNotFoundError(f"Model directory not found: {self.path}.")
         return super().load(version)
-
-    def _is_single_model(self) -> bool:
-        return self.path.is_file() or (self.path / "manifest.json").exists()
 
     def _file(self, version: str) -> Path:
         if not _ID.fullmatch(version):
@@ -197,7 +192,7 @@ class DiskStore(ModelStore):
         return self.path / "versions" / f"{version}.skol"
 
     def _write(self, version: str, blob: bytes) -> None:
-        if self._is_single_model():
+        if self.path.is_file() or (self.path / "manifest.json").exists():
             raise DataError(f"{self.path} is a single model, not a store of versions: choose another path.")
         write_atomically(self._file(version), blob)
 
@@ -258,7 +253,8 @@ class RedisStore(ModelStore):
     """
 
     def __init__(self, client: Any, key: str, expire: int | None = None, keep: int = 5, limit: int = 512 << 20) -> None:
-        if _connection(client).get("decode_responses"):
+        self._settings = getattr(getattr(client, "connection_pool", None), "connection_kwargs", {})
+        if self._settings.get("decode_responses"):
             raise ValueError("The Redis client decodes responses: create it with decode_responses=False.")
         if expire is not None and expire < 1:
             raise ValueError(f"redis_expire must be at least 1 second, but is {expire!r}.")
@@ -273,8 +269,7 @@ class RedisStore(ModelStore):
         self._client.set(f"{self.key}:{version}", blob, ex=self._expire)
 
     def _read(self, version: str) -> bytes | None:
-        blob: bytes | None = self._client.get(f"{self.key}:{version}")
-        return blob
+        return self._client.get(f"{self.key}:{version}")  # type: ignore[no-any-return]
 
     def _delete(self, version: str) -> None:
         self._client.delete(f"{self.key}:{version}")
@@ -308,7 +303,7 @@ class RedisStore(ModelStore):
             import redis
         except ImportError as error:
             raise ImportError("The Redis client is not installed: pip install 'skol_rnn[redis]'.") from error
-        where = "{host}:{port}".format_map({"host": "Redis", "port": "?"} | _connection(self._client))
+        where = "{host}:{port}".format_map({"host": "Redis", "port": "?"} | self._settings)
         try:
             yield
         except redis.exceptions.RedisError as error:
@@ -326,11 +321,3 @@ def _check_keep(keep: int) -> int:
     if keep < 1:
         raise ValueError(f"keep must be at least 1, but is {keep!r}.")
     return keep
-
-
-def _content_hash(blob: bytes) -> str:
-    return hashlib.sha256(blob).hexdigest()[:16]
-
-
-def _connection(client: Any) -> dict[str, Any]:
-    return dict(getattr(getattr(client, "connection_pool", None), "connection_kwargs", {}))

@@ -2,46 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from skol_rnn.labels import NO_LABEL, LabelSet
+from skol_rnn.labels import NO_LABEL
 from skol_rnn.persistence.figures import check_figure_path, new_figure, save_figure
+
+if TYPE_CHECKING:
+    from skol_rnn.tuning.result import TuningResult
 
 _MARKERS = {"argmax": ("s", "#b2182b"), "corrected": ("o", "#2166ac"), "tuned": ("D", "#1b7837")}
 
 
-def draw_curves(
-    path: Path,
-    posterior: np.ndarray,
-    true: np.ndarray,
-    labels: LabelSet,
-    important: Sequence[str],
-    points: Sequence[dict[str, Any]],
-    best: int,
-) -> Path:
+def draw_curves(path: Path, result: TuningResult) -> Path:
     """Draw cross-validated precision against recall of each important label."""
     check_figure_path(path)
-    known = true != NO_LABEL
-    figure = new_figure(5.2 * len(important), 4.8)
-    panels = figure.subplots(1, len(important), squeeze=False)[0]
-    for panel, label in zip(panels, important, strict=True):
-        k = labels.index(label)
-        _draw_label(panel, true[known] == k, posterior[known, k], label, points, best)
+    figure = new_figure(5.2 * len(result.important), 4.8)
+    panels = figure.subplots(1, len(result.important), squeeze=False)[0]
+    for panel, label in zip(panels, result.important, strict=True):
+        _draw_label(panel, label, result)
     return save_figure(figure, path)
 
 
-def _draw_label(
-    panel: Any, is_label: np.ndarray, probability: np.ndarray, label: str, points: Sequence[dict[str, Any]], best: int
-) -> None:
+def _draw_label(panel: Any, label: str, result: TuningResult) -> None:
     from sklearn.metrics import precision_recall_curve
 
+    known, k, best = result.true != NO_LABEL, result.labels.index(label), result.best_number
+    is_label, probability = result.true[known] == k, result.posterior[known, k]
     precision, recall, _ = precision_recall_curve(is_label, probability)
     panel.plot(recall, precision, color="#555555", linewidth=1.5, label=f"trial {best}, posterior")
-    for point in points:
+    for point in result.points:
         marker, colour = _MARKERS[point["decision"]]
         chosen = point["number"] == best
         panel.scatter(

@@ -96,8 +96,7 @@ class TuningResult:
 
     def save_curves(self, path: str | Path) -> Path:
         """Draw precision against recall of each important label to a .png or .svg file, and return its path."""
-        best = self.best_number
-        return draw_curves(Path(path), self.posterior, self.true, self.labels, self.important, self.points, best)
+        return draw_curves(Path(path), self)
 
 
 def _plain(value: Any) -> Any:

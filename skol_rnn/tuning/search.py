@@ -123,7 +123,7 @@ def _run_trial(study: Any, trial: Any, task: Task, epochs: int, best: BestProbab
     try:
         settings = suggest(trial, task.search, task.rarity)
         found = train_folds(task, settings, report)
-        posterior = calibrated(found, task.true)
+        posterior = calibrated(found, task)
         scores = score_decisions(decisions(found, posterior, task), task)
         chosen = max(scores, key=lambda name: scores[name]["score"])
         trial.set_user_attr("settings", settings | {"decision": chosen})

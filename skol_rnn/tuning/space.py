@@ -20,9 +20,7 @@ STEEPEST = 1.25
 
 def searched_parameters(search: Collection[str]) -> set[str]:
     """Name the model's parameters that the search sets."""
-    by_loss = {"loss"} if "loss" in search else set()
-    weighted = {"class_weights"} if {"alpha", "weights"} & set(search) else set()
-    return {"decision", "calibration"} | by_loss | weighted
+    return {"decision", "calibration", *("loss" if name == "loss" else "class_weights" for name in search)}
 
 
 def moderate_trials(search: Sequence[str], rarity: Mapping[str, float]) -> list[dict[str, Any]]:
@@ -35,9 +33,9 @@ def moderate_trials(search: Sequence[str], rarity: Mapping[str, float]) -> list[
         with_weights = [{"alpha": alpha} for alpha in MODERATE]
     if "loss" not in search:
         return with_weights
-    extra = {"soft_f1": {}, "logit_adjusted": {"tau": 1.0}}
+    extra = {"focal": with_weights[0], "soft_f1": {}, "logit_adjusted": {"tau": 1.0}}
     plain = [{"loss": LOSSES[0], **weights} for weights in with_weights]
-    return plain + [{"loss": loss, **extra.get(loss, with_weights[0])} for loss in LOSSES[1:]]
+    return plain + [{"loss": loss, **extra[loss]} for loss in LOSSES[1:]]
 
 
 def suggest(trial: Any, search: Sequence[str], rarity: Mapping[str, float]) -> dict[str, Any]:

@@ -96,14 +96,12 @@ class Task:
 
 
 def _check_search(search: Sequence[str]) -> None:
-    if isinstance(search, str) or not search:
-        raise ValueError(f"search must list some of {', '.join(SEARCHES)}, but is {search!r}.")
-    for name in search:
-        if name not in SEARCHES:
-            allowed = ", ".join(SEARCHES)
-            raise ValueError(f"search has {name!r}, but must be some of {allowed}.{suggestion(str(name), SEARCHES)}")
+    wrong = [] if isinstance(search, str) else [str(name) for name in search if name not in SEARCHES]
+    if isinstance(search, str) or not search or wrong:
+        hint = suggestion(wrong[0], SEARCHES) if wrong else ""
+        raise ValueError(f"search must list some of {', '.join(SEARCHES)}, but is {search!r}.{hint}")
     if "alpha" in search and "weights" in search:
-        raise ValueError('search has both "alpha" and "weights": give one of them, both set the class weights.')
+        raise ValueError('search has both "alpha" and "weights", which both set the class weights: give one of them.')
 
 
 def _check_settings(settings: Mapping[str, Any], search: Sequence[str]) -> None:

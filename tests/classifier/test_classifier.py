@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from toy import SMALL
 
 import skol_rnn
 from skol_rnn.classifier import DESTINATIONS, SOURCES, SkolClassifierV2
-from skol_rnn.classifier.options import IGNORED, WITHOUT_EFFECT
+from skol_rnn.classifier.options import IGNORED, WITHOUT_EFFECT, saved_options
 from skol_rnn.classifier.output import annotated_text
 from skol_rnn.classifier.segmentation import unit_rows
 from skol_rnn.classifier.training import recommended_weights
@@ -25,7 +26,8 @@ from skol_rnn.errors import DataError, ModelNotFoundError, NotTrainedError
 
 ROOT = Path(skol_rnn.__file__).resolve().parent.parent
 SAMPLE = ROOT / "skol_rnn" / "datasets" / "sample"
-TRAIN = sorted((SAMPLE / "train").rglob("*.ann"))[:5]
+# The shortest documents.
+TRAIN = sorted(sorted((SAMPLE / "train").rglob("*.ann"), key=lambda path: path.stat().st_size)[:4])
 OPTIONS = {"file_paths": TRAIN, "epochs": 1, "output_dest": "strings", **SMALL}
 
 
@@ -111,6 +113,10 @@ def test_text_that_is_markup_itself_is_refused_by_name(trained):
         trained.predict(["see [@this\n"])
 
 
+def test_an_empty_text_has_no_units(trained):
+    assert trained.predict(["", "Genus nova\n"])["value"].tolist() == ["Genus nova"]
+
+
 def test_runs_share_a_block_when_coalesced():
     rows = pd.DataFrame({"doc_id": "d", "value": list("abc"), "predicted_label": ["X", "X", "Y"]})
     assert annotated_text(rows, coalesce=True) == "[@a\nb#X*]\n[@c#Y*]"
@@ -174,6 +180,17 @@ def test_what_contradicts_the_saved_model_is_refused_and_what_may_change_changes
         SkolClassifierV2(**stored(trained), hidden_size=99)
     tuned = SkolClassifierV2(**stored(trained), prediction_stride=3)
     assert tuned.get_model_info()["parameters"]["prediction_stride"] == 3
+
+
+def test_a_model_of_an_earlier_version_is_compared_under_the_current_names(trained):
+    state = json.loads(json.dumps(trained._bundle.state))
+    state["parameters"]["members"] = state["parameters"].pop("ensemble_size")
+    assert saved_options(state, {"ensemble_size": 1})["extraction_mode"] == "line"
+    with pytest.raises(DataError, match="trained with ensemble_size=1, but ensemble_size is 3"):
+        saved_options(state, {"ensemble_size": 3})
+    # Weights from a file are saved under a mark that is no parameter.
+    state["parameters"]["frozen_weights"] = True
+    assert saved_options(state, {})
 
 
 def test_a_missing_model_is_an_error(tmp_path):

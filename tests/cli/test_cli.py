@@ -12,8 +12,8 @@ import pytest
 from toy import toy_table
 
 from skol_rnn.cli.app import run
-from skol_rnn.cli.train import FORMER, PANELS, parse_class_weights, read_settings
-from skol_rnn.training.parameters import ModelParameters
+from skol_rnn.cli.train import PANELS, parse_class_weights, read_settings
+from skol_rnn.training.parameters import FORMER, ModelParameters
 
 FAST = ["--epochs", "2", "--hidden-size", "6", "--line-size", "8", "--input-size", "8", "--num-layers", "1"]
 FAST += ["--min-updates", "0", "--validation-fraction", "0.1", "--ensemble-size", "1", "--no-refit"]
@@ -62,10 +62,10 @@ def test_train_reports_its_validation_set_and_what_it_saved(corpus, tmp_path, ca
 
 def test_train_prints_json_alone_on_standard_output(corpus, tmp_path, capsys):
     assert skol("train", corpus, "--out", tmp_path / "m", *LABELS, *FAST, "--json") == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told["labels"] == ["Nomenclature", "Description", "Misc"]
-    assert told["parameters"]["hidden_size"] == 6
-    assert len(told["history"]["val_f1/Nomenclature"]) == 2
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["labels"] == ["Nomenclature", "Description", "Misc"]
+    assert printed["parameters"]["hidden_size"] == 6
+    assert len(printed["history"]["val_f1/Nomenclature"]) == 2
 
 
 def test_predict_writes_the_text_of_its_input_and_nothing_else(corpus, trained, tmp_path):
@@ -135,10 +135,10 @@ def test_evaluate_writes_a_page(corpus, trained, tmp_path):
 
 def test_weights_validate_and_convert(corpus, tmp_path, capsys):
     assert skol("weights", corpus, "--json") == 0
-    told = json.loads(capsys.readouterr().out)
-    counts = {row["label"]: row["count"] for row in told["labels"]}
+    printed = json.loads(capsys.readouterr().out)
+    counts = {row["label"]: row["count"] for row in printed["labels"]}
     largest = max(counts.values())
-    assert told["weights"]["inverse"] == {label: largest / count for label, count in counts.items()}
+    assert printed["weights"]["inverse"] == {label: largest / count for label, count in counts.items()}
     assert skol("weights", corpus) == 0
     assert "smoothed" in capsys.readouterr().out
     assert skol("validate", corpus, "--json") == 0
@@ -157,9 +157,9 @@ def test_validate_lists_repairs_and_files_left_out(tmp_path, capsys):
     (tmp_path / "notes.anns").write_text("x")
     (tmp_path / "empty.txt").write_text("\n")
     assert skol("validate", tmp_path) == 0
-    told = capsys.readouterr()
-    assert re.search(r"bad\.txt\.ann:3: stray", told.out)
-    assert "notes.anns" in told.err and "empty.txt" in told.err
+    printed = capsys.readouterr()
+    assert re.search(r"bad\.txt\.ann:3: stray", printed.out)
+    assert "notes.anns" in printed.err and "empty.txt" in printed.err
     assert skol("validate", tmp_path, "--strict") == 3
     assert "bad.txt.ann" in capsys.readouterr().err
 
@@ -175,9 +175,9 @@ def test_info_shows_the_model_without_tensorflow(trained, capsys):
     out = capsys.readouterr().out
     assert "Nomenclature" in out and "hidden_size=6" in out
     assert skol("info", trained, "--json") == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told["parameters"]["epochs"] == 12
-    assert len(told["weights"]) == 3
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["parameters"]["epochs"] == 12
+    assert len(printed["weights"]) == 3
 
 
 def test_the_resolved_configuration_is_saved_and_the_line_wins_over_the_file(corpus, tmp_path, capsys):
@@ -188,11 +188,11 @@ def test_the_resolved_configuration_is_saved_and_the_line_wins_over_the_file(cor
     words = ["train", corpus, "--out", tmp_path / "m", "--config", tmp_path / "c.toml", *FAST[4:], "--hidden-size", 4]
     assert skol(*words) == 0
     skol("info", tmp_path / "m", "--json")
-    told = json.loads(capsys.readouterr().out.split("Saved the model", 1)[1].split("\n", 1)[1])
-    assert told["labels"] == ["Nomenclature", "Rest"]
-    assert told["parameters"]["hidden_size"] == 4
-    assert told["parameters"]["epochs"] == 1
-    assert told["parameters"]["class_weights"] == {"Nomenclature": 4.0}
+    printed = json.loads(capsys.readouterr().out.split("Saved the model", 1)[1].split("\n", 1)[1])
+    assert printed["labels"] == ["Nomenclature", "Rest"]
+    assert printed["parameters"]["hidden_size"] == 4
+    assert printed["parameters"]["epochs"] == 1
+    assert printed["parameters"]["class_weights"] == {"Nomenclature": 4.0}
     (tmp_path / "c.toml").write_text("hiden_size = 5\n", encoding="utf-8")
     assert skol(*words) == 3
     assert "Did you mean 'hidden_size'" in capsys.readouterr().err
@@ -310,9 +310,9 @@ def test_bad_input_gives_one_sentence_and_leaves_no_file(corpus, trained, tmp_pa
         places[name].parent.mkdir(exist_ok=True)
         places[name].mkdir() if content is None else places[name].write_bytes(content)
     assert skol(*[word.format(**places) for word in words]) == status
-    told = capsys.readouterr()
-    assert message in told.err
-    assert "Traceback" not in told.err
+    printed = capsys.readouterr()
+    assert message in printed.err
+    assert "Traceback" not in printed.err
     assert not (tmp_path / "made").exists() or not [p for p in (tmp_path / "made").rglob("*") if p.is_file()]
 
 
@@ -325,7 +325,7 @@ def test_an_interrupt_ends_with_130(corpus, tmp_path, monkeypatch, capsys):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("skol_rnn.data.reading.read_documents", interrupt)
+    monkeypatch.setattr("skol_rnn.cli.common.read_documents", interrupt)
     assert skol("validate", corpus) == 130
     assert "Interrupted" in capsys.readouterr().err
 

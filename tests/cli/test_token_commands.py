@@ -31,6 +31,14 @@ def articles(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
+def few(tmp_path_factory):
+    """Return the folder of a few articles, for trainings of which the scores do not matter."""
+    folder = tmp_path_factory.mktemp("few") / "train"
+    write_articles(folder, 4, seed=0)
+    return folder
+
+
+@pytest.fixture(scope="module")
 def trained(articles, tmp_path_factory):
     path = tmp_path_factory.mktemp("models") / "spans.skol"
     assert skol("train", articles / "train", "--unit", "token", "--out", path, *FAST, *LONG) == 0
@@ -105,20 +113,20 @@ def test_overlapping_spans_are_refused_unless_one_is_to_be_left_out(articles, tm
     assert skol("train", tmp_path / "two", *short, "--overlap", "longest") == 0
 
 
-def test_the_unit_may_stand_in_a_file_of_settings(articles, tmp_path, capsys):
+def test_the_unit_may_stand_in_a_file_of_settings(few, tmp_path, capsys):
     (tmp_path / "s.toml").write_text('unit = "token"\nepochs = 1\nclass_weights = {NAME = 5.0}\n')
-    words = ["train", articles / "train", "--out", tmp_path / "m", "--config", tmp_path / "s.toml", *FAST, "--json"]
+    words = ["train", few, "--out", tmp_path / "m", "--config", tmp_path / "s.toml", *FAST, "--json"]
     assert skol(*words) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told["parameters"]["unit"] == "token" and "I-PLACE" in told["labels"]
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["parameters"]["unit"] == "token" and "I-PLACE" in printed["labels"]
 
 
-def test_saved_weights_of_tokens_are_used_in_training(articles, tmp_path, capsys):
+def test_saved_weights_of_tokens_are_used_in_training(few, tmp_path, capsys):
     frozen = tmp_path / "weights.json"
-    assert skol("weights", articles / "train", "--unit", "token", "--save", frozen) == 0
+    assert skol("weights", few, "--unit", "token", "--save", frozen) == 0
     assert "B-PLACE" in capsys.readouterr().out
     words = ["--unit", "token", "--out", tmp_path / "m", "--class-weights", frozen, "--epochs", "1", *FAST]
-    assert skol("train", articles / "train", *words) == 0
+    assert skol("train", few, *words) == 0
     kept = json.loads(frozen.read_text())["weights"]
     trained = load_model(tmp_path / "m")
     assert dict(zip(trained.class_weights_.labels, trained.class_weights_.weights, strict=True)) == kept

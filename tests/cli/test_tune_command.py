@@ -11,7 +11,7 @@ import time
 import tomllib
 
 import pytest
-from toy import LABELS, SMALL, toy_table
+from toy import LABELS, SMALL, made_up_folds, toy_table
 
 from skol_rnn.cli.app import run
 
@@ -32,6 +32,11 @@ def wide(monkeypatch):
 
 
 @pytest.fixture
+def no_networks(monkeypatch):
+    monkeypatch.setattr("skol_rnn.tuning.search.train_folds", made_up_folds)
+
+
+@pytest.fixture
 def corpus(tmp_path):
     for i, (name, part) in enumerate(toy_table(6).groupby("doc_id")):
         text = "".join(f"[@{value}#{label}*]\n" for value, label in zip(part["value"], part["label"], strict=True))
@@ -49,15 +54,15 @@ def config(tmp_path):
     return path
 
 
-def test_it_writes_a_config_that_trains_and_draws_the_curves(corpus, config, tmp_path, capsys):
+def test_it_writes_a_config_that_trains_and_draws_the_curves(corpus, config, tmp_path, capsys, no_networks):
     best, curves = tmp_path / "best.toml", tmp_path / "curves.png"
     words = ("tune", corpus, "--config", config, "--trials", 2, "--folds", 2, "--out", best, "--curves", curves)
     assert skol(*words) == 0
-    told = capsys.readouterr()
-    assert "1/2  trial 0: " in told.out
-    assert "2/2  trial 1: " in told.out
-    assert "Best trials by cross-validated important_f1" in told.out
-    assert f"skol-rnn train {corpus} --config {best} --out model" in told.err
+    printed = capsys.readouterr()
+    assert "1/2  trial 0: " in printed.out
+    assert "2/2  trial 1: " in printed.out
+    assert "Best trials by cross-validated important_f1" in printed.out
+    assert f"skol-rnn train {corpus} --config {best} --out model" in printed.err
     assert (tmp_path / "best.sqlite").exists()
     assert curves.read_bytes().startswith(b"\x89PNG")
     settings = tomllib.loads(best.read_text(encoding="utf-8"))
@@ -72,18 +77,18 @@ def test_it_writes_a_config_that_trains_and_draws_the_curves(corpus, config, tmp
     }
 
 
-def test_json_is_all_that_standard_output_gets(corpus, config, tmp_path, capsys):
+def test_json_is_all_that_standard_output_gets(corpus, config, tmp_path, capsys, no_networks):
     words = ("--trials", 1, "--folds", 3, "--groups-from-folder", "--search", "alpha", "--epochs", 2, "--seed", 3)
     storage = tmp_path / "kept.db"
     out = ("--out", tmp_path / "best.toml", "--storage", storage, "--metric", "macro_f1", "--json")
     assert skol("tune", corpus, "--config", config, *words, *out) == 0
-    told = capsys.readouterr()
-    result = json.loads(told.out)
+    printed = capsys.readouterr()
+    result = json.loads(printed.out)
     assert result["metric"] == result["settings"]["monitor"] == "macro_f1"
     assert result["settings"]["epochs"] == 2
     assert result["settings"]["random_state"] == 3
     assert [trial["number"] for trial in result["trials"]] == [result["best_trial"]] == [0]
-    assert "1/1  trial 0: " in told.err
+    assert "1/1  trial 0: " in printed.err
     assert storage.exists()
 
 
@@ -102,9 +107,9 @@ def test_json_is_all_that_standard_output_gets(corpus, config, tmp_path, capsys)
 )  # fmt: skip
 def test_bad_input_is_one_sentence_and_nothing_is_written(corpus, tmp_path, capsys, words, status, sentence):
     assert skol("tune", corpus, "--out", tmp_path / "best.toml", *words) == status
-    told = capsys.readouterr().err
-    assert sentence in told
-    assert "Traceback" not in told
+    printed = capsys.readouterr().err
+    assert sentence in printed
+    assert "Traceback" not in printed
     assert not (tmp_path / "best.toml").exists()
     assert not (tmp_path / "best.sqlite").exists()
 

@@ -51,7 +51,7 @@ def counts(tmp_path):
     return path
 
 
-def told(capsys, *words):
+def printed(capsys, *words):
     capsys.readouterr()
     assert skol("weights", *words, "--json") == 0
     return json.loads(capsys.readouterr().out)
@@ -74,7 +74,7 @@ def column(text, heading):
 
 
 def test_the_29_counts_give_the_published_weights_in_the_json(capsys):
-    smoothed = told(capsys, TABLE)["weights"]["smoothed"]
+    smoothed = printed(capsys, TABLE)["weights"]["smoothed"]
     assert {name: round(weight, 6) for name, weight in smoothed.items()} == FIXTURE["class_weights"]
     assert min(smoothed, key=smoothed.get) == "O"
     assert max(smoothed, key=smoothed.get) == "B-Bandwagon,Reductio_ad_hitlerum"
@@ -129,13 +129,13 @@ def test_one_strategy_is_shown_alone_with_its_formula(counts, capsys):
     assert [float(w) for w in column(out, "effective").values()] == pytest.approx(expected, abs=1e-4)
     assert "inverse" not in out
     assert "effective: (1 - beta) / (1 - beta**n), scaled to mean 1, beta = 0.9, at most 2 : 1 (Cui et al." in out
-    found = told(capsys, counts, *options)
+    found = printed(capsys, counts, *options)
     assert list(found["weights"]) == ["effective"]
     assert found["options"] == {"alpha": 0.5, "beta": 0.9, "max_ratio": 2.0}
 
 
 def test_documents_are_counted(corpus, capsys):
-    found = told(capsys, corpus)
+    found = printed(capsys, corpus)
     table = toy_table(6)
     assert {row["label"]: row["count"] for row in found["labels"]} == table["label"].value_counts().to_dict()
     assert all(row["documents"] == 6 for row in found["labels"])
@@ -149,7 +149,7 @@ def test_documents_are_counted(corpus, capsys):
 def test_a_csv_of_text_is_documents_and_one_of_counts_is_not(tmp_path, capsys):
     (tmp_path / "lines.csv").write_text("doc_id,value,label\nd,text,Misc\nd,more,Misc\n", encoding="utf-8")
     (tmp_path / "counts.csv").write_text("label,count\nMisc,900\nKey,3\n", encoding="utf-8")
-    lines, counted = told(capsys, tmp_path / "lines.csv"), told(capsys, tmp_path / "counts.csv")
+    lines, counted = printed(capsys, tmp_path / "lines.csv"), printed(capsys, tmp_path / "counts.csv")
     assert [(row["label"], row["count"], row["documents"]) for row in lines["labels"]] == [("Misc", 2, 1)]
     assert [(row["label"], row["count"], row["documents"]) for row in counted["labels"]] == [
         ("Misc", 900, None),
@@ -159,7 +159,7 @@ def test_a_csv_of_text_is_documents_and_one_of_counts_is_not(tmp_path, capsys):
 
 
 def test_labels_of_a_table_of_counts_are_folded(counts, capsys):
-    found = told(capsys, counts, "--labels", "Nomenclature", "--other", "Rest")
+    found = printed(capsys, counts, "--labels", "Nomenclature", "--other", "Rest")
     assert {row["label"]: row["count"] for row in found["labels"]} == {"Rest": 990, "Nomenclature": 10}
 
 
@@ -180,7 +180,7 @@ def test_saved_weights_are_those_of_the_chosen_strategy(counts, tmp_path, capsys
     assert "smoothed: n**-alpha, scaled to mean 1, alpha = 1, at most 10 : 1" in capsys.readouterr().out
     saved = ClassWeights.load(path).weights
     assert max(saved) == pytest.approx(10 * min(saved))
-    assert told(capsys, counts, "--save", path)["saved"] == str(path)
+    assert printed(capsys, counts, "--save", path)["saved"] == str(path)
 
 
 def test_weights_frozen_from_documents_fit_them_and_say_when_they_no_longer_do(corpus, tmp_path, capsys):
@@ -194,7 +194,9 @@ def test_weights_frozen_from_documents_fit_them_and_say_when_they_no_longer_do(c
     np.testing.assert_allclose(frozen.vector(labels), class_weight_strategy("smoothed", now, 0.25))
     assert len(count_drift(frozen, [n + 1 for n in now], labels)) == 3
     # Frozen weights hold their counts, so that other strategies can be looked at.
-    assert {row["label"]: row["count"] for row in told(capsys, path)["labels"]} == dict(zip(labels, now, strict=True))
+    assert {row["label"]: row["count"] for row in printed(capsys, path)["labels"]} == dict(
+        zip(labels, now, strict=True)
+    )
 
 
 def test_charts(counts, tmp_path, capsys):
@@ -205,7 +207,7 @@ def test_charts(counts, tmp_path, capsys):
     assert re.search(r"Misc +900 ━{40,}", captured.out)
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert f"Saved the chart to {picture}" in captured.err
-    assert told(capsys, counts, "--chart-file", picture)["chart"] == str(picture)
+    assert printed(capsys, counts, "--chart-file", picture)["chart"] == str(picture)
 
 
 @pytest.mark.parametrize(

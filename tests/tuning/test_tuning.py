@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-from toy import LABELS, SMALL, toy_table
+from toy import LABELS, SMALL, made_up_folds, toy_table
 
 from skol_rnn import tune_class_weights
 from skol_rnn.decoding.offsets import metric_value
@@ -32,18 +32,6 @@ RARITY = {"Nomenclature": 100.0, "Description": 10.0, "Misc": 1.0}
 def search(data=None, **changes):
     settings = {"labels": LABELS, "n_trials": 3, "folds": 2, "important": LABELS[:2], "settings": FAST}
     return tune_class_weights(toy_table(6) if data is None else data, **{**settings, **changes})
-
-
-def made_up_folds(task, settings, report):
-    """Return probabilities that depend on the settings alone, as if networks had been trained."""
-    rng = np.random.default_rng(sum(str(settings).encode()))
-    truth = np.eye(len(task.labels))[task.true]
-    posterior = 0.5 * truth + rng.dirichlet(np.ones(len(task.labels)), len(truth)) * 0.5
-    fold = np.zeros(len(truth), np.int64)
-    for number, (_, held) in enumerate(task.folds):
-        fold[held] = number
-        report(number, 1, float(rng.uniform(0.4, 0.6)))
-    return OutOfFold(rng.permuted(posterior, axis=1), posterior, np.zeros(len(task.labels)), fold)
 
 
 @pytest.fixture
@@ -77,13 +65,13 @@ def test_a_search_trains_networks_and_its_config_holds_their_settings(tmp_path):
 
 
 def test_every_trial_is_reported_scored_and_listed(searched):
-    result, told, _ = searched
-    assert [report.finished for report in told] == [1, 2, 3]
+    result, reports, _ = searched
+    assert [report.finished for report in reports] == [1, 2, 3]
     assert result.trials["number"].tolist() == [0, 1, 2]
     assert result.trials["alpha"].tolist() == [0.5, 0.0, 0.25]
     scores = result.trials["score"].dropna()
-    assert result.score == scores.max() == told[-1].best
-    assert str(told[0]) == f"trial 0: {told[0].score:.4f} (best {told[0].score:.4f})  cross_entropy, alpha 0.5"
+    assert result.score == scores.max() == reports[-1].best
+    assert str(reports[0]) == f"trial 0: {reports[0].score:.4f} (best {reports[0].score:.4f})  cross_entropy, alpha 0.5"
     best = result.trials.set_index("number").loc[result.best_number]
     assert best[["argmax", "corrected", "tuned"]].max() == result.score
     assert result.settings["decision"] in ("argmax", "corrected", "tuned")
@@ -199,7 +187,7 @@ def test_a_file_that_is_no_database_is_refused(tmp_path):
 
 
 def test_every_line_is_predicted_by_a_network_that_has_not_seen_its_document():
-    table = toy_table(4)
+    table = toy_table(4, lines=20)
     seen = []
     folds = [
         (np.flatnonzero(table["doc_id"] != f"doc{i}"), np.flatnonzero(table["doc_id"] == f"doc{i}")) for i in (0, 2)
@@ -221,33 +209,36 @@ def hand_made(lines=600, seed=0):
     true = (rng.random(lines) < 0.1).astype(np.int64)
     logits = np.stack([2.0 * (1 - true), 2.0 * true - 2.5], axis=1) + rng.normal(size=(lines, 2))
     posterior = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
-    return OutOfFold(posterior, posterior, np.array([0.0, -2.5]), np.repeat([0, 1, 2], lines // 3)), true
+    return OutOfFold(posterior, posterior, np.array([0.0, -2.5])), true
 
 
-def task_of(true, metric):
-    """Make the part of a task that decisions and their scores need."""
+def task_of(true, metric="important_f1"):
+    """Make the part of a task that calibration, decisions and their scores need, with three folds."""
     units = np.repeat(np.arange(30), 20).astype(str)
     labels = LabelSet(("Misc", "Nomenclature"))
-    return SimpleNamespace(true=true, labels=labels, units=units, metric=metric, important=["Nomenclature"])
+    fold = np.arange(len(true)) * 3 // len(true)
+    folds = [(np.flatnonzero(fold != number), np.flatnonzero(fold == number)) for number in range(3)]
+    important = ["Nomenclature"]
+    return SimpleNamespace(true=true, labels=labels, units=units, folds=folds, metric=metric, important=important)
 
 
 def test_calibration_and_offsets_of_a_fold_do_not_look_at_its_labels():
     found, true = hand_made()
     other = true.copy()
-    other[found.fold == 1] = 1 - other[found.fold == 1]
-    kept = found.fold == 1
-    np.testing.assert_array_equal(calibrated(found, true)[kept], calibrated(found, other)[kept])
+    held = task_of(true).folds[1][1]
+    other[held] = 1 - other[held]
+    np.testing.assert_array_equal(calibrated(found, task_of(true))[held], calibrated(found, task_of(other))[held])
 
     def tuned(labels_of_lines):
         return decisions(found, found.posterior, task_of(labels_of_lines, "f1/Nomenclature"))["tuned"]
 
-    np.testing.assert_array_equal(tuned(true)[kept], tuned(other)[kept])
+    np.testing.assert_array_equal(tuned(true)[held], tuned(other)[held])
 
 
 def test_decisions_are_scored_on_all_folds_together():
     found, true = hand_made()
-    task = task_of(true, "important_f1")
-    decided = decisions(found, calibrated(found, true), task)
+    task = task_of(true)
+    decided = decisions(found, calibrated(found, task), task)
     scores = score_decisions(decided, task)
     assert list(scores) == ["argmax", "corrected", "tuned"]
     for name, predicted in decided.items():
