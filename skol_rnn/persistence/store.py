@@ -269,7 +269,7 @@ class RedisStore(ModelStore):
         self._client.set(f"{self.key}:{version}", blob, ex=self._expire)
 
     def _read(self, version: str) -> bytes | None:
-        return self._client.get(f"{self.key}:{version}")  # type: ignore[no-any-return]
+        return self._client.get(f"{self.key}:{version}")
 
     def _delete(self, version: str) -> None:
         self._client.delete(f"{self.key}:{version}")
