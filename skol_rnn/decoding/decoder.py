@@ -62,9 +62,8 @@ class Decoder:
     def _legal(self, raw: np.ndarray, lengths: Sequence[int], decision: str) -> np.ndarray:
         """Choose the best sequence of labels that the transitions allow."""
         found = raw if decision == "argmax" else self.posterior(raw)
-        start, step, prior = weighted(
-            self.transitions, self.transition_weight if decision in ("tuned", "viterbi") else 0.0
-        )
+        weight = self.transition_weight if decision in ("tuned", "viterbi") else 0.0
+        start, step, prior = weighted(self.transitions, weight)
         offsets = self.offsets if decision in ("auto", "tuned") else np.zeros(len(self.offsets))
         return best_sequences(log_of(found) - prior, lengths, start, step, offsets[None])[0]
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import unicodedata
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from skol_rnn.data.table import Lines
+from skol_rnn.data.table import Lines
 
 _SOFT_HYPHEN = "\u00ad"
 

@@ -17,9 +17,8 @@ import pandas as pd
 from skol_rnn.data.bio import is_bio
 from skol_rnn.data.inputs import LabelledRows
 from skol_rnn.decoding.calibration import Calibration
-from skol_rnn.decoding.constraints import only_legal
 from skol_rnn.decoding.decoder import Decoder
-from skol_rnn.decoding.transitions import learn_transitions
+from skol_rnn.decoding.transitions import learn_transitions, only_legal
 from skol_rnn.errors import DataError
 from skol_rnn.evaluation.findings import Finding, diagnose, summary
 from skol_rnn.evaluation.result import Evaluation

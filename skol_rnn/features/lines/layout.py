@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import re
 import sys
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from skol_rnn.data.table import lengths_of
+from skol_rnn.data.table import Lines, lengths_of
 from skol_rnn.features.base import normal_form
-
-if TYPE_CHECKING:
-    from skol_rnn.data.table import Lines
 
 _YEAR = re.compile(r"\b1[789]\d\d\b|\b20\d\d\b")
 _ABBREVIATION = re.compile(r"\b[A-Za-z]{1,5}\.")
