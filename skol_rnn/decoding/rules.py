@@ -114,7 +114,12 @@ def apply_sequence_rules(
         require_column(predictions, column)
     if predictions.empty:
         return predictions.assign(rule=pd.Series(dtype=object))
-    probabilities = _stacked(predictions["probabilities"])
+    vectors = [np.asarray(row, np.float64) for row in predictions["probabilities"]]
+    for number, row in enumerate(vectors):
+        if row.ndim != 1 or row.shape != vectors[0].shape:
+            where = f"Row {number} of column 'probabilities'"
+            raise DataError(f"{where} has a different number of values than the first row.")
+    probabilities = np.stack(vectors)
     index = _positions(predictions, probabilities.shape[1], labels)
     for rule in active:
         _check_labels(rule, index, probabilities.shape[1])
@@ -158,16 +163,6 @@ def _active(
             raise ValueError(f"No rule uses label {label!r}, only {', '.join(sorted(used))}.{suggestion(label, used)}")
     tuned = [replace(rule, threshold=thresholds.get(rule.name, rule.threshold)) for rule in rules]
     return [rule.renamed(names) for rule in tuned if rule.threshold is not None]
-
-
-def _stacked(column: pd.Series) -> np.ndarray:
-    rows = [np.asarray(row, np.float64) for row in column]
-    wrong = [number for number, row in enumerate(rows) if row.ndim != 1 or row.shape != rows[0].shape]
-    if wrong:
-        raise DataError(
-            f"Row {wrong[0]} of column 'probabilities' has a different number of values than the first row."
-        )
-    return np.stack(rows)
 
 
 def _positions(predictions: pd.DataFrame, n_labels: int, labels: Sequence[str] | LabelSet | None) -> dict[str, int]:

@@ -96,8 +96,3 @@ class StandardScaler(NamedTuple):
     def transform(self, numbers: np.ndarray, limit: float = 6) -> np.ndarray:
         """Scale columns and clip outliers."""
         return np.clip((numbers - self.mean) / self.scale, -limit, limit).astype(np.float32)
-
-    @classmethod
-    def from_arrays(cls, arrays: dict[str, np.ndarray]) -> StandardScaler:
-        """Rebuild a fitted scaler from the arrays of a saved family."""
-        return cls(arrays["mean"], arrays["scale"])

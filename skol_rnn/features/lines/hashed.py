@@ -73,7 +73,7 @@ class HashedFeatures(FeatureFamily):
 
     def _restore(self, values: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
         self._keep(BucketVocabulary(arrays["buckets"]))
-        self._scaler = StandardScaler.from_arrays(arrays)
+        self._scaler = StandardScaler(arrays["mean"], arrays["scale"])
 
 
 def _bucket(hashes: np.ndarray) -> np.ndarray:

@@ -36,12 +36,9 @@ _kinds = np.zeros(sys.maxunicode + 1, np.uint8)  # kind of each character, _NEW 
 
 def _kinds_of(codes: np.ndarray) -> np.ndarray:
     """Look up the kinds of code points."""
-    kinds = _kinds[codes]
-    if not kinds.all():
-        for code in np.unique(codes[kinds == _NEW]).tolist():
-            _kinds[code] = _kind(chr(code))
-        kinds = _kinds[codes]
-    return kinds
+    for code in np.unique(codes[_kinds[codes] == _NEW]).tolist():
+        _kinds[code] = _kind(chr(code))
+    return _kinds[codes]
 
 
 def _kind(character: str) -> int:

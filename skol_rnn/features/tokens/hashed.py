@@ -118,7 +118,7 @@ class TokenFeatures(FeatureFamily):
         self._slots = values["slots"]
         self._encoder = TargetEncoder.from_state(values["rates"], arrays) if "rates" in values else None
         self._keep(BucketVocabulary(arrays["buckets"]), BucketVocabulary(arrays["beside_buckets"]))
-        self._scaler = StandardScaler.from_arrays(arrays)
+        self._scaler = StandardScaler(arrays["mean"], arrays["scale"])
 
 
 class NgramFeatures(TokenFeatures):
