@@ -10,11 +10,7 @@ _BATCH = 64  # documents decided at a time
 
 
 def best_sequences(
-    emission: np.ndarray,
-    lengths: Sequence[int],
-    start: np.ndarray,
-    step: np.ndarray,
-    offsets: np.ndarray | None = None,
+    emission: np.ndarray, lengths: Sequence[int], start: np.ndarray, step: np.ndarray, offsets: np.ndarray | None = None
 ) -> np.ndarray:
     """Find the label sequence with the largest sum of scores, for each row of offsets and each document."""
     offsets = np.zeros((1, emission.shape[1])) if offsets is None else offsets

@@ -102,8 +102,11 @@ def evaluate_labels(
         characters = None if sizes is None else tally(rows, "character", sizes[rows])
         return tally(rows, unit, np.ones(rows.size, np.int64), by_character=characters, **more)
 
-    groups = () if documents is None else _rows_by_document(documents, scored)
-    whole = score(scored, per_document=tuple((name, score(rows)) for name, rows in groups))
+    groups: dict[str, list[int]] = {}  # rows by document, in order of first appearance
+    if documents is not None:
+        for row, name in zip(scored.tolist(), np.asarray(documents, dtype=object)[scored].tolist(), strict=True):
+            groups.setdefault(str(name), []).append(row)
+    whole = score(scored, per_document=tuple((name, score(np.asarray(rows))) for name, rows in groups.items()))
     return whole if important is None else whole.with_important(important)
 
 
@@ -159,11 +162,3 @@ def _costs(probabilities: np.ndarray | None, true: np.ndarray, k: int) -> tuple[
     # NO_LABEL picks the last column; these rows are not counted.
     chosen = table[np.arange(true.size), true]
     return -np.log(np.clip(np.nan_to_num(chosen, nan=0.0), EPSILON, 1.0)), np.isnan(chosen)
-
-
-def _rows_by_document(documents: Sequence[str] | np.ndarray, scored: np.ndarray) -> list[tuple[str, np.ndarray]]:
-    """Group the rows in ``scored`` by document, in order of first appearance."""
-    rows: dict[str, list[int]] = {}
-    for row, document in zip(scored.tolist(), np.asarray(documents, dtype=object)[scored].tolist(), strict=True):
-        rows.setdefault(str(document), []).append(row)
-    return [(name, np.asarray(found)) for name, found in rows.items()]

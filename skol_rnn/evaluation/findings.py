@@ -52,18 +52,7 @@ _OVERSAMPLE = f'oversample the documents that hold these labels (sampling="overs
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that should not be overlooked.
-
-    Attributes
-    ----------
-    name : str
-        Kind of finding, such as "never-predicted".
-    seen : str
-        What was seen, with figures.
-    means : str
-        What it means.
-    change : str
-        What to change, with the name of the option.
+    """Something that should not be overlooked: what was seen, with figures, what it means, and what to change.
 
     Examples
     --------
@@ -71,7 +60,7 @@ class Finding:
     There were 9 updates; the network has learnt little; raise epochs.
     """
 
-    name: str
+    name: str  # kind of finding, such as "never-predicted"
     seen: str
     means: str
     change: str

@@ -48,13 +48,12 @@ def _difference(network: keras.Model, graph: bytes, window_size: int) -> float:
     ids[rng.random(ids.shape) < 0.3] = 0
     features = LineFeatures(ids, rng.normal(size=(n_lines, size)).astype(np.float32))
     lines = cut_windows(_CHECKED_LENGTHS, window_size, 1).lines
-    arrays = {weight.path: np.asarray(weight) for weight in network.weights}
+    runner = KerasRunner(network)
     try:
-        found = OnnxRunner(graph, arrays).logits(features, lines)
+        found = OnnxRunner(graph, runner.arrays()).logits(features, lines)
     except ImportError as error:
         raise ExportError(str(error)) from error
-    expected = KerasRunner(network).logits(features, lines)
-    return float(np.abs(found - expected)[lines >= 0].max())
+    return float(np.abs(found - runner.logits(features, lines))[lines >= 0].max())
 
 
 def _inputs(network: keras.Model) -> dict[str, Any]:
@@ -66,7 +65,12 @@ class _Writer:
     """One pass over a Keras network; a tensor is named after its layer, with /out."""
 
     def __init__(self, network: keras.Model) -> None:
-        self.onnx = _onnx()
+        try:
+            import onnx.helper
+            import onnx.numpy_helper
+        except ImportError as error:
+            raise ExportError("the package onnx is not installed: pip install onnx") from error
+        self.onnx: Any = onnx
         self.network = network
         self.nodes: list[Any] = []
         self.constants: dict[str, Any] = {}
@@ -247,13 +251,3 @@ def _gates(weight: Any) -> np.ndarray:
     """Put the four gates, side by side on the last axis, in the order of ONNX."""
     parts = np.split(np.asarray(weight), 4, axis=-1)
     return np.concatenate([parts[gate] for gate in _GATES], axis=-1)
-
-
-def _onnx() -> Any:
-    try:
-        import onnx
-        import onnx.helper
-        import onnx.numpy_helper
-    except ImportError as error:
-        raise ExportError("the package onnx is not installed: pip install onnx") from error
-    return onnx

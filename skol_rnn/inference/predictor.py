@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -18,15 +18,41 @@ from skol_rnn.features.base import FeatureFamily, LineFeatures
 from skol_rnn.features.families import features_from_state
 from skol_rnn.inference.linear_member import LinearMember
 from skol_rnn.inference.onnx_runner import OnnxRunner
-from skol_rnn.inference.windowed import CHUNK, PredictionWindows, Runner, predict_lines
 from skol_rnn.labels import LabelSet, suggestion
 from skol_rnn.persistence.bundle import Bundle, load_bundle
+from skol_rnn.windows import cut_windows, merge_windows
 
 BACKENDS = ("auto", "onnx", "keras")
 """What runs the network: "auto" is ONNX Runtime where it is installed and the model has a graph, otherwise Keras."""
+CHUNK = 5_000
+"""Lines predicted at a time, in whole documents: it bounds memory."""
 
 _NO_GRAPH = "The model was saved without a graph for ONNX Runtime"
 _ONNX_BATCH = 64  # windows at a time, at most: more are no faster, and these fit the processor's cache
+
+
+class Runner(Protocol):
+    """What runs the network: Keras or ONNX Runtime."""
+
+    n_labels: int
+
+    def logits(self, features: LineFeatures, lines: np.ndarray) -> np.ndarray:
+        """Compute logits (windows, window, labels) of windows of line indices; -1 is padding, on the right."""
+
+
+@dataclass(frozen=True)
+class PredictionWindows:
+    """Size and stride of prediction windows, and how many form a batch."""
+
+    window_size: int
+    stride: int
+    batch_size: int
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> PredictionWindows:
+        """Read the settings of a trained model; early models saved no stride and used a third of the window."""
+        size, stride = settings["window_size"], settings["prediction_stride"]
+        return cls(size, stride or max(size // 3, 1), settings["prediction_batch_size"])
 
 
 @dataclass(frozen=True)
@@ -70,8 +96,16 @@ class Predictor:
         return np.concatenate(pieces)
 
     def probabilities_of(self, features: LineFeatures, lengths: Sequence[int]) -> np.ndarray:
-        """Compute the same from features of documents of some lengths."""
-        found = predict_lines(self.runner, features, lengths, self.windows)
+        """Compute the same, float64, from features of documents of some lengths."""
+        windows = self.windows
+        cut = cut_windows(lengths, windows.window_size, windows.stride)
+        values = np.zeros((*cut.lines.shape, self.runner.n_labels), np.float32)  # (windows, window, labels)
+        for i in range(0, len(cut), windows.batch_size):
+            batch = slice(i, i + windows.batch_size)
+            logits = self.runner.logits(features, cut.lines[batch])
+            exponents = np.exp(logits - np.max(logits, axis=-1, keepdims=True))
+            values[batch] = exponents / exponents.sum(axis=-1, keepdims=True)
+        found = merge_windows(values, cut)
         return self.linear.mixed(found, features, lengths) if self.linear else found
 
 

@@ -28,8 +28,7 @@ from skol_rnn.imbalance.resolve import cap_weights, count_drift, describe_weight
 from skol_rnn.imbalance.sampling import Sampling, sampling_shift
 from skol_rnn.inference.keras_runner import KerasRunner
 from skol_rnn.inference.linear_member import LinearMember
-from skol_rnn.inference.predictor import Predictor
-from skol_rnn.inference.windowed import PredictionWindows
+from skol_rnn.inference.predictor import PredictionWindows, Predictor
 from skol_rnn.labels import LabelSet, rare_labels
 from skol_rnn.network.build import NetworkSpec, build_network, training_model
 from skol_rnn.training.batches import WindowBatches

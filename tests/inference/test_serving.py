@@ -205,7 +205,7 @@ def test_columns_and_frames_in_any_order_are_one(serving, table):
 
 
 def test_a_stream_gives_what_each_document_has_alone(serving, table, monkeypatch):
-    monkeypatch.setattr("skol_rnn.inference.windowed.CHUNK", 90)  # two documents and a bit
+    monkeypatch.setattr("skol_rnn.inference.predictor.CHUNK", 90)  # two documents and a bit
     parts = [part for _, part in table.groupby("doc_id", sort=False)]
     found = list(serving.predict_documents(parts))
     assert len(found) == len(parts)
@@ -215,7 +215,7 @@ def test_a_stream_gives_what_each_document_has_alone(serving, table, monkeypatch
 
 
 def test_a_stream_takes_no_more_documents_than_it_labels_together(serving, table, monkeypatch):
-    monkeypatch.setattr("skol_rnn.inference.windowed.CHUNK", 60)
+    monkeypatch.setattr("skol_rnn.inference.predictor.CHUNK", 60)
     taken = []
 
     def tables():
