@@ -162,7 +162,7 @@ def one_layer(layer, mask_it=True):
         (
             layers.Bidirectional(layers.LSTM(3, return_sequences=True), merge_mode="sum", name="pair"),
             True,
-            "not a pair of LSTMs that are put side by side",
+            "not a pair of LSTMs whose outputs are concatenated",
         ),
         (
             layers.Bidirectional(layers.LSTM(3, return_sequences=True, activation="relu"), name="pair"),
@@ -286,7 +286,7 @@ def test_without_what_writes_graphs_the_model_is_saved_and_says_so(model, tmp_pa
     monkeypatch.setattr(model, "verbosity", 1)
     path = model.save(tmp_path / "model")
     told = "".join(capsys.readouterr())
-    assert "saved without a graph for ONNX Runtime and will predict with Keras only" in " ".join(told.split())
+    assert "saved without a graph for ONNX Runtime and predicts with Keras only" in " ".join(told.split())
     assert load_bundle(path).graph is None
 
 
@@ -300,7 +300,7 @@ def damaged(bundle, path, change):
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (lambda file: file.write_bytes(file.read_bytes()[:-1] + b"\0"), "does not have the checksum"),
+        (lambda file: file.write_bytes(file.read_bytes()[:-1] + b"\0"), "is damaged, its checksum is wrong"),
         (lambda file: file.unlink(), "is missing"),
     ],
 )
@@ -314,7 +314,7 @@ def test_a_damaged_graph_is_refused(saved, tmp_path, change, reason):
 def test_a_graph_that_is_none_is_refused_in_words(saved, tmp_path):
     bundle = load_bundle(saved)
     foreign = Bundle(bundle.state, bundle.network, bundle.features, bundle.decision, b"no graph")
-    with pytest.raises(BundleError, match="ONNX Runtime does not take the model's graph"):
+    with pytest.raises(BundleError, match="ONNX Runtime cannot load the model's graph"):
         load_serving(foreign.to_bytes())
 
 
@@ -388,7 +388,7 @@ def test_info_tells_whether_there_is_a_graph(saved, tmp_path, capsys, graph):
     bundle = load_bundle(saved)
     old = Bundle(bundle.state, bundle.network, bundle.features, bundle.decision)
     assert skol("info", saved if graph else save_bundle(old, tmp_path / "old")) == 0
-    assert f"{'with' if graph else 'without'} a graph for ONNX Runtime" in " ".join(capsys.readouterr().out.split())
+    assert ("runs on ONNX Runtime or Keras" if graph else "runs on Keras only") in " ".join(capsys.readouterr().out.split())
 
 
 @pytest.mark.parametrize(
