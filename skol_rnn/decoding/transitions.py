@@ -55,11 +55,9 @@ def learn_transitions(true: np.ndarray, lengths: Sequence[int], n_labels: int, s
     before, after = true[here - 1], true[here]
     linked = (before != NO_LABEL) & (after != NO_LABEL)
     steps = np.bincount(before[linked] * n_labels + after[linked], minlength=n_labels**2).reshape(n_labels, n_labels)
-    starts = np.bincount(first[first != NO_LABEL], minlength=n_labels)
-    lines = np.bincount(true[true != NO_LABEL], minlength=n_labels)
-    return Transitions(
-        _log_shares(starts, smoothing), _log_shares(steps, smoothing), np.exp(_log_shares(lines, smoothing))
-    )
+    starts, lines = (np.bincount(labels[labels != NO_LABEL], minlength=n_labels) for labels in (first, true))
+    start, step, shares = (_log_shares(counts, smoothing) for counts in (starts, steps, lines))
+    return Transitions(start, step, np.exp(shares))
 
 
 def weighted(transitions: Transitions, weight: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -140,9 +140,8 @@ def _integers(name: str, values: Sequence[int] | np.ndarray, k: int | None = Non
     if array.ndim != 1:
         raise ValueError(f"{name} must have one dimension, but has shape {array.shape}.")
     if array.size and array.dtype.kind not in "iu":
-        raise TypeError(
-            f"{name} must hold integers, but holds {array.dtype}; LabelSet.encode turns labels into indices."
-        )
+        what = f"{name} must hold integers, but holds {array.dtype}"
+        raise TypeError(f"{what}; LabelSet.encode turns labels into indices.")
     wrong = array[array < 0 if k is None else (array < NO_LABEL) | (array >= k)]
     if wrong.size:
         allowed = "a line has no fewer than 0 characters" if k is None else f"{k} labels allow -1 to {k - 1}"

@@ -73,18 +73,6 @@ class LinearMember:
 
     def probabilities(self, features: LineFeatures, lengths: Sequence[int]) -> np.ndarray:
         """Compute posteriors, float64 of shape (lines, labels)."""
-        scores = self._scores(features, lengths).astype(np.float64)
-        return normalised(1 / (1 + np.exp(-np.clip(scores, _NEVER, -_NEVER))))
-
-    def mixed(self, raw: np.ndarray, features: LineFeatures, lengths: Sequence[int]) -> np.ndarray:
-        """Return the weighted geometric mean with the network's probabilities, shape (lines, labels)."""
-        shift = np.exp(self.logit_offsets - self.logit_offsets.max())
-        posterior = correct_probabilities(raw, shift)
-        log = (1 - self.share) * np.log(posterior + _FLOOR)
-        log += self.share * np.log(self.probabilities(features, lengths) + _FLOOR)
-        return normalised(np.exp(log) * shift)
-
-    def _scores(self, features: LineFeatures, lengths: Sequence[int]) -> np.ndarray:
         ids, numbers = features
         n_labels = len(self.bias)
         flat = self.words.reshape(len(self.words), 3 * n_labels)
@@ -101,7 +89,16 @@ class LinearMember:
             has_before, has_after = within >= distance, within < length - distance
             scores[has_before] += weight * before[np.flatnonzero(has_before) - distance]
             scores[has_after] += weight * after[np.flatnonzero(has_after) + distance]
-        return scores
+        scores = np.clip(scores.astype(np.float64), _NEVER, -_NEVER)
+        return normalised(1 / (1 + np.exp(-scores)))
+
+    def mixed(self, raw: np.ndarray, features: LineFeatures, lengths: Sequence[int]) -> np.ndarray:
+        """Return the weighted geometric mean with the network's probabilities, shape (lines, labels)."""
+        shift = np.exp(self.logit_offsets - self.logit_offsets.max())
+        posterior = correct_probabilities(raw, shift)
+        log = (1 - self.share) * np.log(posterior + _FLOOR)
+        log += self.share * np.log(self.probabilities(features, lengths) + _FLOOR)
+        return normalised(np.exp(log) * shift)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return the arrays of the saved model."""

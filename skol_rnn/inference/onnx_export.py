@@ -178,9 +178,17 @@ class _Writer:
         return self._node(kind, inputs, self._like(inputs[0], f"{layer.name}/out"), **attributes)
 
     def _bilstm(self, layer: Any, inputs: list[str]) -> str:
-        _check_bilstm(layer, inputs)
-        name, pair = layer.name, (layer.forward_layer.cell, layer.backward_layer.cell)
-        units = pair[0].units
+        name, directions = layer.name, (layer.forward_layer, layer.backward_layer)
+        if not all(isinstance(one, keras.layers.LSTM) for one in directions) or layer.merge_mode != "concat":
+            raise ExportError(f"{name} is not a pair of LSTMs whose outputs are concatenated")
+        units = directions[0].units
+        for one in directions:
+            usual = (one.activation.__name__, one.recurrent_activation.__name__) == ("tanh", "sigmoid")
+            if not (usual and one.use_bias and one.return_sequences) or one.units != units:
+                raise ExportError(f"{name} is not a pair of usual LSTMs over every line")
+        if inputs[1:] != ["mask"]:
+            raise ExportError(f"{name} does not take the network's mask")
+        pair = [one.cell for one in directions]
         # (directions, 4 * units, size), (directions, 4 * units, units) and (directions, 8 * units)
         kernel = np.stack([_gates(cell.kernel).T for cell in pair])
         recurrent = np.stack([_gates(cell.recurrent_kernel).T for cell in pair])
@@ -188,8 +196,8 @@ class _Writer:
         bias = np.stack([np.concatenate([_gates(cell.bias), np.zeros(4 * units, np.float32)]) for cell in pair])
         arrays = {"kernel": kernel, "recurrent": recurrent, "bias": bias}
         weights = [self._constant(f"{name}/{part}", array) for part, array in arrays.items()]
-        given = [self._in_windows(inputs[0]), *weights, "lengths"]
-        self._node("LSTM", given, f"{name}/both", hidden_size=units, direction="bidirectional")
+        tensors = [self._in_windows(inputs[0]), *weights, "lengths"]
+        self._node("LSTM", tensors, f"{name}/both", hidden_size=units, direction="bidirectional")
         # (window, directions, windows, units) -> (window, windows, directions * units)
         self._node("Transpose", [f"{name}/both"], f"{name}/concatenated", perm=[0, 2, 1, 3])
         shape = self._constant(f"{name}/shape", np.array([0, 0, 2 * units]))
@@ -233,18 +241,6 @@ class _Writer:
             tensor.external_data.add(key=key, value=value)
         self.constants[weight.path] = tensor
         return weight.path
-
-
-def _check_bilstm(layer: Any, inputs: list[str]) -> None:
-    pair = (layer.forward_layer, layer.backward_layer)
-    if not all(isinstance(one, keras.layers.LSTM) for one in pair) or layer.merge_mode != "concat":
-        raise ExportError(f"{layer.name} is not a pair of LSTMs whose outputs are concatenated")
-    for one in pair:
-        usual = (one.activation.__name__, one.recurrent_activation.__name__) == ("tanh", "sigmoid")
-        if not (usual and one.use_bias and one.return_sequences) or one.units != pair[0].units:
-            raise ExportError(f"{layer.name} is not a pair of usual LSTMs over every line")
-    if inputs[1:] != ["mask"]:
-        raise ExportError(f"{layer.name} does not take the network's mask")
 
 
 def _gates(weight: Any) -> np.ndarray:

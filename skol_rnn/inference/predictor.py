@@ -248,11 +248,10 @@ class ServingModel:
             if sum(len(back) for _, back in waiting) >= CHUNK:
                 yield from self._predictions(waiting, decision)
                 waiting = []
-        yield from self._predictions(waiting, decision)
+        if waiting:
+            yield from self._predictions(waiting, decision)
 
     def _predictions(self, tables: list[tuple[Lines, np.ndarray]], decision: str) -> Iterator[Predictions]:
-        if not tables:
-            return
         lengths = [lengths_of(lines) for lines, _ in tables]
         if len(tables) == 1:  # it may exceed a chunk
             raw = self.predictor.probabilities(tables[0][0])

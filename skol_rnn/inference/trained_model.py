@@ -224,9 +224,8 @@ class TrainedModel(SavedModel):
         self._require_trained()
         missing = {self.label_col, "predicted_label"} - set(predictions.columns)
         if missing:
-            raise DataError(
-                f"The predictions have no column {sorted(missing)[0]!r}: use the table that predict returned."
-            )
+            column = sorted(missing)[0]
+            raise DataError(f"The predictions have no column {column!r}: use the table that predict returned.")
         labels = self._predictor.labels
         table = self._labelled(predictions, None, "the predictions")
         rows = predictions.iloc[table["order"].to_numpy()]
