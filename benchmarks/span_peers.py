@@ -108,8 +108,8 @@ class CRF:
     def _tune(self, kept, held):
         from skol_rnn import LabelSet
         from skol_rnn.data.inputs import LabelledRows
-        from skol_rnn.decoding.constraints import bio_transitions
         from skol_rnn.decoding.span_tuning import SpanTuning
+        from skol_rnn.decoding.transitions import bio_transitions
         from skol_rnn.evaluation.fragments import FragmentScorer
 
         self.labels = LabelSet.from_data([*kept["label"], *held["label"]])
@@ -126,7 +126,7 @@ class CRF:
         """Label every token."""
         if not self.tuned:
             return np.concatenate([np.array(line, dtype=object) for line in self.tagger.predict(crf_features(table))])
-        from skol_rnn.decoding.constraints import bio_transitions
+        from skol_rnn.decoding.transitions import bio_transitions
         from skol_rnn.decoding.viterbi import best_sequences
 
         flat = bio_transitions(self.labels)

@@ -8,7 +8,7 @@ import pytest
 from toy import BIO_LABELS, SMALL, as_documents, toy_table, toy_tokens
 
 from skol_rnn.data.inputs import LabelledRows
-from skol_rnn.decoding.constraints import legal_steps
+from skol_rnn.decoding.transitions import legal_steps
 from skol_rnn.evaluation.fragments import FragmentScorer
 from skol_rnn.features.families import features_from_state, make_features
 from skol_rnn.features.tokens.hashed import TokenFeatures

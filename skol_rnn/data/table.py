@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -14,8 +14,8 @@ from skol_rnn.labels import suggestion
 if TYPE_CHECKING:
     import pandas as pd
 
-    Lines = pd.DataFrame | Mapping[str, Any]
-    """The shared table: a DataFrame, or columns by name."""
+Lines: TypeAlias = "pd.DataFrame | Mapping[str, Any]"
+"""The shared table: a DataFrame, or columns by name."""
 
 
 def lengths_of(table: Lines) -> list[int]:

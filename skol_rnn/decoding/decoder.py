@@ -50,23 +50,16 @@ class Decoder:
     def decide(self, raw: np.ndarray, lengths: Sequence[int], decision: str) -> np.ndarray:
         """Choose a label for each line of documents of some lengths; return label indices."""
         decision = self.resolved(decision)
-        if self.transitions.forbid:
-            return self._legal(raw, lengths, decision)
-        if decision == "argmax":
-            return decide(raw)
-        posterior = self.posterior(raw)
-        if decision == "viterbi":
-            return viterbi(posterior, list(lengths), self.transitions, self.transition_weight)
-        return decide(posterior, self.offsets if decision in ("auto", "tuned") else None)
-
-    def _legal(self, raw: np.ndarray, lengths: Sequence[int], decision: str) -> np.ndarray:
-        """Choose the best sequence of labels that the transitions allow."""
         found = raw if decision == "argmax" else self.posterior(raw)
-        start, step, prior = weighted(
-            self.transitions, self.transition_weight if decision in ("tuned", "viterbi") else 0.0
-        )
-        offsets = self.offsets if decision in ("auto", "tuned") else np.zeros(len(self.offsets))
-        return best_sequences(log_of(found) - prior, lengths, start, step, offsets[None])[0]
+        offsets = self.offsets if decision in ("auto", "tuned") else None
+        if self.transitions.forbid:  # the best sequence of labels that the transitions allow
+            weight = self.transition_weight if decision in ("tuned", "viterbi") else 0.0
+            start, step, prior = weighted(self.transitions, weight)
+            rows = None if offsets is None else offsets[None]
+            return best_sequences(log_of(found) - prior, lengths, start, step, rows)[0]
+        if decision == "viterbi":
+            return viterbi(found, list(lengths), self.transitions, self.transition_weight)
+        return decide(found, offsets)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return the decoder as arrays, under the names of the saved model."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -23,6 +23,9 @@ METRICS = ("important_f1", "macro_f1", "accuracy")
 _MIN_SUPPORT = 10  # validation lines below which a label's offset stays 0: it would fit noise
 _ROUNDS = 4
 _LARGEST_OFFSET = 6.0
+
+_Metric = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""From counts of hits and of predictions, (cuts, labels) each, to the metric of each cut."""
 
 
 def decide(probabilities: np.ndarray, offsets: np.ndarray | None = None) -> np.ndarray:
@@ -53,13 +56,13 @@ def tune_offsets(
     known = true != NO_LABEL
     scores, true = log_of(probabilities[known]), true[known]
     support = np.bincount(true, minlength=len(labels))
-    chosen = _metric_labels(metric, labels, support, important)
+    values_of = _metric(metric, labels, support, important)
     offsets = np.zeros(len(labels))
-    best = _score(scores, true, support, chosen)
+    best = metric_value(true, np.argmax(scores, axis=1), labels, metric, important)
     for _ in range(_ROUNDS):
         before = best
         for k in np.flatnonzero(support >= _MIN_SUPPORT):
-            value, offset = _best_offset(scores + offsets, true, support, chosen, int(k))
+            value, offset = _best_offset(scores + offsets, true, values_of, int(k))
             if value > best + 1e-9 and abs(offsets[k] + offset) <= _LARGEST_OFFSET:
                 best = value
                 offsets[k] += offset
@@ -78,52 +81,32 @@ def metric_value(
     """Compute the metric that offsets maximise."""
     known = true != NO_LABEL
     true, predicted = true[known], predicted[known]
-    support = np.bincount(true, minlength=len(labels))
-    chosen = _metric_labels(metric, labels, support, important)
-    return _value(predicted, true, support, chosen)
-
-
-def _metric_labels(
-    metric: str, labels: LabelSet, support: np.ndarray, important: Sequence[str] | None
-) -> np.ndarray | None:
-    """Labels whose mean F1 is the metric; None for accuracy."""
-    if metric == "accuracy":
-        return None
-    if metric == "macro_f1":
-        return np.arange(len(labels))
-    if metric == "important_f1":
-        names = list(important) if important else rare_labels(support, labels)
-        return np.array([labels.index(n) for n in names])
-    if metric.startswith("f1/"):
-        return np.array([labels.index(metric.removeprefix("f1/"))])
-    raise ValueError(
-        f"Unknown metric {metric!r}; known are {', '.join(METRICS)} and f1/Label.{suggestion(metric, METRICS)}"
+    support, hits, guessed = (
+        np.bincount(rows, minlength=len(labels)) for rows in (true, true[predicted == true], predicted)
     )
+    return float(_metric(metric, labels, support, important)(hits[None], guessed[None])[0])
 
 
-def _score(scores: np.ndarray, true: np.ndarray, support: np.ndarray, chosen: np.ndarray | None) -> float:
-    return _value(np.argmax(scores, axis=1), true, support, chosen)
+def _metric(metric: str, labels: LabelSet, support: np.ndarray, important: Sequence[str] | None) -> _Metric:
+    """Return the function that computes a metric."""
+    if metric == "accuracy":
+        return lambda hits, predicted: hits.sum(axis=1) / max(support.sum(), 1)
+    if metric == "macro_f1":
+        names = list(labels)
+    elif metric == "important_f1":
+        names = list(important) if important else rare_labels(support, labels)
+    elif metric.startswith("f1/"):
+        names = [metric.removeprefix("f1/")]
+    else:
+        known = f"{', '.join(METRICS)} and f1/Label"
+        raise ValueError(f"Unknown metric {metric!r}; known are {known}.{suggestion(metric, METRICS)}")
+    chosen = np.array([labels.index(name) for name in names])
+    return lambda hits, predicted: (2.0 * hits / np.maximum(predicted + support, 1))[:, chosen].mean(axis=1)
 
 
-def _value(decided: np.ndarray, true: np.ndarray, support: np.ndarray, chosen: np.ndarray | None) -> float:
-    hits = np.bincount(true[decided == true], minlength=len(support))
-    predicted = np.bincount(decided, minlength=len(support))
-    return float(_values(hits[None], predicted[None], support, chosen)[0])
-
-
-def _values(hits: np.ndarray, predicted: np.ndarray, support: np.ndarray, chosen: np.ndarray | None) -> np.ndarray:
-    """Metric of each row of counts, (cuts, labels) -> (cuts,)."""
-    if chosen is None:
-        return hits.sum(axis=1) / max(support.sum(), 1)
-    f1 = 2.0 * hits / np.maximum(predicted + support, 1)
-    return f1[:, chosen].mean(axis=1)
-
-
-def _best_offset(
-    scores: np.ndarray, true: np.ndarray, support: np.ndarray, chosen: np.ndarray | None, k: int
-) -> tuple[float, float]:
+def _best_offset(scores: np.ndarray, true: np.ndarray, values_of: _Metric, k: int) -> tuple[float, float]:
     """Return the best metric and the offset of label k that reaches it, all other scores fixed."""
-    n_labels = len(support)
+    n_labels = scores.shape[1]
     rivals = np.delete(np.arange(n_labels), k)
     rival = rivals[np.argmax(scores[:, rivals], axis=1)]
     rows = np.arange(len(scores))
@@ -140,7 +123,7 @@ def _best_offset(
     start = np.bincount(rival, minlength=n_labels)
     hits = np.vstack([start_hits, start_hits + np.cumsum(turned_hits, axis=0)])
     predicted = np.vstack([start, start + np.cumsum(turned, axis=0)])
-    values = _values(hits, predicted, support, chosen)
+    values = values_of(hits, predicted)
     edges = np.concatenate([[needed[0] - 1.0], needed, [needed[-1] + 1.0]])
     usable = np.diff(edges) > 0  # between equal thresholds there is no offset
     middle = (edges[:-1] + edges[1:]) / 2

@@ -114,15 +114,30 @@ def apply_sequence_rules(
         require_column(predictions, column)
     if predictions.empty:
         return predictions.assign(rule=pd.Series(dtype=object))
-    probabilities = _stacked(predictions["probabilities"])
+    vectors = [np.asarray(row, np.float64) for row in predictions["probabilities"]]
+    for number, row in enumerate(vectors):
+        if row.ndim != 1 or row.shape != vectors[0].shape:
+            where = f"Row {number} of column 'probabilities'"
+            raise DataError(f"{where} has a different number of values than the first row.")
+    probabilities = np.stack(vectors)
     index = _positions(predictions, probabilities.shape[1], labels)
     for rule in active:
         _check_labels(rule, index, probabilities.shape[1])
-    order, codes = _document_order(predictions, line_no_col)
+    wanted = ("doc_id", "filename", "attachment_name", line_no_col)
+    places = predictions[[column for column in wanted if column in predictions]].assign(value="")
+    table = check_table(places.reset_index(drop=True), line_no_col=line_no_col)
+    order, codes = table["order"].to_numpy(), pd.factorize(table["doc_id"])[0]
     label = predictions["prediction"].to_numpy(dtype=np.int64)[order]
     chosen = np.empty(len(order), np.int64)
     chosen[order] = _first_fit(active, index, label, probabilities[order], codes)
-    return _changed(predictions, chosen, active, index)
+    prediction = predictions["prediction"].to_numpy(copy=True)
+    predicted = predictions["predicted_label"].to_numpy(dtype=object, copy=True)
+    # pandas would turn None into NaN in a column of its own string type.
+    applied = pd.Series([None] * len(chosen), dtype=object, index=predictions.index)
+    for number, rule in enumerate(active):
+        lines = chosen == number
+        prediction[lines], predicted[lines], applied.iloc[lines] = index[rule.becomes], rule.becomes, rule.name
+    return predictions.assign(prediction=prediction, predicted_label=predicted, rule=applied)
 
 
 def rule_effects(before: pd.DataFrame, after: pd.DataFrame) -> dict[str, int]:
@@ -148,16 +163,6 @@ def _active(
             raise ValueError(f"No rule uses label {label!r}, only {', '.join(sorted(used))}.{suggestion(label, used)}")
     tuned = [replace(rule, threshold=thresholds.get(rule.name, rule.threshold)) for rule in rules]
     return [rule.renamed(names) for rule in tuned if rule.threshold is not None]
-
-
-def _stacked(column: pd.Series) -> np.ndarray:
-    rows = [np.asarray(row, np.float64) for row in column]
-    wrong = [number for number, row in enumerate(rows) if row.ndim != 1 or row.shape != rows[0].shape]
-    if wrong:
-        raise DataError(
-            f"Row {wrong[0]} of column 'probabilities' has a different number of values than the first row."
-        )
-    return np.stack(rows)
 
 
 def _positions(predictions: pd.DataFrame, n_labels: int, labels: Sequence[str] | LabelSet | None) -> dict[str, int]:
@@ -189,14 +194,6 @@ def _check_labels(rule: SequenceRule, index: Mapping[str, int], n_labels: int) -
         )
 
 
-def _document_order(predictions: pd.DataFrame, line_no_col: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return the rows' positions in document order, and the document of each as a number."""
-    wanted = ("doc_id", "filename", "attachment_name", line_no_col)
-    places = predictions[[column for column in wanted if column in predictions]].assign(value="")
-    table = check_table(places.reset_index(drop=True), line_no_col=line_no_col)
-    return table["order"].to_numpy(), pd.factorize(table["doc_id"])[0]
-
-
 def _first_fit(
     rules: Sequence[SequenceRule],
     index: Mapping[str, int],
@@ -205,7 +202,11 @@ def _first_fit(
     codes: np.ndarray,
 ) -> np.ndarray:
     """Return for each line, in document order, the number of the first rule that fits, -1 for none."""
-    around = {offset: _at(offset, label, codes) for offset in range(-NEAR, NEAR + 1) if offset}
+    around = {}  # by offset, the label of the line there in the same document
+    for offset in (*range(-NEAR, 0), *range(1, NEAR + 1)):
+        place = np.arange(len(label)) + offset
+        there = np.clip(place, 0, len(label) - 1)
+        around[offset] = np.where((place == there) & (codes[there] == codes), label[there], _OUTSIDE)
     chosen = np.full(len(label), -1)
     for number, rule in enumerate(rules):
         fits = (label == index[rule.current]) & (chosen < 0)
@@ -218,23 +219,3 @@ def _first_fit(
             fits &= np.any([neighbour == index[rule.near] for neighbour in around.values()], axis=0)
         chosen[fits] = number
     return chosen
-
-
-def _at(offset: int, label: np.ndarray, codes: np.ndarray) -> np.ndarray:
-    """Return the label of the line at an offset in the same document."""
-    place = np.arange(len(label)) + offset
-    there = np.clip(place, 0, len(label) - 1)
-    return np.where((place == there) & (codes[there] == codes), label[there], _OUTSIDE)
-
-
-def _changed(
-    predictions: pd.DataFrame, chosen: np.ndarray, rules: Sequence[SequenceRule], index: Mapping[str, int]
-) -> pd.DataFrame:
-    prediction = predictions["prediction"].to_numpy(copy=True)
-    predicted = predictions["predicted_label"].to_numpy(dtype=object, copy=True)
-    # pandas would turn None into NaN in a column of its own string type.
-    names = pd.Series([None] * len(chosen), dtype=object, index=predictions.index)
-    for number, rule in enumerate(rules):
-        lines = chosen == number
-        prediction[lines], predicted[lines], names.iloc[lines] = index[rule.becomes], rule.becomes, rule.name
-    return predictions.assign(prediction=prediction, predicted_label=predicted, rule=names)

@@ -19,7 +19,7 @@ OUTSIDE_OFFSETS = tuple(np.arange(-6.0, 2.01, 0.25).tolist())
 TRANSITION_WEIGHTS = (0.0, 0.2, 0.5, 1.0)
 """Weights of learned transitions that are tried; at 0 all legal steps score alike."""
 
-_STEPS = (-1.0, -0.5, 0.5, 1.0)
+_STEPS = (0.0, -1.0, -0.5, 0.5, 1.0)
 _MIN_SPANS = 10  # validation spans below which a type keeps the common offset: its own would fit noise
 _FOLDS = 4
 
@@ -99,17 +99,14 @@ class SpanTuning:
     def _climb(self, decision: SpanDecision, masks: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Tune the types' offsets for each mask of documents."""
         found = [decision.offsets.copy() for _ in masks]
-        support = self.scorer.support()
-        for kind in np.flatnonzero(support >= _MIN_SPANS):
+        for kind in np.flatnonzero(self.scorer.support() >= _MIN_SPANS):
             row = self._of_type[kind]
             # (masks x steps, labels); equal rows are decided once.
-            rivals = {tuple(offsets + step * row) for offsets in found for step in (0.0, *_STEPS)}
-            order = sorted(rivals)
-            sums = dict(zip(order, self.sums(np.array(order), decision.transition_weight), strict=True))
-            for i, (offsets, mask) in enumerate(zip(found, masks, strict=True)):
-                tried = [offsets + step * row for step in (0.0, *_STEPS)]
-                scored = [sums[tuple(each)].f1(mask) for each in tried]
-                found[i] = tried[int(np.argmax(scored))]
+            rivals = sorted({tuple(offsets + step * row) for offsets in found for step in _STEPS})
+            sums = dict(zip(rivals, self.sums(np.array(rivals), decision.transition_weight), strict=True))
+            for i, mask in enumerate(masks):
+                tried = [found[i] + step * row for step in _STEPS]
+                found[i] = tried[_best_of([sums[tuple(each)] for each in tried], mask)]
         return found
 
 

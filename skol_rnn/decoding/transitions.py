@@ -1,15 +1,16 @@
-"""The most probable sequence of labels of a document, under learned transitions."""
+"""Transitions between labels, learned or as BIO allows them, and the most probable sequence of labels."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from skol_rnn.data.bio import INSIDE, is_bio, split_label
 from skol_rnn.decoding.correction import log_of
 from skol_rnn.decoding.viterbi import best_sequences
-from skol_rnn.labels import NO_LABEL
+from skol_rnn.labels import NO_LABEL, LabelSet
 
 
 @dataclass(frozen=True)
@@ -54,11 +55,9 @@ def learn_transitions(true: np.ndarray, lengths: Sequence[int], n_labels: int, s
     before, after = true[here - 1], true[here]
     linked = (before != NO_LABEL) & (after != NO_LABEL)
     steps = np.bincount(before[linked] * n_labels + after[linked], minlength=n_labels**2).reshape(n_labels, n_labels)
-    starts = np.bincount(first[first != NO_LABEL], minlength=n_labels)
-    lines = np.bincount(true[true != NO_LABEL], minlength=n_labels)
-    return Transitions(
-        _log_shares(starts, smoothing), _log_shares(steps, smoothing), np.exp(_log_shares(lines, smoothing))
-    )
+    starts, lines = (np.bincount(labels[labels != NO_LABEL], minlength=n_labels) for labels in (first, true))
+    start, step, shares = (_log_shares(counts, smoothing) for counts in (starts, steps, lines))
+    return Transitions(start, step, np.exp(shares))
 
 
 def weighted(transitions: Transitions, weight: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -84,6 +83,32 @@ def viterbi(
         return np.argmax(probabilities, axis=1)
     emission = log_of(probabilities) - weight * np.log(transitions.prior)
     return best_sequences(emission, lengths, weight * transitions.start, weight * transitions.step)[0]
+
+
+def legal_steps(labels: LabelSet) -> tuple[np.ndarray, np.ndarray]:
+    """Return which labels may start a document and which may follow which: ``I-X`` only after ``B-X`` or ``I-X``."""
+    if not is_bio(labels):
+        raise ValueError(f"Labels {', '.join(labels)} are not BIO: O, B-X, and I-X only where there is a B-X.")
+    inside = np.array([label.startswith(INSIDE) for label in labels])
+    kind = np.array([split_label(label)[1] for label in labels], dtype=object)  # "" for O
+    return ~inside, ~inside[None, :] | (kind[:, None] == kind[None, :])
+
+
+def bio_transitions(labels: LabelSet) -> Transitions:
+    """Return transitions in which all legal steps score alike."""
+    start, step = (np.where(legal, 0.0, -np.inf) for legal in legal_steps(labels))
+    return Transitions(start, step, np.full(len(labels), 1.0 / len(labels)))
+
+
+def only_legal(transitions: Transitions, labels: LabelSet) -> Transitions:
+    """Forbid illegal steps and distribute their probability over the legal ones."""
+    start, step = legal_steps(labels)
+    return replace(transitions, start=_among(transitions.start, start), step=_among(transitions.step, step))
+
+
+def _among(log_shares: np.ndarray, legal: np.ndarray) -> np.ndarray:
+    kept = np.where(legal, log_shares, -np.inf)
+    return kept - np.logaddexp.reduce(kept, axis=-1, keepdims=True)
 
 
 def _log_shares(counts: np.ndarray, smoothing: float) -> np.ndarray:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
+from skol_rnn.data.table import lengths_of
 from skol_rnn.decoding.offsets import decide, metric_value, tune_offsets
 from skol_rnn.decoding.transitions import Transitions, viterbi
 from skol_rnn.labels import NO_LABEL, LabelSet, rare_labels
@@ -19,8 +20,7 @@ _BLOCK = 200  # lines of a block, the unit of folds where there are too few docu
 _MIN_DOCUMENTS = 3
 
 
-@dataclass(frozen=True)
-class OffsetChoice:
+class OffsetChoice(NamedTuple):
     """Offsets, their cross-validated gain, and its standard error."""
 
     offsets: np.ndarray
@@ -97,8 +97,7 @@ def tuned_transition_weight(
     """Find the weight of transitions in Viterbi decoding; 0 unless the gain over folds exceeds one standard error."""
     if not (true != NO_LABEL).any():
         return 0.0
-    documents = np.asarray(documents, dtype=object)
-    lengths, chosen = _lengths(documents), important or _rare(true, labels)
+    lengths, chosen = lengths_of({"doc_id": documents}), important or _rare(true, labels)
     folds = deal_folds(documents, true, FOLDS)
 
     def by_fold(weight: float) -> np.ndarray:
@@ -113,11 +112,6 @@ def tuned_transition_weight(
     sure = gains.mean(axis=1) - gains.std(axis=1, ddof=1) / np.sqrt(len(alone))
     best = int(np.argmax(sure))
     return TRANSITION_WEIGHTS[best] if sure[best] > 0 else 0.0
-
-
-def _lengths(documents: np.ndarray) -> list[int]:
-    begins = np.flatnonzero(np.append(True, documents[1:] != documents[:-1]))
-    return np.diff(np.append(begins, len(documents))).tolist()
 
 
 def _rare(true: np.ndarray, labels: LabelSet) -> list[str]:

@@ -10,11 +10,7 @@ _BATCH = 64  # documents decided at a time
 
 
 def best_sequences(
-    emission: np.ndarray,
-    lengths: Sequence[int],
-    start: np.ndarray,
-    step: np.ndarray,
-    offsets: np.ndarray | None = None,
+    emission: np.ndarray, lengths: Sequence[int], start: np.ndarray, step: np.ndarray, offsets: np.ndarray | None = None
 ) -> np.ndarray:
     """Find the label sequence with the largest sum of scores, for each row of offsets and each document."""
     offsets = np.zeros((1, emission.shape[1])) if offsets is None else offsets
@@ -34,7 +30,13 @@ def best_sequences(
                 f"The transitions allow no sequence of labels for document {number} of {sizes[number]} lines: "
                 "allow more labels at the start, or after one another."
             )
-        _walk_back(last, previous, active, r, firsts[d], decided)
+        # Back from the end of each document to its start.
+        rows = np.arange(len(d))
+        for t in range(len(previous) - 1, -1, -1):
+            on = active[t]
+            decided[r[:on], firsts[d[:on]] + t] = last[:on]
+            if t:
+                last[:on] = previous[t, rows[:on], last[:on]]
     return decided
 
 
@@ -55,7 +57,7 @@ def _forward(
     for t in range(1, longest + 1):
         on = active[t]
         if on < len(score):
-            last[on : len(score)] = _last_label(score[on:])
+            last[on : len(score)] = np.where(score[on:].max(axis=1) == -np.inf, -1, score[on:].argmax(axis=1))
             score, firsts, offsets = score[:on], firsts[:on], offsets[:on]
         if on:
             score, previous[t, :on] = steps.best(score)
@@ -91,25 +93,3 @@ class _Steps:
             reached[:, self.few] = np.where(second, pairs[:, :, 1], pairs[:, :, 0])
             before[:, self.few] = np.where(second, self.before[:, 1], self.before[:, 0])
         return reached, before
-
-
-def _last_label(score: np.ndarray) -> np.ndarray:
-    best = score.argmax(axis=1)
-    return np.where(score[np.arange(len(score)), best] == -np.inf, -1, best)
-
-
-def _walk_back(
-    last: np.ndarray,
-    previous: np.ndarray,
-    active: np.ndarray,
-    rival: np.ndarray,
-    firsts: np.ndarray,
-    decided: np.ndarray,
-) -> None:
-    """Trace the best labels from the end of each document to its start, into ``decided``."""
-    here, rows = last.copy(), np.arange(len(last))
-    for t in range(len(previous) - 1, -1, -1):
-        on = active[t]
-        decided[rival[:on], firsts[:on] + t] = here[:on]
-        if t:
-            here[:on] = previous[t, rows[:on], here[:on]]

@@ -102,8 +102,11 @@ def evaluate_labels(
         characters = None if sizes is None else tally(rows, "character", sizes[rows])
         return tally(rows, unit, np.ones(rows.size, np.int64), by_character=characters, **more)
 
-    groups = () if documents is None else _rows_by_document(documents, scored)
-    whole = score(scored, per_document=tuple((name, score(rows)) for name, rows in groups))
+    groups: dict[str, list[int]] = {}  # rows by document, in order of first appearance
+    if documents is not None:
+        for row, name in zip(scored.tolist(), np.asarray(documents, dtype=object)[scored].tolist(), strict=True):
+            groups.setdefault(str(name), []).append(row)
+    whole = score(scored, per_document=tuple((name, score(np.asarray(rows))) for name, rows in groups.items()))
     return whole if important is None else whole.with_important(important)
 
 
@@ -137,9 +140,8 @@ def _integers(name: str, values: Sequence[int] | np.ndarray, k: int | None = Non
     if array.ndim != 1:
         raise ValueError(f"{name} must have one dimension, but has shape {array.shape}.")
     if array.size and array.dtype.kind not in "iu":
-        raise TypeError(
-            f"{name} must hold integers, but holds {array.dtype}; LabelSet.encode turns labels into indices."
-        )
+        what = f"{name} must hold integers, but holds {array.dtype}"
+        raise TypeError(f"{what}; LabelSet.encode turns labels into indices.")
     wrong = array[array < 0 if k is None else (array < NO_LABEL) | (array >= k)]
     if wrong.size:
         allowed = "a line has no fewer than 0 characters" if k is None else f"{k} labels allow -1 to {k - 1}"
@@ -159,11 +161,3 @@ def _costs(probabilities: np.ndarray | None, true: np.ndarray, k: int) -> tuple[
     # NO_LABEL picks the last column; these rows are not counted.
     chosen = table[np.arange(true.size), true]
     return -np.log(np.clip(np.nan_to_num(chosen, nan=0.0), EPSILON, 1.0)), np.isnan(chosen)
-
-
-def _rows_by_document(documents: Sequence[str] | np.ndarray, scored: np.ndarray) -> list[tuple[str, np.ndarray]]:
-    """Group the rows in ``scored`` by document, in order of first appearance."""
-    rows: dict[str, list[int]] = {}
-    for row, document in zip(scored.tolist(), np.asarray(documents, dtype=object)[scored].tolist(), strict=True):
-        rows.setdefault(str(document), []).append(row)
-    return [(name, np.asarray(found)) for name, found in rows.items()]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -52,18 +52,7 @@ _OVERSAMPLE = f'oversample the documents that hold these labels (sampling="overs
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that should not be overlooked.
-
-    Attributes
-    ----------
-    name : str
-        Kind of finding, such as "never-predicted".
-    seen : str
-        What was seen, with figures.
-    means : str
-        What it means.
-    change : str
-        What to change, with the name of the option.
+    """Something that should not be overlooked: what was seen, with figures, what it means, and what to change.
 
     Examples
     --------
@@ -71,7 +60,7 @@ class Finding:
     There were 9 updates; the network has learnt little; raise epochs.
     """
 
-    name: str
+    name: str  # kind of finding, such as "never-predicted"
     seen: str
     means: str
     change: str
@@ -80,13 +69,10 @@ class Finding:
         return f"{self.seen}; {self.means}; {self.change}."
 
 
-class Note(NamedTuple):
+@dataclass(frozen=True)
+class Note(Finding):
     """One observation; those that differ only in the label and its figures become one finding."""
 
-    name: str
-    seen: str
-    means: str
-    change: str
     label: str = ""
     figures: str = ""
 
@@ -168,7 +154,7 @@ def diagnose(
         notes.append(Note("padding", seen, "most documents are shorter than a window", "lower window_size="))
     advice = {(name, _MORE): _OVERSAMPLE for name in capped}
     changes = [advice.get((note.label, note.change), ADVICE[decision].get(note.change, note.change)) for note in notes]
-    return grouped(note._replace(change=change) for note, change in zip(notes, changes, strict=True))
+    return grouped(replace(note, change=change) for note, change in zip(notes, changes, strict=True))
 
 
 def count_findings(
@@ -269,9 +255,8 @@ def _weights(
 ) -> Iterator[Note]:
     for zero in np.flatnonzero((weights == 0) & (counts > 0)):
         means, change = "the network does not learn these labels", "give them class weights above 0"
-        yield Note(
-            "zero-weight", "The class weight is 0", means, change, labels.names[zero], _count(counts[zero], unit)
-        )
+        name, figures = labels.names[zero], _count(counts[zero], unit)
+        yield Note("zero-weight", "The class weight is 0", means, change, name, figures)
     chosen: dict[int, float] = {}
     for name, weight in given.items():
         # The type of a span stands for both of its tags.
@@ -334,10 +319,9 @@ def _training(
     if not losses or weights is None:
         return
     uniform, weighted = float(np.log(len(weights))), np.ptp(weights[~(counts == 0)]) > 0
-    reference, other = uniform, "a uniform guess costs"
-    if e:
-        reference, other = e.mean_loss, "the unweighted loss on the validation set"
+    reference = e.mean_loss if e else uniform
     if weighted and losses[-1] > _MUCH_HIGHER * reference:
+        other = "the unweighted loss on the validation set" if e else "a uniform guess costs"
         seen = f"The weighted training loss is {losses[-1]:.3f}, {other} {reference:.3f}"
         means = "class weights multiply the errors of rare labels, so the loss alone shows no problem"
         yield Note("high-loss", seen, means, "compare the F1 and the loss of each class instead")

@@ -82,13 +82,11 @@ class FragmentScorer:
 
     def sums(self, predicted: np.ndarray) -> Sums:
         """Compute the sums of predicted label indices, shape (tokens,)."""
-        found = self._spans(predicted)
-        return Sums(
-            self._by_document(found, covered(found.start, found.end, self._true.start, self._true.end)),
-            self._by_document(found, np.ones(len(found.kind))),
-            self._by_document(self._true, covered(self._true.start, self._true.end, found.start, found.end)),
-            self._by_document(self._true, np.ones(len(self._true.kind))),
-        )
+        sums, found = [], self._spans(predicted)
+        for one, other in ((found, self._true), (self._true, found)):
+            for values in (covered(one.start, one.end, other.start, other.end), np.ones(len(one.kind))):
+                sums.append(np.bincount(one.document, values, self.n_documents))
+        return Sums(*sums)
 
     def _spans(self, indices: np.ndarray) -> _Spans:
         kind, begins = self._kind[indices], self._begins[indices]
@@ -99,9 +97,6 @@ class FragmentScorer:
         last = np.flatnonzero((kind >= 0) & ~np.append(goes_on[1:], False))
         shift = kind[first] * self._stretch
         return _Spans(kind[first], self._start[first] + shift, self._end[last] + shift, self._document[first])
-
-    def _by_document(self, spans: _Spans, values: np.ndarray) -> np.ndarray:
-        return np.bincount(spans.document, values, self.n_documents)
 
 
 def covered(start: np.ndarray, end: np.ndarray, other_start: np.ndarray, other_end: np.ndarray) -> np.ndarray:

@@ -61,7 +61,16 @@ def show_spans(
         picture.append(f"{'':{_GUTTER}}{_printable(text[start:end])}\n")
         for name, row in found:
             picture.append(f"{name:{_GUTTER}}", style="dim")
-            _draw(picture, text, start, end, row, colours)
+            column = start
+            for a, b, kind in _within(row, start, end):
+                first, last = max(a, start), min(b, end)
+                size = max(_cells(text[first:last]), 1)
+                closing = "]" if b <= end and size > 1 else ""
+                bar = f"[{kind}" if a >= start else kind
+                picture.append(" " * _cells(text[column:first]))
+                bar = bar[: size - len(closing)].ljust(size - len(closing), "-") + closing
+                picture.append(bar, style=f"bold {colours[kind]}")
+                column = last
             picture.append("\n")
     picture.rstrip()
     return picture
@@ -71,7 +80,7 @@ def spans_html(text: str, gold: Sequence[Span], predicted: Sequence[Span], title
     """Draw a bar under each true span and, below it, one under each predicted span, on a page without scripts."""
     colours = type_colours(span[2] for span in (*gold, *predicted))
     rows = [(side, row) for side, spans in zip(SIDES, (gold, predicted), strict=True) for row in tracks(spans) or [[]]]
-    depth = _STEP * len(rows) + 2
+    depth, paragraphs = _STEP * len(rows) + 2, (f"<p>{part}</p>" for part in _paragraphs(text, rows, colours))
     page = Template(files(__package__).joinpath("spans.html").read_text(encoding="utf-8"))
     return page.substitute(
         title=escape(title),
@@ -79,7 +88,7 @@ def spans_html(text: str, gold: Sequence[Span], predicted: Sequence[Span], title
         line_height=24 + depth,
         gold=len(gold),
         predicted=len(predicted),
-        paragraphs="\n".join(f"<p>{part}</p>" for part in _paragraphs(text, rows, colours)),
+        paragraphs="\n".join(paragraphs),
     )
 
 
@@ -112,21 +121,6 @@ def _within(row: Sequence[Span], start: int, end: int) -> list[Span]:
     return [span for span in row if span[0] < end and start < span[1]]
 
 
-def _draw(picture: Text, text: str, start: int, end: int, row: Sequence[Span], colours: Mapping[str, str]) -> None:
-    """Draw the spans of one row below one part of the text."""
-    column = start
-    for a, b, kind in _within(row, start, end):
-        first, last = max(a, start), min(b, end)
-        gap = _cells(text[column:first])
-        size = max(_cells(text[first:last]), 1)
-        bar = ("[" if a >= start else "") + kind
-        closing = "]" if b <= end and size > 1 else ""
-        bar = bar[: size - len(closing)].ljust(size - len(closing), "-") + closing
-        picture.append(" " * gap)
-        picture.append(bar, style=f"bold {colours[kind]}")
-        column = last
-
-
 def _paragraphs(text: str, rows: Sequence[tuple[str, list[Span]]], colours: Mapping[str, str]) -> Iterable[str]:
     """Yield the HTML of each non-blank line, cut wherever a span begins or ends."""
     cuts = {end for _, row in rows for span in row for end in span[:2]}
@@ -139,9 +133,7 @@ def _paragraphs(text: str, rows: Sequence[tuple[str, list[Span]]], colours: Mapp
 def _piece(text: str, start: int, end: int, rows: Sequence[tuple[str, list[Span]]], colours: Mapping[str, str]) -> str:
     tags, bars, places, names = [], [], [], []
     for position, (side, row) in enumerate(rows):
-        for a, b, kind in row:
-            if a >= end or b <= start:
-                continue
+        for a, b, kind in _within(row, start, end):
             # A bar is a background image: it follows the text when the line is folded.
             bars.append(f"linear-gradient({colours[kind]}, {colours[kind]})")
             places.append(f"0 calc(100% - {_STEP * (len(rows) - 1 - position)}px)")

@@ -5,12 +5,11 @@ from __future__ import annotations
 import unicodedata
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from skol_rnn.data.table import Lines
+from skol_rnn.data.table import Lines
 
 _SOFT_HYPHEN = "\u00ad"
 
@@ -97,8 +96,3 @@ class StandardScaler(NamedTuple):
     def transform(self, numbers: np.ndarray, limit: float = 6) -> np.ndarray:
         """Scale columns and clip outliers."""
         return np.clip((numbers - self.mean) / self.scale, -limit, limit).astype(np.float32)
-
-    @classmethod
-    def from_arrays(cls, arrays: dict[str, np.ndarray]) -> StandardScaler:
-        """Rebuild a fitted scaler from the arrays of a saved family."""
-        return cls(arrays["mean"], arrays["scale"])

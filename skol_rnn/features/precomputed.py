@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from skol_rnn.data.table import is_missing
+from skol_rnn.data.table import Lines, is_missing
 from skol_rnn.errors import DataError
 from skol_rnn.features.base import FeatureFamily, LineFeatures, dense_features
 from skol_rnn.labels import suggestion
-
-if TYPE_CHECKING:
-    from skol_rnn.data.table import Lines
 
 
 @dataclass(eq=False)

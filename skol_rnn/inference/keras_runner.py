@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -52,20 +51,13 @@ class KerasRunner:
 
     def logits(self, features: LineFeatures, lines: np.ndarray) -> np.ndarray:
         """Compute logits (windows, window, labels) of windows of line indices; -1 is padding."""
-        with _without_retracing_warnings():
+        logger = logging.getLogger("tensorflow")
+
+        def keep(record: logging.LogRecord) -> bool:
+            return "retracing" not in record.getMessage()  # which is frequent: windows have many lengths
+
+        logger.addFilter(keep)
+        try:
             return np.asarray(self.network.predict_on_batch(window_inputs(features, lines)))
-
-
-@contextlib.contextmanager
-def _without_retracing_warnings() -> Iterator[None]:
-    """Drop TensorFlow's warning of frequent retracing: documents have windows of many lengths."""
-    logger = logging.getLogger("tensorflow")
-
-    def keep(record: logging.LogRecord) -> bool:
-        return "retracing" not in record.getMessage()
-
-    logger.addFilter(keep)
-    try:
-        yield
-    finally:
-        logger.removeFilter(keep)
+        finally:
+            logger.removeFilter(keep)

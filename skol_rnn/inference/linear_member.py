@@ -22,6 +22,7 @@ _PASSES, _MOST_PASSES, _LINES_SEEN = 4, 20, 400_000  # few lines are passed over
 _FLOOR = 1e-4  # keeps a near-zero of one model from vetoing a label in the geometric mean
 _CHUNK_FLOATS = 4_000_000
 _NEVER = -30.0  # score of a label without a training line
+_SAVED = ("linear/words", "linear/numbers", "linear/bias", "linear/share", "linear/shift")  # fields in a saved model
 
 
 @dataclass(frozen=True)
@@ -72,19 +73,6 @@ class LinearMember:
 
     def probabilities(self, features: LineFeatures, lengths: Sequence[int]) -> np.ndarray:
         """Compute posteriors, float64 of shape (lines, labels)."""
-        scores = self._scores(features, lengths).astype(np.float64)
-        each = 1 / (1 + np.exp(-np.clip(scores, _NEVER, -_NEVER)))
-        return normalised(each)
-
-    def mixed(self, raw: np.ndarray, features: LineFeatures, lengths: Sequence[int]) -> np.ndarray:
-        """Return the weighted geometric mean with the network's probabilities, shape (lines, labels)."""
-        shift = np.exp(self.logit_offsets - self.logit_offsets.max())
-        posterior = correct_probabilities(raw, shift)
-        log = (1 - self.share) * np.log(posterior + _FLOOR)
-        log += self.share * np.log(self.probabilities(features, lengths) + _FLOOR)
-        return normalised(np.exp(log) * shift)
-
-    def _scores(self, features: LineFeatures, lengths: Sequence[int]) -> np.ndarray:
         ids, numbers = features
         n_labels = len(self.bias)
         flat = self.words.reshape(len(self.words), 3 * n_labels)
@@ -101,34 +89,36 @@ class LinearMember:
             has_before, has_after = within >= distance, within < length - distance
             scores[has_before] += weight * before[np.flatnonzero(has_before) - distance]
             scores[has_after] += weight * after[np.flatnonzero(has_after) + distance]
-        return scores
+        scores = np.clip(scores.astype(np.float64), _NEVER, -_NEVER)
+        return normalised(1 / (1 + np.exp(-scores)))
+
+    def mixed(self, raw: np.ndarray, features: LineFeatures, lengths: Sequence[int]) -> np.ndarray:
+        """Return the weighted geometric mean with the network's probabilities, shape (lines, labels)."""
+        shift = np.exp(self.logit_offsets - self.logit_offsets.max())
+        posterior = correct_probabilities(raw, shift)
+        log = (1 - self.share) * np.log(posterior + _FLOOR)
+        log += self.share * np.log(self.probabilities(features, lengths) + _FLOOR)
+        return normalised(np.exp(log) * shift)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return the arrays of the saved model."""
-        return {
-            "linear/words": self.words,
-            "linear/numbers": self.numbers,
-            "linear/bias": self.bias,
-            "linear/share": np.array(self.share),
-            "linear/shift": self.logit_offsets,
-        }
+        values = (self.words, self.numbers, self.bias, np.array(self.share), self.logit_offsets)
+        return dict(zip(_SAVED, values, strict=True))
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> LinearMember | None:
         """Rebuild what :meth:`arrays` returned; None for a model saved without one."""
-        if "linear/words" not in arrays:
+        if _SAVED[0] not in arrays:
             return None
-        words, numbers, bias, share, shift = (
-            arrays[f"linear/{name}"] for name in ("words", "numbers", "bias", "share", "shift")
-        )
+        words, numbers, bias, share, shift = (arrays[name] for name in _SAVED)
         return cls(words, numbers, bias, float(share), shift)
 
 
 def _places(lengths: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
     """Return each line's place in its document, and the document's length: two arrays of shape (lines,)."""
-    length = np.repeat(np.asarray(lengths, np.int64), lengths)
-    starts = np.cumsum(np.asarray(lengths, np.int64)) - np.asarray(lengths, np.int64)
-    return np.arange(len(length)) - np.repeat(starts, lengths), length
+    sizes = np.asarray(lengths, np.int64)
+    length = np.repeat(sizes, sizes)
+    return np.arange(len(length)) - np.repeat(np.cumsum(sizes) - sizes, sizes), length
 
 
 def _design(features: LineFeatures, lengths: Sequence[int], vocabulary_size: int) -> Any:

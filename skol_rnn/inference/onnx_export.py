@@ -41,50 +41,62 @@ def network_graph(network: keras.Model, window_size: int) -> bytes:
 def _difference(network: keras.Model, graph: bytes, window_size: int) -> float:
     """Return the largest difference of logits on documents of random features."""
     rng = np.random.default_rng(0)
-    shapes = {tensor.name.split(":")[0]: tensor.shape for tensor in network.inputs}
-    slots, size = shapes["ids"][-1], shapes["numbers"][-1]
+    slots, size = (_inputs(network)[name].shape[-1] for name in ("ids", "numbers"))
     vocabulary = [layer.vocabulary_size for layer in network.layers if isinstance(layer, EmbeddingBag)]
     n_lines = sum(_CHECKED_LENGTHS)
     ids = rng.integers(0, min(vocabulary, default=1), (n_lines, slots), dtype=np.int32)
     ids[rng.random(ids.shape) < 0.3] = 0
     features = LineFeatures(ids, rng.normal(size=(n_lines, size)).astype(np.float32))
     lines = cut_windows(_CHECKED_LENGTHS, window_size, 1).lines
-    arrays = {weight.path: np.asarray(weight) for weight in network.weights}
+    runner = KerasRunner(network)
     try:
-        found = OnnxRunner(graph, arrays).logits(features, lines)
+        found = OnnxRunner(graph, runner.arrays()).logits(features, lines)
     except ImportError as error:
         raise ExportError(str(error)) from error
-    expected = KerasRunner(network).logits(features, lines)
-    return float(np.abs(found - expected)[lines >= 0].max())
+    return float(np.abs(found - runner.logits(features, lines))[lines >= 0].max())
+
+
+def _inputs(network: keras.Model) -> dict[str, Any]:
+    """Return the network's input tensors by name."""
+    return {tensor.name.split(":")[0]: tensor for tensor in network.inputs}
 
 
 class _Writer:
     """One pass over a Keras network; a tensor is named after its layer, with /out."""
 
     def __init__(self, network: keras.Model) -> None:
-        self.onnx = _onnx()
+        try:
+            import onnx.helper
+            import onnx.numpy_helper
+        except ImportError as error:
+            raise ExportError("the package onnx is not installed: pip install onnx") from error
+        self.onnx: Any = onnx
         self.network = network
         self.nodes: list[Any] = []
         self.constants: dict[str, Any] = {}
-        self.names: dict[int, str] = {}  # by Keras tensor
+        self.names = {id(tensor): name for name, tensor in _inputs(network).items()}  # by Keras tensor
         self.windowed: set[str] = set()
 
     def to_bytes(self) -> bytes:
         """Return the graph."""
-        self._begin()
+        # (windows, window) -> (window, windows); padding, -1, reads row 0 and is masked
+        self._node("Transpose", ["lines"], "places_or_padding", perm=[1, 0])
+        self._node("Max", ["places_or_padding", self._constant("zero", np.int64(0))], "places")
+        self._node("GreaterOrEqual", ["places_or_padding", "zero"], "real")
+        self._node("Cast", ["real"], "real_numbers", to=self.onnx.TensorProto.INT32)
+        self._node("ReduceSum", ["real_numbers", self._constant("first_axis", np.array([0]))], "lengths", keepdims=0)
         for operation in self.network.operations:
-            if isinstance(operation, keras.layers.InputLayer):
-                continue
-            self._write(operation)
+            if not isinstance(operation, keras.layers.InputLayer):
+                self._write(operation)
         logits = self._in_windows(self.names[id(self.network.outputs[0])])
         self._node("Transpose", [logits], "logits", perm=[1, 0, 2])
         helper, kinds = self.onnx.helper, self.onnx.TensorProto
-        shapes = {tensor.name.split(":")[0]: tensor.shape for tensor in self.network.inputs}
+        slots, size = (_inputs(self.network)[name].shape[-1] for name in ("ids", "numbers"))
         # Empty columns on the right can be dropped, unless the network slices columns by position.
         placed = any(isinstance(layer, Columns) for layer in self.network.layers)
         inputs = [
-            helper.make_tensor_value_info("ids", kinds.INT32, ["lines", shapes["ids"][-1] if placed else None]),
-            helper.make_tensor_value_info("numbers", kinds.FLOAT, ["lines", shapes["numbers"][-1]]),
+            helper.make_tensor_value_info("ids", kinds.INT32, ["lines", slots if placed else None]),
+            helper.make_tensor_value_info("numbers", kinds.FLOAT, ["lines", size]),
             helper.make_tensor_value_info("lines", kinds.INT64, ["windows", "window"]),
         ]
         n_labels = self.network.output_shape[-1]
@@ -93,25 +105,15 @@ class _Writer:
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=_IR_VERSION)
         return model.SerializeToString(deterministic=True)
 
-    def _begin(self) -> None:
-        for tensor in self.network.inputs:
-            self.names[id(tensor)] = tensor.name.split(":")[0]
-        # (windows, window) -> (window, windows); padding, -1, reads row 0 and is masked
-        self._node("Transpose", ["lines"], "places_or_padding", perm=[1, 0])
-        self._node("Max", ["places_or_padding", self._constant("zero", np.int64(0))], "places")
-        self._node("GreaterOrEqual", ["places_or_padding", "zero"], "real")
-        self._node("Cast", ["real"], "real_numbers", to=self.onnx.TensorProto.INT32)
-        self._node("ReduceSum", ["real_numbers", self._constant("first_axis", np.array([0]))], "lengths", keepdims=0)
-
     def _write(self, operation: Any) -> None:
         inputs = operation.input if isinstance(operation.input, (list, tuple)) else [operation.input]
-        missing = [tensor for tensor in inputs if id(tensor) not in self.names]
-        if missing:
+        if any(id(tensor) not in self.names for tensor in inputs):
             raise ExportError(f"the input of {operation.name} does not come from the network's inputs")
         name = self._writer_of(operation)(operation, [self.names[id(tensor)] for tensor in inputs])
         self.names[id(operation.output)] = name
 
     def _writer_of(self, operation: Any) -> Callable[[Any, list[str]], str]:
+        """Return what turns a layer and the names of its inputs into the name of its output."""
         layers = keras.layers
         writers: list[tuple[Any, Callable[[Any, list[str]], str]]] = [
             (EmbeddingBag, self._bag),
@@ -130,11 +132,8 @@ class _Writer:
                 return writer
         raise ExportError(f"{operation.name} is of a kind that is not exported, {type(operation).__name__}")
 
-    # -- one method for each kind of layer: from names of inputs to the name of the output -------------------
-
     def _bag(self, layer: EmbeddingBag, inputs: list[str]) -> str:
-        name, ids = layer.name, inputs[0]
-        axis = self._constant("last_axis", np.array([-1]))
+        name, ids, axis = layer.name, inputs[0], self._constant("last_axis", np.array([-1]))
         embeddings = self._shared(layer.embeddings)
         self._node("Greater", [ids, self._constant("no_id", np.int32(0))], f"{name}/is_kept")
         self._node("Cast", [f"{name}/is_kept"], f"{name}/kept", to=self.onnx.TensorProto.FLOAT)  # (lines, slots)
@@ -149,13 +148,9 @@ class _Writer:
         return self._node("Div", [f"{name}/sum", f"{name}/root"], f"{name}/out")
 
     def _columns(self, layer: Columns, inputs: list[str]) -> str:
-        bounds = [
-            self._constant(f"{layer.name}/{end}", np.array([place]))
-            for end, place in (("first", layer.first), ("end", layer.end))
-        ]
-        return self._node(
-            "Slice", [inputs[0], *bounds, self._constant("last_axis", np.array([-1]))], f"{layer.name}/out"
-        )
+        places = {f"{layer.name}/first": layer.first, f"{layer.name}/end": layer.end, "last_axis": -1}
+        bounds = [self._constant(name, np.array([place])) for name, place in places.items()]
+        return self._node("Slice", [inputs[0], *bounds], f"{layer.name}/out")
 
     def _concatenate(self, layer: Any, inputs: list[str]) -> str:
         if layer.axis not in (-1, 2):
@@ -164,9 +159,10 @@ class _Writer:
 
     def _dense(self, layer: Any, inputs: list[str]) -> str:
         name = self._like(inputs[0], f"{layer.name}/product")
-        self._node("MatMul", [inputs[0], self._weight(layer.kernel)], name)
+        self._node("MatMul", [inputs[0], self._constant(layer.kernel.path, layer.kernel)], name)
         if layer.use_bias:
-            name = self._node("Add", [name, self._weight(layer.bias)], self._like(name, f"{layer.name}/sum"))
+            bias = self._constant(layer.bias.path, layer.bias)
+            name = self._node("Add", [name, bias], self._like(name, f"{layer.name}/sum"))
         return self._activated(layer, name)
 
     def _activated(self, layer: Any, tensor: str) -> str:
@@ -177,14 +173,22 @@ class _Writer:
         return self._node(kind, [tensor], self._like(tensor, f"{layer.name}/out"))
 
     def _elementwise(self, kind: str, layer: Any, inputs: list[str], **attributes: Any) -> str:
-        if any(name in self.windowed for name in inputs):
+        if self.windowed & set(inputs):
             inputs = [self._in_windows(name) for name in inputs]
         return self._node(kind, inputs, self._like(inputs[0], f"{layer.name}/out"), **attributes)
 
     def _bilstm(self, layer: Any, inputs: list[str]) -> str:
-        _check_bilstm(layer, inputs)
-        name, pair = layer.name, (layer.forward_layer.cell, layer.backward_layer.cell)
-        units = pair[0].units
+        name, directions = layer.name, (layer.forward_layer, layer.backward_layer)
+        if not all(isinstance(one, keras.layers.LSTM) for one in directions) or layer.merge_mode != "concat":
+            raise ExportError(f"{name} is not a pair of LSTMs whose outputs are concatenated")
+        units = directions[0].units
+        for one in directions:
+            usual = (one.activation.__name__, one.recurrent_activation.__name__) == ("tanh", "sigmoid")
+            if not (usual and one.use_bias and one.return_sequences) or one.units != units:
+                raise ExportError(f"{name} is not a pair of usual LSTMs over every line")
+        if inputs[1:] != ["mask"]:
+            raise ExportError(f"{name} does not take the network's mask")
+        pair = [one.cell for one in directions]
         # (directions, 4 * units, size), (directions, 4 * units, units) and (directions, 8 * units)
         kernel = np.stack([_gates(cell.kernel).T for cell in pair])
         recurrent = np.stack([_gates(cell.recurrent_kernel).T for cell in pair])
@@ -192,15 +196,13 @@ class _Writer:
         bias = np.stack([np.concatenate([_gates(cell.bias), np.zeros(4 * units, np.float32)]) for cell in pair])
         arrays = {"kernel": kernel, "recurrent": recurrent, "bias": bias}
         weights = [self._constant(f"{name}/{part}", array) for part, array in arrays.items()]
-        given = [self._in_windows(inputs[0]), *weights, "lengths"]
-        self._node("LSTM", given, f"{name}/both", hidden_size=units, direction="bidirectional")
+        tensors = [self._in_windows(inputs[0]), *weights, "lengths"]
+        self._node("LSTM", tensors, f"{name}/both", hidden_size=units, direction="bidirectional")
         # (window, directions, windows, units) -> (window, windows, directions * units)
         self._node("Transpose", [f"{name}/both"], f"{name}/concatenated", perm=[0, 2, 1, 3])
         shape = self._constant(f"{name}/shape", np.array([0, 0, 2 * units]))
         self.windowed.add(f"{name}/out")
         return self._node("Reshape", [f"{name}/concatenated", shape], f"{name}/out")
-
-    # -- tensors --------------------------------------------------------------------------------------
 
     def _in_windows(self, tensor: str) -> str:
         """Gather a tensor of lines into windows, unless it has windows already."""
@@ -222,14 +224,10 @@ class _Writer:
         self.nodes.append(self.onnx.helper.make_node(kind, inputs, [output], name=output, **attributes))
         return output
 
-    def _weight(self, weight: Any) -> str:
-        return self._constant(weight.path, np.asarray(weight))
-
     def _constant(self, name: str, array: Any) -> str:
         if name not in self.constants:
-            self.constants[name] = self.onnx.numpy_helper.from_array(
-                np.ascontiguousarray(array).reshape(np.shape(array)), name
-            )
+            contiguous = np.ascontiguousarray(array).reshape(np.shape(array))
+            self.constants[name] = self.onnx.numpy_helper.from_array(contiguous, name)
         return name
 
     def _shared(self, weight: Any) -> str:
@@ -245,29 +243,7 @@ class _Writer:
         return weight.path
 
 
-def _check_bilstm(layer: Any, inputs: list[str]) -> None:
-    pair = (layer.forward_layer, layer.backward_layer)
-    if not all(isinstance(one, keras.layers.LSTM) for one in pair) or layer.merge_mode != "concat":
-        raise ExportError(f"{layer.name} is not a pair of LSTMs whose outputs are concatenated")
-    for one in pair:
-        usual = (one.activation.__name__, one.recurrent_activation.__name__) == ("tanh", "sigmoid")
-        if not (usual and one.use_bias and one.return_sequences) or one.units != pair[0].units:
-            raise ExportError(f"{layer.name} is not a pair of usual LSTMs over every line")
-    if inputs[1:] != ["mask"]:
-        raise ExportError(f"{layer.name} does not take the network's mask")
-
-
 def _gates(weight: Any) -> np.ndarray:
     """Put the four gates, side by side on the last axis, in the order of ONNX."""
     parts = np.split(np.asarray(weight), 4, axis=-1)
     return np.concatenate([parts[gate] for gate in _GATES], axis=-1)
-
-
-def _onnx() -> Any:
-    try:
-        import onnx
-        import onnx.helper
-        import onnx.numpy_helper
-    except ImportError as error:
-        raise ExportError("the package onnx is not installed: pip install onnx") from error
-    return onnx

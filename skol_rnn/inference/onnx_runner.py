@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
@@ -18,7 +17,10 @@ class OnnxRunner:
     """Runs the network with ONNX Runtime on lines; the graph gathers them into windows."""
 
     def __init__(self, graph: bytes, arrays: Mapping[str, np.ndarray], threads: int | None = None) -> None:
-        runtime = _onnxruntime()
+        try:
+            import onnxruntime as runtime
+        except ImportError as error:
+            raise ImportError("ONNX Runtime is not installed: pip install 'skol_rnn[serve]'.") from error
         options = runtime.SessionOptions()
         options.log_severity_level = 3
         # Batches differ in shape: memory kept for each shape adds up and saves no time.
@@ -45,17 +47,5 @@ class OnnxRunner:
         if "ids" in self._inputs and not isinstance(self._inputs["ids"][1], int):
             used = np.flatnonzero(ids.any(axis=0))  # ids are left-aligned, and most lines have few
             ids = ids[:, : used[-1] + 1 if len(used) else 1]
-        inputs = {
-            "ids": ids,
-            "numbers": features.numbers[first:end],
-            "lines": np.where(lines < 0, -1, lines - first),
-        }
+        inputs = {"ids": ids, "numbers": features.numbers[first:end], "lines": np.where(lines < 0, -1, lines - first)}
         return self._session.run(None, {name: inputs[name] for name in self._inputs})[0]
-
-
-def _onnxruntime() -> Any:
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise ImportError("ONNX Runtime is not installed: pip install 'skol_rnn[serve]'.") from error
-    return onnxruntime

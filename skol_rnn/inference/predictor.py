@@ -4,30 +4,55 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from skol_rnn.data.table import check_table, lengths_of, rows_of, shared_columns, whole_documents
+from skol_rnn.data.table import Lines, check_table, lengths_of, rows_of, shared_columns, whole_documents
 from skol_rnn.decoding.decoder import Decoder
 from skol_rnn.errors import BundleError
 from skol_rnn.features.base import FeatureFamily, LineFeatures
 from skol_rnn.features.families import features_from_state
 from skol_rnn.inference.linear_member import LinearMember
 from skol_rnn.inference.onnx_runner import OnnxRunner
-from skol_rnn.inference.windowed import CHUNK, PredictionWindows, Runner, predict_lines
 from skol_rnn.labels import LabelSet, suggestion
 from skol_rnn.persistence.bundle import Bundle, load_bundle
-
-if TYPE_CHECKING:
-    from skol_rnn.data.table import Lines
+from skol_rnn.windows import cut_windows, merge_windows
 
 BACKENDS = ("auto", "onnx", "keras")
 """What runs the network: "auto" is ONNX Runtime where it is installed and the model has a graph, otherwise Keras."""
+CHUNK = 5_000
+"""Lines predicted at a time, in whole documents: it bounds memory."""
 
+_NO_GRAPH = "The model was saved without a graph for ONNX Runtime"
 _ONNX_BATCH = 64  # windows at a time, at most: more are no faster, and these fit the processor's cache
+
+
+class Runner(Protocol):
+    """What runs the network: Keras or ONNX Runtime."""
+
+    n_labels: int
+
+    def logits(self, features: LineFeatures, lines: np.ndarray) -> np.ndarray:
+        """Compute logits (windows, window, labels) of windows of line indices; -1 is padding, on the right."""
+
+
+@dataclass(frozen=True)
+class PredictionWindows:
+    """Size and stride of prediction windows, and how many form a batch."""
+
+    window_size: int
+    stride: int
+    batch_size: int
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> PredictionWindows:
+        """Read the settings of a trained model; early models saved no stride and used a third of the window."""
+        size, stride = settings["window_size"], settings["prediction_stride"]
+        return cls(size, stride or max(size // 3, 1), settings["prediction_batch_size"])
 
 
 @dataclass(frozen=True)
@@ -51,20 +76,16 @@ class Predictor:
         if backend == "onnx":
             assert bundle.graph is not None
             runner: Runner = OnnxRunner(bundle.graph, bundle.network, threads)
-            size, stride, batch = windows.window_size, windows.stride, windows.batch_size
-            windows = PredictionWindows(size, stride, min(batch, _ONNX_BATCH))
+            windows = replace(windows, batch_size=min(windows.batch_size, _ONNX_BATCH))
         else:
             from skol_rnn.inference.keras_runner import KerasRunner  # loads TensorFlow
 
             runner = KerasRunner.rebuilt(state["network"], bundle.network)
-        return cls(
-            LabelSet(tuple(state["labels"])),
-            features_from_state(state["features"]["name"], state["features"]["settings"], bundle.features),
-            runner,
-            windows,
-            saved_decoder(bundle),
-            LinearMember.from_arrays(bundle.features),
-        )
+        labels, linear = LabelSet(tuple(state["labels"])), LinearMember.from_arrays(bundle.features)
+        features = features_from_state(state["features"]["name"], state["features"]["settings"], bundle.features)
+        # Early models tuned offsets on any validation set.
+        tuned = bool(state["validation_documents"] or state["parameters"].get("tuning_folds"))
+        return cls(labels, features, runner, windows, Decoder.from_arrays(bundle.decision, tuned), linear)
 
     def probabilities(self, table: Lines) -> np.ndarray:
         """Compute the network's probabilities, (lines, labels), for a table in document order."""
@@ -75,16 +96,17 @@ class Predictor:
         return np.concatenate(pieces)
 
     def probabilities_of(self, features: LineFeatures, lengths: Sequence[int]) -> np.ndarray:
-        """Compute the same from features of documents of some lengths."""
-        found = predict_lines(self.runner, features, lengths, self.windows)
+        """Compute the same, float64, from features of documents of some lengths."""
+        windows = self.windows
+        cut = cut_windows(lengths, windows.window_size, windows.stride)
+        values = np.zeros((*cut.lines.shape, self.runner.n_labels), np.float32)  # (windows, window, labels)
+        for i in range(0, len(cut), windows.batch_size):
+            batch = slice(i, i + windows.batch_size)
+            logits = self.runner.logits(features, cut.lines[batch])
+            exponents = np.exp(logits - np.max(logits, axis=-1, keepdims=True))
+            values[batch] = exponents / exponents.sum(axis=-1, keepdims=True)
+        found = merge_windows(values, cut)
         return self.linear.mixed(found, features, lengths) if self.linear else found
-
-
-def saved_decoder(bundle: Bundle) -> Decoder:
-    """Rebuild the decoder of a saved model; early models tuned offsets on any validation set."""
-    state = bundle.state
-    tuned = bool(state["validation_documents"] or state["parameters"].get("tuning_folds"))
-    return Decoder.from_arrays(bundle.decision, tuned)
 
 
 def saved_decision(state: Mapping[str, Any], decoder: Decoder) -> str:
@@ -220,30 +242,28 @@ class ServingModel:
             If there is no such decision.
         """
         decision = self.predictor.decoder.resolved(decision or self.decision)
-        waiting: list[_Ordered] = []
+        waiting: list[tuple[Lines, np.ndarray]] = []
         for table in tables:
-            lines, back = self._in_order(table)
-            waiting.append(_Ordered(lines, lengths_of(lines), back))
-            if sum(len(one.back) for one in waiting) >= CHUNK:
+            waiting.append(self._in_order(table))
+            if sum(len(back) for _, back in waiting) >= CHUNK:
                 yield from self._predictions(waiting, decision)
                 waiting = []
-        yield from self._predictions(waiting, decision)
+        if waiting:
+            yield from self._predictions(waiting, decision)
 
-    def _predictions(self, tables: list[_Ordered], decision: str) -> Iterator[Predictions]:
-        if not tables:
-            return
+    def _predictions(self, tables: list[tuple[Lines, np.ndarray]], decision: str) -> Iterator[Predictions]:
+        lengths = [lengths_of(lines) for lines, _ in tables]
         if len(tables) == 1:  # it may exceed a chunk
-            raw = self.predictor.probabilities(tables[0].lines)
+            raw = self.predictor.probabilities(tables[0][0])
         else:
-            parts = [self.predictor.features.transform(table.lines) for table in tables]
+            parts = [self.predictor.features.transform(lines) for lines, _ in tables]
             features = LineFeatures(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
-            raw = self.predictor.probabilities_of(features, [length for table in tables for length in table.lengths])
+            raw = self.predictor.probabilities_of(features, list(chain(*lengths)))
         decoder, names, start = self.predictor.decoder, np.array(self.labels, dtype=object), 0
-        for table in tables:
-            rows = raw[start : start + len(table.back)]
+        for (_, back), sizes in zip(tables, lengths, strict=True):
+            rows = raw[start : start + len(back)]
             start += len(rows)
-            labels = names[decoder.decide(rows, table.lengths, decision)]
-            yield Predictions(labels[table.back], decoder.posterior(rows)[table.back])
+            yield Predictions(names[decoder.decide(rows, sizes, decision)][back], decoder.posterior(rows)[back])
 
     def _in_order(self, table: Lines) -> tuple[Lines, np.ndarray]:
         """Return the lines in document order, and the position of each of the caller's rows in it."""
@@ -252,14 +272,6 @@ class ServingModel:
         else:
             lines = check_table(table, line_no_col=self._line_no_col)
         return lines, np.argsort(np.asarray(lines["order"]), kind="stable")
-
-
-class _Ordered(NamedTuple):
-    """Lines in document order, the length of each document, and the position of each of the caller's rows."""
-
-    lines: Any
-    lengths: list[int]
-    back: np.ndarray
 
 
 def load_serving(source: str | Path | bytes, backend: str = "auto", threads: int | None = None) -> ServingModel:
@@ -295,20 +307,15 @@ def load_serving(source: str | Path | bytes, backend: str = "auto", threads: int
 def chosen_backend(bundle: Bundle, backend: str = "auto") -> str:
     """Choose what runs the network of a bundle."""
     if backend not in BACKENDS:
-        raise ValueError(
-            f"backend must be one of {', '.join(BACKENDS)}, but is {backend!r}.{suggestion(backend, BACKENDS)}"
-        )
+        hint = suggestion(backend, BACKENDS)
+        raise ValueError(f"backend must be one of {', '.join(BACKENDS)}, but is {backend!r}.{hint}")
     has_runtime = importlib.util.find_spec("onnxruntime") is not None
     if backend == "onnx" and bundle.graph is None:
-        raise BundleError(
-            'The model was saved without a graph for ONNX Runtime: use backend="keras", or save it again.'
-        )
+        raise BundleError(f'{_NO_GRAPH}: use backend="keras", or save it again.')
     if backend == "onnx" or (backend == "auto" and bundle.graph is not None and has_runtime):
         return "onnx"
     if importlib.util.find_spec("keras") is not None:
         return "keras"
     if bundle.graph is None:
-        raise ImportError(
-            "The model was saved without a graph for ONNX Runtime, and needs Keras: pip install skol_rnn."
-        )
+        raise ImportError(f"{_NO_GRAPH}, and needs Keras: pip install skol_rnn.")
     raise ImportError("Neither Keras nor ONNX Runtime is installed: pip install 'skol_rnn[serve]'.")

@@ -86,16 +86,13 @@ class SavedModel:
         arrays = feature_arrays | (predictor.linear.arrays() if predictor.linear else {})
         decision = {"weights": self.weights_, "counts": self.counts_, **predictor.decoder.arrays()}
         network = {weight.path: np.asarray(weight) for weight in self.keras_model.weights}
-        return Bundle(json.loads(json.dumps(state, default=_plain)), network, arrays, decision, self._graph())
-
-    def _graph(self) -> bytes | None:
-        """Export the network for ONNX Runtime; None, with a warning, where that is impossible."""
+        graph = None
         try:
-            return network_graph(self.keras_model, self._settings()["window_size"])
+            graph = network_graph(self.keras_model, parameters["window_size"])
         except ExportError as reason:
             if self.verbosity:
                 print(f"The model is saved without a graph for ONNX Runtime and predicts with Keras only: {reason}.")  # noqa: T201
-            return None
+        return Bundle(json.loads(json.dumps(state, default=_plain)), network, arrays, decision, graph)
 
     def save(self, path: str | Path) -> Path:
         """Save the trained model as a folder, or as one file if the path ends in ``.skol`` or ``.zip``.

@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 class TrainedModel(SavedModel):
     """The methods of ``RNNSkolModel`` that need a trained network; ``fit`` sets what they read."""
 
-    # -- prediction ---------------------------------------------------------------------------------------
-
     @overload
     def predict_proba(self, data: pd.DataFrame | str | Path, raw: bool = False) -> np.ndarray: ...
 
@@ -105,8 +103,6 @@ class TrainedModel(SavedModel):
     def decided_by(self) -> str:
         """How labels are decided; "auto" is resolved."""
         return self.decoder_.resolved(str(self._settings()["decision"]))
-
-    # -- evaluation ---------------------------------------------------------------------------------------
 
     def evaluate(self, data: Any, y: Any = None) -> Evaluation:
         """Predict annotated documents and score the predictions for each label.
@@ -228,9 +224,8 @@ class TrainedModel(SavedModel):
         self._require_trained()
         missing = {self.label_col, "predicted_label"} - set(predictions.columns)
         if missing:
-            raise DataError(
-                f"The predictions have no column {sorted(missing)[0]!r}: use the table that predict returned."
-            )
+            column = sorted(missing)[0]
+            raise DataError(f"The predictions have no column {column!r}: use the table that predict returned.")
         labels = self._predictor.labels
         table = self._labelled(predictions, None, "the predictions")
         rows = predictions.iloc[table["order"].to_numpy()]
@@ -239,8 +234,6 @@ class TrainedModel(SavedModel):
         if verbose and self.verbosity:
             print(evaluation)  # noqa: T201  # the caller asks for it
         return evaluation.to_dict()
-
-    # -- what callers of scikit-learn and of the former class expect ---------------------------------------
 
     @property
     def decoder_(self) -> Decoder:

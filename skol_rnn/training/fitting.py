@@ -17,9 +17,8 @@ import pandas as pd
 from skol_rnn.data.bio import is_bio
 from skol_rnn.data.inputs import LabelledRows
 from skol_rnn.decoding.calibration import Calibration
-from skol_rnn.decoding.constraints import only_legal
 from skol_rnn.decoding.decoder import Decoder
-from skol_rnn.decoding.transitions import learn_transitions
+from skol_rnn.decoding.transitions import learn_transitions, only_legal
 from skol_rnn.errors import DataError
 from skol_rnn.evaluation.findings import Finding, diagnose, summary
 from skol_rnn.evaluation.result import Evaluation
@@ -29,8 +28,7 @@ from skol_rnn.imbalance.resolve import cap_weights, count_drift, describe_weight
 from skol_rnn.imbalance.sampling import Sampling, sampling_shift
 from skol_rnn.inference.keras_runner import KerasRunner
 from skol_rnn.inference.linear_member import LinearMember
-from skol_rnn.inference.predictor import Predictor
-from skol_rnn.inference.windowed import PredictionWindows
+from skol_rnn.inference.predictor import PredictionWindows, Predictor
 from skol_rnn.labels import LabelSet, rare_labels
 from skol_rnn.network.build import NetworkSpec, build_network, training_model
 from skol_rnn.training.batches import WindowBatches

@@ -9,11 +9,10 @@ from skol_rnn import LabelSet, read_documents
 from skol_rnn.data.bio import decode_spans
 from skol_rnn.data.table import lengths_of
 from skol_rnn.decoding.calibration import Calibration
-from skol_rnn.decoding.constraints import legal_steps, only_legal
 from skol_rnn.decoding.correction import Correction
 from skol_rnn.decoding.decoder import Decoder
 from skol_rnn.decoding.offsets import DECISIONS
-from skol_rnn.decoding.transitions import learn_transitions
+from skol_rnn.decoding.transitions import learn_transitions, legal_steps, only_legal
 from skol_rnn.evaluation.span_scores import fragment_scores
 from skol_rnn.model import RNNSkolModel
 from skol_rnn.windows import cut_windows, merge_windows

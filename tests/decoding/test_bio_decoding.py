@@ -10,12 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skol_rnn.decoding.calibration import Calibration
-from skol_rnn.decoding.constraints import legal_steps, only_legal
 from skol_rnn.decoding.correction import Correction
 from skol_rnn.decoding.decoder import Decoder
 from skol_rnn.decoding.offsets import DECISIONS
 from skol_rnn.decoding.span_tuning import SpanTuning
-from skol_rnn.decoding.transitions import learn_transitions, weighted
+from skol_rnn.decoding.transitions import learn_transitions, legal_steps, only_legal, weighted
 from skol_rnn.decoding.viterbi import best_sequences
 from skol_rnn.evaluation.fragments import FragmentScorer
 from skol_rnn.evaluation.span_scores import fragment_scores

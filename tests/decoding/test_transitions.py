@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skol_rnn.decoding.constraints import bio_transitions
-from skol_rnn.decoding.transitions import Transitions, learn_transitions, viterbi
+from skol_rnn.decoding.transitions import Transitions, bio_transitions, learn_transitions, viterbi
 from skol_rnn.labels import NO_LABEL, LabelSet
 
 BIO = LabelSet(("B-PER", "I-PER", "O"))

@@ -388,7 +388,9 @@ def test_info_tells_whether_there_is_a_graph(saved, tmp_path, capsys, graph):
     bundle = load_bundle(saved)
     old = Bundle(bundle.state, bundle.network, bundle.features, bundle.decision)
     assert skol("info", saved if graph else save_bundle(old, tmp_path / "old")) == 0
-    assert ("runs on ONNX Runtime or Keras" if graph else "runs on Keras only") in " ".join(capsys.readouterr().out.split())
+    assert ("runs on ONNX Runtime or Keras" if graph else "runs on Keras only") in " ".join(
+        capsys.readouterr().out.split()
+    )
 
 
 @pytest.mark.parametrize(

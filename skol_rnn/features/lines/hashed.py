@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from skol_rnn.data.table import Lines
 from skol_rnn.features.base import FeatureFamily, LineFeatures, StandardScaler, normal_form
 from skol_rnn.features.hashing import BucketVocabulary
 from skol_rnn.features.lines.hashes import Encode, line_codes
 from skol_rnn.features.lines.layout import layout_numbers
-
-if TYPE_CHECKING:
-    from skol_rnn.data.table import Lines
 
 _BUCKET_BITS = 24  # wide enough that collisions among some 10^5 kept features are rare
 _BUCKETS = 1 << _BUCKET_BITS
@@ -75,7 +73,7 @@ class HashedFeatures(FeatureFamily):
 
     def _restore(self, values: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
         self._keep(BucketVocabulary(arrays["buckets"]))
-        self._scaler = StandardScaler.from_arrays(arrays)
+        self._scaler = StandardScaler(arrays["mean"], arrays["scale"])
 
 
 def _bucket(hashes: np.ndarray) -> np.ndarray:

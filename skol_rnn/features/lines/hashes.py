@@ -166,9 +166,8 @@ class _Tokens(NamedTuple):
         for i in range(_LEADING):
             lines = np.flatnonzero(self.n_tokens > i)
             hashes = self.hashes[self.row[self.first[lines] + i]]
-            parts += [
-                (lines, _prefixed(f"{i + 1}{key}=", hashes, text)) for key, text in (("", "word"), ("s", "shape"))
-            ]
+            for key, text in (("", "word"), ("s", "shape")):
+                parts.append((lines, _prefixed(f"{i + 1}{key}=", hashes, text)))
         lines = np.flatnonzero(self.n_tokens)
         first, n_tokens = self.first[lines], self.n_tokens[lines]
         end, two = first + n_tokens, np.minimum(n_tokens, 2)

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import re
 import sys
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from skol_rnn.data.table import lengths_of
+from skol_rnn.data.table import Lines, lengths_of
 from skol_rnn.features.base import normal_form
-
-if TYPE_CHECKING:
-    from skol_rnn.data.table import Lines
 
 _YEAR = re.compile(r"\b1[789]\d\d\b|\b20\d\d\b")
 _ABBREVIATION = re.compile(r"\b[A-Za-z]{1,5}\.")
@@ -40,12 +36,9 @@ _kinds = np.zeros(sys.maxunicode + 1, np.uint8)  # kind of each character, _NEW 
 
 def _kinds_of(codes: np.ndarray) -> np.ndarray:
     """Look up the kinds of code points."""
-    kinds = _kinds[codes]
-    if not kinds.all():
-        for code in np.unique(codes[kinds == _NEW]).tolist():
-            _kinds[code] = _kind(chr(code))
-        kinds = _kinds[codes]
-    return kinds
+    for code in np.unique(codes[_kinds[codes] == _NEW]).tolist():
+        _kinds[code] = _kind(chr(code))
+    return _kinds[codes]
 
 
 def _kind(character: str) -> int:

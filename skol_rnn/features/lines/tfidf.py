@@ -68,7 +68,7 @@ class TfidfFeatures(WordFeatures):
         self.words_, self.suffixes_ = values["words"], values["suffixes"]
         self.word_idf_, self.suffix_idf_ = arrays["word_idf"], arrays["suffix_idf"]
         self.projection_ = arrays.get("projection")
-        self._scaler = StandardScaler.from_arrays(arrays)
+        self._scaler = StandardScaler(arrays["mean"], arrays["scale"])
 
 
 def _frequent(lines: list[list[str]], size: int, min_lines: int) -> list[str]:

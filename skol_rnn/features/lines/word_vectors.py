@@ -209,11 +209,8 @@ class WordVectorFeatures(WordFeatures):
         )
 
     def _numbers(self, lines: list[list[str]], layout: np.ndarray) -> np.ndarray:
-        numbers = np.empty((len(lines), self.input_size + layout.shape[1]), np.float32)
-        for row, words in enumerate(lines):
-            numbers[row, : self.input_size] = self._vectors.of_line(words)
-        numbers[:, self.input_size :] = layout
-        return numbers
+        vectors = np.array([self._vectors.of_line(words) for words in lines], np.float32)
+        return np.concatenate([vectors.reshape(len(lines), self.input_size), layout], axis=1)
 
     def _fitted(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         values, arrays = self._vectors.state()
@@ -221,4 +218,4 @@ class WordVectorFeatures(WordFeatures):
 
     def _restore(self, values: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
         self._vectors = self._class.from_state(values, arrays)
-        self._scaler = StandardScaler.from_arrays(arrays)
+        self._scaler = StandardScaler(arrays["mean"], arrays["scale"])

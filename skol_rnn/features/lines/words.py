@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import re
 from abc import abstractmethod
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from skol_rnn.data.table import Lines
 from skol_rnn.features.base import FeatureFamily, LineFeatures, StandardScaler, dense_features, normal_form
 from skol_rnn.features.lines.layout import layout_numbers
-
-if TYPE_CHECKING:
-    from skol_rnn.data.table import Lines
 
 _WORD = re.compile(r"\w+")
 _MAX_WORDS = 1000  # bounds the work on a line that is a whole file

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from zlib import crc32
 
 import numpy as np
 
+from skol_rnn.data.table import Lines
 from skol_rnn.features.base import FeatureFamily, LineFeatures, StandardScaler
 from skol_rnn.features.hashing import BucketVocabulary
 from skol_rnn.features.tokens.layout import token_layout_numbers
 from skol_rnn.features.tokens.table import Tokens
 from skol_rnn.features.tokens.target_encoding import TargetEncoder
-
-if TYPE_CHECKING:
-    from skol_rnn.data.table import Lines
 
 _BUCKETS = 1 << 24  # as for lines: collisions among some 10^5 kept features are rare
 _NGRAMS = (3, 4)  # characters
@@ -120,7 +118,7 @@ class TokenFeatures(FeatureFamily):
         self._slots = values["slots"]
         self._encoder = TargetEncoder.from_state(values["rates"], arrays) if "rates" in values else None
         self._keep(BucketVocabulary(arrays["buckets"]), BucketVocabulary(arrays["beside_buckets"]))
-        self._scaler = StandardScaler.from_arrays(arrays)
+        self._scaler = StandardScaler(arrays["mean"], arrays["scale"])
 
 
 class NgramFeatures(TokenFeatures):

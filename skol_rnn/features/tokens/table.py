@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from skol_rnn.data.table import Lines
 from skol_rnn.features.base import normal_form
-
-if TYPE_CHECKING:
-    from skol_rnn.data.table import Lines
 
 LINE_END, BLANK_LINE = 2, 3
 """Values of ``break_before``: a line end, and a blank line or paragraph; 1 is a space and 0 nothing."""

@@ -119,9 +119,8 @@ class TargetEncoder:
         encoder = cls()
         encoder.types, encoder._prior = tuple(settings["kinds"]), arrays["rates/prior"]
         encoder._scaler = StandardScaler(arrays["rates/mean"], arrays["rates/scale"])
-        encoder._counts = {
-            name: (arrays[f"rates/keys/{name}"], arrays[f"rates/counts/{name}"]) for name in _PSEUDO_COUNTS
-        }
+        saved = {name: (f"rates/keys/{name}", f"rates/counts/{name}") for name in _PSEUDO_COUNTS}
+        encoder._counts = {name: (arrays[keys], arrays[counts]) for name, (keys, counts) in saved.items()}
         return encoder
 
 
@@ -184,6 +183,5 @@ def _group_means(values: np.ndarray, group: np.ndarray) -> np.ndarray:
     """Return the mean of values (tokens, n) over each token's group."""
     if not len(values):
         return values
-    size = np.bincount(group)
-    sums = [np.bincount(group, column) / size for column in values.T]
-    return np.stack(sums, axis=1)[group].astype(np.float32)
+    means = [np.bincount(group, column) / np.bincount(group) for column in values.T]
+    return np.stack(means, axis=1)[group].astype(np.float32)
