@@ -17,7 +17,7 @@ from skol_rnn.cli import options
 from skol_rnn.cli.common import check_labels, names, print_json, quiet_tensorflow, read, results_on_stderr, say
 from skol_rnn.cli.options import option
 from skol_rnn.errors import DataError
-from skol_rnn.imbalance.resolve import is_frozen_file
+from skol_rnn.imbalance.class_weights import is_frozen_file
 from skol_rnn.imbalance.strategies import STRATEGIES
 from skol_rnn.labels import suggestion
 from skol_rnn.persistence.bundle import check_destination

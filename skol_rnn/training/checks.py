@@ -12,7 +12,7 @@ from skol_rnn.decoding.calibration import CALIBRATIONS
 from skol_rnn.decoding.offsets import DECISIONS
 from skol_rnn.evaluation.fragments import SPAN_METRIC
 from skol_rnn.features.families import check_family
-from skol_rnn.imbalance.resolve import resolve_weights
+from skol_rnn.imbalance.class_weights import resolve_weights
 from skol_rnn.imbalance.sampling import Sampling
 from skol_rnn.labels import LabelSet, suggestion
 from skol_rnn.training.objective import Objective
