@@ -15,9 +15,7 @@ from skol_rnn.errors import DataError
 if TYPE_CHECKING:
     from skol_rnn.inference.predictor import ServingModel
 
-CHUNK = 5_000
-"""Rows of whole documents that are labelled together."""
-
+CHUNK = 5_000  # rows of whole documents that are labelled together
 _PREDICTION = ("probabilities", "prediction", "predicted_label", "annotated_value")
 _NOTHING = (np.array([]), np.array([]))  # labels and probabilities of a document of page markers
 

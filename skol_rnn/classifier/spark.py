@@ -38,9 +38,7 @@ _PREDICTION = (
     "pos bigint, probabilities array<double>, prediction double, predicted_label string, annotated_value string"
 )
 _FILES_PER_TASK = 32
-
-_loaded: dict[str, ServingModel] = {}
-"""The model of this worker process, by the hash of its bytes."""
+_loaded: dict[str, ServingModel] = {}  # the model of this worker process, by the hash of its bytes
 
 
 def unit_schema(mode: str, labelled: bool = False, errors: bool = False) -> str:

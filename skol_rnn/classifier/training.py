@@ -9,19 +9,19 @@ import numpy as np
 import pandas as pd
 
 from skol_rnn.classifier.labelling import document_name, documents_of
-from skol_rnn.classifier.options import CHOICES, check_choice
+from skol_rnn.classifier.options import CHOICES
 from skol_rnn.classifier.segmentation import page_markers
 from skol_rnn.classifier.spark import collect_rows
 from skol_rnn.data.splits import split_documents
 from skol_rnn.errors import DataError
 from skol_rnn.imbalance.strategies import class_weight_strategy
+from skol_rnn.labels import check_choice
 
 if TYPE_CHECKING:
     from skol_rnn.model import RNNSkolModel
 
 TEST_FRACTION = 0.2
-IMPORTANT = ("Nomenclature", "Description")
-"""Labels that ``collapse_labels`` keeps; all others become one."""
+IMPORTANT = ("Nomenclature", "Description")  # what ``collapse_labels`` keeps; all other labels become one
 
 
 def training_rows(units: Any, limit: int) -> pd.DataFrame:

@@ -34,7 +34,10 @@ def spans(
     scores = span_scores(*({name: pair[side].spans or () for name, pair in pairs.items()} for side in (0, 1)))
     errors = boundary_errors(*([pair[side].labels or () for pair in pairs.values()] for side in (0, 1)))
     if html:
-        _write_pages(pairs, html)
+        for name, (true, found) in pairs.items():
+            page = spans_html(true.text, true.spans or (), found.spans or (), title=name)
+            write_atomically(html / f"{name}.html", page.encode())
+        say(f"Wrote {len(pairs)} pages to {html}")
     if json:
         print_json({name: score.as_dict() for name, score in scores.items()} | {"boundary_errors": errors.T.to_dict()})
         return
@@ -72,13 +75,6 @@ def _pairs(gold: Corpus, predicted: Corpus) -> Pairs:
     if problems:
         raise DataError("\n".join(problems))
     return pairs
-
-
-def _write_pages(pairs: Pairs, folder: Path) -> None:
-    for name, (true, found) in pairs.items():
-        page = spans_html(true.text, true.spans or (), found.spans or (), title=name)
-        write_atomically(folder / f"{name}.html", page.encode())
-    say(f"Wrote {len(pairs)} pages to {folder}")
 
 
 def _show(name: str, pairs: Pairs) -> None:

@@ -26,9 +26,7 @@ from skol_rnn.persistence.figures import check_figure_path
 if TYPE_CHECKING:
     import pandas as pd
 
-SAVED = "smoothed"
-"""The strategy that --save uses without --strategy."""
-
+SAVED = "smoothed"  # the strategy that --save uses without --strategy
 Number = float | None
 
 
@@ -88,7 +86,10 @@ def weights(
         console = Console(highlight=False)
         _print(console, frame, shown, unit)
         if strategy:
-            console.print(_formula(name, settings), markup=False, soft_wrap=True)
+            how = STRATEGIES[name]
+            value = f", {how.option} = {settings[how.option]:g}" if how.option else ""
+            cap = f", at most {settings['max_ratio']:g} : 1" if settings["max_ratio"] < float("inf") else ""
+            console.print(f"{name}: {how.notation}{value}{cap} ({how.source})", markup=False, soft_wrap=True)
         if chart:
             console.print(distribution_chart(frame))
     for finding in findings:
@@ -144,10 +145,3 @@ def _print(console: Console, frame: pd.DataFrame, shown: dict[str, dict[str, flo
         console.print(type_table(frame))
     for table in weight_tables(frame["label"], shown, console.width):
         console.print(table)
-
-
-def _formula(strategy: str, settings: dict[str, Any]) -> str:
-    how = STRATEGIES[strategy]
-    value = f", {how.option} = {settings[how.option]:g}" if how.option else ""
-    cap = f", at most {settings['max_ratio']:g} : 1" if settings["max_ratio"] < float("inf") else ""
-    return f"{strategy}: {how.notation}{value}{cap} ({how.source})"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 
@@ -24,19 +25,16 @@ _DAMAGE = {INVALID, "missing closer", "nested block", "stray closer", "typo clos
 """Kinds of repair that change the text or guess a label; ``strict`` refuses them, and mixed line ends with offsets."""
 
 
+@dataclass
 class Reader:
     """Reads files; collects what is wrong with them in ``problems``, and reads each label table once."""
 
-    def __init__(
-        self,
-        strict: bool = False,
-        unit: str = "line",
-        tokeniser: Tokeniser | None = None,
-        rules: SpanRules | None = None,
-    ) -> None:
-        self.strict, self.unit, self.tokeniser, self.rules = strict, unit, tokeniser, rules
-        self.problems: list[str] = []
-        self._tables: dict[Path, LabelTable] = {}
+    strict: bool = False
+    unit: str = "line"
+    tokeniser: Tokeniser | None = None
+    rules: SpanRules | None = None
+    problems: list[str] = field(default_factory=list)
+    _tables: dict[Path, LabelTable] = field(default_factory=dict)
 
     def read(self, file: Found, skipped: Skipped) -> list[Document]:
         """Read the documents of a file as :meth:`collect` does, and raise its problems."""
@@ -188,16 +186,8 @@ def read_documents(
 class DocumentStream:
     """Documents of files, folders and globs, each file read only when it is reached; ``read`` counts them."""
 
-    def __init__(
-        self,
-        paths: Paths,
-        *,
-        format: str | None = None,
-        strict: bool = False,
-        unit: str = "line",
-        rules: SpanRules | None = None,
-    ) -> None:
-        self._reader, self.read = Reader(strict, unit, rules=rules), 0
+    def __init__(self, paths: Paths, *, format: str | None = None, reader: Reader | None = None) -> None:
+        self._reader, self.read = reader or Reader(), 0
         self._files, self.skipped = find_files(paths, format)
 
     def __iter__(self) -> Iterator[Document]:

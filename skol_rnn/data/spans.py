@@ -7,10 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from skol_rnn.errors import DataError
-from skol_rnn.labels import suggestion
+from skol_rnn.labels import check_choice, suggestion
 
-Span = tuple[int, int, str]
-"""Start and end (exclusive) in characters of the text, and the type."""
+Span = tuple[int, int, str]  # start and end (exclusive) in characters of the text, and type
 
 OVERLAP_POLICIES = ("error", "longest", "first", "priority")
 ALIGNMENTS = ("overlap", "containment")
@@ -57,7 +56,7 @@ class SpanRules:
     >>> SpanRules(overlap="longst")
     Traceback (most recent call last):
     ...
-    ValueError: overlap is 'longst', not one of error, longest, first, priority. Did you mean 'longest'?
+    ValueError: overlap must be one of error, longest, first, priority, but is 'longst'. Did you mean 'longest'?
     """
 
     overlap: str = "error"
@@ -71,12 +70,6 @@ class SpanRules:
             check_choice(name, getattr(self, name), known)
         if self.overlap == "priority" and not self.priority:
             raise ValueError("overlap='priority' needs the order: priority=('most important', ...).")
-
-
-def check_choice(name: str, value: object, known: Sequence[str]) -> None:
-    """Raise a ValueError with the nearest name if a value is not one of those known."""
-    if value not in known:
-        raise ValueError(f"{name} is {value!r}, not one of {', '.join(known)}.{suggestion(str(value), known)}")
 
 
 def offset_problem(start: int, end: int, length: int) -> str | None:

@@ -13,13 +13,13 @@ from skol_rnn.data.spans import (
     OverlapError,
     Span,
     SpanRules,
-    check_choice,
     check_spans,
     choose_spans,
     offset_problem,
     overlap_problems,
 )
 from skol_rnn.errors import DataError
+from skol_rnn.labels import check_choice
 
 Tokeniser = Callable[[str], Iterable[Token]]
 

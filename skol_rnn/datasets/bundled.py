@@ -7,8 +7,7 @@ from pathlib import Path
 
 from skol_rnn.persistence.atomic import write_atomically
 
-SAMPLE = Path(__file__).parent / "sample"
-"""The files that are installed with the package."""
+SAMPLE = Path(__file__).parent / "sample"  # installed with the package
 
 
 def cache_folder() -> Path:

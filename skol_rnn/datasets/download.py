@@ -16,8 +16,7 @@ from skol_rnn.persistence.atomic import write_atomically
 BASE_URL = "https://raw.githubusercontent.com/piggyatbaqaqi/skol/main/data/annotated/journals/"
 """Where the annotators publish the journals. The branch may change; put a commit's hash in place of ``main`` to fix it."""
 
-SUMS = "SHA256SUMS"
-"""File of the download folder that records checksums, in the form that ``sha256sum --check`` reads."""
+SUMS = "SHA256SUMS"  # file of the download folder that records checksums, for ``sha256sum --check``
 
 JOURNAL_FILES: tuple[str, ...] = (
     "Mycologia/Vol41/2015.28594.Mycologia-Vol-xli-1949_text.txt.ann",
@@ -40,12 +39,9 @@ def download_journals(
 ) -> Path:
     """Download annotated journals (Mycologia, Mycotaxon, Persoonia), or any files of your own server.
 
-    A file with the right checksum is not downloaded again; a file that was changed on disk is. The authors publish no
-    checksums of the journals: the first download is trusted and its SHA-256 is recorded in ``SHA256SUMS``. Later
-    downloads must match it.
-
-    The licence of the journals is not stated. The repository they come from declares MIT for its software and holds no
-    licence for the volumes; the printed text belongs to the publishers. Ask them before you pass files on.
+    A file with the right checksum is not downloaded again. The authors publish no checksums: the first download is
+    trusted, its SHA-256 is recorded in ``SHA256SUMS``, and later downloads must match it.  The licence of the journals
+    is not stated: their repository declares MIT for its software only.  Ask the publishers before you pass files on.
 
     Parameters
     ----------
@@ -71,14 +67,16 @@ def download_journals(
     ValueError
         If the registry is empty or a name would leave the folder.
     DataError
-        If a file cannot be downloaded, its checksum is wrong, or an archive is damaged. Files that were downloaded
-        before stay, and the next call continues from there.
+        If a file cannot be downloaded, its checksum is wrong, or an archive is damaged.  The next call continues there.
 
     Examples
     --------
     >>> folder = download_journals("journals", registry={"Mycotaxon/Vol117/s1.txt.ann": None})  # doctest: +SKIP
     """
-    pooch = _import_pooch()
+    try:
+        import pooch
+    except ImportError:
+        raise ImportError("Downloading needs pooch: install it with pip install 'skol_rnn[data]'.") from None
     hashes = dict.fromkeys(JOURNAL_FILES) if registry is None else dict(registry)
     _check_names(hashes)
     folder = cache_folder() / "journals" if folder is None else Path(folder)
@@ -95,14 +93,6 @@ def download_journals(
         lines = [f"{digest}  {file}\n" for file, digest in sorted(known.items())]
         write_atomically(folder / SUMS, "".join(lines).encode("utf-8"))
     return folder
-
-
-def _import_pooch() -> Any:
-    try:
-        import pooch
-    except ImportError:
-        raise ImportError("Downloading needs pooch: install it with pip install 'skol_rnn[data]'.") from None
-    return pooch
 
 
 def _check_names(names: Mapping[str, str | None]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from skol_rnn.labels import LabelSet, suggestion
+from skol_rnn.labels import LabelSet, check_choice, suggestion
 
 
 def parse_options(text: str, known: Mapping[str, Mapping[str, float]], what: str) -> tuple[str, dict[str, float]]:
@@ -19,8 +19,7 @@ def parse_options(text: str, known: Mapping[str, Mapping[str, float]], what: str
     ('focal', {'gamma': 1.5})
     """
     name, _, rest = text.partition(":")
-    if name not in known:
-        raise ValueError(f"{what} must be one of {', '.join(known)}, but is {name!r}.{suggestion(name, known)}")
+    check_choice(what, name, known)
     options = dict(known[name])
     for part in rest.split(",") if rest else ():
         key, equals, value = (piece.strip() for piece in part.partition("="))

@@ -21,17 +21,14 @@ from skol_rnn.persistence.npz import npz_bytes, read_npz, zip_bytes
 
 FORMAT = "skol_rnn model"
 FORMAT_VERSION = 1
-SINGLE_FILE_ENDINGS = (".skol", ".zip")
-"""A path with one of these endings is saved as one file, any other path as a folder."""
-SIZE_LIMIT = 2 << 30
-"""Largest bundle in bytes; a larger one is refused before it is read."""
+SINGLE_FILE_ENDINGS = (".skol", ".zip")  # such a path is saved as one file, any other path as a folder
+SIZE_LIMIT = 2 << 30  # bytes; a larger bundle is refused before it is read
 
 _MANIFEST = "manifest.json"
 _STATE = "model.json"
 _ARRAYS = ("network", "features", "decision")
 _FILES = (_STATE, *(f"{part}.npz" for part in _ARRAYS))
-_GRAPH = "network.onnx"
-"""The only optional file: older bundles lack it, and so do networks that ONNX cannot express."""
+_GRAPH = "network.onnx"  # optional: older bundles lack it, and so do networks that ONNX cannot express
 
 
 @dataclass(frozen=True)

@@ -101,7 +101,7 @@ def test_overlaps_are_an_error_unless_a_policy_is_named():
 
 def test_rules_of_unknown_names_are_refused():
     for wrong in ({"overlap": "longets"}, {"alignment": "x"}, {"scheme": "IOB1"}, {"overlap": "priority"}):
-        with pytest.raises(ValueError, match="not one of|needs the order"):
+        with pytest.raises(ValueError, match="must be one of|needs the order"):
             SpanRules(**wrong)
 
 
