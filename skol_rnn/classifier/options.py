@@ -104,8 +104,6 @@ def saved_options(state: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[st
     trained = {name: value for name, value in state["parameters"].items() if name != "frozen_weights"}
     for name, value in (saved_parameters(trained) | saved).items():
         if name in asked and asked[name] != value:
-            raise DataError(
-                f"The saved model was trained with {name}={value!r}, but {name} is {asked[name]!r}: "
-                "leave it out, or train again."
-            )
+            trained_with = f"The saved model was trained with {name}={value!r}"
+            raise DataError(f"{trained_with}, but {name} is {asked[name]!r}: leave it out, or train again.")
     return saved

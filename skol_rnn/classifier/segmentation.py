@@ -1,7 +1,4 @@
-"""Segment documents into units: lines, paragraphs, or the paragraphs of sections.
-
-A paragraph ends at a blank line, a form feed, or where the label changes.
-"""
+"""Segment documents into lines or paragraphs, which end at blank lines, form feeds, and where the label changes."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Read, label and write documents on Apache Spark, each document within one task.
-
-The model is broadcast as bytes, and each Python worker loads it once, with ONNX Runtime and without TensorFlow.
-"""
+"""Read, label and write documents on Spark: each worker loads the broadcast model once, without TensorFlow."""
 
 from __future__ import annotations
 
@@ -151,10 +148,8 @@ def collect_rows(rows: DataFrame, limit: int) -> pd.DataFrame:
     rows = rows.persist()
     try:
         if (number := rows.count()) > limit:
-            raise DataError(
-                f"There are {number:,} training rows, but the driver takes {limit:,}: train on a sample of the "
-                "documents, or raise max_training_rows if it has the memory."
-            )
+            problem = f"There are {number:,} training rows, but the driver takes {limit:,}"
+            raise DataError(f"{problem}: train on a sample of the documents, or raise max_training_rows.")
         parts = [row.asDict() for row in rows.toLocalIterator(prefetchPartitions=False)]
     finally:
         rows.unpersist()

@@ -54,11 +54,8 @@ def _pairs(gold: Corpus, predicted: Corpus) -> Pairs:
     """Pair the documents by name; a document without a prediction has no predicted spans."""
     found = {document.doc_id: document for document in predicted}
     known = {document.doc_id for document in gold}
-    problems = [
-        f"{name} is predicted, but not among the true documents.{suggestion(name, known)}"
-        for name in found
-        if name not in known
-    ]
+    unknown = [name for name in found if name not in known]
+    problems = [f"{name} is predicted, but not among the true documents.{suggestion(name, known)}" for name in unknown]
     pairs = {}
     for document in gold:
         if document.labels is None:

@@ -132,9 +132,8 @@ def parse_class_weights(text: str) -> str | dict[str, float] | None:
         return text
     if "=" not in text:
         allowed = f"{', '.join(STRATEGIES)}, none, Label=number pairs or a saved .json file"
-        raise typer.BadParameter(
-            f"--class-weights must be one of {allowed}, but is {text!r}.{suggestion(name, STRATEGIES)}"
-        )
+        hint = suggestion(name, STRATEGIES)
+        raise typer.BadParameter(f"--class-weights must be one of {allowed}, but is {text!r}.{hint}")
     parsed: dict[str, float] = {}
     for part in text.split(","):
         label, _, number = part.rpartition("=")  # a label may contain "="

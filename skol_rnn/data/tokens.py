@@ -28,15 +28,10 @@ _WORD = re.compile(r"\w+|[^\w\s]")
 _LOST, _MOVED = "span without label", "span moved to its tokens' ends"
 
 
-def tokenise(text: str) -> list[Token]:
-    r"""Find words and single other characters: the matches of ``\w+|[^\w\s]``."""
-    return [match.span() for match in _WORD.finditer(text)]
-
-
 def find_tokens(text: str, tokeniser: Tokeniser | None = None) -> tuple[Token, ...]:
-    """Tokenise a text and check the offsets that a caller's tokeniser returns."""
+    """Find words and single other characters, or check the offsets that a caller's tokeniser returns."""
     if tokeniser is None:
-        return tuple(tokenise(text))
+        return tuple(match.span() for match in _WORD.finditer(text))
     tokens, problems, end = [], [], 0
     for position, token in enumerate(tokeniser(text)):
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from skol_rnn.datasets.bundled import cache_folder, sample_corpus
-from skol_rnn.datasets.download import download_journals
+from skol_rnn.datasets.corpora import cache_folder, download_journals, sample_corpus
 
 __all__ = ["cache_folder", "download_journals", "sample_corpus"]

@@ -338,10 +338,8 @@ def count_drift(frozen: ClassWeights, counts: Sequence[int] | np.ndarray, labels
     for name, now in zip(labels, checked_counts(counts), strict=True):
         if (then := frozen.counts[frozen.labels.index(name)]) != now:
             percent = f"{100 * (now - then) / then:+.1f} %" if then else "new"
-            lines = "line" if then == 1 else "lines"
-            found.append(
-                f"{name!r} had {then:,} {lines} when the weights were saved and has {now:,.0f} now ({percent})"
-            )
+            before = f"{then:,} line{'s' * (then != 1)}"
+            found.append(f"{name!r} had {before} when the weights were saved and has {now:,.0f} now ({percent})")
     return found
 
 
@@ -357,9 +355,8 @@ def _by_label(spec: Mapping[str, float], labels: LabelSet) -> list[float]:
     for name, weight in spec.items():
         tags = [name] if name in labels else [p + str(name) for p in (BEGIN, INSIDE) if p + str(name) in labels]
         if not tags:
-            known = ", ".join(labels)
-            hint = suggestion(str(name), labels)
-            raise ValueError(f"class_weights holds the unknown label {name!r}; known are {known}.{hint}")
+            known = f"{', '.join(labels)}.{suggestion(str(name), labels)}"
+            raise ValueError(f"class_weights holds the unknown label {name!r}; known are {known}")
         weights.update((tag, weight) for tag in tags if tag == name or tag not in spec)
     missing = [name for name in labels if name not in weights]
     if missing:

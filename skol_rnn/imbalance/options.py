@@ -46,9 +46,8 @@ def finite_number(what: str, value: Any, least: float, most: float = math.inf) -
     """Return a finite number in a range, or raise a ValueError."""
     number = _as_float(value)
     if not least <= number <= most or number == math.inf:
-        allowed = (
-            f"a finite number of at least {least:g}" if most == math.inf else f"a number from {least:g} to {most:g}"
-        )
+        limits = f" from {least:g} to {most:g}"
+        allowed = f"a finite number of at least {least:g}" if most == math.inf else f"a number{limits}"
         raise ValueError(f"{what} must be {allowed}, not {value!r}.")
     return number
 

@@ -32,6 +32,9 @@ class Version:
 class ModelStore(Protocol):
     """The versions of one model; `DiskStore` and `RedisStore` differ in where the bytes are."""
 
+    _place: str
+    _keep: int
+
     def __init__(self, place: str, keep: int) -> None:
         if keep < 1:
             raise ValueError(f"keep must be at least 1, but is {keep!r}.")
@@ -271,7 +274,7 @@ class RedisStore(ModelStore):
         self._client.set(f"{self.key}:{version}", blob, ex=self._expire)
 
     def _read(self, version: str) -> bytes | None:
-        return self._client.get(f"{self.key}:{version}")  # type: ignore[no-any-return]
+        return self._client.get(f"{self.key}:{version}")
 
     def _delete(self, version: str) -> None:
         self._client.delete(f"{self.key}:{version}")

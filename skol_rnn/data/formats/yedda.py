@@ -178,13 +178,9 @@ def format_yedda(
 def _check_writable(text: str, labels: Sequence[str | None], name: str) -> None:
     if match := _UNWRITABLE.search(text):
         line = text.count("\n", 0, match.start()) + 1
-        raise DataError(
-            f"{name}: line {line} contains {match.group()[:40]!r}, which YEDDA reads as markup: "
-            "write JSONL or CSV instead."
-        )
+        problem = f"line {line} contains {match.group()[:40]!r}, which YEDDA reads as markup"
+        raise DataError(f"{name}: {problem}: write JSONL or CSV instead.")
     for label in sorted({label for label in labels if label is not None}):
         if not _LABEL.fullmatch(label):
-            raise DataError(
-                f"{name}: YEDDA cannot store the label {label!r}; its labels are a letter and up to 49 letters, "
-                "digits, '-' or '_': write JSONL or CSV instead."
-            )
+            problem = f"YEDDA stores labels of a letter and up to 49 letters, digits, '-' or '_', not {label!r}"
+            raise DataError(f"{name}: {problem}: write JSONL or CSV instead.")

@@ -1,7 +1,8 @@
-"""Download the public annotated journals, file by file, with checksums and a cache."""
+"""The bundled sample corpus, and the download of the public annotated journals with checksums and a cache."""
 
 from __future__ import annotations
 
+import os
 import zipfile
 from collections.abc import Mapping
 from functools import partial
@@ -9,15 +10,14 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from skol_rnn.datasets.bundled import cache_folder
 from skol_rnn.errors import DataError
 from skol_rnn.persistence.atomic import write_atomically
 
+SAMPLE = Path(__file__).parent / "sample"  # installed with the package
 BASE_URL = "https://raw.githubusercontent.com/piggyatbaqaqi/skol/main/data/annotated/journals/"
 """Where the annotators publish the journals. The branch may change; put a commit's hash in place of ``main`` to fix it."""
 
 SUMS = "SHA256SUMS"  # file of the download folder that records checksums, for ``sha256sum --check``
-
 JOURNAL_FILES: tuple[str, ...] = (
     "Mycologia/Vol41/2015.28594.Mycologia-Vol-xli-1949_text.txt.ann",
     *(f"Mycotaxon/Vol{volume:03d}/n1.txt.ann" for volume in range(54, 59)),
@@ -28,6 +28,42 @@ JOURNAL_FILES: tuple[str, ...] = (
     *(f"Persoonia/Vol019/s{part}.txt.ann" for part in range(1, 9)),
 )
 """Names of the 190 annotated files below `BASE_URL`."""
+
+
+def cache_folder() -> Path:
+    """Return the folder of samples and downloads: ``SKOL_RNN_CACHE``, or ``~/.cache/skol_rnn``."""
+    return Path(os.environ.get("SKOL_RNN_CACHE") or Path.home() / ".cache" / "skol_rnn")
+
+
+def sample_corpus(folder: str | Path | None = None) -> Path:
+    """Copy the bundled sample corpus to a folder.
+
+    The sample has 18 documents to train on and 6, from other journals, to test on. All of them are made up.
+    Files of the folder that differ from the sample are replaced; other files stay.
+
+    Parameters
+    ----------
+    folder : str or Path, optional
+        Where to copy the files, by default ``sample`` in `cache_folder`.
+
+    Returns
+    -------
+    Path
+        The folder, with ``train/`` and ``test/``.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     [len(list((sample_corpus(folder) / part).iterdir())) for part in ("train", "test")]
+    [18, 6]
+    """
+    folder = cache_folder() / "sample" if folder is None else Path(folder)
+    for source in SAMPLE.glob("*/*.ann"):
+        target, content = folder / source.relative_to(SAMPLE), source.read_bytes()
+        if not target.is_file() or target.read_bytes() != content:
+            write_atomically(target, content)
+    return folder
 
 
 def download_journals(
@@ -78,7 +114,13 @@ def download_journals(
     except ImportError:
         raise ImportError("Downloading needs pooch: install it with pip install 'skol_rnn[data]'.") from None
     hashes = dict.fromkeys(JOURNAL_FILES) if registry is None else dict(registry)
-    _check_names(hashes)
+    if not hashes:
+        raise ValueError("registry is empty: name some files, or omit it to download all journals.")
+    for name in hashes:
+        path = PurePosixPath(name)
+        # A backslash or colon leads out of the folder on Windows, a line break would forge an entry in SUMS.
+        if not name or path.is_absolute() or ".." in path.parts or set(name) & set("\\:\r\n") or name == SUMS:
+            raise ValueError(f"registry names a file {name!r}: use names relative to the folder, without '..'.")
     folder = cache_folder() / "journals" if folder is None else Path(folder)
     known = _read_sums(folder / SUMS)
     store = pooch.create(
@@ -88,21 +130,11 @@ def download_journals(
         retry_if_failed=1,
     )
     for name in hashes:
-        path = _fetch(store, name, pooch.HTTPDownloader(timeout=timeout))
-        known[name] = pooch.file_hash(str(path))
+        file = _fetch(store, name, pooch.HTTPDownloader(timeout=timeout))
+        known[name] = pooch.file_hash(str(file))
         lines = [f"{digest}  {file}\n" for file, digest in sorted(known.items())]
         write_atomically(folder / SUMS, "".join(lines).encode("utf-8"))
     return folder
-
-
-def _check_names(names: Mapping[str, str | None]) -> None:
-    if not names:
-        raise ValueError("registry is empty: name some files, or omit it to download all journals.")
-    for name in names:
-        path = PurePosixPath(name)
-        # A backslash or colon leads out of the folder on Windows, a line break would forge an entry in SUMS.
-        if not name or path.is_absolute() or ".." in path.parts or set(name) & set("\\:\r\n") or name == SUMS:
-            raise ValueError(f"registry names a file {name!r}: use names relative to the folder, without '..'.")
 
 
 def _read_sums(path: Path) -> dict[str, str]:
@@ -112,9 +144,7 @@ def _read_sums(path: Path) -> dict[str, str]:
     for i, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         digest, separator, name = line.partition("  ")
         if not separator or len(digest) != 64:
-            raise DataError(
-                f"{path}, line {i}: not a SHA-256 sum and a name; remove the file to record the sums again."
-            )
+            raise DataError(f"{path}, line {i}: not a SHA-256 and a name; remove the file to record the sums again.")
         known[name] = digest
     return known
 
@@ -127,10 +157,9 @@ def _fetch(store: Any, name: str, downloader: Any) -> Path:
     except zipfile.BadZipFile as error:
         raise DataError(f"{name} from {store.base_url} is not a readable archive ({error}).") from error
     except ValueError as error:
-        raise DataError(
-            f"{name} from {store.base_url} does not have the expected checksum, so it was not kept ({error}) "
-            f"If you trust the new file, correct the registry or remove its line from {store.path / SUMS}."
-        ) from error
+        problem = f"{name} from {store.base_url} does not have the expected checksum, so it was not kept ({error})"
+        remedy = f"If you trust the new file, correct the registry or remove its line from {store.path / SUMS}."
+        raise DataError(f"{problem} {remedy}") from error
     except OSError as error:
         raise DataError(f"{name} could not be downloaded from {store.base_url}: {error}") from error
     return Path(store.path) / name
