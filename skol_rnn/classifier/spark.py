@@ -10,8 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from skol_rnn.classifier.labelling import document_keys, document_name, documents_of, label_documents
-from skol_rnn.classifier.output import document_text, write_text
+from skol_rnn.classifier.labelling import (
+    document_keys,
+    document_name,
+    document_text,
+    documents_of,
+    label_documents,
+    write_text,
+)
 from skol_rnn.classifier.segmentation import ToUnits
 from skol_rnn.data.discovery import ONE_DOCUMENT, Found, find_files, unique_names
 from skol_rnn.data.document import Document

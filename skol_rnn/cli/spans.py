@@ -34,8 +34,8 @@ def spans(
     scores = span_scores(*({name: pair[side].spans or () for name, pair in pairs.items()} for side in (0, 1)))
     errors = boundary_errors(*([pair[side].labels or () for pair in pairs.values()] for side in (0, 1)))
     if html:
-        for name, (true, found) in pairs.items():
-            page = spans_html(true.text, true.spans or (), found.spans or (), title=name)
+        for name, pair in pairs.items():
+            page = spans_html(pair[0].text, *(document.spans or () for document in pair), title=name)
             write_atomically(html / f"{name}.html", page.encode())
         say(f"Wrote {len(pairs)} pages to {html}")
     if json:
@@ -46,8 +46,13 @@ def spans(
         console.print(f"{score}\n", markup=False)
     console.print("Boundary errors: spans, then tokens (B begins a span, I continues it, O is outside)")
     console.print(errors.to_string(), markup=False)
+    console = Console(highlight=False)
     for name in show or []:
-        _show(name, pairs)
+        if name not in pairs:
+            raise DataError(f"There is no document {name!r}.{suggestion(name, pairs)}")
+        true, found = (document.spans or () for document in pairs[name])
+        console.print(f"\n{name}", style="bold", markup=False)
+        console.print(show_spans(pairs[name][0].text, true, found, width=console.width, only_spans=True))
 
 
 def _pairs(gold: Corpus, predicted: Corpus) -> Pairs:
@@ -72,12 +77,3 @@ def _pairs(gold: Corpus, predicted: Corpus) -> Pairs:
     if problems:
         raise DataError("\n".join(problems))
     return pairs
-
-
-def _show(name: str, pairs: Pairs) -> None:
-    if name not in pairs:
-        raise DataError(f"There is no document {name!r}.{suggestion(name, pairs)}")
-    true, found = pairs[name]
-    console = Console(highlight=False)
-    console.print(f"\n{name}", style="bold", markup=False)
-    console.print(show_spans(true.text, true.spans or (), found.spans or (), width=console.width, only_spans=True))

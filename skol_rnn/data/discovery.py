@@ -23,9 +23,7 @@ ENDINGS = {
     ".jsonl": "jsonl",
     ".csv": "csv",
     ".parquet": "parquet",
-    ".iob": "bio",
-    ".bio": "bio",
-    ".conll": "bio",
+    **dict.fromkeys((".iob", ".bio", ".conll"), "bio"),
 }
 """Format by ending; of several endings of a format, the last one is written (YEDDA aside)."""
 FORMATS = (*dict.fromkeys(ENDINGS.values()), "ptc", "brat")

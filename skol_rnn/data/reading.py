@@ -135,15 +135,13 @@ def read_documents(
     paths : str, Path, or iterable of these
         Files, folders (read recursively, sorted) or globs.
     format : {"yedda", "text", "jsonl", "csv", "parquet", "ptc", "brat", "bio"}, optional
-        Format of the files that are named directly or by a glob, whatever their endings.  In folders, only files
-        with an ending of this format are read.
+        Format of files named directly or by a glob, whatever their endings; folders are read for such endings only.
     strict : bool, default False
         Whether damaged markup and invalid bytes raise an error instead of being repaired and listed.
     unit : {"line", "token"}, default "line"
         Unit of the rows.
     tokeniser : callable from str to iterable of (int, int), optional
-        Function that returns start and end (exclusive) of each token of a text, for ``unit="token"``.  By default,
-        tokens are words and single other characters.
+        Returns start and end (exclusive) of each token of a text; by default, words and single other characters.
     rules : SpanRules, optional
         Which labelled spans are allowed, and how they label rows.  By default, overlapping spans raise an error.
 

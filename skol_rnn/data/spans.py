@@ -91,7 +91,7 @@ def check_spans(spans: Sequence[Span], length: int, types: Sequence[str] | None 
     return found
 
 
-def overlap_problems(spans: Sequence[Span], ranges: Mapping[int, tuple[int, int]]) -> list[tuple[int, str]]:
+def find_overlaps(spans: Sequence[Span], ranges: Mapping[int, tuple[int, int]]) -> list[tuple[int, str]]:
     """List the spans whose range of characters or tokens overlaps that of an earlier span; ranges are by index."""
     problems, widest = [], -1  # widest: index of the span that reaches furthest so far
     for index in sorted(ranges, key=lambda index: (*ranges[index], spans[index][2])):
@@ -113,7 +113,7 @@ def choose_spans(
     """
     ranges = dict(enumerate(span[:2] for span in spans)) if ranges is None else ranges
     if rules.overlap == "error":
-        if problems := overlap_problems(spans, ranges):
+        if problems := find_overlaps(spans, ranges):
             raise OverlapError(problems)
         return list(ranges), []
     rank = {kind: position for position, kind in enumerate(rules.priority)}

@@ -9,15 +9,7 @@ from dataclasses import replace
 
 from skol_rnn.data.bio import Token, decode_spans, encode_spans
 from skol_rnn.data.document import Document, Repair, line_labels
-from skol_rnn.data.spans import (
-    OverlapError,
-    Span,
-    SpanRules,
-    check_spans,
-    choose_spans,
-    offset_problem,
-    overlap_problems,
-)
+from skol_rnn.data.spans import OverlapError, Span, SpanRules, check_spans, choose_spans, find_overlaps, offset_problem
 from skol_rnn.errors import DataError
 from skol_rnn.labels import check_choice
 
@@ -96,7 +88,7 @@ def _bad_spans(document: Document, spans: Sequence[Span], rules: SpanRules) -> l
     problems = check_spans(spans, len(document.text), rules.types)
     if problems and rules.overlap == "error":
         bad = {index for index, _ in problems}
-        problems += overlap_problems(spans, {i: span[:2] for i, span in enumerate(spans) if i not in bad})
+        problems += find_overlaps(spans, {i: span[:2] for i, span in enumerate(spans) if i not in bad})
     return _located(document, spans, problems)
 
 

@@ -29,7 +29,7 @@ from make_sample.journal import (
 from make_sample.layout import wrap
 from make_sample.writer import Dice, draw_style
 
-from skol_rnn.datasets.corpora import BASE_URL, JOURNAL_FILES, SAMPLE, SUMS, download_journals, sample_corpus
+from skol_rnn.datasets import BASE_URL, JOURNAL_FILES, SAMPLE, SUMS, download_journals, sample_corpus
 from skol_rnn.errors import DataError
 
 TOOLS = Path(__file__).resolve().parents[2] / "tools"
