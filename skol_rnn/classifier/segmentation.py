@@ -25,9 +25,8 @@ SECTIONS = (
 _NOT_TEXT = {"line_number": np.int64, "blank_before": np.int64, "page_break": bool, "is_page_marker": bool}
 ToUnits = Callable[[Document], pd.DataFrame]  # segments a document, as `unit_rows` with some mode does
 _PAGE_MARKER = re.compile(r"^---\s*PDF\s+Page\s+(\d+)\s*(Label\s+(\S+)\s+)?---\s*$")
-_SECTION = re.compile(
-    rf"\s*(?:\d+\.?\s*)?({'|'.join(sorted(map(re.escape, SECTIONS), key=len, reverse=True))})\b", re.I
-)
+_LONGEST_FIRST = "|".join(sorted(map(re.escape, SECTIONS), key=len, reverse=True))
+_SECTION = re.compile(rf"\s*(?:\d+\.?\s*)?({_LONGEST_FIRST})\b", re.I)
 _NAMES = {name.lower(): name for name in SECTIONS}
 
 

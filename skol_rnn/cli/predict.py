@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from skol_rnn.inference.predictor import Predictions
     from skol_rnn.model import RNNSkolModel
 
+    Labelled = tuple[Document, Predictions]
 
 _FORMATS = f"{options.FORMATS}; yedda for lines and jsonl for tokens if not given."
 
@@ -72,9 +73,7 @@ def predict(
     common.say("Labels: " + ", ".join(f"{label} {count:,}" for label, count in by_frequency.items()))
 
 
-def _counted(
-    found: Iterable[tuple[Document, Predictions]], counts: Counter[str]
-) -> Iterator[tuple[Document, Predictions]]:
+def _counted(found: Iterable[Labelled], counts: Counter[str]) -> Iterator[Labelled]:
     for document, labelled in found:
         counts.update(labelled.labels.tolist())
         yield document, labelled

@@ -35,7 +35,8 @@ def spans(
     errors = boundary_errors(*([pair[side].labels or () for pair in pairs.values()] for side in (0, 1)))
     if html:
         for name, pair in pairs.items():
-            page = spans_html(pair[0].text, *(document.spans or () for document in pair), title=name)
+            true, found = (document.spans or () for document in pair)
+            page = spans_html(pair[0].text, true, found, title=name)
             write_atomically(html / f"{name}.html", page.encode())
         say(f"Wrote {len(pairs)} pages to {html}")
     if json:

@@ -28,15 +28,14 @@ if TYPE_CHECKING:
 
 SAVED = "smoothed"  # the strategy that --save uses without --strategy
 Number = float | None
+_NAMES = ", ".join(STRATEGIES)
 
 
 def weights(
     paths: Annotated[list[str], typer.Argument(help="Annotated documents, or one .json or .csv table of counts.")],
     labels: options.Keep = None,
     other: options.Rest = "Misc",
-    strategy: Annotated[
-        options.Text, option(f"Show one only, with or without options: {', '.join(STRATEGIES)}.")
-    ] = None,
+    strategy: Annotated[options.Text, option(f"Show one only, with or without options: {_NAMES}.")] = None,
     alpha: Annotated[Number, option(f"Exponent of smoothed weights; {DEFAULT_ALPHA} if not given.")] = None,
     beta: Annotated[Number, option(f"Beta of effective weights; {DEFAULT_BETA} if not given.")] = None,
     max_ratio: Annotated[Number, option("Largest weight, in multiples of the smallest.")] = None,
@@ -79,9 +78,8 @@ def weights(
     if json:
         warnings = [str(finding) for finding in findings]
         files = {"saved": save and str(save), "chart": chart_file and str(chart_file)}
-        print_json(
-            {**distribution_json(frame, unit), **files, "weights": shown, "options": settings, "warnings": warnings}
-        )
+        values = {"weights": shown, "options": settings, "warnings": warnings}
+        print_json({**distribution_json(frame, unit), **files, **values})
     else:
         console = Console(highlight=False)
         _print(console, frame, shown, unit)

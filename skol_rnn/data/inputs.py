@@ -146,15 +146,15 @@ def with_predictions(
     table: pd.DataFrame,
     restore: Restore,
     labels: Sequence[str],
-    indices: np.ndarray,
+    found: np.ndarray,
     probabilities: np.ndarray,
 ) -> Any:
     """Add predictions to the caller's rows; for lists of lines, return the list of labels of each document."""
     names = np.array(labels, dtype=object)
     if _is_line_lists(data):
-        return object_array(names[part].tolist() for part in restore(indices))
+        return object_array(names[part].tolist() for part in restore(found))
     rows = data.copy() if isinstance(data, pd.DataFrame) else table.drop(columns="order")
-    rows["prediction"] = restore(indices)
+    rows["prediction"] = restore(found)
     rows["predicted_label"] = names[rows["prediction"].to_numpy()]
     rows["probabilities"] = list(restore(probabilities))
     return rows

@@ -87,7 +87,12 @@ class Reader:
             case "yedda":
                 return [read_yedda(path, doc_id)]
             case "ptc":
-                return [self._article(path, doc_id)]
+                if (table := label_table_of(path)) is None:
+                    where = "article<ID>.txt in a folder with FOLDER.labels.tsv"
+                    raise DataError(f"{path} has no labels: give it as {where}.")
+                if table not in self._tables:
+                    self._tables[table] = read_labels(table, path.parent, self.problems)
+                return [read_article(path, doc_id, table, self._tables[table])]
             case "csv" | "parquet":
                 from skol_rnn.data.formats.table import read_csv, read_parquet  # loads pandas
 
@@ -95,14 +100,6 @@ class Reader:
             case _:
                 read = {"jsonl": read_jsonl, "brat": read_brat, "bio": read_bio}[file.format]
                 return read(path, doc_id, self.problems)
-
-    def _article(self, path: Path, doc_id: str) -> Document:
-        table = label_table_of(path)
-        if table is None:
-            raise DataError(f"{path} has no labels: give it as article<ID>.txt in a folder with FOLDER.labels.tsv.")
-        if table not in self._tables:
-            self._tables[table] = read_labels(table, path.parent, self.problems)
-        return read_article(path, doc_id, table, self._tables[table])
 
 
 def _refuse_empty_inputs(files: Sequence[Found], read: Iterable[Found], skipped: Skipped) -> None:

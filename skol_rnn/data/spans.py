@@ -107,10 +107,7 @@ def find_overlaps(spans: Sequence[Span], ranges: Mapping[int, tuple[int, int]]) 
 def choose_spans(
     spans: Sequence[Span], rules: SpanRules, ranges: Mapping[int, tuple[int, int]] | None = None
 ) -> tuple[list[int], list[tuple[int, str]]]:
-    """Return the indices of the spans to keep, no two overlapping, and each other index with the reason.
-
-    ``ranges`` limits the choice to some indices, and holds the tokens of each; the default is all spans by characters.
-    """
+    """Keep spans that do not overlap, of all or of those with tokens in ``ranges``; list the others with the reason."""
     ranges = dict(enumerate(span[:2] for span in spans)) if ranges is None else ranges
     if rules.overlap == "error":
         if problems := find_overlaps(spans, ranges):

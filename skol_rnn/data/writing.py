@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from skol_rnn.data.discovery import FORMATS, place_for
@@ -132,9 +131,7 @@ class DocumentWriter:
         self._staging = TemporaryDirectory(prefix=".skol-rnn-", dir=root, ignore_cleanup_errors=True)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """Move the staged files to their places, or delete them after an error."""
         with self._staging:
             if kind is None:

@@ -275,6 +275,7 @@ def _unusable(name: str | Path, error: Exception) -> DataError:
     return DataError(f"{name} holds no usable class weights ({reason}); {_REMEDY}")
 
 
+Numbers = Sequence[float] | np.ndarray
 WeightsSpec = str | Mapping[str, float] | ClassWeights | None
 
 
@@ -289,9 +290,7 @@ def check_spec(spec: Any) -> None:
         parse_strategy(spec)
 
 
-def resolve_weights(
-    spec: WeightsSpec | Sequence[float] | np.ndarray, labels: LabelSet, counts: np.ndarray
-) -> ClassWeights:
+def resolve_weights(spec: WeightsSpec | Numbers, labels: LabelSet, counts: np.ndarray) -> ClassWeights:
     """Turn ``class_weights`` into one weight per label, with the counts that they belong to."""
     if isinstance(spec, ClassWeights):
         return spec
@@ -306,7 +305,7 @@ def resolve_weights(
     return ClassWeights(labels.names, tuple(weights), tuple(counts), EXPLICIT)
 
 
-def normalise_weights(weights: Sequence[float] | np.ndarray, counts: Sequence[int] | np.ndarray) -> np.ndarray:
+def normalise_weights(weights: Numbers, counts: Numbers) -> np.ndarray:
     """Rescale weights to a mean of 1 over the training lines."""
     array, number = np.asarray(weights, dtype=np.float64), checked_counts(counts)
     if array.shape != number.shape:
@@ -317,9 +316,7 @@ def normalise_weights(weights: Sequence[float] | np.ndarray, counts: Sequence[in
     return array / mean
 
 
-def cap_weights(
-    weights: Sequence[float] | np.ndarray, counts: Sequence[int] | np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def cap_weights(weights: Numbers, counts: Numbers) -> tuple[np.ndarray, np.ndarray]:
     """Cap each weight at the count ratio to the most frequent label; also return the indices of those changed."""
     array, lines = np.asarray(weights, dtype=np.float64), np.maximum(checked_counts(counts), 1)
     most = int(np.argmax(lines))

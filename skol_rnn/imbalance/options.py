@@ -66,7 +66,7 @@ def check_length(labels: LabelSet, values: Sequence[Any] | np.ndarray, what: str
         raise ValueError(f"There are {len(values)} {what} for {len(labels)} labels.")
 
 
-def checked_counts(counts: Sequence[int] | np.ndarray) -> np.ndarray:
+def checked_counts(counts: Sequence[float] | np.ndarray) -> np.ndarray:
     """Return the counts of the labels as an array of floats, none negative."""
     number = np.asarray(counts, dtype=np.float64)
     wrong = number[~np.isfinite(number) | (number < 0)]
