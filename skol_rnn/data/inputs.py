@@ -142,19 +142,14 @@ def table_and_restore(data: Any, line_no_col: str, unit: str) -> tuple[pd.DataFr
 
 
 def with_predictions(
-    data: Any,
-    table: pd.DataFrame,
-    restore: Restore,
-    labels: Sequence[str],
-    found: np.ndarray,
-    probabilities: np.ndarray,
+    data: Any, table: pd.DataFrame, restore: Restore, labels: Sequence[str], best: np.ndarray, probabilities: np.ndarray
 ) -> Any:
     """Add predictions to the caller's rows; for lists of lines, return the list of labels of each document."""
     names = np.array(labels, dtype=object)
     if _is_line_lists(data):
-        return object_array(names[part].tolist() for part in restore(found))
+        return object_array(names[part].tolist() for part in restore(best))
     rows = data.copy() if isinstance(data, pd.DataFrame) else table.drop(columns="order")
-    rows["prediction"] = restore(found)
+    rows["prediction"] = restore(best)
     rows["predicted_label"] = names[rows["prediction"].to_numpy()]
     rows["probabilities"] = list(restore(probabilities))
     return rows

@@ -149,7 +149,7 @@ def format_yedda(
     labels: Sequence[str | None],
     *,
     coalesce: bool = True,
-    name: str = "text",
+    name: str = "the document",
 ) -> str:
     r"""Put markup around labelled lines; everything else stays unchanged."""
     _check_writable(text, labels, name)
