@@ -22,6 +22,14 @@ def suggestion(name: str, known: Iterable[str]) -> str:
     return f" Did you mean {by_fold[near[0]]!r}?" if near else ""
 
 
+def check_choice(name: str, value: object, allowed: Iterable[str | None]) -> None:
+    """Raise a ValueError with the nearest name if a value is not allowed."""
+    if value not in (allowed := tuple(allowed)):
+        names = [choice for choice in allowed if choice is not None]
+        hint = suggestion(str(value), names)
+        raise ValueError(f"{name} must be one of {', '.join(names)}, but is {value!r}.{hint}")
+
+
 def rare_labels(counts: np.ndarray, labels: LabelSet) -> list[str]:
     """Return all labels but the most frequent: the important ones by default."""
     return [name for i, name in enumerate(labels) if i != int(np.argmax(counts))] or list(labels)

@@ -14,8 +14,7 @@ import pandas as pd
 from skol_rnn.classifier import options as known
 from skol_rnn.classifier import spark as on_spark
 from skol_rnn.classifier import training
-from skol_rnn.classifier.labelling import label_table
-from skol_rnn.classifier.output import document_texts, select_columns
+from skol_rnn.classifier.labelling import document_texts, label_table, select_columns
 from skol_rnn.classifier.segmentation import ToUnits, segment, text_documents, unit_rows
 from skol_rnn.data.document import Document
 from skol_rnn.data.reading import read_documents

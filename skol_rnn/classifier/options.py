@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from skol_rnn.classifier.segmentation import MODES
 from skol_rnn.data.document import Document
 from skol_rnn.errors import DataError
-from skol_rnn.labels import suggestion
+from skol_rnn.labels import check_choice, suggestion
 from skol_rnn.training.parameters import FORMER, PARAMETERS, current_names, refuse_both, saved_parameters
 
 if TYPE_CHECKING:
@@ -33,8 +33,7 @@ WITHOUT_EFFECT: Mapping[str, Any] = {
     "read_text": False, "save_text": None,
 }  # fmt: skip
 """Former options with their defaults; any other value causes a warning."""
-IGNORED = ("compute_label_frequencies", "num_classes", "num_workers", "use_gpu_in_udf")
-"""Former options that never changed a label and are ignored in silence."""
+IGNORED = ("compute_label_frequencies", "num_classes", "num_workers", "use_gpu_in_udf")  # they never changed a label
 
 CHOICES: Mapping[str, Sequence[str | None]] = {
     "extraction_mode": MODES,
@@ -45,17 +44,7 @@ CHOICES: Mapping[str, Sequence[str | None]] = {
 }
 SAVED = ("extraction_mode", "section_filter", "collapse_labels", "weight_strategy", "min_weight", "max_weight")
 """Options of the classifier that a saved model restores."""
-TUNABLE = ("prediction_batch_size", "prediction_stride", "batch_size")
-"""Model parameters that may differ from those of a saved model."""
-
-
-def check_choice(name: str, value: Any, allowed: Iterable[str | None]) -> None:
-    """Raise a ValueError with the nearest name if a value is not allowed."""
-    allowed = tuple(allowed)
-    if value not in allowed:
-        names = [choice for choice in allowed if choice is not None]
-        hint = suggestion(str(value), names)
-        raise ValueError(f"{name} must be one of {', '.join(names)}, but is {value!r}.{hint}")
+TUNABLE = ("prediction_batch_size", "prediction_stride", "batch_size")  # may differ from those of a saved model
 
 
 def check_options(classifier: SkolClassifierV2) -> None:
@@ -115,8 +104,6 @@ def saved_options(state: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[st
     trained = {name: value for name, value in state["parameters"].items() if name != "frozen_weights"}
     for name, value in (saved_parameters(trained) | saved).items():
         if name in asked and asked[name] != value:
-            raise DataError(
-                f"The saved model was trained with {name}={value!r}, but {name} is {asked[name]!r}: "
-                "leave it out, or train again."
-            )
+            trained_with = f"The saved model was trained with {name}={value!r}"
+            raise DataError(f"{trained_with}, but {name} is {asked[name]!r}: leave it out, or train again.")
     return saved

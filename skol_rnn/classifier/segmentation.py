@@ -1,7 +1,4 @@
-"""Segment documents into units: lines, paragraphs, or the paragraphs of sections.
-
-A paragraph ends at a blank line, a form feed, or where the label changes.
-"""
+"""Segment documents into lines or paragraphs, which end at blank lines, form feeds, and where the label changes."""
 
 from __future__ import annotations
 
@@ -22,18 +19,14 @@ SECTIONS = (
     "Results", "Discussion", "Conclusion", "Conclusions", "Acknowledgements", "Acknowledgments", "References",
     "Literature cited", "Bibliography", "Description", "Diagnosis", "Etymology", "Distribution", "Habitat", "Key",
     "Notes", "Figures", "Supplementary",
+  # headings that start a section
 )  # fmt: skip
-"""Headings that start a section."""
 
 _NOT_TEXT = {"line_number": np.int64, "blank_before": np.int64, "page_break": bool, "is_page_marker": bool}
-
-ToUnits = Callable[[Document], pd.DataFrame]
-"""Segments a document, as :func:`unit_rows` with some mode does."""
-
+ToUnits = Callable[[Document], pd.DataFrame]  # segments a document, as `unit_rows` with some mode does
 _PAGE_MARKER = re.compile(r"^---\s*PDF\s+Page\s+(\d+)\s*(Label\s+(\S+)\s+)?---\s*$")
-_SECTION = re.compile(
-    rf"\s*(?:\d+\.?\s*)?({'|'.join(sorted(map(re.escape, SECTIONS), key=len, reverse=True))})\b", re.I
-)
+_LONGEST_FIRST = "|".join(sorted(map(re.escape, SECTIONS), key=len, reverse=True))
+_SECTION = re.compile(rf"\s*(?:\d+\.?\s*)?({_LONGEST_FIRST})\b", re.I)
 _NAMES = {name.lower(): name for name in SECTIONS}
 
 

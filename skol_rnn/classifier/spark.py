@@ -1,7 +1,4 @@
-"""Read, label and write documents on Apache Spark, each document within one task.
-
-The model is broadcast as bytes, and each Python worker loads it once, with ONNX Runtime and without TensorFlow.
-"""
+"""Read, label and write documents on Spark: each worker loads the broadcast model once, without TensorFlow."""
 
 from __future__ import annotations
 
@@ -13,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from skol_rnn.classifier.labelling import document_keys, document_name, documents_of, label_documents
-from skol_rnn.classifier.output import document_text, write_text
+from skol_rnn.classifier import labelling
 from skol_rnn.classifier.segmentation import ToUnits
 from skol_rnn.data.discovery import ONE_DOCUMENT, Found, find_files, unique_names
 from skol_rnn.data.document import Document
@@ -34,13 +30,9 @@ _UNIT = (
     "page_break boolean, is_page_marker boolean, text_before string, text_after string"
 )
 _FILE = "path string, relative string, format string, given string, named boolean, doc_id string"
-_PREDICTION = (
-    "pos bigint, probabilities array<double>, prediction double, predicted_label string, annotated_value string"
-)
+_LABELS = "pos bigint, probabilities array<double>, prediction double, predicted_label string, annotated_value string"
 _FILES_PER_TASK = 32
-
-_loaded: dict[str, ServingModel] = {}
-"""The model of this worker process, by the hash of its bytes."""
+_loaded: dict[str, ServingModel] = {}  # the model of this worker process, by the hash of its bytes
 
 
 def unit_schema(mode: str, labelled: bool = False, errors: bool = False) -> str:
@@ -109,7 +101,7 @@ def label_units(units: DataFrame, blob: bytes, decision: str | None, on_error: s
             raise DataError(f"The rows have no column {needed!r}: Spark keeps no order without it.")
     units = units if together else _by_document(units)
     schema = ", ".join(f"`{field.name}` {field.dataType.simpleString()}" for field in units.schema)
-    schema += f", {_PREDICTION}"
+    schema += f", {_LABELS}"
     if on_error == "collect" and "errors" not in units.columns:
         schema += ", errors string"
     sent, digest = units.sparkSession.sparkContext.broadcast(blob), hashlib.sha256(blob).hexdigest()
@@ -122,14 +114,14 @@ def label_batches(batches: Batches, sent: Any, digest: str, decision: str | None
     if digest not in _loaded:
         _loaded.clear()
         _loaded[digest] = load_serving(sent.value, backend="onnx", threads=1)
-    yield from label_documents(_loaded[digest], _documents(batches), decision, on_error)
+    yield from labelling.label_documents(_loaded[digest], _documents(batches), decision, on_error)
 
 
 def _documents(batches: Batches) -> Batches:
     """Join batches and cut them between documents."""
     last: list[pd.DataFrame] = []
     for batch in batches:
-        documents = documents_of(pd.concat([*last, batch], ignore_index=True))
+        documents = labelling.documents_of(pd.concat([*last, batch], ignore_index=True))
         yield from map(_plain_texts, documents[:-1])
         last = documents[-1:]
     yield from map(_plain_texts, last)
@@ -143,7 +135,7 @@ def _plain_texts(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _by_document(rows: DataFrame) -> DataFrame:
     """Move the rows of each document into one partition, in order."""
-    keys = document_keys(rows.columns)
+    keys = labelling.document_keys(rows.columns)
     tasks = max(rows.rdd.getNumPartitions(), rows.sparkSession.sparkContext.defaultParallelism)
     return rows.repartition(tasks, *keys).sortWithinPartitions(*keys, "line_number")
 
@@ -153,10 +145,8 @@ def collect_rows(rows: DataFrame, limit: int) -> pd.DataFrame:
     rows = rows.persist()
     try:
         if (number := rows.count()) > limit:
-            raise DataError(
-                f"There are {number:,} training rows, but the driver takes {limit:,}: train on a sample of the "
-                "documents, or raise max_training_rows if it has the memory."
-            )
+            problem = f"There are {number:,} training rows, but the driver takes {limit:,}"
+            raise DataError(f"{problem}: train on a sample of the documents, or raise max_training_rows.")
         parts = [row.asDict() for row in rows.toLocalIterator(prefetchPartitions=False)]
     finally:
         rows.unpersist()
@@ -168,9 +158,9 @@ def write_texts(rows: DataFrame, folder: str | Path | None, output_format: str, 
 
     def written(batches: Batches) -> Batches:
         for part in _documents(batches):
-            name, result = document_name(part), document_text(part, output_format, coalesce)
+            name, result = labelling.document_name(part), labelling.document_text(part, output_format, coalesce)
             if folder is not None:
-                result = write_text(part, name, result, folder, output_format)
+                result = labelling.write_text(part, name, result, folder, output_format)
             yield pd.DataFrame({"name": [name], "result": [result]})
 
     found = _by_document(rows).mapInPandas(written, "name string, result string").toLocalIterator()

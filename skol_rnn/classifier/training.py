@@ -9,19 +9,19 @@ import numpy as np
 import pandas as pd
 
 from skol_rnn.classifier.labelling import document_name, documents_of
-from skol_rnn.classifier.options import CHOICES, check_choice
+from skol_rnn.classifier.options import CHOICES
 from skol_rnn.classifier.segmentation import page_markers
 from skol_rnn.classifier.spark import collect_rows
 from skol_rnn.data.splits import split_documents
 from skol_rnn.errors import DataError
 from skol_rnn.imbalance.strategies import class_weight_strategy
+from skol_rnn.labels import check_choice
 
 if TYPE_CHECKING:
     from skol_rnn.model import RNNSkolModel
 
 TEST_FRACTION = 0.2
-IMPORTANT = ("Nomenclature", "Description")
-"""Labels that ``collapse_labels`` keeps; all others become one."""
+IMPORTANT = ("Nomenclature", "Description")  # what ``collapse_labels`` keeps; all other labels become one
 
 
 def training_rows(units: Any, limit: int) -> pd.DataFrame:
@@ -69,19 +69,17 @@ def label_counts(labels: pd.Series[Any]) -> dict[str, int]:
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
-def recommended_weights(
-    counts: Mapping[str, int], strategy: str, min_weight: float, max_weight: float
-) -> dict[str, float]:
+def recommended_weights(counts: Mapping[str, int], strategy: str, least: float, most: float) -> dict[str, float]:
     """Derive weights from r = N / (K n): "balanced" is r, "inverse" clips r, "aggressive" clips r squared."""
     check_choice("weight_strategy", strategy, CHOICES["weight_strategy"][:3])
-    if not 0 < min_weight <= max_weight < float("inf"):
-        raise ValueError(f"0 < min_weight <= max_weight must hold, but they are {min_weight!r} and {max_weight!r}.")
+    if not 0 < least <= most < float("inf"):
+        raise ValueError(f"0 < min_weight <= max_weight must hold, but they are {least!r} and {most!r}.")
     seen = {label: number for label, number in counts.items() if number}
     if not seen:
         raise ValueError("No row has a label, so there are no counts to derive weights from.")
     weights = class_weight_strategy("balanced", list(seen.values()))
     if strategy != "balanced":
-        weights = np.clip(weights ** (2 if strategy == "aggressive" else 1), min_weight, max_weight)
+        weights = np.clip(weights ** (2 if strategy == "aggressive" else 1), least, most)
     return dict(zip(seen, weights.tolist(), strict=True))
 
 

@@ -20,6 +20,7 @@ from skol_rnn.cli.weights import weights
 from skol_rnn.errors import SkolError
 
 OK, FAILED, USAGE, BAD_DATA, INTERRUPTED = 0, 1, 2, 3, 130
+_STATUSES = ((SkolError, BAD_DATA), ((ValueError, TypeError), USAGE), (ImportError, FAILED))
 
 app = typer.Typer(
     name="skol-rnn",
@@ -78,18 +79,11 @@ def _status(words: list[str], debug: bool) -> int:
     except Exception as error:
         if debug:
             traceback.print_exc()
-        return _fail(*_sentence(error))
-
-
-def _sentence(error: Exception) -> tuple[str, int]:
-    message = str(error) or type(error).__name__
-    if isinstance(error, SkolError):
-        return message, BAD_DATA
-    if isinstance(error, (ValueError, TypeError)):
-        return message, USAGE
-    if isinstance(error, ImportError):
-        return message, FAILED
-    return f"{type(error).__name__}: {message} (run again with --debug for the traceback)", FAILED
+        message = str(error) or type(error).__name__
+        for kinds, status in _STATUSES:
+            if isinstance(error, kinds):
+                return _fail(message, status)
+        return _fail(f"{type(error).__name__}: {message} (run again with --debug for the traceback)", FAILED)
 
 
 def _fail(message: str, status: int) -> int:

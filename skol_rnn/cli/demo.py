@@ -10,7 +10,7 @@ from rich.console import Console
 
 from skol_rnn.cli.common import load_predictor, predicted, quiet_tensorflow, write_labelled
 from skol_rnn.data.reading import read_documents
-from skol_rnn.datasets.bundled import sample_corpus
+from skol_rnn.datasets import sample_corpus
 from skol_rnn.evaluation.report import comparison_text, to_text
 
 if TYPE_CHECKING:

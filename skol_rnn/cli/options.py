@@ -15,9 +15,8 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard outpu
 Strict = Annotated[bool, typer.Option("--strict", help="Refuse files with damaged markup instead of repairing them.")]
 InputFormat = Annotated[str | None, typer.Option("--input-format", help=f"Read all files as {FORMATS}.")]
 Unit = Annotated[str, typer.Option(help="What gets a label.", metavar="line|token")]
-Overlap = Annotated[
-    str, typer.Option(help="Which of two overlapping spans is kept.", metavar="longest|first|priority|error")
-]
+OVERLAP = "longest|first|priority|error"
+Overlap = Annotated[str, typer.Option(help="Which of two overlapping spans is kept.", metavar=OVERLAP)]
 Priority = Annotated[list[str] | None, typer.Option(help="Type for --overlap priority, most important first; repeat.")]
 Types = Annotated[list[str] | None, typer.Option("--type", help="Allowed span type; repeat it for more.")]
 Text = str | None

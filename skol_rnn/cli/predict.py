@@ -16,7 +16,7 @@ from skol_rnn.cli import common, options
 from skol_rnn.cli.options import option
 from skol_rnn.data.bio import decode_spans
 from skol_rnn.data.formats.ptc import format_labels
-from skol_rnn.data.reading import DocumentStream
+from skol_rnn.data.reading import DocumentStream, Reader
 from skol_rnn.data.spans import SpanRules
 from skol_rnn.data.tokens import document_spans
 from skol_rnn.evaluation.findings import summary
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from skol_rnn.inference.predictor import Predictions
     from skol_rnn.model import RNNSkolModel
 
+    Labelled = tuple[Document, Predictions]
 
 _FORMATS = f"{options.FORMATS}; yedda for lines and jsonl for tokens if not given."
 
@@ -52,7 +53,8 @@ def predict(
     if to_table and (unit != "token" or form):
         raise typer.BadParameter("a .tsv file takes spans of a token model and no --format: give a folder instead.")
     # Existing labels are ignored, so overlapping spans are no error.
-    stream = DocumentStream(paths, format=input_format, strict=strict, unit=unit, rules=SpanRules(overlap="longest"))
+    reader = Reader(strict, unit, rules=SpanRules(overlap="longest"))
+    stream = DocumentStream(paths, format=input_format, reader=reader)
     counts: Counter[str] = Counter()
     found = _counted(common.predicted(predictor, stream, decision), counts)
     if to_table:
@@ -71,9 +73,7 @@ def predict(
     common.say("Labels: " + ", ".join(f"{label} {count:,}" for label, count in by_frequency.items()))
 
 
-def _counted(
-    found: Iterable[tuple[Document, Predictions]], counts: Counter[str]
-) -> Iterator[tuple[Document, Predictions]]:
+def _counted(found: Iterable[Labelled], counts: Counter[str]) -> Iterator[Labelled]:
     for document, labelled in found:
         counts.update(labelled.labels.tolist())
         yield document, labelled

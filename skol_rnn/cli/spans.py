@@ -34,7 +34,11 @@ def spans(
     scores = span_scores(*({name: pair[side].spans or () for name, pair in pairs.items()} for side in (0, 1)))
     errors = boundary_errors(*([pair[side].labels or () for pair in pairs.values()] for side in (0, 1)))
     if html:
-        _write_pages(pairs, html)
+        for name, pair in pairs.items():
+            true, found = (document.spans or () for document in pair)
+            page = spans_html(pair[0].text, true, found, title=name)
+            write_atomically(html / f"{name}.html", page.encode())
+        say(f"Wrote {len(pairs)} pages to {html}")
     if json:
         print_json({name: score.as_dict() for name, score in scores.items()} | {"boundary_errors": errors.T.to_dict()})
         return
@@ -43,19 +47,21 @@ def spans(
         console.print(f"{score}\n", markup=False)
     console.print("Boundary errors: spans, then tokens (B begins a span, I continues it, O is outside)")
     console.print(errors.to_string(), markup=False)
+    console = Console(highlight=False)
     for name in show or []:
-        _show(name, pairs)
+        if name not in pairs:
+            raise DataError(f"There is no document {name!r}.{suggestion(name, pairs)}")
+        true, found = (document.spans or () for document in pairs[name])
+        console.print(f"\n{name}", style="bold", markup=False)
+        console.print(show_spans(pairs[name][0].text, true, found, width=console.width, only_spans=True))
 
 
 def _pairs(gold: Corpus, predicted: Corpus) -> Pairs:
     """Pair the documents by name; a document without a prediction has no predicted spans."""
     found = {document.doc_id: document for document in predicted}
     known = {document.doc_id for document in gold}
-    problems = [
-        f"{name} is predicted, but not among the true documents.{suggestion(name, known)}"
-        for name in found
-        if name not in known
-    ]
+    unknown = [name for name in found if name not in known]
+    problems = [f"{name} is predicted, but not among the true documents.{suggestion(name, known)}" for name in unknown]
     pairs = {}
     for document in gold:
         if document.labels is None:
@@ -72,19 +78,3 @@ def _pairs(gold: Corpus, predicted: Corpus) -> Pairs:
     if problems:
         raise DataError("\n".join(problems))
     return pairs
-
-
-def _write_pages(pairs: Pairs, folder: Path) -> None:
-    for name, (true, found) in pairs.items():
-        page = spans_html(true.text, true.spans or (), found.spans or (), title=name)
-        write_atomically(folder / f"{name}.html", page.encode())
-    say(f"Wrote {len(pairs)} pages to {folder}")
-
-
-def _show(name: str, pairs: Pairs) -> None:
-    if name not in pairs:
-        raise DataError(f"There is no document {name!r}.{suggestion(name, pairs)}")
-    true, found = pairs[name]
-    console = Console(highlight=False)
-    console.print(f"\n{name}", style="bold", markup=False)
-    console.print(show_spans(true.text, true.spans or (), found.spans or (), width=console.width, only_spans=True))

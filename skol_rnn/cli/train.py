@@ -17,7 +17,7 @@ from skol_rnn.cli import options
 from skol_rnn.cli.common import check_labels, names, print_json, quiet_tensorflow, read, results_on_stderr, say
 from skol_rnn.cli.options import option
 from skol_rnn.errors import DataError
-from skol_rnn.imbalance.resolve import is_frozen_file
+from skol_rnn.imbalance.class_weights import is_frozen_file
 from skol_rnn.imbalance.strategies import STRATEGIES
 from skol_rnn.labels import suggestion
 from skol_rnn.persistence.bundle import check_destination
@@ -72,18 +72,14 @@ def train(
         model = RNNSkolModel(**settings)
         model.fit(corpus, **how, validation=validation, checkpoint=checkpoint, strict=strict)
         model.save(out)
-        if not dev and model.validation_documents_:
-            typer.echo(_validation_set(model.validation_documents_, "refit_loss" in model.history_))
+        if not dev and (documents := model.validation_documents_):
+            named = ", ".join(documents[:3]) + (", ..." if len(documents) > 3 else "")
+            refit = ", included in the refit" if "refit_loss" in model.history_ else ""
+            typer.echo(f"Validation set: {len(documents)} document{'s' * (len(documents) > 1)} ({named}){refit}.")
         typer.echo(f"Saved the model to {out}")
     if json:
         scores = {"validation_documents": model.validation_documents_, "history": model.history_}
         print_json({"model": str(out), "labels": model.labels_, "parameters": model.get_params(), **scores})
-
-
-def _validation_set(documents: list[str], refitted: bool, shown: int = 3) -> str:
-    named = ", ".join(documents[:shown]) + (", ..." if len(documents) > shown else "")
-    count = f"{len(documents)} document{'s' if len(documents) > 1 else ''}"
-    return f"Validation set: {count} ({named}){', included in the refit' if refitted else ''}."
 
 
 def read_settings(config: Path | None, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -136,9 +132,8 @@ def parse_class_weights(text: str) -> str | dict[str, float] | None:
         return text
     if "=" not in text:
         allowed = f"{', '.join(STRATEGIES)}, none, Label=number pairs or a saved .json file"
-        raise typer.BadParameter(
-            f"--class-weights must be one of {allowed}, but is {text!r}.{suggestion(name, STRATEGIES)}"
-        )
+        hint = suggestion(name, STRATEGIES)
+        raise typer.BadParameter(f"--class-weights must be one of {allowed}, but is {text!r}.{hint}")
     parsed: dict[str, float] = {}
     for part in text.split(","):
         label, _, number = part.rpartition("=")  # a label may contain "="

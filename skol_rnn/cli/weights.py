@@ -26,19 +26,16 @@ from skol_rnn.persistence.figures import check_figure_path
 if TYPE_CHECKING:
     import pandas as pd
 
-SAVED = "smoothed"
-"""The strategy that --save uses without --strategy."""
-
+SAVED = "smoothed"  # the strategy that --save uses without --strategy
 Number = float | None
+_NAMES = ", ".join(STRATEGIES)
 
 
 def weights(
     paths: Annotated[list[str], typer.Argument(help="Annotated documents, or one .json or .csv table of counts.")],
     labels: options.Keep = None,
     other: options.Rest = "Misc",
-    strategy: Annotated[
-        options.Text, option(f"Show one only, with or without options: {', '.join(STRATEGIES)}.")
-    ] = None,
+    strategy: Annotated[options.Text, option(f"Show one only, with or without options: {_NAMES}.")] = None,
     alpha: Annotated[Number, option(f"Exponent of smoothed weights; {DEFAULT_ALPHA} if not given.")] = None,
     beta: Annotated[Number, option(f"Beta of effective weights; {DEFAULT_BETA} if not given.")] = None,
     max_ratio: Annotated[Number, option("Largest weight, in multiples of the smallest.")] = None,
@@ -81,14 +78,16 @@ def weights(
     if json:
         warnings = [str(finding) for finding in findings]
         files = {"saved": save and str(save), "chart": chart_file and str(chart_file)}
-        print_json(
-            {**distribution_json(frame, unit), **files, "weights": shown, "options": settings, "warnings": warnings}
-        )
+        values = {"weights": shown, "options": settings, "warnings": warnings}
+        print_json({**distribution_json(frame, unit), **files, **values})
     else:
         console = Console(highlight=False)
         _print(console, frame, shown, unit)
         if strategy:
-            console.print(_formula(name, settings), markup=False, soft_wrap=True)
+            how = STRATEGIES[name]
+            value = f", {how.option} = {settings[how.option]:g}" if how.option else ""
+            cap = f", at most {settings['max_ratio']:g} : 1" if settings["max_ratio"] < float("inf") else ""
+            console.print(f"{name}: {how.notation}{value}{cap} ({how.source})", markup=False, soft_wrap=True)
         if chart:
             console.print(distribution_chart(frame))
     for finding in findings:
@@ -144,10 +143,3 @@ def _print(console: Console, frame: pd.DataFrame, shown: dict[str, dict[str, flo
         console.print(type_table(frame))
     for table in weight_tables(frame["label"], shown, console.width):
         console.print(table)
-
-
-def _formula(strategy: str, settings: dict[str, Any]) -> str:
-    how = STRATEGIES[strategy]
-    value = f", {how.option} = {settings[how.option]:g}" if how.option else ""
-    cap = f", at most {settings['max_ratio']:g} : 1" if settings["max_ratio"] < float("inf") else ""
-    return f"{strategy}: {how.notation}{value}{cap} ({how.source})"

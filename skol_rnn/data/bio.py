@@ -6,8 +6,9 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from skol_rnn.data.spans import Span, SpanRules, check_choice, choose_spans
+from skol_rnn.data.spans import Span, SpanRules, choose_spans
 from skol_rnn.errors import DataError
+from skol_rnn.labels import check_choice
 
 OUTSIDE = "O"
 BEGIN, INSIDE = "B-", "I-"

@@ -13,8 +13,8 @@ from pathlib import Path, PurePosixPath
 from skol_rnn.data.document import Document
 from skol_rnn.data.formats.brat import is_standoff
 from skol_rnn.data.formats.ptc import is_label_table, label_table_of
-from skol_rnn.data.spans import check_choice
 from skol_rnn.errors import DataError
+from skol_rnn.labels import check_choice
 
 ENDINGS = {
     ".txt.ann": "yedda",
@@ -23,19 +23,14 @@ ENDINGS = {
     ".jsonl": "jsonl",
     ".csv": "csv",
     ".parquet": "parquet",
-    ".iob": "bio",
-    ".bio": "bio",
-    ".conll": "bio",
+    **dict.fromkeys((".iob", ".bio", ".conll"), "bio"),
 }
 """Format by ending; of several endings of a format, the last one is written (YEDDA aside)."""
 FORMATS = (*dict.fromkeys(ENDINGS.values()), "ptc", "brat")
-ONE_DOCUMENT = ("yedda", "text", "ptc", "brat")
-"""Formats with one document per file, named after the file."""
+ONE_DOCUMENT = ("yedda", "text", "ptc", "brat")  # one document per file, named after the file
 
-Paths = str | Path | Iterable[str | Path]
-"""Files, folders and globs."""
-Skipped = list[tuple[str, str]]
-"""Path and reason of each file that is not read."""
+Paths = str | Path | Iterable[str | Path]  # files, folders and globs
+Skipped = list[tuple[str, str]]  # path and reason of each file that is not read
 
 
 @dataclass(frozen=True)

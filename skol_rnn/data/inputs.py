@@ -72,10 +72,8 @@ def _rows(item: object, index: int, unit: str) -> pd.DataFrame:
         raise TypeError(f"Document {index} is of type {type(item).__name__}; give each document as a list of {unit}s.")
     for number, row in enumerate(item):
         if not isinstance(row, str) or "\n" in row:
-            raise DataError(
-                f"{unit.capitalize()} {number} of document {index} is {row!r:.80}; "
-                f"a {unit} is one str without line break."
-            )
+            place = f"{unit.capitalize()} {number} of document {index}"
+            raise DataError(f"{place} is {row!r:.80}; a {unit} is one str without line break.")
     values = pd.Series(list(item), dtype=object)
     table = pd.DataFrame({"doc_id": str(index), "line_number": np.arange(len(values)), "value": values})
     # A list of tokens does not say what separated them; white space is the likeliest.
@@ -88,22 +86,18 @@ def labelled_table(
     """Make the shared table with labels in column ``label``."""
     table = as_table(data, line_no_col=line_no_col, unit=unit)
     if y is not None:
+        flat = [label for part in y for label in (part if isinstance(part, _LISTS) else [part])]
+        if len(flat) != len(table):
+            raise DataError(f"There are {len(flat)} labels for {len(table)} lines; give one label per line.")
+        # scikit-learn encodes labels as integers before some of its calls; their digits serve as names.
+        flat = [str(label) if isinstance(label, (int, np.integer)) else label for label in flat]
         # The table is in document order, y in the caller's.
-        table["label"] = np.array(_flat(y, len(table)), dtype=object)[table["order"]]
+        table["label"] = np.array(flat, dtype=object)[table["order"]]
     elif label_col in table:
         table["label"] = table[label_col]
     if "label" not in table or (len(table) and table["label"].isna().all()):
         raise DataError(f"The data have no labels: give annotated files, a column {label_col!r}, or y=[...].")
     return table
-
-
-def _flat(y: Any, n_lines: int) -> list[Any]:
-    flat = [label for part in y for label in (part if isinstance(part, _LISTS) else [part])]
-    # scikit-learn encodes labels as integers before some of its calls; their digits serve as names.
-    flat = [str(label) if isinstance(label, (int, np.integer)) else label for label in flat]
-    if len(flat) != n_lines:
-        raise DataError(f"There are {len(flat)} labels for {n_lines} lines; give one label per line.")
-    return flat
 
 
 def choose_labels(column: pd.Series[Any], labels: Sequence[str] | None = None, other: str | None = None) -> LabelSet:
@@ -119,10 +113,8 @@ def fold_labels(column: pd.Series[Any], labels: LabelSet, other: str | None, wha
     names: list[str | None] = [None if pd.isna(label) else str(label) for label in column]
     for label in names:
         if label is not None and label not in labels:
-            raise DataError(
-                f"Label {label!r} of {what} is not among {', '.join(labels)}.{suggestion(label, labels)} "
-                "Give other='Misc' to merge all such lines into one class."
-            )
+            problem = f"Label {label!r} of {what} is not among {', '.join(labels)}.{suggestion(label, labels)}"
+            raise DataError(f"{problem} Give other='Misc' to merge all such lines into one class.")
     return names
 
 
@@ -150,19 +142,14 @@ def table_and_restore(data: Any, line_no_col: str, unit: str) -> tuple[pd.DataFr
 
 
 def with_predictions(
-    data: Any,
-    table: pd.DataFrame,
-    restore: Restore,
-    labels: Sequence[str],
-    indices: np.ndarray,
-    probabilities: np.ndarray,
+    data: Any, table: pd.DataFrame, restore: Restore, labels: Sequence[str], best: np.ndarray, probabilities: np.ndarray
 ) -> Any:
     """Add predictions to the caller's rows; for lists of lines, return the list of labels of each document."""
     names = np.array(labels, dtype=object)
     if _is_line_lists(data):
-        return object_array(names[part].tolist() for part in restore(indices))
+        return object_array(names[part].tolist() for part in restore(best))
     rows = data.copy() if isinstance(data, pd.DataFrame) else table.drop(columns="order")
-    rows["prediction"] = restore(indices)
+    rows["prediction"] = restore(best)
     rows["predicted_label"] = names[rows["prediction"].to_numpy()]
     rows["probabilities"] = list(restore(probabilities))
     return rows

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 
@@ -24,19 +25,16 @@ _DAMAGE = {INVALID, "missing closer", "nested block", "stray closer", "typo clos
 """Kinds of repair that change the text or guess a label; ``strict`` refuses them, and mixed line ends with offsets."""
 
 
+@dataclass
 class Reader:
     """Reads files; collects what is wrong with them in ``problems``, and reads each label table once."""
 
-    def __init__(
-        self,
-        strict: bool = False,
-        unit: str = "line",
-        tokeniser: Tokeniser | None = None,
-        rules: SpanRules | None = None,
-    ) -> None:
-        self.strict, self.unit, self.tokeniser, self.rules = strict, unit, tokeniser, rules
-        self.problems: list[str] = []
-        self._tables: dict[Path, LabelTable] = {}
+    strict: bool = False
+    unit: str = "line"
+    tokeniser: Tokeniser | None = None
+    rules: SpanRules | None = None
+    problems: list[str] = field(default_factory=list)
+    _tables: dict[Path, LabelTable] = field(default_factory=dict)
 
     def read(self, file: Found, skipped: Skipped) -> list[Document]:
         """Read the documents of a file as :meth:`collect` does, and raise its problems."""
@@ -89,7 +87,12 @@ class Reader:
             case "yedda":
                 return [read_yedda(path, doc_id)]
             case "ptc":
-                return [self._article(path, doc_id)]
+                if (table := label_table_of(path)) is None:
+                    where = "article<ID>.txt in a folder with FOLDER.labels.tsv"
+                    raise DataError(f"{path} has no labels: give it as {where}.")
+                if table not in self._tables:
+                    self._tables[table] = read_labels(table, path.parent, self.problems)
+                return [read_article(path, doc_id, table, self._tables[table])]
             case "csv" | "parquet":
                 from skol_rnn.data.formats.table import read_csv, read_parquet  # loads pandas
 
@@ -97,14 +100,6 @@ class Reader:
             case _:
                 read = {"jsonl": read_jsonl, "brat": read_brat, "bio": read_bio}[file.format]
                 return read(path, doc_id, self.problems)
-
-    def _article(self, path: Path, doc_id: str) -> Document:
-        table = label_table_of(path)
-        if table is None:
-            raise DataError(f"{path} has no labels: give it as article<ID>.txt in a folder with FOLDER.labels.tsv.")
-        if table not in self._tables:
-            self._tables[table] = read_labels(table, path.parent, self.problems)
-        return read_article(path, doc_id, table, self._tables[table])
 
 
 def _refuse_empty_inputs(files: Sequence[Found], read: Iterable[Found], skipped: Skipped) -> None:
@@ -137,15 +132,13 @@ def read_documents(
     paths : str, Path, or iterable of these
         Files, folders (read recursively, sorted) or globs.
     format : {"yedda", "text", "jsonl", "csv", "parquet", "ptc", "brat", "bio"}, optional
-        Format of the files that are named directly or by a glob, whatever their endings.  In folders, only files
-        with an ending of this format are read.
+        Format of files named directly or by a glob, whatever their endings; folders are read for such endings only.
     strict : bool, default False
         Whether damaged markup and invalid bytes raise an error instead of being repaired and listed.
     unit : {"line", "token"}, default "line"
         Unit of the rows.
     tokeniser : callable from str to iterable of (int, int), optional
-        Function that returns start and end (exclusive) of each token of a text, for ``unit="token"``.  By default,
-        tokens are words and single other characters.
+        Returns start and end (exclusive) of each token of a text; by default, words and single other characters.
     rules : SpanRules, optional
         Which labelled spans are allowed, and how they label rows.  By default, overlapping spans raise an error.
 
@@ -188,16 +181,8 @@ def read_documents(
 class DocumentStream:
     """Documents of files, folders and globs, each file read only when it is reached; ``read`` counts them."""
 
-    def __init__(
-        self,
-        paths: Paths,
-        *,
-        format: str | None = None,
-        strict: bool = False,
-        unit: str = "line",
-        rules: SpanRules | None = None,
-    ) -> None:
-        self._reader, self.read = Reader(strict, unit, rules=rules), 0
+    def __init__(self, paths: Paths, *, format: str | None = None, reader: Reader | None = None) -> None:
+        self._reader, self.read = reader or Reader(), 0
         self._files, self.skipped = find_files(paths, format)
 
     def __iter__(self) -> Iterator[Document]:

@@ -7,10 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from skol_rnn.errors import DataError
-from skol_rnn.labels import suggestion
+from skol_rnn.labels import check_choice, suggestion
 
-Span = tuple[int, int, str]
-"""Start and end (exclusive) in characters of the text, and the type."""
+Span = tuple[int, int, str]  # start and end (exclusive) in characters of the text, and type
 
 OVERLAP_POLICIES = ("error", "longest", "first", "priority")
 ALIGNMENTS = ("overlap", "containment")
@@ -57,7 +56,7 @@ class SpanRules:
     >>> SpanRules(overlap="longst")
     Traceback (most recent call last):
     ...
-    ValueError: overlap is 'longst', not one of error, longest, first, priority. Did you mean 'longest'?
+    ValueError: overlap must be one of error, longest, first, priority, but is 'longst'. Did you mean 'longest'?
     """
 
     overlap: str = "error"
@@ -71,12 +70,6 @@ class SpanRules:
             check_choice(name, getattr(self, name), known)
         if self.overlap == "priority" and not self.priority:
             raise ValueError("overlap='priority' needs the order: priority=('most important', ...).")
-
-
-def check_choice(name: str, value: object, known: Sequence[str]) -> None:
-    """Raise a ValueError with the nearest name if a value is not one of those known."""
-    if value not in known:
-        raise ValueError(f"{name} is {value!r}, not one of {', '.join(known)}.{suggestion(str(value), known)}")
 
 
 def offset_problem(start: int, end: int, length: int) -> str | None:
@@ -98,7 +91,7 @@ def check_spans(spans: Sequence[Span], length: int, types: Sequence[str] | None 
     return found
 
 
-def overlap_problems(spans: Sequence[Span], ranges: Mapping[int, tuple[int, int]]) -> list[tuple[int, str]]:
+def find_overlaps(spans: Sequence[Span], ranges: Mapping[int, tuple[int, int]]) -> list[tuple[int, str]]:
     """List the spans whose range of characters or tokens overlaps that of an earlier span; ranges are by index."""
     problems, widest = [], -1  # widest: index of the span that reaches furthest so far
     for index in sorted(ranges, key=lambda index: (*ranges[index], spans[index][2])):
@@ -114,13 +107,10 @@ def overlap_problems(spans: Sequence[Span], ranges: Mapping[int, tuple[int, int]
 def choose_spans(
     spans: Sequence[Span], rules: SpanRules, ranges: Mapping[int, tuple[int, int]] | None = None
 ) -> tuple[list[int], list[tuple[int, str]]]:
-    """Return the indices of the spans to keep, no two overlapping, and each other index with the reason.
-
-    ``ranges`` limits the choice to some indices, and holds the tokens of each; the default is all spans by characters.
-    """
+    """Keep spans that do not overlap, of all or of those with tokens in ``ranges``; list the others with the reason."""
     ranges = dict(enumerate(span[:2] for span in spans)) if ranges is None else ranges
     if rules.overlap == "error":
-        if problems := overlap_problems(spans, ranges):
+        if problems := find_overlaps(spans, ranges):
             raise OverlapError(problems)
         return list(ranges), []
     rank = {kind: position for position, kind in enumerate(rules.priority)}

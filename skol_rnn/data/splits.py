@@ -22,15 +22,20 @@ def split_documents(
     if not 0 < fraction < 1:
         raise ValueError(f"fraction must be between 0 and 1, not {fraction!r}.")
     group_of = document_groups(table, groups)
-    counts = _label_counts(table, group_of)
+    group = table["doc_id"].map(group_of)
+    lines = group.value_counts().sort_index()
+    counts = lines.to_numpy(dtype=np.float64)[:, None]  # by group: all lines in column 0, then those of each label
+    if "label" in table and table["label"].notna().any():
+        by_label = pd.crosstab(group, table["label"].astype(object)).reindex(lines.index, fill_value=0)
+        counts = np.hstack([counts, by_label.to_numpy(dtype=np.float64)])
     names = sorted(group_of.unique())
-    ids = {group: sorted(group_of.index[group_of == group]) for group in names}
+    ids = {name: sorted(group_of.index[group_of == name]) for name in names}
     if len(names) < 2:
         return sorted(group_of.index), []
     rng = np.random.default_rng(seed)
     draws = [_draw(counts, fraction, rng) for _ in range(max(5, min(_DRAWS, 50_000 // len(names))))]
     best = min(draws, key=lambda taken: _misfit(counts, taken, fraction))
-    chosen = sorted(doc_id for group, out in zip(names, best, strict=True) if out for doc_id in ids[group])
+    chosen = sorted(doc_id for name, out in zip(names, best, strict=True) if out for doc_id in ids[name])
     return sorted(set(group_of.index) - set(chosen)), chosen
 
 
@@ -65,17 +70,6 @@ def document_groups(table: pd.DataFrame, groups: str | Mapping[str, str] | None 
     for doc_id in pairs.loc[pairs["group"].isna() | pairs["doc_id"].duplicated(), "doc_id"]:
         raise DataError(f"Document {doc_id!r} is in no group or in more than one.")
     return pairs.set_index("doc_id")["group"].astype(str).sort_index()
-
-
-def _label_counts(table: pd.DataFrame, group_of: pd.Series[Any]) -> np.ndarray:
-    """Count the lines of each group: all lines in column 0, then those of each label."""
-    group = table["doc_id"].map(group_of)
-    lines = group.value_counts().sort_index()
-    counts = lines.to_numpy(dtype=np.float64)[:, None]
-    if "label" in table and table["label"].notna().any():
-        by_label = pd.crosstab(group, table["label"].astype(object)).reindex(lines.index, fill_value=0)
-        counts = np.hstack([counts, by_label.to_numpy(dtype=np.float64)])
-    return np.asarray(counts, dtype=np.float64)
 
 
 def _draw(counts: np.ndarray, fraction: float, rng: np.random.Generator) -> np.ndarray:

@@ -91,10 +91,8 @@ def document_order(
     repeated = order[1:][(np.diff(codes[order]) == 0) & (np.diff(places[order]) == 0)]
     if len(repeated) and numbers is not None:
         row = int(repeated.min())
-        raise DataError(
-            f"Line number {np.asarray(numbers)[row]} occurs twice in document {documents[row]!r} (row {row}): number "
-            f"the lines through the whole document, or drop column {line_no_col!r} if the rows are in order."
-        )
+        problem = f"Line number {np.asarray(numbers)[row]} occurs twice in document {documents[row]!r} (row {row})"
+        raise DataError(f"{problem}: number all its lines, or drop column {line_no_col!r} if the rows are in order.")
     counts = np.bincount(codes)
     return order.astype(np.int64), np.arange(len(codes)) - np.repeat(np.cumsum(counts) - counts, counts)
 

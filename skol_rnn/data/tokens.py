@@ -9,17 +9,9 @@ from dataclasses import replace
 
 from skol_rnn.data.bio import Token, decode_spans, encode_spans
 from skol_rnn.data.document import Document, Repair, line_labels
-from skol_rnn.data.spans import (
-    OverlapError,
-    Span,
-    SpanRules,
-    check_choice,
-    check_spans,
-    choose_spans,
-    offset_problem,
-    overlap_problems,
-)
+from skol_rnn.data.spans import OverlapError, Span, SpanRules, check_spans, choose_spans, find_overlaps, offset_problem
 from skol_rnn.errors import DataError
+from skol_rnn.labels import check_choice
 
 Tokeniser = Callable[[str], Iterable[Token]]
 
@@ -28,15 +20,10 @@ _WORD = re.compile(r"\w+|[^\w\s]")
 _LOST, _MOVED = "span without label", "span moved to its tokens' ends"
 
 
-def tokenise(text: str) -> list[Token]:
-    r"""Find words and single other characters: the matches of ``\w+|[^\w\s]``."""
-    return [match.span() for match in _WORD.finditer(text)]
-
-
 def find_tokens(text: str, tokeniser: Tokeniser | None = None) -> tuple[Token, ...]:
-    """Tokenise a text and check the offsets that a caller's tokeniser returns."""
+    """Find words and single other characters, or check the offsets that a caller's tokeniser returns."""
     if tokeniser is None:
-        return tuple(tokenise(text))
+        return tuple(match.span() for match in _WORD.finditer(text))
     tokens, problems, end = [], [], 0
     for position, token in enumerate(tokeniser(text)):
         try:
@@ -101,7 +88,7 @@ def _bad_spans(document: Document, spans: Sequence[Span], rules: SpanRules) -> l
     problems = check_spans(spans, len(document.text), rules.types)
     if problems and rules.overlap == "error":
         bad = {index for index, _ in problems}
-        problems += overlap_problems(spans, {i: span[:2] for i, span in enumerate(spans) if i not in bad})
+        problems += find_overlaps(spans, {i: span[:2] for i, span in enumerate(spans) if i not in bad})
     return _located(document, spans, problems)
 
 

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from skol_rnn.data.discovery import FORMATS, place_for
@@ -18,11 +17,11 @@ from skol_rnn.data.formats.conll import format_bio
 from skol_rnn.data.formats.jsonl import format_record
 from skol_rnn.data.formats.ptc import article_name, format_labels, labels_of_folder
 from skol_rnn.data.formats.yedda import format_yedda
-from skol_rnn.data.spans import SpanRules, check_choice
-from skol_rnn.data.table import is_missing
+from skol_rnn.data.spans import SpanRules
+from skol_rnn.data.table import check_texts, is_missing
 from skol_rnn.data.tokens import by_unit, document_spans
 from skol_rnn.errors import DataError
-from skol_rnn.labels import suggestion
+from skol_rnn.labels import check_choice, suggestion
 from skol_rnn.persistence.atomic import write_atomically
 
 if TYPE_CHECKING:
@@ -107,7 +106,9 @@ class DocumentWriter:
     def add(self, document: Document, labels: Labels | None = None, probabilities: Probabilities | None = None) -> None:
         """Stage the files of a document, with other labels if there are any."""
         if labels is not None:
-            document = replace(document, labels=tuple(map(_label, labels)), spans=None, sources=())
+            names = [None if is_missing(label) else label for label in labels]
+            check_texts(names, "label", none_allowed=True)
+            document = replace(document, labels=tuple(names), spans=None, sources=())
         if probabilities is not None and len(probabilities) != document.n_rows:
             raise ValueError(document.wrong_number("probabilities", len(probabilities)))
         name = article_name(document.doc_id) if self.format == "ptc" else document.doc_id
@@ -130,9 +131,7 @@ class DocumentWriter:
         self._staging = TemporaryDirectory(prefix=".skol-rnn-", dir=root, ignore_cleanup_errors=True)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """Move the staged files to their places, or delete them after an error."""
         with self._staging:
             if kind is None:
@@ -152,12 +151,6 @@ def count_lost_spans(document: Document, format: str) -> int:
         return len(spans)
     kept = set(document_spans(replace(_with_rows_of(document, format), spans=None)) or ())
     return sum(1 for span in spans if span not in kept)
-
-
-def _label(item: object) -> str | None:
-    if not isinstance(item, str) and not is_missing(item):
-        raise ValueError(f"Label {item!r} is not text.")
-    return item if isinstance(item, str) else None
 
 
 def _with_rows_of(document: Document, format: str) -> Document:

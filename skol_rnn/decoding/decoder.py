@@ -13,7 +13,7 @@ from skol_rnn.decoding.offsets import DECISIONS, decide
 from skol_rnn.decoding.transitions import Transitions, viterbi, weighted
 from skol_rnn.decoding.viterbi import best_sequences
 from skol_rnn.errors import DataError
-from skol_rnn.labels import suggestion
+from skol_rnn.labels import check_choice
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,7 @@ class Decoder:
 
     def resolved(self, decision: str) -> str:
         """Check a decision; "auto" is "tuned" where offsets were tuned."""
-        if decision not in DECISIONS:
-            hint = suggestion(decision, DECISIONS)
-            raise ValueError(f"decision must be one of {', '.join(DECISIONS)}, but is {decision!r}.{hint}")
+        check_choice("decision", decision, DECISIONS)
         if decision == "tuned" and not self.tuned:
             raise DataError(
                 'decision="tuned" needs offsets tuned on a validation set: train with validation documents and '

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from skol_rnn.evaluation.report import marked
-from skol_rnn.labels import LabelSet
+from skol_rnn.labels import LabelSet, check_choice
 
 if TYPE_CHECKING:
     from skol_rnn.evaluation.result import Evaluation
@@ -132,8 +132,7 @@ def diagnose(
     >>> [finding.name for finding in found]
     ['too-few-updates', 'few-examples']
     """
-    if decision not in ADVICE:
-        raise ValueError(f"decision must be one of {', '.join(ADVICE)}, but is {decision!r}.")
+    check_choice("decision", decision, ADVICE)
     trained, scores = np.full(len(labels), np.nan) if counts is None else counts, history or {}
     notes: list[Note] = []
     capped: list[str] = []

@@ -120,10 +120,8 @@ def read_counts(path: str | Path) -> dict[str, int]:
         text = path.read_bytes().decode("utf-8-sig")
         pairs = _json_pairs(text) if path.suffix.lower() == ".json" else _csv_pairs(text)
     except (OSError, ValueError, RecursionError) as error:
-        raise DataError(
-            f'{path} cannot be read as a table of counts ({error}): it must be JSON like {{"Misc": 80}}, or CSV whose '
-            "first line names the columns label and count."
-        ) from error
+        remedy = 'give JSON like {"Misc": 80}, or CSV whose first line names the columns label and count'
+        raise DataError(f"{path} cannot be read as a table of counts ({error}): {remedy}.") from error
     for label, count in pairs:
         if not label or label in counts:
             problem = f"the label {label!r} occurs twice" if label else "a label has no name"

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from skol_rnn.labels import LabelSet, suggestion
+from skol_rnn.labels import LabelSet, check_choice, suggestion
 
 
 def parse_options(text: str, known: Mapping[str, Mapping[str, float]], what: str) -> tuple[str, dict[str, float]]:
@@ -19,8 +19,7 @@ def parse_options(text: str, known: Mapping[str, Mapping[str, float]], what: str
     ('focal', {'gamma': 1.5})
     """
     name, _, rest = text.partition(":")
-    if name not in known:
-        raise ValueError(f"{what} must be one of {', '.join(known)}, but is {name!r}.{suggestion(name, known)}")
+    check_choice(what, name, known)
     options = dict(known[name])
     for part in rest.split(",") if rest else ():
         key, equals, value = (piece.strip() for piece in part.partition("="))
@@ -47,9 +46,8 @@ def finite_number(what: str, value: Any, least: float, most: float = math.inf) -
     """Return a finite number in a range, or raise a ValueError."""
     number = _as_float(value)
     if not least <= number <= most or number == math.inf:
-        allowed = (
-            f"a finite number of at least {least:g}" if most == math.inf else f"a number from {least:g} to {most:g}"
-        )
+        limits = f" from {least:g} to {most:g}"
+        allowed = f"a finite number of at least {least:g}" if most == math.inf else f"a number{limits}"
         raise ValueError(f"{what} must be {allowed}, not {value!r}.")
     return number
 
@@ -68,7 +66,7 @@ def check_length(labels: LabelSet, values: Sequence[Any] | np.ndarray, what: str
         raise ValueError(f"There are {len(values)} {what} for {len(labels)} labels.")
 
 
-def checked_counts(counts: Sequence[int] | np.ndarray) -> np.ndarray:
+def checked_counts(counts: Sequence[float] | np.ndarray) -> np.ndarray:
     """Return the counts of the labels as an array of floats, none negative."""
     number = np.asarray(counts, dtype=np.float64)
     wrong = number[~np.isfinite(number) | (number < 0)]

@@ -22,9 +22,7 @@ SCHEMES: Mapping[str, Mapping[str, float]] = {
 }
 """The options of each scheme and their defaults; all schemes have ``rare_label``, too."""
 
-SOURCE = "source_doc_id"
-"""Column with the name of the document that a row was copied from; equal to ``doc_id`` in an original."""
-
+SOURCE = "source_doc_id"  # column: the document that a row was copied from, ``doc_id`` itself in an original
 RareLabel = str | Sequence[str] | None
 
 

@@ -40,13 +40,9 @@ def _effective(n: np.ndarray, beta: float) -> np.ndarray:
 
 STRATEGIES: Mapping[str, Strategy] = {
     "inverse": Strategy(lambda n, _: n.max() / n, "max n / n", "Japkowicz & Stephen, 2002"),
-    "balanced": Strategy(
-        lambda n, _: n.sum() / (n.size * n), "N / (K n)", "King & Zeng, 2001; balanced in scikit-learn"
-    ),
-    "smoothed": Strategy(_smoothed, "n**-alpha, scaled to mean 1", "Mahajan et al., 2018", "alpha", mean_one=True),
-    "effective": Strategy(
-        _effective, "(1 - beta) / (1 - beta**n), scaled to mean 1", "Cui et al., 2019", "beta", mean_one=True
-    ),
+    "balanced": Strategy(lambda n, _: n.sum() / (n.size * n), "N / (K n)", "King & Zeng, 2001; as in scikit-learn"),
+    "smoothed": Strategy(_smoothed, "n**-alpha, scaled to mean 1", "Mahajan et al., 2018", "alpha", True),
+    "effective": Strategy(_effective, "(1 - beta) / (1 - beta**n), scaled to mean 1", "Cui et al., 2019", "beta", True),
     "log": Strategy(lambda n, _: 1 / np.log(1.02 + n / n.sum()), "1 / ln(1.02 + n / N)", "Paszke et al., 2016"),
     "aggressive": Strategy(
         lambda n, _: np.clip((n.sum() / (n.size * n)) ** 2, 0.1, 100.0),
@@ -83,8 +79,7 @@ def class_weight_strategy(
     Parameters
     ----------
     name : str
-        A strategy of the table, alone or with options that replace the arguments below:
-        ``"smoothed:alpha=0.25,max_ratio=10"``.
+        A strategy, alone or with options that replace the arguments below: ``"smoothed:alpha=0.25,max_ratio=10"``.
     counts : sequence of int, shape (K,)
         Number of lines of each label.
     alpha : float, default 0.5
@@ -136,10 +131,8 @@ def parse_strategy(
 ) -> tuple[str, dict[str, float]]:
     """Split ``name:option=value,...`` into the name and all options that the strategy uses, checked."""
     defaults = {"alpha": alpha, "beta": beta, "max_ratio": math.inf if max_ratio is None else max_ratio}
-    known = {
-        name: {key: defaults[key] for key in (strategy.option, "max_ratio") if key}
-        for name, strategy in STRATEGIES.items()
-    }
+    used = {name: (strategy.option, "max_ratio") for name, strategy in STRATEGIES.items()}
+    known = {name: {key: defaults[key] for key in keys if key} for name, keys in used.items()}
     name, options = parse_options(spec, known, "class_weights")
     checked = {key: _checked(key, value) for key, value in (defaults | options).items()}
     return name, {key: checked[key] for key in options}

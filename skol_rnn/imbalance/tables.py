@@ -17,10 +17,8 @@ from rich.text import Text
 from skol_rnn.imbalance.counts import by_type
 from skol_rnn.persistence.figures import check_figure_path, new_figure, save_figure
 
-COLUMN_WIDTH = 13
-"""Room for a weight of up to six digits before the point, and for the name of a strategy."""
-AXIS_START = 0.5
-"""Start of the log axis, which has no 0: one line still has a bar."""
+COLUMN_WIDTH = 13  # room for a weight of up to six digits before the point, and for the name of a strategy
+AXIS_START = 0.5  # start of the log axis, which has no 0: one line still has a bar
 
 
 def distribution_table(frame: pd.DataFrame, unit: str = "line") -> Table:

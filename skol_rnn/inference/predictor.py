@@ -18,7 +18,7 @@ from skol_rnn.features.base import FeatureFamily, LineFeatures
 from skol_rnn.features.families import features_from_state
 from skol_rnn.inference.linear_member import LinearMember
 from skol_rnn.inference.onnx_runner import OnnxRunner
-from skol_rnn.labels import LabelSet, suggestion
+from skol_rnn.labels import LabelSet, check_choice
 from skol_rnn.persistence.bundle import Bundle, load_bundle
 from skol_rnn.windows import cut_windows, merge_windows
 
@@ -306,9 +306,7 @@ def load_serving(source: str | Path | bytes, backend: str = "auto", threads: int
 
 def chosen_backend(bundle: Bundle, backend: str = "auto") -> str:
     """Choose what runs the network of a bundle."""
-    if backend not in BACKENDS:
-        hint = suggestion(backend, BACKENDS)
-        raise ValueError(f"backend must be one of {', '.join(BACKENDS)}, but is {backend!r}.{hint}")
+    check_choice("backend", backend, BACKENDS)
     has_runtime = importlib.util.find_spec("onnxruntime") is not None
     if backend == "onnx" and bundle.graph is None:
         raise BundleError(f'{_NO_GRAPH}: use backend="keras", or save it again.')

@@ -13,8 +13,7 @@ import numpy as np
 import skol_rnn
 from skol_rnn.errors import NotTrainedError
 from skol_rnn.evaluation.findings import Finding
-from skol_rnn.imbalance.class_weights import ClassWeights
-from skol_rnn.imbalance.resolve import is_frozen_file
+from skol_rnn.imbalance.class_weights import ClassWeights, is_frozen_file
 from skol_rnn.inference.onnx_export import ExportError, network_graph
 from skol_rnn.inference.predictor import Predictor, saved_decision
 from skol_rnn.persistence.bundle import Bundle, load_bundle, save_bundle

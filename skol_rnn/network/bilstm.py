@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from skol_rnn.imbalance.resolve import resolve_weights
+from skol_rnn.imbalance.class_weights import resolve_weights
 from skol_rnn.labels import LabelSet
 from skol_rnn.network.losses import FocalLabelF1, WeightedCategoricalCrossentropy
 

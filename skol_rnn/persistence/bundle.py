@@ -9,6 +9,8 @@ import os
 import shutil
 import tempfile
 import zipfile
+import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,21 +19,19 @@ import numpy as np
 
 from skol_rnn.errors import BundleError, DataError
 from skol_rnn.persistence.atomic import write_atomically
-from skol_rnn.persistence.npz import npz_bytes, read_npz, zip_bytes
 
 FORMAT = "skol_rnn model"
 FORMAT_VERSION = 1
-SINGLE_FILE_ENDINGS = (".skol", ".zip")
-"""A path with one of these endings is saved as one file, any other path as a folder."""
-SIZE_LIMIT = 2 << 30
-"""Largest bundle in bytes; a larger one is refused before it is read."""
+SINGLE_FILE_ENDINGS = (".skol", ".zip")  # such a path is saved as one file, any other path as a folder
+SIZE_LIMIT = 2 << 30  # bytes; a larger bundle is refused before it is read
 
 _MANIFEST = "manifest.json"
 _STATE = "model.json"
 _ARRAYS = ("network", "features", "decision")
 _FILES = (_STATE, *(f"{part}.npz" for part in _ARRAYS))
-_GRAPH = "network.onnx"
-"""The only optional file: older bundles lack it, and so do networks that ONNX cannot express."""
+_GRAPH = "network.onnx"  # optional: older bundles lack it, and so do networks that ONNX cannot express
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the oldest date of a zip: equal arrays give equal bytes
+_DAMAGE = (OSError, ValueError, TypeError, EOFError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 
 @dataclass(frozen=True)
@@ -180,3 +180,37 @@ def _json_object(data: bytes, name: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise BundleError(f"{name} is damaged: it is not a JSON object.")
     return value
+
+
+def npz_bytes(arrays: Mapping[str, np.ndarray]) -> bytes:
+    """Write named arrays as an ``.npz`` file."""
+    files = {}
+    for name, array in arrays.items():
+        file = io.BytesIO()
+        np.lib.format.write_array(file, np.asarray(array), allow_pickle=False)
+        files[f"{name}.npy"] = file.getvalue()
+    return zip_bytes(files)
+
+
+def zip_bytes(files: Mapping[str, bytes]) -> bytes:
+    """Put files into an uncompressed zip; equal files give equal bytes."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for name, data in files.items():
+            archive.writestr(zipfile.ZipInfo(name, _EPOCH), data)
+    return buffer.getvalue()
+
+
+def read_npz(source: Path | bytes) -> dict[str, np.ndarray]:
+    """Read the arrays of an ``.npz`` file."""
+    name = "the .npz file" if isinstance(source, bytes) else str(source)
+    try:
+        file = io.BytesIO(source) if isinstance(source, bytes) else source
+        if not zipfile.is_zipfile(file):  # np.load also reads single arrays
+            raise ValueError("it is not a zip file")
+        if isinstance(file, io.BytesIO):
+            file.seek(0)  # is_zipfile has moved the position
+        with np.load(file, allow_pickle=False) as archive:
+            return {key: archive[key] for key in archive.files}
+    except _DAMAGE as error:
+        raise DataError(f"{name} is damaged or not an .npz file ({error}).") from error

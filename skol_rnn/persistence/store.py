@@ -35,6 +35,11 @@ class ModelStore(Protocol):
     _place: str
     _keep: int
 
+    def __init__(self, place: str, keep: int) -> None:
+        if keep < 1:
+            raise ValueError(f"keep must be at least 1, but is {keep!r}.")
+        self._place, self._keep = place, keep
+
     def save(self, blob: bytes) -> Version:
         """Add a version and make it the current one; after an error the previous version stays current.
 
@@ -175,7 +180,7 @@ class DiskStore(ModelStore):
     def __init__(self, path: str | os.PathLike[str], keep: int = 5) -> None:
         path = Path(path)
         self.path = path.with_suffix("") if path.suffix == ".pkl" else path
-        self._place, self._keep = str(self.path), _check_keep(keep)
+        super().__init__(str(self.path), keep)
 
     def load(self, version: str | None = None) -> bytes:  # noqa: D102  # the base class documents it
         if self.path.is_file():
@@ -259,7 +264,7 @@ class RedisStore(ModelStore):
         if expire is not None and expire < 1:
             raise ValueError(f"redis_expire must be at least 1 second, but is {expire!r}.")
         self.key, self._client, self._expire, self._limit = key, client, expire, limit
-        self._place, self._keep = f"Redis with key: {key}", _check_keep(keep)
+        super().__init__(f"Redis with key: {key}", keep)
 
     def _write(self, version: str, blob: bytes) -> None:
         if len(blob) > self._limit:
@@ -315,9 +320,3 @@ class RedisStore(ModelStore):
             elif "maxmemory" in str(error) or "used memory" in str(error):
                 problem = "is full: raise maxmemory or delete old models"
             raise StoreError(f"Redis at {where} {problem} ({error}); {outcome}.") from error
-
-
-def _check_keep(keep: int) -> int:
-    if keep < 1:
-        raise ValueError(f"keep must be at least 1, but is {keep!r}.")
-    return keep

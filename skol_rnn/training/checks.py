@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,9 +12,9 @@ from skol_rnn.decoding.calibration import CALIBRATIONS
 from skol_rnn.decoding.offsets import DECISIONS
 from skol_rnn.evaluation.fragments import SPAN_METRIC
 from skol_rnn.features.families import check_family
-from skol_rnn.imbalance.resolve import resolve_weights
+from skol_rnn.imbalance.class_weights import resolve_weights
 from skol_rnn.imbalance.sampling import Sampling
-from skol_rnn.labels import LabelSet, suggestion
+from skol_rnn.labels import LabelSet, check_choice
 from skol_rnn.training.objective import Objective
 from skol_rnn.training.settings import resolve
 from skol_rnn.windows import check_stride
@@ -55,8 +55,8 @@ def check_parameters(parameters: Mapping[str, Any]) -> None:
         raise ValueError(f"refit must be True or False, but is {parameters['refit']!r}.")
     if not parameters["learning_rate"] > 0:
         raise ValueError(f"learning_rate must be above 0, but is {parameters['learning_rate']!r}.")
-    _check_choice("decision", parameters["decision"], DECISIONS)
-    _check_choice("calibration", parameters["calibration"], CALIBRATIONS)
+    check_choice("decision", parameters["decision"], DECISIONS)
+    check_choice("calibration", parameters["calibration"], CALIBRATIONS)
 
 
 def check_against_labels(parameters: Mapping[str, Any], labels: LabelSet) -> None:
@@ -66,13 +66,7 @@ def check_against_labels(parameters: Mapping[str, Any], labels: LabelSet) -> Non
     monitors = ["important_f1", "macro_f1", "accuracy", *(f"f1/{name}" for name in labels)]
     if parameters["unit"] == "token" and is_bio(labels):
         monitors = [SPAN_METRIC, *monitors]
-    _check_choice("monitor", parameters["monitor"], monitors)
+    check_choice("monitor", parameters["monitor"], monitors)
     weights = parameters["class_weights"]
     if isinstance(weights, Mapping):
         resolve_weights(weights, labels, np.ones(len(labels)))
-
-
-def _check_choice(name: str, value: Any, allowed: Sequence[str]) -> None:
-    if value not in allowed:
-        hint = suggestion(str(value), allowed)
-        raise ValueError(f"{name} must be one of {', '.join(allowed)}, but is {value!r}.{hint}")

@@ -23,8 +23,14 @@ from skol_rnn.errors import DataError
 from skol_rnn.evaluation.findings import Finding, diagnose, summary
 from skol_rnn.evaluation.result import Evaluation
 from skol_rnn.features.families import make_features
-from skol_rnn.imbalance.class_weights import ClassWeights
-from skol_rnn.imbalance.resolve import cap_weights, count_drift, describe_weights, normalise_weights, resolve_weights
+from skol_rnn.imbalance.class_weights import (
+    ClassWeights,
+    cap_weights,
+    count_drift,
+    describe_weights,
+    normalise_weights,
+    resolve_weights,
+)
 from skol_rnn.imbalance.sampling import Sampling, sampling_shift
 from skol_rnn.inference.keras_runner import KerasRunner
 from skol_rnn.inference.linear_member import LinearMember

@@ -15,7 +15,7 @@ import numpy as np
 from skol_rnn.errors import DataError
 from skol_rnn.evaluation.result import Evaluation
 from skol_rnn.persistence.atomic import write_atomically
-from skol_rnn.persistence.npz import npz_bytes, read_npz
+from skol_rnn.persistence.bundle import npz_bytes, read_npz
 from skol_rnn.training.batches import WindowBatches
 from skol_rnn.training.log import TrainingLog
 

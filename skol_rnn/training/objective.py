@@ -10,8 +10,8 @@ import keras
 import numpy as np
 
 from skol_rnn.decoding.correction import Correction
+from skol_rnn.imbalance.class_weights import WeightsSpec, check_spec
 from skol_rnn.imbalance.options import parse_options
-from skol_rnn.imbalance.resolve import WeightsSpec, check_spec
 from skol_rnn.labels import LabelSet
 from skol_rnn.network.losses import FocalLabelF1, FocalLoss, LogitAdjustedLoss, WeightedCategoricalCrossentropy
 from skol_rnn.training.parameters import chosen, refuse_both

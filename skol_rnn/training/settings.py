@@ -8,7 +8,7 @@ from typing import Any
 
 from skol_rnn.data.tokens import UNITS
 from skol_rnn.evaluation.fragments import SPAN_METRIC
-from skol_rnn.labels import suggestion
+from skol_rnn.labels import check_choice
 
 DEFAULTS: dict[str, dict[str, Any]] = {
     "line": {
@@ -76,10 +76,7 @@ def resolve(parameters: Mapping[str, Any], spans: bool = True) -> dict[str, Any]
     """Replace parameters that are None by the defaults of unit and preset; ``spans`` says whether labels are BIO."""
     unit, preset = parameters["unit"], parameters["preset"]
     for name, allowed in (("unit", UNITS), ("preset", PRESETS)):
-        value = parameters[name]
-        if value not in allowed:
-            hint = suggestion(str(value), allowed)
-            raise ValueError(f"{name} must be one of {', '.join(allowed)}, but is {value!r}.{hint}")
+        check_choice(name, parameters[name], allowed)
     defaults = {**DEFAULTS[unit], **PRESETS[preset][unit]}
     if unit == "line" and parameters["features"] != "hashed":
         defaults |= {"dropout": _VECTOR_DROPOUT, "linear_share": 0.0}

@@ -16,7 +16,7 @@ from skol_rnn.data.splits import document_folds, document_groups
 from skol_rnn.decoding.offsets import METRICS
 from skol_rnn.errors import DataError
 from skol_rnn.imbalance.sampling import copies_with_originals
-from skol_rnn.labels import NO_LABEL, LabelSet, rare_labels, suggestion
+from skol_rnn.labels import NO_LABEL, LabelSet, check_choice, rare_labels, suggestion
 from skol_rnn.model import RNNSkolModel
 from skol_rnn.training.checks import check_parameters
 from skol_rnn.tuning.space import SEARCHES, searched_parameters
@@ -118,9 +118,7 @@ def _check_settings(settings: Mapping[str, Any], search: Sequence[str]) -> None:
 def _check_metric(metric: str, labels: LabelSet, important: Sequence[str]) -> None:
     for name in important:
         labels.index(name)
-    allowed = [*METRICS, *(f"f1/{name}" for name in labels)]
-    if metric not in allowed:
-        raise ValueError(f"metric must be one of {', '.join(allowed)}, but is {metric!r}.{suggestion(metric, allowed)}")
+    check_choice("metric", metric, [*METRICS, *(f"f1/{name}" for name in labels)])
 
 
 def _check_holders(true: np.ndarray, units: np.ndarray, labels: LabelSet, what: str) -> None:

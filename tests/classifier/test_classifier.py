@@ -15,8 +15,8 @@ from toy import SMALL
 
 import skol_rnn
 from skol_rnn.classifier import DESTINATIONS, SOURCES, SkolClassifierV2
+from skol_rnn.classifier.labelling import annotated_text
 from skol_rnn.classifier.options import IGNORED, WITHOUT_EFFECT, saved_options
-from skol_rnn.classifier.output import annotated_text
 from skol_rnn.classifier.segmentation import unit_rows
 from skol_rnn.classifier.training import recommended_weights
 from skol_rnn.data.document import Document

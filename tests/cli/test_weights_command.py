@@ -13,8 +13,7 @@ import pytest
 from toy import toy_table
 
 from skol_rnn.cli.app import run
-from skol_rnn.imbalance.class_weights import ClassWeights
-from skol_rnn.imbalance.resolve import count_drift
+from skol_rnn.imbalance.class_weights import ClassWeights, count_drift
 from skol_rnn.imbalance.strategies import STRATEGIES, class_weight_strategy
 from skol_rnn.labels import LabelSet
 

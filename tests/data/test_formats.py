@@ -398,7 +398,7 @@ def test_wrong_arguments_of_writing(tmp_path):
         write_documents(DOCUMENTS, tmp_path, format="csv", labels_by_doc={"v1/a": ["X"]})
     with pytest.raises(ValueError, match="Did you mean 'v1/a'"):
         write_documents(DOCUMENTS, tmp_path, format="csv", labels_by_doc={"v1/b": ["X"]})
-    with pytest.raises(ValueError, match="Label 1 is not text"):
+    with pytest.raises(ValueError, match="holds 1, not text"):
         write_documents(DOCUMENTS, tmp_path, format="csv", labels_by_doc={"article.pdf": [1]})
     assert not list(tmp_path.iterdir())
 

@@ -14,7 +14,7 @@ from skol_rnn.cli.app import run
 from skol_rnn.data.document import Document
 from skol_rnn.data.formats.conll import format_bio
 from skol_rnn.data.spans import SpanRules
-from skol_rnn.data.tokens import by_unit, tokenise
+from skol_rnn.data.tokens import by_unit, find_tokens
 from skol_rnn.errors import DataError
 
 TYPES = st.sampled_from(["Doubt", "Name_Calling,Labeling", "Appeal_to_fear-prejudice"])
@@ -27,8 +27,8 @@ COUNTER = itertools.count()
 @st.composite
 def span_documents(draw, whole_tokens=False):
     text = draw(TEXTS)
-    ends = sorted({e for t in tokenise(text) for e in t}) if whole_tokens else range(len(text) + 1)
-    tokens = tokenise(text)
+    ends = sorted({e for t in find_tokens(text) for e in t}) if whole_tokens else range(len(text) + 1)
+    tokens = find_tokens(text)
     spans, position = [], 0
     while True:
         starts = [t[0] for t in tokens if t[0] >= position] if whole_tokens else list(range(position, len(text)))

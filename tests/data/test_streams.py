@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skol_rnn.data.document import Document
-from skol_rnn.data.reading import DocumentStream, read_documents
+from skol_rnn.data.reading import DocumentStream, Reader, read_documents
 from skol_rnn.data.writing import DocumentWriter, write_documents
 from skol_rnn.errors import DataError
 
@@ -47,7 +47,7 @@ def test_a_stream_is_what_is_read_at_once(tmp_path_factory, files, strict, data)
         return list(corpus), list(corpus.skipped)
 
     def one_by_one():
-        stream = DocumentStream(folder, strict=strict)
+        stream = DocumentStream(folder, reader=Reader(strict))
         return list(stream), stream.skipped
 
     first, all_of_it = outcome(one_by_one), outcome(at_once)

@@ -29,8 +29,7 @@ from make_sample.journal import (
 from make_sample.layout import wrap
 from make_sample.writer import Dice, draw_style
 
-from skol_rnn.datasets.bundled import SAMPLE, sample_corpus
-from skol_rnn.datasets.download import BASE_URL, JOURNAL_FILES, SUMS, download_journals
+from skol_rnn.datasets import BASE_URL, JOURNAL_FILES, SAMPLE, SUMS, download_journals, sample_corpus
 from skol_rnn.errors import DataError
 
 TOOLS = Path(__file__).resolve().parents[2] / "tools"

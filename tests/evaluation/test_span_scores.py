@@ -192,7 +192,7 @@ def test_stray_labels_begin_a_span_or_are_dropped_or_refused():
     assert decode_spans(tokens, labels, stray="drop") == [(1, 2, "B")]
     with pytest.raises(ValueError, match="token 0 is I-A after nothing; token 2 is I-A after B-B"):
         decode_spans(tokens, labels, stray="error")
-    with pytest.raises(ValueError, match="not one of begin"):
+    with pytest.raises(ValueError, match="must be one of begin"):
         decode_spans(tokens, labels, stray="x")
     with pytest.raises(ValueError, match="not a token label"):
         decode_spans(tokens, ["O", "A", "O"])

@@ -30,7 +30,7 @@ from skol_rnn.features.lines.layout import LAYOUT_NAMES, layout_numbers
 from skol_rnn.features.lines.tfidf import TfidfFeatures
 from skol_rnn.features.lines.words import lower_words
 from skol_rnn.features.precomputed import PrecomputedFeatures
-from skol_rnn.persistence.npz import npz_bytes, read_npz
+from skol_rnn.persistence.bundle import npz_bytes, read_npz
 
 
 def table_of(documents=3, seed=0):

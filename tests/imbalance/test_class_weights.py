@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from sklearn.utils.class_weight import compute_class_weight
 
 from skol_rnn.errors import DataError
-from skol_rnn.imbalance.class_weights import ClassWeights
-from skol_rnn.imbalance.resolve import (
+from skol_rnn.imbalance.class_weights import (
+    ClassWeights,
     cap_weights,
     check_spec,
     describe_weights,

@@ -17,8 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skol_rnn.errors import DataError
-from skol_rnn.imbalance.class_weights import ClassWeights, check_ending
-from skol_rnn.imbalance.resolve import count_drift
+from skol_rnn.imbalance.class_weights import ClassWeights, check_ending, count_drift
 from skol_rnn.imbalance.strategies import STRATEGIES, class_weight_strategy
 from skol_rnn.labels import LabelSet
 

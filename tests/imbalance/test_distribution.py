@@ -18,7 +18,7 @@ from rich.console import Console
 from toy import toy_table
 
 from skol_rnn.data.reading import read_documents
-from skol_rnn.datasets.bundled import SAMPLE
+from skol_rnn.datasets import SAMPLE
 from skol_rnn.errors import DataError
 from skol_rnn.imbalance.counts import (
     by_type,

@@ -13,8 +13,7 @@ from sklearn.base import clone
 from toy import LABELS, SMALL, toy_table
 
 from skol_rnn.errors import DataError
-from skol_rnn.imbalance.class_weights import ClassWeights
-from skol_rnn.imbalance.resolve import cap_weights, normalise_weights
+from skol_rnn.imbalance.class_weights import ClassWeights, cap_weights, normalise_weights
 from skol_rnn.imbalance.sampling import oversample_documents_with_rare_labels, stratified_document_sample
 from skol_rnn.imbalance.strategies import class_weight_strategy
 from skol_rnn.labels import LabelSet

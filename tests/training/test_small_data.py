@@ -11,7 +11,7 @@ from toy import LABELS, SMALL, toy_table
 
 from skol_rnn import RNNSkolModel, load_serving, read_documents
 from skol_rnn.data.splits import split_documents
-from skol_rnn.datasets.bundled import sample_corpus
+from skol_rnn.datasets import sample_corpus
 from skol_rnn.errors import DataError
 from skol_rnn.training.length import training_length
 from skol_rnn.windows import cut_windows

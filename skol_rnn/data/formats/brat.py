@@ -13,10 +13,7 @@ from skol_rnn.errors import DataError
 
 STANDOFF = re.compile(r"\s*(?:[TREAMN][0-9]+|#[0-9]+|\*)\t")
 _N = r"-?[0-9]{1,15}"
-_SPAN = re.compile(
-    rf"T[0-9]+\t(?P<kind>\S+) (?P<parts>{_N} {_N}(?:;{_N} {_N})*)(?:\t(?P<text>.*))?",
-    re.DOTALL,
-)
+_SPAN = re.compile(rf"T[0-9]+\t(?P<kind>\S+) (?P<parts>{_N} {_N}(?:;{_N} {_N})*)(?:\t(?P<text>.*))?", re.DOTALL)
 _LINE_END = re.compile(r"[\r\n]")
 
 

@@ -84,7 +84,10 @@ def _document(
         except DataError as error:
             found.append(f"{path}:{line}: {error}")
     if not found:
-        text = _joined(part.lines) if part.text is None else part.text
+        # Without a text, there is a space between two tokens, and a line end between sentences.
+        sentences = (list(group) for blank, group in groupby(part.lines, key=lambda row: row is None) if not blank)
+        joined = "\n".join(" ".join(row[1][0] for row in sentence if row) for sentence in sentences)
+        text = joined if part.text is None else part.text
         tokens = tuple(_places(rows, columns, text, path, found))
     if found:
         problems += found
@@ -100,12 +103,6 @@ def _document(
     line_at = {start: line for (start, _), (line, _) in zip(tokens, rows, strict=True)}
     sources = tuple((path, line_at[start]) for start, _, _ in spans)
     return Document(doc_id, text, labels, repairs, path, spans, tokens=tokens, sources=sources)
-
-
-def _joined(lines: Sequence[_Row | None]) -> str:
-    """Make a text of tokens: a space between two of them, a line end between sentences."""
-    sentences = (list(group) for blank, group in groupby(lines, key=lambda row: row is None) if not blank)
-    return "\n".join(" ".join(row[1][0] for row in sentence if row) for sentence in sentences)
 
 
 def _places(

@@ -60,7 +60,17 @@ def decode(data: bytes, path: str) -> Decoded:
         count = text.count("\ufffd") - data.count("\ufffd".encode())
         line = data.count(b"\n", 0, error.start) + 1
         repairs.append(Repair(path, line, INVALID, f"{count} in the file, read as U+FFFD; convert the file to UTF-8"))
-    return Decoded(text, bom, (*repairs, *_oddities(text, path)))
+    found = []
+    if (crlf := text.find("\r\n")) >= 0:
+        count = text.count("\r\n")
+        found.append((crlf, "CRLF line ends", f"{count} in the file, kept"))
+    if odd := list(_ODD.finditer(text)):
+        detail = f"{len(odd)} in the file, kept; the first is {odd[0].group()!r}"
+        found.append((odd[0].start(), "control characters", detail))
+    if crlf >= 0 and (bare := _BARE.search(text)):
+        found.append((bare.start(), MIXED, "both CR LF and LF end lines; offsets count every character"))
+    repairs += [Repair(path, text.count("\n", 0, position) + 1, kind, detail) for position, kind, detail in found]
+    return Decoded(text, bom, tuple(repairs))
 
 
 def _refuse_binary(data: bytes, path: str) -> None:
@@ -72,16 +82,3 @@ def _refuse_binary(data: bytes, path: str) -> None:
     nulls = head.count(0)
     if head.startswith(b"%PDF-") or (nulls > 3 and nulls * 10 > len(head)) or (odd > 9 and odd * 10 > 3 * len(strange)):
         raise DataError(f"{path} is not text: extract its text as UTF-8 first.")
-
-
-def _oddities(text: str, path: str) -> list[Repair]:
-    found = []
-    if (crlf := text.find("\r\n")) >= 0:
-        count = text.count("\r\n")
-        found.append((crlf, "CRLF line ends", f"{count} in the file, kept"))
-    if odd := list(_ODD.finditer(text)):
-        detail = f"{len(odd)} in the file, kept; the first is {odd[0].group()!r}"
-        found.append((odd[0].start(), "control characters", detail))
-    if crlf >= 0 and (bare := _BARE.search(text)):
-        found.append((bare.start(), MIXED, "both CR LF and LF end lines; offsets count every character"))
-    return [Repair(path, text.count("\n", 0, position) + 1, kind, detail) for position, kind, detail in found]

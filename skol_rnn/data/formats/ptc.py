@@ -17,9 +17,7 @@ _ENDING = ".labels.tsv"
 _COLUMNS = "article_id, technique, start, end"
 _WHOLE = re.compile(r"-?[0-9]{1,15}")
 
-
-LabelTable = dict[str, list[tuple[int, Span]]]
-"""Line in the file and span of each row of a label table, by article ID."""
+LabelTable = dict[str, list[tuple[int, Span]]]  # line in the file and span of each row, by article ID
 
 
 def labels_of_folder(folder: Path) -> Path:

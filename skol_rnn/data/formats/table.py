@@ -45,21 +45,17 @@ def read_csv(path: Path, doc_id: str) -> list[Document]:
     except (pd.errors.ParserError, ValueError) as error:
         raise DataError(f"{path} is not a CSV table: {error}.") from error
     for name in set(_NUMBERS) & set(table.columns):
-        table[name] = _whole_numbers(table[name], path)
+        numbers = pd.to_numeric(column := table[name], errors="coerce")
+        wrong = ~np.isfinite(numbers) | (numbers % 1 != 0)
+        if wrong.any():
+            row = int(np.argmax(wrong))
+            raise DataError(f"{path}: record {row + 1} has {column.iloc[row]!r} for {name!r}, not a whole number.")
+        table[name] = numbers.astype(np.int64)
     if "page_break" in table:
         table["page_break"] = table["page_break"].str.lower().isin(["true", "1"])
     if "label" in table:
         table["label"] = pd.Series([label or None for label in table["label"]], dtype=object)
     return with_repairs(_documents(table, path, doc_id), repairs)
-
-
-def _whole_numbers(column: pd.Series[str], path: Path) -> pd.Series[Any]:
-    numbers = pd.to_numeric(column, errors="coerce")
-    wrong = ~np.isfinite(numbers) | (numbers % 1 != 0)
-    if wrong.any():
-        row = int(np.argmax(wrong))
-        raise DataError(f"{path}: record {row + 1} has {column.iloc[row]!r} for {column.name!r}, not a whole number.")
-    return numbers.astype(np.int64)
 
 
 def read_parquet(path: Path, doc_id: str) -> list[Document]:
@@ -141,10 +137,8 @@ def _of_lines(doc_id: str, table: pd.DataFrame, path: str) -> Document:
     ]
     if len(lines) != len(rows) or not all(fits):
         wrong = fits.index(False) if False in fits else 0
-        raise DataError(
-            f"document {doc_id!r}: line {wrong}, {rows[wrong].value[:40]!r}, is not one line or does not fit its "
-            "offsets; give one line per row, and correct the columns start and end or drop them."
-        )
+        problem = f"line {wrong}, {rows[wrong].value[:40]!r}, is not one line or does not fit its offsets"
+        raise DataError(f"document {doc_id!r}: {problem}; correct the columns start and end or drop them.")
     labels = tuple(row.label for row in rows) if "label" in table else None
     return Document(doc_id, text, labels, path=path)
 

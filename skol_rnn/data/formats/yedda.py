@@ -50,7 +50,14 @@ class _Blocks:
         self._used = {match["closer"] for match in found}
         for match in found:
             self._take(match)
-        self._settle_unclosed()
+        following: str | None = None
+        for marker in reversed(self.markers):
+            if marker.opens and not marker.closed:
+                marker.label = following
+                detail = f"takes {following} from the next block" if following else "no block follows; no label"
+                self.repair(marker.start, "unclosed block", detail)
+            if marker.opens:
+                following = marker.label
 
     def repair(self, position: int, kind: str, detail: str) -> None:
         """List a repair at a character."""
@@ -60,7 +67,12 @@ class _Blocks:
     def _take(self, match: re.Match[str]) -> None:
         label = match["closer"] or match["typo"] or match["missing"]
         if match["opener"]:
-            self._start_block(match)
+            if self._open and self._open[-1].inner == _MAX_INNER:
+                self._open.clear()  # enclosing blocks contain even more
+            if self._open:
+                self._open[-1].inner += 1
+            self._open.append(_Marker(match.start(), match.end(), opens=True))
+            self.markers.append(self._open[-1])
         elif match["closer"]:
             self._end_block(match, match["closer"])
         elif match["typo"] and self._open and _LINE_END.match(self.raw, match.end()):
@@ -73,14 +85,6 @@ class _Blocks:
         else:
             self.repair(match.start(), "bare closer", f"{match.group()} without #Label kept as text")
 
-    def _start_block(self, match: re.Match[str]) -> None:
-        if self._open and self._open[-1].inner == _MAX_INNER:
-            self._open.clear()  # enclosing blocks contain even more
-        if self._open:
-            self._open[-1].inner += 1
-        self._open.append(_Marker(match.start(), match.end(), opens=True))
-        self.markers.append(self._open[-1])
-
     def _end_block(self, match: re.Match[str], label: str) -> None:
         self.markers.append(_Marker(match.start(), match.end(), opens=False, closed=bool(self._open)))
         if not self._open:
@@ -92,16 +96,6 @@ class _Blocks:
             self.repair(opener.start, "nested block", f"{opener.inner} inside; all other lines are {label}")
         elif not self.raw[opener.end : match.start()].strip():
             self.repair(opener.start, "empty block", f"{label} without text")
-
-    def _settle_unclosed(self) -> None:
-        following: str | None = None
-        for marker in reversed(self.markers):
-            if marker.opens and not marker.closed:
-                marker.label = following
-                detail = f"takes {following} from the next block" if following else "no block follows; no label"
-                self.repair(marker.start, "unclosed block", detail)
-            if marker.opens:
-                following = marker.label
 
     def read(self) -> tuple[str, list[tuple[int, int, str]]]:
         """Return the text without markup, and start, end and label of each labelled piece of it."""
@@ -178,13 +172,9 @@ def format_yedda(
 def _check_writable(text: str, labels: Sequence[str | None], name: str) -> None:
     if match := _UNWRITABLE.search(text):
         line = text.count("\n", 0, match.start()) + 1
-        raise DataError(
-            f"{name}: line {line} contains {match.group()[:40]!r}, which YEDDA reads as markup: "
-            "write JSONL or CSV instead."
-        )
+        problem = f"line {line} contains {match.group()[:40]!r}, which YEDDA reads as markup"
+        raise DataError(f"{name}: {problem}: write JSONL or CSV instead.")
     for label in sorted({label for label in labels if label is not None}):
         if not _LABEL.fullmatch(label):
-            raise DataError(
-                f"{name}: YEDDA cannot store the label {label!r}; its labels are a letter and up to 49 letters, "
-                "digits, '-' or '_': write JSONL or CSV instead."
-            )
+            problem = f"YEDDA stores labels of a letter and up to 49 letters, digits, '-' or '_', not {label!r}"
+            raise DataError(f"{name}: {problem}: write JSONL or CSV instead.")
