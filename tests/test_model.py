@@ -9,7 +9,7 @@ from collections import Counter
 import numpy as np
 import pandas as pd
 import pytest
-from toy import LABELS, SMALL, as_documents, toy_table
+from toy import LABELS, QUICK, SMALL, as_documents, toy_table
 
 from skol_rnn.errors import DataError
 from skol_rnn.features.lines.hashed import HashedFeatures
@@ -18,12 +18,12 @@ from skol_rnn.training.settings import PRESETS
 
 
 def model(**changes):
-    return RNNSkolModel(**{**SMALL, "epochs": 3, "important": LABELS[:2], **changes})
+    return RNNSkolModel(**{**SMALL, **QUICK, "epochs": 3, "important": LABELS[:2], **changes})
 
 
 @pytest.fixture(scope="module")
 def trained():
-    return model(ensemble_size=2, epochs=8, learning_rate=0.01).fit(toy_table(8), labels=LABELS)
+    return model(ensemble_size=2, epochs=8, stride=2, batch_size=8, learning_rate=0.01).fit(toy_table(8), labels=LABELS)
 
 
 @pytest.fixture
@@ -142,7 +142,9 @@ def test_files_are_read(trained, table, tmp_path):
 
 def test_raw_probabilities_keep_the_effect_of_weights_and_corrected_ones_do_not(table):
     weights = {"Nomenclature": 100.0, "Description": 10.0, "Misc": 0.1}
-    trained = model(class_weights=weights, epochs=6, learning_rate=0.01).fit(toy_table(4), labels=LABELS)
+    trained = model(class_weights=weights, epochs=6, stride=2, batch_size=8, learning_rate=0.01).fit(
+        toy_table(4), labels=LABELS
+    )
     raw, corrected = trained.predict_proba(table, raw=True), trained.predict_proba(table)
     divided = raw / trained.weights_
     np.testing.assert_allclose(corrected, divided / divided.sum(1, keepdims=True))
@@ -248,7 +250,9 @@ def test_strategies_are_taken_by_name(table, strategy):
 
 
 def test_focal_labels_train(table):
-    trained = model(epochs=8, learning_rate=0.01, focal_labels=["Nomenclature"]).fit(toy_table(8), labels=LABELS)
+    trained = model(epochs=8, stride=2, batch_size=8, learning_rate=0.01, focal_labels=["Nomenclature"]).fit(
+        toy_table(8), labels=LABELS
+    )
     assert trained.evaluate(table).f1[0] > 0.8
 
 
@@ -300,7 +304,14 @@ def test_context_alone_gives_labels_away():
                 rows += [(f"{seed}-{d}", i, f"{label} follows", "cue"), (f"{seed}-{d}", i + 1, "the same line", label)]
         return pd.DataFrame(rows, columns=["doc_id", "line_number", "value", "label"])
 
-    trained = model(epochs=12, learning_rate=0.01, important=["alpha", "beta"], random_state=int(rng.integers(9)))
+    trained = model(
+        epochs=12,
+        stride=2,
+        batch_size=8,
+        learning_rate=0.01,
+        important=["alpha", "beta"],
+        random_state=int(rng.integers(9)),
+    )
     scores = trained.fit(documents(20, 0)).evaluate(documents(8, 1))
     assert scores.f1.min() >= 0.95
 
@@ -344,7 +355,9 @@ def test_every_feature_family_trains_saves_and_loads(table, tmp_path, features):
 def test_the_callers_vectors(table, tmp_path):
     rng = np.random.default_rng(0)
     table["features"] = [rng.normal(size=5) + 3 * LABELS.index(label) for label in table["label"]]
-    trained = model(features="vectors", input_size=5, epochs=20, learning_rate=0.02).fit(table, labels=LABELS)
+    trained = model(features="vectors", input_size=5, epochs=20, stride=2, batch_size=8, learning_rate=0.02).fit(
+        table, labels=LABELS
+    )
     assert trained.evaluate(table).macro_f1 > 0.9
     trained.save(tmp_path / "m.skol")
     np.testing.assert_allclose(load_model(tmp_path / "m.skol").predict_proba(table), trained.predict_proba(table))

@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 
 LABELS = ["Nomenclature", "Description", "Misc"]
+QUICK = {"window_size": 8, "stride": 8, "batch_size": 32}
+"""Added to SMALL where nothing has to be learnt: so few steps that they run eagerly."""
 SMALL = {
     "input_size": 8,
     "hidden_size": 6,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from toy import LABELS, SMALL, toy_table
+from toy import LABELS, QUICK, SMALL, toy_table
 
 from skol_rnn.data.tokens import UNITS
 from skol_rnn.model import RNNSkolModel
@@ -39,7 +39,7 @@ def test_only_what_the_constructor_leaves_open_is_in_a_preset():
 
 
 def test_the_model_trains_the_members_and_epochs_of_its_preset():
-    made = RNNSkolModel(**{**SMALL, "ensemble_size": None, "preset": "best", "patience": 9}).fit(
+    made = RNNSkolModel(**{**SMALL, **QUICK, "ensemble_size": None, "preset": "best", "patience": 9}).fit(
         toy_table(3), labels=LABELS
     )
     assert len(made.history_["loss"]) == PRESETS["best"]["line"]["epochs"]

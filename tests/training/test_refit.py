@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from toy import LABELS, SMALL, toy_table
+from toy import LABELS, QUICK, SMALL, toy_table
 
 from skol_rnn.errors import DataError
 from skol_rnn.model import RNNSkolModel
 from skol_rnn.training.loop import EpochScores
 
 TABLE = toy_table(4)
+LONGER = {"stride": 2, "batch_size": 8}  # so that the second epoch is better than the first
 
 
 def model(**changes):
-    return RNNSkolModel(**{**SMALL, "epochs": 3, "important": LABELS[:2], "refit": True, "linear_share": 0, **changes})
+    return RNNSkolModel(
+        **{**SMALL, **QUICK, "epochs": 3, "important": LABELS[:2], "refit": True, "linear_share": 0, **changes}
+    )
 
 
 @pytest.fixture(scope="module")
 def refitted():
-    return model().fit(TABLE, labels=LABELS)
+    return model(**LONGER).fit(TABLE, labels=LABELS)
 
 
 def assert_same_weights(one, other):
@@ -29,7 +32,7 @@ def assert_same_weights(one, other):
 
 @pytest.mark.parametrize("patience", [3, 1])
 def test_the_network_kept_is_that_of_a_training_on_all_documents(monkeypatch, patience):
-    made = model(patience=patience, epochs=4, learning_rate=0.02).fit(TABLE, labels=LABELS)
+    made = model(patience=patience, epochs=4, learning_rate=0.02, **LONGER).fit(TABLE, labels=LABELS)
     best = int(np.argmax(made.history_["val_important_f1"]))
     by_epoch, original = [], EpochScores.on_epoch_end
 
@@ -38,7 +41,9 @@ def test_the_network_kept_is_that_of_a_training_on_all_documents(monkeypatch, pa
         by_epoch.append(self.model.get_weights())
 
     monkeypatch.setattr(EpochScores, "on_epoch_end", remember)
-    everything = model(validation_fraction=0.0, epochs=4, learning_rate=0.02).fit(TABLE, labels=LABELS)
+    everything = model(validation_fraction=0.0, epochs=4, stride=2, batch_size=8, learning_rate=0.02).fit(
+        TABLE, labels=LABELS
+    )
     for kept, expected in zip(made.keras_model.get_weights(), by_epoch[best], strict=True):
         np.testing.assert_array_equal(kept, expected)
     assert made.history_["refit_loss"] == everything.history_["loss"][: best + 1]
@@ -46,7 +51,7 @@ def test_the_network_kept_is_that_of_a_training_on_all_documents(monkeypatch, pa
 
 
 def test_the_scores_are_those_of_a_network_that_has_not_seen_the_documents(refitted):
-    judged = model(refit=False).fit(TABLE, labels=LABELS)
+    judged = model(refit=False, **LONGER).fit(TABLE, labels=LABELS)
     assert refitted.validation_documents_ == judged.validation_documents_
     assert {key: values for key, values in refitted.history_.items() if key != "refit_loss"} == judged.history_
     assert refitted.findings_ == judged.findings_
@@ -99,13 +104,13 @@ def test_a_run_killed_in_the_second_training_resumes_to_the_same_bits(tmp_path, 
 
     monkeypatch.setattr(EpochScores, "on_epoch_begin", kill)
     with pytest.raises(Killed):
-        model().fit(TABLE, labels=LABELS, checkpoint=tmp_path / "run.npz")
+        model(**LONGER).fit(TABLE, labels=LABELS, checkpoint=tmp_path / "run.npz")
     monkeypatch.undo()
-    resumed = model().fit(TABLE, labels=LABELS, checkpoint=tmp_path / "run.npz")
+    resumed = model(**LONGER).fit(TABLE, labels=LABELS, checkpoint=tmp_path / "run.npz")
     assert_same_weights(refitted, resumed)
     assert resumed.history_ == refitted.history_
     with pytest.raises(DataError, match="other data, labels, weights or settings"):
-        model(hidden_size=5).fit(TABLE, labels=LABELS, checkpoint=tmp_path / "run.npz")
+        model(hidden_size=5, **LONGER).fit(TABLE, labels=LABELS, checkpoint=tmp_path / "run.npz")
 
 
 def test_the_model_saved_is_the_one_trained_on_all(tmp_path, refitted):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from toy import LABELS, SMALL, toy_table
+from toy import LABELS, QUICK, SMALL, toy_table
 
 from skol_rnn.errors import DataError, NotTrainedError
 from skol_rnn.model import RNNSkolModel
@@ -12,7 +12,7 @@ from skol_rnn.training.loop import EpochScores
 
 
 def model(**changes):
-    return RNNSkolModel(**{**SMALL, "epochs": 3, "important": LABELS[:2], **changes})
+    return RNNSkolModel(**{**SMALL, **QUICK, "epochs": 3, "important": LABELS[:2], **changes})
 
 
 def weights(trained):
