@@ -64,24 +64,22 @@ def _with_offsets(
         tuning = span_tuning(decoder, posterior, rows, labels)
         found = tuning.with_types(tuning.best())
         log.say(
-            f"Decision: offsets {named_values(found.offsets, labels)}, which maximise the fragment F1 of the "
-            "validation set."
+            f"Decision: offsets tuned for fragment F1 on the validation set: {named_values(found.offsets, labels)}."
         )
         return replace(decoder, offsets=found.offsets, transition_weight=found.transition_weight, tuned=True)
     documents = rows.table["doc_id"].to_numpy()
     choice = cross_tuned_offsets(
         posterior, rows.true, labels, documents, metric, settings["important"], decoder.logit_offsets()
     )
-    gain = f"gain of {choice.gain:.4f} in {metric}"
     if choice.offsets.any():
         log.say(
-            f"Decision: posteriors with offsets {named_values(choice.offsets, labels)}; their cross-validated {gain} "
-            f"exceeds one standard error ({choice.error:.4f})."
+            f"Decision: offsets {named_values(choice.offsets, labels)}; cross-validated gain in {metric} "
+            f"{choice.gain:.4f}, above one standard error ({choice.error:.4f})."
         )
     else:
         log.say(
-            f"Decision: plain posteriors; the cross-validated {gain} of the best offsets does not exceed one standard "
-            f"error ({choice.error:.4f})."
+            f"Decision: plain posteriors; offsets gain {choice.gain:.4f} in {metric} by cross-validation, "
+            f"within one standard error ({choice.error:.4f})."
         )
     return replace(decoder, offsets=choice.offsets, tuned=True)
 
@@ -92,10 +90,7 @@ def decoder_without_validation(
     """Derive offsets from the label counts."""
     offsets = prior_offsets(counts, together=is_bio(labels))
     if decision == "auto":
-        log.say(
-            f"Decision: posteriors with offsets {named_values(offsets, labels)}, which follow from the label counts; "
-            "there is no validation set to tune them on."
-        )
+        log.say(f"Decision: offsets from label counts (no validation set): {named_values(offsets, labels)}.")
     return replace(decoder, offsets=offsets)
 
 

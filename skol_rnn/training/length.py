@@ -54,8 +54,8 @@ def training_length(
         if given.get(name) is None and settings.get(name):
             length[name] = value
     message = (
-        f"{sum(lengths):,} {settings['unit']}s give {before} updates in {settings['epochs']} epochs: training uses "
-        f"stride {stride}, batches of {batch_size} windows and {epochs} epochs, {each * epochs:,} updates."
+        f"{before} updates are too few: training uses stride {stride}, batches of {batch_size} windows, {epochs} epochs "
+        f"({each * epochs:,} updates)."
     )
     return {**settings, **length}, message
 

@@ -38,8 +38,7 @@ def drawn_split(
     rows = LabelledRows.of(table, labels)
     if fraction is None and len(table) < HOLD_OUT_FROM[unit]:
         log.say(
-            f"No validation set: all of the {len(table):,} {unit}s are trained on "
-            "(validation= or validation_fraction= adds scores of each epoch)."
+            f"No validation set: all {len(table):,} {unit}s are trained on. validation_fraction=0.1 adds scores of epochs."
         )
         return Split(rows, None, rows)
     fraction = DEFAULT_FRACTION if fraction is None else fraction

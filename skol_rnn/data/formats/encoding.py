@@ -78,7 +78,11 @@ def _refuse_binary(data: bytes, path: str) -> None:
     if head.startswith(_UTF16):
         raise DataError(f"{path} is not text in UTF-8 but UTF-16: convert it to UTF-8.")
     strange = head.decode("utf-8", errors="replace")
-    odd = sum(char not in "\r\x85" for char in _ODD.findall(strange)) + strange.count("\ufffd") - head.count("\ufffd".encode())
+    odd = (
+        sum(char not in "\r\x85" for char in _ODD.findall(strange))
+        + strange.count("\ufffd")
+        - head.count("\ufffd".encode())
+    )
     nulls = head.count(0)
     if head.startswith(b"%PDF-") or (nulls > 3 and nulls * 10 > len(head)) or (odd > 9 and odd * 10 > 3 * len(strange)):
         raise DataError(f"{path} is not text: extract its text as UTF-8 first.")
