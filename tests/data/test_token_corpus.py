@@ -33,7 +33,9 @@ def test_gold_probabilities_through_windows_and_every_decision_give_the_gold_spa
     windows = cut_windows(lengths, 128, 64)
     merged = merge_windows(np.eye(29)[true][np.maximum(windows.lines, 0)], windows)
     transitions = only_legal(learn_transitions(true, lengths, 29), labels)
-    decoder = Decoder(Correction(np.ones(29)), np.zeros(29), transitions, Calibration(1.0, np.zeros(29)), 0.5, tuned=True)
+    decoder = Decoder(
+        Correction(np.ones(29)), np.zeros(29), transitions, Calibration(1.0, np.zeros(29)), 0.5, tuned=True
+    )
     gold = {document.doc_id: document.spans for document in corpus}
     start, step = legal_steps(labels)
     for how in DECISIONS:
