@@ -18,8 +18,19 @@ from skol_rnn.labels import LabelSet
 from skol_rnn.model import RNNSkolModel, load_model
 from skol_rnn.training.settings import resolve
 
-TOKENS = {**SMALL, "unit": "token", "window_size": 24, "learning_rate": 0.02, "dropout": 0.1, "feature_dropout": 0.2}
+TOKENS = {
+    **SMALL,
+    "unit": "token",
+    "window_size": 24,
+    "stride": 24,
+    "batch_size": 32,
+    "learning_rate": 0.02,
+    "dropout": 0.1,
+    "feature_dropout": 0.2,
+}
 LABELS = LabelSet(tuple(BIO_LABELS))
+
+LEARNS = {"stride": 12, "batch_size": 8}
 
 
 def model(**changes):
@@ -33,7 +44,7 @@ def table():
 
 @pytest.fixture(scope="module")
 def trained(table):
-    return model(epochs=20, validation_fraction=0.25).fit(table)
+    return model(epochs=20, validation_fraction=0.25, **LEARNS).fit(table)
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +120,7 @@ def test_families_of_lines_are_refused_for_tokens(table):
 def test_callers_vectors_one_a_token(table, unseen):
     eye = np.eye(len(LABELS))
     given = [part.assign(features=list(eye[LABELS.encode(part["label"])])) for part in (table, unseen)]
-    trained = model(features="vectors", input_size=None, epochs=15, validation_fraction=0.25).fit(given[0])
+    trained = model(features="vectors", input_size=None, epochs=15, validation_fraction=0.25, **LEARNS).fit(given[0])
     assert trained.evaluate(given[1]).fragment_f1 > 0.95
 
 
@@ -124,9 +135,9 @@ def test_characters_alone_give_spans_away(tmp_path):
             rows.append((f"d{d}", i, front + ("zz" if name else "yx") + back, "B-NAME" if name else "O"))
     tokens = pd.DataFrame(rows, columns=["doc_id", "line_number", "value", "label"])
     seen, unseen = (tokens[tokens["doc_id"].isin(names)] for names in ([f"d{d}" for d in range(18)], ["d20", "d23"]))
-    trained = model(features="characters", epochs=12, validation_fraction=0.2).fit(seen)
+    trained = model(features="characters", epochs=12, validation_fraction=0.2, **LEARNS).fit(seen)
     assert trained.evaluate(unseen).fragment_f1 > 0.95
-    blind = model(epochs=12, validation_fraction=0.2).fit(seen)
+    blind = model(epochs=12, validation_fraction=0.2, **LEARNS).fit(seen)
     assert blind.evaluate(unseen).fragment_f1 < 0.6
     again = load_model(trained.save(tmp_path / "model"))
     np.testing.assert_array_equal(again.predict_proba(unseen), trained.predict_proba(unseen))
@@ -218,7 +229,7 @@ def test_without_held_out_documents_one_offset_follows_from_the_counts(table, un
 
 def test_tokens_without_spans_are_labelled_too(table):
     tags = table.assign(label=np.where(table["value"].str.isalpha(), "word", "mark"))
-    fitted = model(epochs=6, validation_fraction=0.25).fit(tags)
+    fitted = model(epochs=6, validation_fraction=0.25, **LEARNS).fit(tags)
     scores = fitted.evaluate(tags)
     assert fitted.settings_["monitor"] == "important_f1"
     assert scores.fragment_f1 is None and scores.macro_f1 > 0.95

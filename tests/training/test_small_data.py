@@ -28,6 +28,8 @@ DEFAULTS = {
     "linear_share": 0.3,
     "min_updates": 400,
 }
+HARDLY = {**SMALL, "min_updates": 4, "validation_fraction": None, "window_size": 5}
+"""Hardly trained: for what does not depend on it."""
 LITTLE = {**SMALL, "min_updates": 60, "validation_fraction": None, "batch_size": None}
 
 
@@ -117,7 +119,7 @@ def test_one_document_gives_a_model():
 
 def test_one_label_gives_a_model_that_predicts_it():
     table = toy_table(2).assign(label="Misc")
-    model = RNNSkolModel(**LITTLE).fit(table)
+    model = RNNSkolModel(**HARDLY).fit(table)
     assert set(model.predict(table)["predicted_label"]) == {"Misc"}
 
 
@@ -125,7 +127,7 @@ def test_one_example_of_a_label_is_not_held_out():
     table = toy_table(6)
     once = table.index[table["label"] == "Nomenclature"][0]
     table["label"] = np.where((table["label"] == "Nomenclature") & (table.index != once), "Misc", table["label"])
-    model = RNNSkolModel(**{**LITTLE, "validation_fraction": 0.2}).fit(table, labels=LABELS)
+    model = RNNSkolModel(**{**HARDLY, "validation_fraction": 0.2}).fit(table, labels=LABELS)
     assert table.loc[once, "doc_id"] not in model.validation_documents_
     assert model.validation_documents_
 
@@ -144,14 +146,14 @@ def test_where_every_document_is_the_only_one_of_a_label_none_is_held_out(capsys
     table = toy_table(2)
     table.loc[table["doc_id"] == "doc0", "label"] = table["label"].replace("Nomenclature", "Misc")
     table.loc[table["doc_id"] == "doc1", "label"] = table["label"].replace("Description", "Misc")
-    model = RNNSkolModel(**{**LITTLE, "validation_fraction": 0.5, "verbosity": 1}).fit(table, labels=LABELS)
+    model = RNNSkolModel(**{**HARDLY, "validation_fraction": 0.5, "verbosity": 1}).fit(table, labels=LABELS)
     assert model.validation_documents_ == []
     assert "No validation set: the label '" in capsys.readouterr().out
 
 
 def test_a_document_of_three_lines_gives_a_model():
     table = toy_table(1, lines=3)
-    model = RNNSkolModel(**LITTLE).fit(table)
+    model = RNNSkolModel(**HARDLY).fit(table)
     assert len(model.predict(table)) == 3
 
 
