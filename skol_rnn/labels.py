@@ -30,6 +30,11 @@ def check_choice(name: str, value: object, allowed: Iterable[str | None]) -> Non
         raise ValueError(f"{name} must be one of {', '.join(names)}, but is {value!r}.{hint}")
 
 
+def label_counts(true: np.ndarray, n_labels: int) -> np.ndarray:
+    """Count the rows of each label; rows without a label are not counted."""
+    return np.bincount(true[true != NO_LABEL], minlength=n_labels)
+
+
 def rare_labels(counts: np.ndarray, labels: LabelSet) -> list[str]:
     """Return all labels but the most frequent: the important ones by default."""
     return [name for i, name in enumerate(labels) if i != int(np.argmax(counts))] or list(labels)

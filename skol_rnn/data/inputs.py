@@ -16,7 +16,7 @@ from skol_rnn.data.reading import read_documents
 from skol_rnn.data.table import check_table, collapse_labels, lengths_of, none_for_missing, object_array
 from skol_rnn.data.tokens import by_unit
 from skol_rnn.errors import DataError
-from skol_rnn.labels import NO_LABEL, LabelSet, suggestion
+from skol_rnn.labels import LabelSet, label_counts, suggestion
 
 _LISTS = (list, tuple, np.ndarray)
 Restore = Callable[[np.ndarray], Any]
@@ -39,7 +39,7 @@ class LabelledRows:
     @cached_property
     def counts(self) -> np.ndarray:
         """Number of rows of each label; rows without a label are not counted."""
-        return np.bincount(self.true[self.true != NO_LABEL], minlength=self.n_labels)
+        return label_counts(self.true, self.n_labels)
 
     def __len__(self) -> int:
         return len(self.true)

@@ -10,7 +10,7 @@ import numpy as np
 from skol_rnn.data.table import lengths_of
 from skol_rnn.decoding.offsets import decide, metric_value, tune_offsets
 from skol_rnn.decoding.transitions import Transitions, viterbi
-from skol_rnn.labels import NO_LABEL, LabelSet, rare_labels
+from skol_rnn.labels import NO_LABEL, LabelSet, label_counts, rare_labels
 
 FOLDS = 5
 TRANSITION_WEIGHTS = (0.05, 0.1, 0.2, 0.35, 0.6, 1.0)
@@ -115,4 +115,4 @@ def tuned_transition_weight(
 
 
 def _rare(true: np.ndarray, labels: LabelSet) -> list[str]:
-    return rare_labels(np.bincount(true[true != NO_LABEL], minlength=len(labels)), labels)
+    return rare_labels(label_counts(true, len(labels)), labels)

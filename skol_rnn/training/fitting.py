@@ -35,11 +35,11 @@ from skol_rnn.imbalance.sampling import Sampling, sampling_shift
 from skol_rnn.inference.keras_runner import KerasRunner
 from skol_rnn.inference.linear_member import LinearMember
 from skol_rnn.inference.predictor import PredictionWindows, Predictor
-from skol_rnn.labels import LabelSet, rare_labels
+from skol_rnn.labels import LabelSet, label_counts, rare_labels
 from skol_rnn.network.build import NetworkSpec, build_network, training_model
 from skol_rnn.training.batches import WindowBatches
 from skol_rnn.training.decision import decoder_without_validation, fitted_decoder, named_values
-from skol_rnn.training.lines import TrainingLines, draw_rates, label_counts, sample_lines
+from skol_rnn.training.lines import TrainingLines, draw_rates, sample_lines
 from skol_rnn.training.log import TrainingLog
 from skol_rnn.training.loop import EpochCallback, History, TrainingPlan, train
 from skol_rnn.training.objective import Objective

@@ -14,11 +14,6 @@ from skol_rnn.training.window_sampling import window_draw_rates
 from skol_rnn.windows import Windows
 
 
-def label_counts(true: np.ndarray, n_labels: int) -> np.ndarray:
-    """Count the lines of each label."""
-    return np.bincount(true[true != NO_LABEL], minlength=n_labels)
-
-
 class TrainingLines(NamedTuple):
     """Lines of consecutive documents: features, encoded labels, and the length of each document."""
 

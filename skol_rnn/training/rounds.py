@@ -13,7 +13,7 @@ import numpy as np
 from skol_rnn.data.bio import is_bio
 from skol_rnn.decoding.offsets import prior_offsets
 from skol_rnn.inference.predictor import Predictor
-from skol_rnn.labels import NO_LABEL, LabelSet
+from skol_rnn.labels import NO_LABEL, LabelSet, label_counts
 from skol_rnn.training.lines import TrainingLines
 from skol_rnn.training.log import TrainingLog
 from skol_rnn.training.loop import History, TrainingPlan
@@ -89,7 +89,7 @@ class FurtherRounds:
             raw = self.predictor.probabilities_of(features, lengths)
             decoder = replace(decoder, offsets=prior_offsets(self.counts))
         predicted = np.bincount(decoder.decide(raw, lengths, self.decision), minlength=len(labels)) > 0
-        present = np.bincount(true[true != NO_LABEL], minlength=len(labels)) > 0
+        present = label_counts(true, len(labels)) > 0
         wanted = present & (self.counts > 0) & ~predicted
         return [name for name in self.important if wanted[labels.index(name)]]
 

@@ -16,7 +16,7 @@ from skol_rnn.data.splits import document_folds, document_groups
 from skol_rnn.decoding.offsets import METRICS
 from skol_rnn.errors import DataError
 from skol_rnn.imbalance.sampling import copies_with_originals
-from skol_rnn.labels import NO_LABEL, LabelSet, check_choice, rare_labels, suggestion
+from skol_rnn.labels import NO_LABEL, LabelSet, check_choice, label_counts, rare_labels, suggestion
 from skol_rnn.model import RNNSkolModel
 from skol_rnn.training.checks import check_parameters
 from skol_rnn.tuning.space import SEARCHES, searched_parameters
@@ -67,7 +67,7 @@ class Task:
         table["label"] = fold_labels(table["label"], chosen, other, "the data")
         table = table.drop(columns="order")
         true = chosen.encode(table["label"])
-        counts = np.bincount(true[true != NO_LABEL], minlength=len(chosen))
+        counts = label_counts(true, len(chosen))
         counted = tuple(important) if important else tuple(rare_labels(counts, chosen))
         _check_metric(metric, chosen, counted)
         groups = groups if groups is not None else copies_with_originals(table)
