@@ -18,7 +18,12 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 settings.register_profile("no deadline", deadline=None)
 settings.load_profile("no deadline")
 
-EAGER_STEPS = 120
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # One process a core: more threads than that only wait for each other.
+    for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
+
+EAGER_STEPS = 80
 """LSTM steps (updates times window) up to which a training takes less time eagerly than its tracing alone would."""
 
 
@@ -28,6 +33,10 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     if tensorflow is None or not hasattr(tensorflow, "config") or not hasattr(keras, "Model"):
         return
     tensorflow.config.run_functions_eagerly(True)
+    # Optimising a graph takes longer than a toy network runs, and so does shortening tracebacks.
+    tensorflow.config.optimizer.set_experimental_options({"disable_meta_optimizer": "slow" not in item.keywords})
+    keras.config.disable_traceback_filtering()
+    tensorflow.debugging.disable_traceback_filtering()
     if keras.Model.fit.__name__ != "fit_toy":
         original = keras.Model.fit
 
