@@ -2,6 +2,7 @@
 # make test         runs the fast tests and prints the coverage
 # make test-slow    runs the tests that take minutes
 # make test-scale   runs the tests on Redis and Spark
+# make test-browser opens the HTML pages in Chromium
 # make test-oldest  runs the fast tests with the oldest supported versions
 # make lint         checks style, format and the layers of imports; make types checks the types
 # make sample       writes the bundled sample again; make oldest writes tests/oldest.txt again
@@ -12,7 +13,7 @@ BIN = $(VENV)/bin
 EXTRA ?= dev
 CONSTRAINTS ?=
 
-.PHONY: demo test test-slow test-scale test-oldest engines lint types sample oldest clean
+.PHONY: demo test test-slow test-scale test-browser test-oldest engines chromium lint types sample oldest clean
 
 demo: $(VENV)/installed
 	$(BIN)/skol-rnn demo
@@ -29,6 +30,12 @@ test-slow: $(VENV)/installed-dev
 
 test-scale: $(VENV)/installed-dev engines
 	$(BIN)/python -m pytest -m 'redis or spark' tests
+
+test-browser: $(VENV)/installed-dev chromium
+	$(BIN)/python -m pytest -m browser tests
+
+chromium:
+	command -v chromium >/dev/null || { apt-get update -q; apt-get install -qy chromium; }
 
 # Debian's packages; elsewhere install a Redis server and Java 17 or newer by hand.
 engines:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -74,3 +75,41 @@ def tiny_model():
 def tiny_bundle(tiny_model, tmp_path_factory) -> Path:
     """Return the folder of the tiny model, saved once."""
     return tiny_model.save(tmp_path_factory.mktemp("model") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """Return a real headless Chromium."""
+    from playwright.sync_api import sync_playwright
+
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    assert program, "no Chromium: run `make chromium`"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(chromium):
+    """Return a function that opens a file at a width in pixels; errors in a page and foreign requests fail the test."""
+    problems, contexts = [], []
+
+    def opened(file: Path, width: int = 1280, dark: bool = False):
+        context = chromium.new_context(
+            viewport={"width": width, "height": 900}, color_scheme="dark" if dark else "light", offline=True
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("request", lambda r: None if r.url.startswith(("file:", "data:")) else problems.append(r.url))
+        page.goto(file.resolve().as_uri())
+        # Nothing may be wider than the screen.
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert problems == []
