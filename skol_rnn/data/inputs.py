@@ -81,9 +81,14 @@ def _rows(item: object, index: int, unit: str) -> pd.DataFrame:
 
 
 def labelled_table(
-    data: Any, y: Any = None, label_col: str = "label", line_no_col: str = "line_number", unit: str = "line"
+    data: Any,
+    y: Any = None,
+    label_col: str = "label",
+    line_no_col: str = "line_number",
+    unit: str = "line",
+    required: bool = True,
 ) -> pd.DataFrame:
-    """Make the shared table with labels in column ``label``."""
+    """Make the shared table with labels in column ``label``, which are all None if they are absent and not required."""
     table = as_table(data, line_no_col=line_no_col, unit=unit)
     if y is not None:
         flat = [label for part in y for label in (part if isinstance(part, _LISTS) else [part])]
@@ -96,6 +101,8 @@ def labelled_table(
     elif label_col in table:
         table["label"] = table[label_col]
     if "label" not in table or (len(table) and table["label"].isna().all()):
+        if not required:
+            return table.assign(label=None)
         raise DataError(f"The data have no labels: give annotated files, a column {label_col!r}, or y=[...].")
     return table
 

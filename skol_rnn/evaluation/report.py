@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import textwrap
 from collections.abc import Collection, Iterable, Sequence
 from importlib.resources import files
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 _LEAST_NAME = 10  # columns
 _LABEL_COLUMNS = 6  # of the table of documents
+_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")  # or changes the text around it
 
 
 class Row(NamedTuple):
@@ -34,6 +36,11 @@ class Row(NamedTuple):
         name = f"{self.name} *" if self.important else self.name
         scores = [score(value) for value in (self.precision, self.recall, self.f1, self.loss)]
         return [name, *scores, *("-" if n is None else f"{n:,}" for n in (self.support, self.predicted))]
+
+
+def printable(text: str) -> str:
+    """Return a text with its control characters as escapes, so that no terminal and no page obeys them."""
+    return _UNSEEN.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def score(value: float | None) -> str:

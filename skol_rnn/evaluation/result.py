@@ -15,6 +15,7 @@ from skol_rnn.labels import LabelSet
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
 
 _KINDS = ("precision", "recall", "f1")
 _AVERAGES = ("important_f1", "accuracy", *(f"{how}_{kind}" for how in ("macro", "weighted") for kind in _KINDS))
@@ -304,6 +305,56 @@ class Evaluation:
         ["Never predicted: 'Nomenclature' (1 line); the F1 is 0."]
         """
         return [f"{finding.seen}; {finding.means}." for finding in grouped(evaluation_notes(self))]
+
+    def plot_confusion(self, ax: Axes | None = None, normalize: str | None = None) -> Axes:
+        """Draw the confusion matrix; the shade of a cell is its share of the true label.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; new axes if not given.
+        normalize : {"true"}, optional
+            Write shares of the true labels instead of counts.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+            The axes; important labels first, at most 30 labels.
+
+        Examples
+        --------
+        >>> from skol_rnn.evaluation.evaluate import evaluate_labels
+        >>> evaluation = evaluate_labels([0, 0, 1, 1], [0, 1, 1, 1], LabelSet(("Misc", "Nomenclature")))
+        >>> [text.get_text() for text in evaluation.plot_confusion().texts]
+        ['2', '1', '1']
+        """
+        from skol_rnn.report.charts import plot_confusion
+
+        return plot_confusion(self, ax, normalize)
+
+    def plot_label_distribution(self, ax: Axes | None = None) -> Axes:
+        """Draw the number of true rows of each label on a log axis.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; new axes if not given.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+            The axes; the most frequent label first.
+
+        Examples
+        --------
+        >>> from skol_rnn.evaluation.evaluate import evaluate_labels
+        >>> evaluation = evaluate_labels([0, 0, 0, 1], [0, 1, 1, 1], LabelSet(("Misc", "Nomenclature")))
+        >>> [label.get_text() for label in evaluation.plot_label_distribution().get_yticklabels()]
+        ['Misc', 'Nomenclature']
+        """
+        from skol_rnn.report.charts import plot_label_distribution
+
+        return plot_label_distribution(self.support, self.labels, ax, self.unit)
 
     def __repr__(self) -> str:
         return (

@@ -15,6 +15,7 @@ from skol_rnn.decoding.offsets import DECISIONS
 from skol_rnn.errors import DataError
 from skol_rnn.evaluation.evaluate import score_rows
 from skol_rnn.evaluation.findings import Finding, diagnose
+from skol_rnn.evaluation.predicted import Predicted
 from skol_rnn.evaluation.result import Evaluation
 from skol_rnn.inference.saved_model import SavedModel
 from skol_rnn.labels import LabelSet
@@ -148,12 +149,39 @@ class TrainedModel(SavedModel):
             for how in decisions
         ]
 
+    def predicted(self, data: Any, y: Any = None) -> Predicted:
+        """Predict documents and keep what a report shows: scores, rows, probabilities.
+
+        Parameters
+        ----------
+        data : DataFrame, list of documents, or path(s)
+            Documents; without labels there are predictions and no scores.
+        y : list of list of str, optional
+            Labels of the lines, where the data have none.
+
+        Returns
+        -------
+        Predicted
+            The evaluation is that of :meth:`evaluate`.
+        """
+        labels = LabelSet(tuple(self.labels_))
+        rows = LabelledRows.of(self._labelled(data, y, "the data", required=False), labels)
+        raw, decision = self._predictor.probabilities(rows.table), self.decided_by
+        posterior = self.decoder_.posterior(raw)
+        found = {how: self.decoder_.decide(raw, rows.lengths, how) for how in (decision, "argmax")}
+        scores = {how: self._scores(rows, indices, posterior) for how, indices in found.items()}
+        table = rows.table.drop(columns="order").assign(predicted=labels.decode(found[decision]))
+        argmax = None if decision == "argmax" else scores["argmax"]
+        return Predicted(scores[decision], argmax, table, posterior, labels, decision)
+
     def _scores(self, rows: LabelledRows, predicted: np.ndarray, probabilities: np.ndarray | None) -> Evaluation:
         return score_rows(rows, predicted, probabilities, self._predictor.labels, self.important, self.unit)
 
-    def _labelled(self, data: Any, y: Any, what: str) -> pd.DataFrame:
+    def _labelled(self, data: Any, y: Any, what: str, required: bool = True) -> pd.DataFrame:
         """Return the table of annotated documents with the model's labels."""
-        table = labelled_table(data, y, self.label_col, self.line_no_col, self.unit)
+        table = labelled_table(data, y, self.label_col, self.line_no_col, self.unit, required)
+        if not required and table["label"].isna().all():
+            return table
         table["label"] = fold_labels(table["label"], LabelSet(tuple(self.labels_)), self.other_, what)
         return table
 

@@ -1,0 +1,1 @@
+"""Charts, their numbers, and pages that show what a model does."""
