@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator
 
 from skol_rnn.data.bio import is_bio
 from skol_rnn.data.inputs import choose_labels, fold_labels, is_label_list, labelled_table
+from skol_rnn.evaluation.history import History
 from skol_rnn.inference.trained_model import TrainedModel
 from skol_rnn.persistence.bundle import Bundle
 from skol_rnn.training.checks import check_against_labels, check_parameters
@@ -93,7 +94,7 @@ class RNNSkolModel(ModelParameters, TrainedModel, BaseEstimator):  # type: ignor
         fitted = fitting.run(split, Path(checkpoint) if checkpoint else None, strict, callback)
         self.validation_documents_ = _documents(split)
         self.class_weights_, self.weights_, self.counts_ = fitted.class_weights, fitted.weights, fitted.counts
-        self.history_, self.findings_ = fitted.history, fitted.findings
+        self.history_, self.findings_ = History(fitted.history), fitted.findings
         self._predictor, self._network_spec, self.settings_ = fitted.predictor, fitted.spec.to_dict(), settings
         return self
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -14,6 +15,7 @@ from skol_rnn.data.table import none_for_missing, object_array
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ def breaks_before(text: str, tokens: Sequence[tuple[int, int]]) -> list[int]:
     return breaks
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Document:
     r"""A document: its text without markup, and the labels of its rows, which are lines or tokens.
 
@@ -181,6 +183,15 @@ class Document:
         columns |= dict(zip(Line._fields, numbers.T, strict=True))
         return columns | {"page_break": columns["page_break"].astype(bool)}
 
+    def __repr__(self) -> str:
+        labelled = sum(label is not None for label in self.labels or ())
+        return f"Document({self.doc_id!r}, {self.unit}s={self.n_rows}, labelled={labelled})"
+
+    def _repr_html_(self) -> str:
+        from skol_rnn.report.notebook import document_html
+
+        return document_html(self)
+
     def table(self) -> pd.DataFrame:
         """Return the document as the shared table.
 
@@ -204,7 +215,7 @@ def with_repairs(documents: list[Document], repairs: tuple[Repair, ...]) -> list
     return documents
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Corpus:
     """Documents, and the files that were skipped.
 
@@ -218,6 +229,8 @@ class Corpus:
     Examples
     --------
     >>> corpus = Corpus((Document("a", "one"), Document("b", "two")))
+    >>> corpus
+    Corpus(documents=2, lines=2, labels=0)
     >>> len(corpus), corpus.texts["b"], corpus.table["doc_id"].tolist()
     (2, 'two', ['a', 'b'])
     """
@@ -238,6 +251,60 @@ class Corpus:
         if "label" in table:
             table.insert(3, "label", none_for_missing(table.pop("label")))  # after the value
         return table
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a copy of ``table``.
+
+        Returns
+        -------
+        DataFrame
+            One row a line or token.
+        """
+        return self.table.copy()
+
+    def plot_label_distribution(self, ax: Axes | None = None) -> Axes:
+        """Draw the number of rows of each label on a log axis.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; new axes if not given.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+            The axes; the most frequent label first.
+
+        Examples
+        --------
+        >>> axes = Corpus((Document("a", "one", ("Misc",)),)).plot_label_distribution()
+        >>> [label.get_text() for label in axes.get_yticklabels()]
+        ['Misc']
+        """
+        from skol_rnn.report.charts import plot_label_distribution
+
+        counts = self.label_counts()
+        return plot_label_distribution(list(counts.values()), list(counts), ax, self.unit)
+
+    def label_counts(self) -> Counter[str]:
+        """Count the rows of each label; rows without a label are left out.
+
+        Returns
+        -------
+        Counter of str
+            Number of rows by label.
+        """
+        return Counter(label for document in self for label in document.labels or () if label is not None)
+
+    def __repr__(self) -> str:
+        rows, labels = sum(document.n_rows for document in self), len(self.label_counts())
+        skipped = f", skipped={len(self.skipped)}" if self.skipped else ""
+        return f"Corpus(documents={len(self)}, {self.unit}s={rows}, labels={labels}{skipped})"
+
+    def _repr_html_(self) -> str:
+        from skol_rnn.report.notebook import corpus_html
+
+        return corpus_html(self)
 
     @property
     def unit(self) -> str:

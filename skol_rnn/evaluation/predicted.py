@@ -37,6 +37,20 @@ class Predicted:
         The K labels.
     decision : str
         How labels were decided.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from skol_rnn.evaluation.evaluate import evaluate_labels
+    >>> rows = [("a", 0, "Russula nova", "Name", "Name"), ("a", 1, "Pileus red", "Misc", "Name")]
+    >>> table = pd.DataFrame(rows, columns=["doc_id", "line_number", "value", "label", "predicted"])
+    >>> labels = LabelSet(("Misc", "Name"))
+    >>> scores = evaluate_labels([1, 0], [1, 1], labels)
+    >>> predicted = Predicted(scores, None, table, np.array([[0.25, 0.75], [0.5, 0.5]]), labels, "argmax")
+    >>> predicted
+    Predicted(rows=2, documents=1, decision='argmax', important_f1=0.6667)
+    >>> predicted.to_frame()["probability"].tolist()
+    [0.75, 0.5]
     """
 
     evaluation: Evaluation
@@ -50,6 +64,34 @@ class Predicted:
     def true(self) -> np.ndarray:
         """Indices of the true labels, shape (n,); -1 where there is none."""
         return self.labels.encode(self.table["label"])
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the rows with what was predicted.
+
+        Returns
+        -------
+        DataFrame
+            The columns of ``table``, and ``probability``, that of the predicted label.
+        """
+        chosen = self.labels.encode(self.table["predicted"])
+        return self.table.assign(probability=self.probabilities[np.arange(len(chosen)), chosen])
+
+    def plot_confusion(self, ax: Axes | None = None, normalize: str | None = None) -> Axes:
+        """Draw the confusion matrix: :meth:`Evaluation.plot_confusion`.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; new axes if not given.
+        normalize : {"true"}, optional
+            Write shares of the true labels instead of counts.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+            The axes.
+        """
+        return self.evaluation.plot_confusion(ax, normalize)
 
     def plot_precision_recall(self, names: Sequence[str] | None = None, ax: Axes | None = None) -> Axes:
         """Draw precision against recall of labels at all thresholds; a dot marks the decision.
@@ -88,3 +130,13 @@ class Predicted:
         from skol_rnn.report.charts import plot_reliability
 
         return plot_reliability(self.true, self.probabilities, self.labels, names, ax)
+
+    def __repr__(self) -> str:
+        rows, documents = len(self.table), self.table["doc_id"].nunique()
+        score = f", important_f1={self.evaluation.important_f1:.4f}" if self.evaluation.support.any() else ""
+        return f"Predicted(rows={rows}, documents={documents}, decision={self.decision!r}{score})"
+
+    def _repr_html_(self) -> str:
+        from skol_rnn.report.notebook import predicted_html
+
+        return predicted_html(self)

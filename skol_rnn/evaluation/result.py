@@ -10,7 +10,7 @@ import numpy as np
 from rich.text import Text
 
 from skol_rnn.evaluation.findings import evaluation_notes, grouped
-from skol_rnn.evaluation.report import Row, average_rows, class_rows, headings, marked, scores_table
+from skol_rnn.evaluation.report import Row, average_rows, class_rows, marked, scores_table
 from skol_rnn.labels import LabelSet
 
 if TYPE_CHECKING:
@@ -369,7 +369,6 @@ class Evaluation:
         return Text(str(self))
 
     def _repr_html_(self) -> str:
-        import pandas as pd
+        from skol_rnn.report.notebook import evaluation_html
 
-        rows = [row.cells() for row in class_rows(self) + average_rows(self)]
-        return str(pd.DataFrame(rows, columns=headings(self)).to_html(index=False))
+        return evaluation_html(self)

@@ -63,12 +63,14 @@ class SpanScores(SpanScore):
         """Unweighted mean of the F1 of the types; 0.0 where there is none."""
         return sum(row.f1 for row in self.types) / max(len(self.types), 1)
 
-    def table(self) -> pd.DataFrame:
+    def to_frame(self) -> pd.DataFrame:
         """Return one row per type and a last row ``all``."""
         import pandas as pd
 
         rows = (*self.types, self)
         return pd.DataFrame([row.scores() for row in rows], [row.name for row in rows])
+
+    table = to_frame
 
     def as_dict(self) -> dict[str, Any]:
         """Return the scores as JSON values."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import io
 import json
 import logging
+import reprlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +19,9 @@ from skol_rnn.imbalance.options import check_length, checked_counts, finite_numb
 from skol_rnn.imbalance.strategies import class_weight_strategy, format_strategy, parse_strategy
 from skol_rnn.labels import LabelSet, suggestion
 from skol_rnn.persistence.atomic import write_atomically
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +33,7 @@ _REMEDY = "save the weights again (skol-rnn weights PATHS --save FILE.json), or 
 _ERRORS = (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ClassWeights:
     """Class weights with the counts and the strategy that they were computed from.
 
@@ -166,6 +170,35 @@ class ClassWeights:
             return cls(tuple(labels), weights, counts, strategy, name)
         except _ERRORS as error:
             raise _unusable(name, error) from error
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the weights as a table.
+
+        Returns
+        -------
+        DataFrame
+            Columns ``label``, ``count`` and ``weight``, in the order of the labels.
+
+        Examples
+        --------
+        >>> ClassWeights(("a", "b"), (1.0, 9.0), (90, 10)).to_frame().values.tolist()
+        [['a', 90, 1.0], ['b', 10, 9.0]]
+        """
+        import pandas as pd
+
+        return pd.DataFrame({"label": self.labels, "count": self.counts, "weight": self.weights})
+
+    def __repr__(self) -> str:
+        # Some labels stand for 400 of them.
+        short = reprlib.Repr()
+        short.maxtuple, short.maxstring = 8, 60
+        values = (f"{name}={short.repr(getattr(self, name))}" for name in ("labels", "weights", "counts"))
+        return f"ClassWeights({', '.join(values)}, strategy={self.strategy!r})"
+
+    def _repr_html_(self) -> str:
+        from skol_rnn.report.notebook import weights_html
+
+        return weights_html(self)
 
     def save(self, path: str | Path) -> Path:
         """Write the weights to a JSON file, or export them for PyTorch.

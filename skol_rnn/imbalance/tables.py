@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 from rich import box
@@ -70,25 +69,11 @@ def distribution_chart(frame: pd.DataFrame) -> Table:
 def save_distribution_chart(frame: pd.DataFrame, path: str | Path, unit: str = "line") -> Path:
     """Draw a label distribution as a figure in a file."""
     check_figure_path(path)
+    from skol_rnn.report.charts import plot_label_distribution
+
     labels, counts = _bars(frame)
     figure = new_figure(8, 1.2 + 0.28 * len(labels))
-    axes, rows = figure.add_subplot(), range(len(labels))
-    widths = [max(count - AXIS_START, 0) for count in counts]
-    bars = axes.barh(rows, widths, left=AXIS_START, color="#3b75af", height=0.72)
-    axes.bar_label(bars, [f"{count:,}" for count in counts], padding=4, fontsize=8)
-    axes.set_xscale("log")
-    # Room for the number at the end of the longest bar.
-    axes.set_xlim(AXIS_START, max(counts) * (max(counts) / AXIS_START) ** 0.14)
-    axes.set_ylim(len(labels) - 0.4, -0.6)
-    # A label with two dollar signs is no formula.
-    text: dict[str, Any] = {"parse_math": False}
-    axes.set_yticks(rows, labels=labels, **text)
-    axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-    axes.tick_params(which="minor", labelbottom=False)
-    axes.set_xlabel(f"{unit}s (log axis)")
-    axes.grid(axis="x", which="major", color="#cccccc", linewidth=0.6)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
+    plot_label_distribution(counts, labels, figure.add_subplot(), unit)
     return save_figure(figure, path)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -21,6 +21,9 @@ from skol_rnn.inference.onnx_runner import OnnxRunner
 from skol_rnn.labels import LabelSet, check_choice
 from skol_rnn.persistence.bundle import Bundle, load_bundle
 from skol_rnn.windows import cut_windows, merge_windows
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 BACKENDS = ("auto", "onnx", "keras")
 """What runs the network: "auto" is ONNX Runtime where it is installed and the model has a graph, otherwise Keras."""
@@ -121,6 +124,20 @@ class Predictions(NamedTuple):
 
     labels: np.ndarray
     probabilities: np.ndarray
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a table with ``predicted``, the label, and ``probability``, the largest one."""
+        from skol_rnn.report.notebook import predictions_frame
+
+        return predictions_frame(self.labels, self.probabilities)
+
+    def __repr__(self) -> str:
+        return f"Predictions(rows={len(self.labels)}, labels={self.probabilities.shape[-1]})"
+
+    def _repr_html_(self) -> str:
+        from skol_rnn.report.notebook import predictions_html
+
+        return predictions_html(self.labels, self.probabilities)
 
 
 class ServingModel:

@@ -13,6 +13,7 @@ import numpy as np
 import skol_rnn
 from skol_rnn.errors import NotTrainedError
 from skol_rnn.evaluation.findings import Finding
+from skol_rnn.evaluation.history import History
 from skol_rnn.imbalance.class_weights import ClassWeights, is_frozen_file
 from skol_rnn.inference.onnx_export import ExportError, network_graph
 from skol_rnn.inference.predictor import Predictor, saved_decision
@@ -29,7 +30,7 @@ class SavedModel:
     weights_: np.ndarray
     counts_: np.ndarray
     findings_: list[Finding]
-    history_: dict[str, list[float]]
+    history_: History
     validation_documents_: list[str]
     _predictor: Predictor
     _network_spec: dict[str, Any]
@@ -146,7 +147,7 @@ class SavedModel:
         self.settings_ = self._set_saved(parameters, state.get("not_given", ()))
         self._predictor, self._network_spec = predictor, state["network"]
         self.labels_, self.other_ = state["labels"], state["other"]
-        self.history_, self.validation_documents_ = state["history"], state["validation_documents"]
+        self.history_, self.validation_documents_ = History(state["history"]), state["validation_documents"]
         self.findings_ = [Finding(**finding) for finding in state["diagnosis"]]
         self.weights_, self.counts_ = bundle.decision["weights"], bundle.decision["counts"]
         return self

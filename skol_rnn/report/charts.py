@@ -15,6 +15,7 @@ from skol_rnn.evaluation.report import printable
 from skol_rnn.labels import LabelSet, check_choice
 from skol_rnn.persistence.figures import new_figure
 from skol_rnn.report.curves import curve_labels, precision_recall, reliability
+from skol_rnn.report.notebook import in_notebook
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -194,17 +195,12 @@ def _axes(ax: Axes | None, width: float, height: float) -> Axes:
     """Return the axes given, or new ones: pyplot's where a notebook or the caller uses pyplot, which shows them."""
     if ax is not None:
         return ax
+    figure = new_figure(width, height)  # raises if there is no matplotlib
     if "matplotlib.pyplot" in sys.modules or in_notebook():
         from matplotlib import pyplot
 
-        return pyplot.figure(figsize=(width, height), layout="constrained").add_subplot()
-    return new_figure(width, height).add_subplot()
-
-
-def in_notebook() -> bool:
-    """Whether the code runs in the kernel of a notebook."""
-    ipython = sys.modules.get("IPython")
-    return ipython is not None and hasattr(ipython.get_ipython(), "kernel")
+        figure = pyplot.figure(figsize=(width, height), layout="constrained")
+    return figure.add_subplot()
 
 
 def _style(number: int) -> dict[str, Any]:

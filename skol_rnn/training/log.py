@@ -1,4 +1,4 @@
-"""The log of training: a progress bar in a terminal or notebook, and one line an epoch; nothing at verbosity 0."""
+"""The log of training: a bar and one line an epoch, in a notebook one table; nothing at verbosity 0."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from skol_rnn.report.notebook import NotebookProgress, in_notebook
 
 if TYPE_CHECKING:
     from skol_rnn.evaluation.result import Evaluation
@@ -23,6 +25,7 @@ class TrainingLog:
         # soft_wrap: a message stays one line in a narrow terminal, so that logs can be searched.
         self.console = Console(quiet=verbosity < 1, soft_wrap=True, highlight=False, markup=False)
         self._bar: Progress | None = None
+        self._table: NotebookProgress | None = None
         self._started = 0.0
 
     def say(self, message: str) -> None:
@@ -36,7 +39,11 @@ class TrainingLog:
     def start_epoch(self, epoch: int, epochs: int, steps: int | None) -> None:
         """Start the progress bar of an epoch."""
         self._started = time.monotonic()
-        if not (self.console.is_terminal or self.console.is_jupyter) or self.verbosity < 1:
+        self._epoch, self._epochs, self._steps, self._done = epoch, epochs, steps or 1, 0
+        if self.verbosity and in_notebook():
+            self._table = self._table or NotebookProgress()
+            return
+        if not self.console.is_terminal or self.verbosity < 1:
             return
         columns = (
             TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
@@ -51,12 +58,24 @@ class TrainingLog:
 
     def step(self, loss: float) -> None:
         """Advance the bar by a batch."""
+        self._done += 1
+        if self._table:
+            self._table.step(self._epoch, self._epochs, self._done / self._steps, loss)
         if self._bar:
             self._bar.update(self._task, advance=1, loss=loss)
 
     def end_epoch(self, epoch: int, scores: dict[str, float], evaluation: Evaluation | None) -> None:
-        """Remove the bar and print the epoch's line."""
+        """Remove the bar and print the epoch's line; in a notebook add a row to the table."""
         self.close()
+        if self._table:
+            self._table.end_epoch(scores)
+        else:
+            self.say(self._line(epoch, scores, evaluation))
+        if evaluation is not None and self.verbosity > 1:
+            for sentence in evaluation.warnings():
+                self.warn(sentence)
+
+    def _line(self, epoch: int, scores: dict[str, float], evaluation: Evaluation | None) -> str:
         parts = [f"epoch {epoch}", f"loss {scores['loss']:.4f}"]
         if evaluation is not None:
             f1 = dict(zip(evaluation.labels, evaluation.f1, strict=True))
@@ -65,13 +84,11 @@ class TrainingLog:
             if "val_fragment_f1" in scores:
                 parts.append(f"fragment F1 {scores['val_fragment_f1']:.4f}")
             parts += [f"important F1 {evaluation.important_f1:.4f}", f"macro F1 {evaluation.macro_f1:.4f}"]
-        self.say("  ".join([*parts, f"{time.monotonic() - self._started:.0f} s"]))
-        if evaluation is not None and self.verbosity > 1:
-            for sentence in evaluation.warnings():
-                self.warn(sentence)
+        return "  ".join([*parts, f"{time.monotonic() - self._started:.0f} s"])
 
     def end(self, best_epoch: int) -> None:
-        """Print which epoch was kept."""
+        """Print which epoch was kept; the next training has a table of its own."""
+        self._table = None
         if best_epoch:
             self.say(f"Kept the weights of epoch {best_epoch}, the best on the validation set.")
 
@@ -80,3 +97,5 @@ class TrainingLog:
         if self._bar:
             self._bar.stop()
             self._bar = None
+        if self._table:
+            self._table.close()

@@ -153,8 +153,9 @@ class ModelParameters:
         Correction, calibration, offsets and transitions.
     findings_ : list of Finding
         Problems found in training: figures, meaning, and what to change.
-    history_ : dict of str to list of float
-        One value an epoch: ``loss``, ``val_f1/Label``, ``val_loss/Label`` and so on; ``refit_loss`` of the refit.
+    history_ : History
+        A dict of one value an epoch: ``loss``, ``val_f1/Label``, ``val_loss/Label`` and so on; ``refit_loss`` of the
+        refit. ``history_.to_frame()`` is a table, ``history_.plot()`` a chart.
     validation_documents_ : list of str
         Documents that selected the epoch and the offsets; the refit includes them.
     settings_ : dict of str to object

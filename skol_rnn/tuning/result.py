@@ -80,6 +80,10 @@ class TuningResult:
         finished = self.trials.dropna(subset="score")
         return int(finished["number"].to_numpy()[finished["score"].to_numpy().argmax()])
 
+    def to_frame(self) -> pd.DataFrame:
+        """Return a copy of ``trials``."""
+        return self.trials.copy()
+
     def config(self) -> str:
         """Return the best settings as TOML for ``skol-rnn train --config``."""
         import tomli_w

@@ -265,18 +265,23 @@ def test_an_empty_chart_is_refused() -> None:
             distribution_chart(label_distribution(counts))
 
 
+def figures_of_pyplot() -> list[int]:
+    """Return the figures that a notebook would show."""
+    return sys.modules["matplotlib.pyplot"].get_fignums() if "matplotlib.pyplot" in sys.modules else []
+
+
 @pytest.mark.parametrize("counts", [COUNTS, {"a": 1}, {"名": 10**8, "$a$": 1, "c": 0}])
 @pytest.mark.filterwarnings("ignore:Glyph")
 def test_pictures_are_drawn(counts: dict[str, int], tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
-    frame = label_distribution(counts)
+    frame, shown = label_distribution(counts), figures_of_pyplot()
     picture = save_distribution_chart(frame, tmp_path / "new" / "chart.png")
     assert picture.read_bytes().startswith(b"\x89PNG")
     drawing = save_distribution_chart(frame, tmp_path / "chart.SVG").read_text(encoding="utf-8")
     assert "</svg>" in drawing and "lines (log axis)" in drawing
     # The labels themselves are drawn as outlines, with their text in comments.
     assert all(f"<!-- {label} -->" in drawing for label in counts if label != "名")
-    assert "matplotlib.pyplot" not in sys.modules or not sys.modules["matplotlib.pyplot"].get_fignums()
+    assert figures_of_pyplot() == shown
 
 
 def test_pictures_of_other_endings_and_of_nothing_are_refused(tmp_path: Path) -> None:
