@@ -14,9 +14,9 @@ from skol_rnn.cli.common import print_json, read, say, span_scores
 from skol_rnn.data.document import Corpus, Document
 from skol_rnn.errors import DataError
 from skol_rnn.evaluation.span_errors import boundary_errors
-from skol_rnn.evaluation.span_rendering import show_spans, spans_html
 from skol_rnn.labels import suggestion
 from skol_rnn.persistence.atomic import write_atomically
+from skol_rnn.report.spans import show_spans, spans_html
 
 Pairs = dict[str, tuple[Document, Document]]
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-import re
 import textwrap
+import unicodedata
 from collections.abc import Collection, Iterable, Sequence
 from importlib.resources import files
 from typing import TYPE_CHECKING, NamedTuple
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 _LEAST_NAME = 10  # columns
 _LABEL_COLUMNS = 6  # of the table of documents
-_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")  # or changes the text around it
 
 
 class Row(NamedTuple):
@@ -39,8 +38,19 @@ class Row(NamedTuple):
 
 
 def printable(text: str) -> str:
-    """Return a text with its control characters as escapes, so that no terminal and no page obeys them."""
-    return _UNSEEN.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+    r"""Escape what a terminal or a page would obey or hide: control characters, directions of writing, surrogates.
+
+    >>> print(printable("a\x1b[31mb\u202ec"))
+    a\x1b[31mb\u202ec
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if _is_shown(c) else c.encode("unicode_escape").decode() for c in text)
+
+
+def _is_shown(character: str) -> bool:
+    # Tabs, blanks of all widths, and the joiners that Persian, Indic scripts and emoji need.
+    return character.isprintable() or character in "\t\u200c\u200d" or unicodedata.category(character) == "Zs"
 
 
 def score(value: float | None) -> str:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from skol_rnn.cli.app import run
-from skol_rnn.evaluation.span_rendering import show_spans, spans_html, tracks, type_colours
+from skol_rnn.report.spans import show_spans, spans_html, tracks, type_colours
 
 TEXTS = st.text(st.sampled_from("ab <&>'\"\r\n\t漢\U0001f600"), max_size=80)
 

@@ -81,7 +81,7 @@ def spans_html(text: str, gold: Sequence[Span], predicted: Sequence[Span], title
     colours = type_colours(span[2] for span in (*gold, *predicted))
     rows = [(side, row) for side, spans in zip(SIDES, (gold, predicted), strict=True) for row in tracks(spans) or [[]]]
     depth, paragraphs = _STEP * len(rows) + 2, (f"<p>{part}</p>" for part in _paragraphs(text, rows, colours))
-    page = Template(files(__package__).joinpath("spans.html").read_text(encoding="utf-8"))
+    page = Template(files(__package__).joinpath("templates", "spans.html").read_text(encoding="utf-8"))
     return page.substitute(
         title=escape(title),
         depth=depth,
