@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import textwrap
-import unicodedata
 from collections.abc import Collection, Iterable, Sequence
 from importlib.resources import files
 from typing import TYPE_CHECKING, NamedTuple
 
 from rich.cells import cell_len, chop_cells
+
+from skol_rnn.labels import printable as printable
 
 if TYPE_CHECKING:
     from skol_rnn.evaluation.result import Evaluation
@@ -35,22 +36,6 @@ class Row(NamedTuple):
         name = f"{self.name} *" if self.important else self.name
         scores = [score(value) for value in (self.precision, self.recall, self.f1, self.loss)]
         return [name, *scores, *("-" if n is None else f"{n:,}" for n in (self.support, self.predicted))]
-
-
-def printable(text: str) -> str:
-    r"""Escape what a terminal or a page would obey or hide: control characters, directions of writing, surrogates.
-
-    >>> print(printable("a\x1b[31mb\u202ec"))
-    a\x1b[31mb\u202ec
-    """
-    if text.isprintable():
-        return text
-    return "".join(c if _is_shown(c) else c.encode("unicode_escape").decode() for c in text)
-
-
-def _is_shown(character: str) -> bool:
-    # Tabs, blanks of all widths, and the joiners that Persian, Indic scripts and emoji need.
-    return character.isprintable() or character in "\t\u200c\u200d" or unicodedata.category(character) == "Zs"
 
 
 def score(value: float | None) -> str:
@@ -152,6 +137,7 @@ def table_width(rows: Sequence[Sequence[str]]) -> int:
 
 def text_table(rows: Sequence[Sequence[str]], width: int = 100, rules: Collection[int] = (0,)) -> list[str]:
     """Return the lines of a table, a rule below some of its rows; names too long for the width are folded."""
+    rows = [[printable(cell) for cell in row] for row in rows]
     names, *sizes = _sizes(rows)
     names = max(min(names, width - sum(sizes) - 2 * len(sizes)), _LEAST_NAME)
     lines = []
@@ -169,7 +155,9 @@ def marked(sentences: Iterable[str], width: int = 100) -> list[str]:
     return [
         line
         for sentence in sentences
-        for line in textwrap.wrap(sentence, width, initial_indent="! ", subsequent_indent="  ", break_on_hyphens=False)
+        for line in textwrap.wrap(
+            printable(sentence), width, initial_indent="! ", subsequent_indent="  ", break_on_hyphens=False
+        )
     ]
 
 
@@ -196,7 +184,10 @@ def _confusion(evaluation: Evaluation, width: int) -> list[str]:
         return ["Confusion (rows true, columns predicted)", *text_table(table, width)]
     names = [*(name for name, _ in rows), "no prediction"]
     wrong = [(-n, t, p) for t, (_, counts) in enumerate(rows) for p, n in enumerate(counts) if n and t != p]
-    largest = [f"  {-count:>9,}  {names[true]} -> {names[predicted]}" for count, true, predicted in sorted(wrong)[:10]]
+    largest = [
+        f"  {-count:>9,}  {printable(names[true])} -> {printable(names[predicted])}"
+        for count, true, predicted in sorted(wrong)[:10]
+    ]
     return ["Largest confusions (true -> predicted)", *largest]
 
 

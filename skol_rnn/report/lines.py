@@ -9,13 +9,16 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 import numpy as np
+from rich.cells import cell_len, chop_cells
+from rich.text import Text
 
-from skol_rnn.evaluation.report import printable
+from skol_rnn.labels import printable
 from skol_rnn.report.templating import render
 
 COLOURS = ("#e69f00", "#56b4e9", "#009e73", "#cc79a7", "#0072b2", "#d55e00", "#f0e442")
 """Okabe and Ito's colours, which colour-blind readers can tell apart; lines.css has the same ones."""
 NO_PREDICTION = "no prediction"
+PAGE_BREAK = "\f"  # not shown where a line begins with it
 
 _PATTERNS = 4
 _CONTEXT = 3  # correct lines shown before and after an error
@@ -33,6 +36,11 @@ class Mark(NamedTuple):
     def css(self) -> str:
         """The classes of the mark in lines.css."""
         return "o" if self.colour is None else f"c{self.colour}" + (f" p{self.pattern}" if self.pattern else "")
+
+    @property
+    def style(self) -> str:
+        """How the terminal shows the letters: dark on the colour."""
+        return "dim" if self.colour is None else f"#000000 on {COLOURS[self.colour]}"
 
 
 def label_marks(labels: Iterable[str], neutral: Collection[str] = ()) -> dict[str, Mark]:
@@ -124,6 +132,40 @@ def document_rows_html(document: DocumentLines, marks: Mapping[str, Mark]) -> st
     return f'<div class="{kind}">{"".join(parts)}</div>'
 
 
+def show_lines(
+    document: DocumentLines, marks: Mapping[str, Mark], *, width: int = 100, only_errors: bool = False
+) -> Text:
+    """Draw the lines of a document for the terminal: number, gold and predicted letters, text; then the legend."""
+    size = max((cell_len(mark.letters) for mark in marks.values()), default=1) + 1
+    numbers = document.numbers if document.numbers is not None else range(1, len(document.values) + 1)
+    digits = max((len(str(number)) for number in numbers), default=1)
+    gutter = digits + (2 if document.gold is None else 3) * (size + 1)
+    if width < gutter + 20:
+        raise ValueError(f"A width of {width} leaves no room for the text; give at least {gutter + 20}.")
+    picture, errors = Text(), document.errors
+    for start, end, folded in _stretches(document):
+        if only_errors and (folded or not any(errors)):
+            picture.append(f"{'':{digits}} ... {end - start:,} lines without an error\n", style="dim")
+            continue
+        for i in range(start, end):
+            picture.append(f"{numbers[i]:{digits}} ", style="dim")
+            for side in (document.predicted,) if document.gold is None else (document.gold, document.predicted):
+                mark = marks.get(side[i] or "", Mark("-", None, 0))
+                picture.append(mark.letters + " " * (size - cell_len(mark.letters)), style=mark.style)
+                picture.append(" ")
+            picture.append("\u2717 " if errors[i] else "  ", style="bold")
+            text = printable(document.values[i].lstrip(PAGE_BREAK)).replace("\t", " ")
+            first, *rest = chop_cells(text, width - gutter) or [""]
+            picture.append("\n".join([first, *(" " * gutter + part for part in rest)]) + "\n")
+    seen = {*(document.gold or ()), *document.predicted}
+    for label, mark in marks.items():
+        if label in seen:
+            picture.append(f" {mark.letters} ", style=mark.style)
+            picture.append(f" {printable(label)}  ")
+    picture.rstrip()
+    return picture
+
+
 def _rows(document: DocumentLines, marks: Mapping[str, Mark]) -> Iterator[str]:
     n = len(document.values)
     gold = document.gold or [None] * n
@@ -141,7 +183,7 @@ def _rows(document: DocumentLines, marks: Mapping[str, Mark]) -> Iterator[str]:
         kind = f' class="e" data-k="{_shown(f"{true} → {found or NO_PREDICTION}")}"' if error else ""
         sure = "" if gap is None or gap != gap else f" data-m={gap:.3f}"
         shown = "" if share is None or share != share else f"<u>{share:.2f}</u>"
-        yield f"<p{kind} data-n={number}{sure}>{cells}<span>{_shown(value)}</span>{shown}</p>"
+        yield f"<p{kind} data-n={number}{sure}>{cells}<span>{_shown(value.lstrip(PAGE_BREAK))}</span>{shown}</p>"
 
 
 def _cell(mark: Mark | None, label: str | None = None, named: bool = False, error: bool = False) -> str:

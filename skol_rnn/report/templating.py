@@ -47,7 +47,7 @@ def _environment() -> Any:
     require_jinja2()
     import jinja2
 
-    from skol_rnn.evaluation.report import printable
+    from skol_rnn.labels import printable
 
     # What a template prints is escaped, and control characters are shown as \x1b.
     return jinja2.Environment(
