@@ -28,7 +28,7 @@ from skol_rnn.labels import printable
 from skol_rnn.persistence.atomic import write_atomically
 from skol_rnn.persistence.bundle import load_bundle
 from skol_rnn.report.lines import label_marks
-from skol_rnn.report.pages import Pages, document_lines
+from skol_rnn.report.pages import INDEX, Pages, document_lines
 
 if TYPE_CHECKING:
     from skol_rnn.data.document import Corpus, Document
@@ -82,7 +82,7 @@ def predict(
         return
     common.say(f"Labelled {rows:,} {unit}s of {stream.read} documents in {out}")
     if html:
-        common.say(f"Wrote a page for each document: open {html / 'index.html'}")
+        common.say(f"Wrote a page for each document: open {html / INDEX}")
     common.say("Labels: " + ", ".join(f"{label} {count:,}" for label, count in by_frequency.items()))
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping
-from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from skol_rnn.cli import options
 from skol_rnn.cli.common import check_labels, names, print_json, read, say, span_scores
@@ -24,11 +24,12 @@ from skol_rnn.evaluation.report import to_text
 from skol_rnn.evaluation.span_errors import boundary_errors
 from skol_rnn.labels import LabelSet, check_choice, printable, suggestion
 from skol_rnn.report.lines import Mark, label_marks, show_lines
-from skol_rnn.report.pages import Pages, document_lines
+from skol_rnn.report.pages import INDEX, Pages, document_lines
 from skol_rnn.report.spans import show_spans
 
 Pairs = dict[str, tuple[Document, Document]]
 
+_PREFIX = re.compile("^[BIES]-")
 _UNIT = 'What gets a label; "line" where every true span covers whole lines, "token" otherwise.'
 _KEEP = "Labels to compare; all if not given."
 _OTHER = "Label of the lines whose own label is not kept; Misc if not given."
@@ -60,14 +61,9 @@ def spans(
     if unknown := [name for name in show or () if name not in pairs]:
         raise DataError(f"There is no document {unknown[0]!r}.{suggestion(unknown[0], pairs)}")
     marks = _marks(pairs)
-    with Pages(html, marks) if html else nullcontext() as pages:
-        for true, found in pairs.values() if pages else ():
-            if gold.unit == "line":
-                pages.add_lines(true, document_lines(true, found.labels or (), gold=true.labels))
-            else:
-                pages.add_spans(true, true.spans or (), found.spans or ())
     if html:
-        say(f"Wrote {len(pairs)} pages to {html / 'index.html'}")
+        _write_pages(pairs, Pages(html, marks))
+        say(f"Wrote {len(pairs)} pages: open {html / INDEX}")
     (_print_line_scores if gold.unit == "line" else _print_span_scores)(pairs, json)
     console = Console(highlight=False)
     for name in () if json else show or ():
@@ -75,7 +71,16 @@ def spans(
         console.print(_picture(*pairs[name], marks, console.width))
 
 
-def _picture(true: Document, found: Document, marks: Mapping[str, Mark], width: int) -> object:
+def _write_pages(pairs: Pairs, pages: Pages) -> None:
+    with pages:
+        for true, found in pairs.values():
+            if true.unit == "line":
+                pages.add_lines(true, document_lines(true, found.labels or (), gold=true.labels))
+            else:
+                pages.add_spans(true, true.spans or (), found.spans or ())
+
+
+def _picture(true: Document, found: Document, marks: Mapping[str, Mark], width: int) -> Text:
     if true.unit == "token":
         return show_spans(true.text, true.spans or (), found.spans or (), width=width, only_spans=True)
     return show_lines(document_lines(true, found.labels or (), gold=true.labels), marks, width=width, only_errors=True)
@@ -97,10 +102,10 @@ def _print_span_scores(pairs: Pairs, json: bool) -> None:
 def _print_line_scores(pairs: Pairs, json: bool) -> None:
     from skol_rnn.evaluation.evaluate import evaluate_labels
 
-    columns = [[label for pair in pairs.values() for label in pair[side].labels or ()] for side in (0, 1)]
-    labels = LabelSet.from_data(columns[0] + columns[1])
+    true, found = ([label for pair in pairs.values() for label in pair[side].labels or ()] for side in (0, 1))
+    labels = LabelSet.from_data(true + found)
     documents = [name for name, pair in pairs.items() for _ in range(pair[0].n_rows)]
-    scores = evaluate_labels(*map(labels.encode, columns), labels, documents=documents)
+    scores = evaluate_labels(labels.encode(true), labels.encode(found), labels, documents=documents)
     if json:
         print_json({**scores.to_dict(), "documents": {name: part.to_dict() for name, part in scores.per_document}})
     else:
@@ -144,11 +149,11 @@ def _kept(document: Document, keep: list[str], other: str | None) -> Document:
     from skol_rnn.data.table import collapse_labels
 
     if document.unit == "line":
-        predicted = any(label is not None for label in document.labels or ())
-        labels = collapse_labels(document.labels or (), keep, other or "Misc") if predicted else document.labels
-        return replace(document, labels=labels and tuple(labels))
+        if all(label is None for label in document.labels or ()):
+            return document
+        return replace(document, labels=tuple(collapse_labels(document.labels or (), keep, other or "Misc")))
     spans = tuple(span for span in document.spans or () if span[2] in keep)
-    labels = [label if re.sub("^[BIES]-", "", label or "") in keep else "O" for label in document.labels or ()]
+    labels = ("O" if label is None or _PREFIX.sub("", label) not in keep else label for label in document.labels or ())
     return replace(document, spans=spans, labels=tuple(labels))
 
 

@@ -109,8 +109,8 @@ def document_lines(
         position = line.start
         numbers.append(number)
     values = [document.text[line.start : line.end] for line in document.lines]
-    sure = (None, None) if probabilities is None else certainty(probabilities, list(labels), predicted)
-    return DocumentLines(document.doc_id, values, predicted, gold, *sure, numbers=numbers)
+    shares, margins = (None, None) if probabilities is None else certainty(probabilities, list(labels), predicted)
+    return DocumentLines(document.doc_id, values, predicted, gold, shares, margins, numbers)
 
 
 def _address(place: Path, folder: Path) -> str:

@@ -148,7 +148,7 @@ def _paragraphs(text: str, rows: Sequence[tuple[str, list[Span]]], marks: Mappin
     """Yield the HTML of each non-blank line, cut wherever a span begins or ends."""
     cuts = sorted({end for _, row in rows for span in row for end in span[:2]})
     for line in _NON_BLANK.finditer(text):
-        start, end = line.span()
+        start, end = line.start(), line.start() + len(line[0].rstrip("\r"))
         edges = [start, *cuts[bisect_right(cuts, start) : bisect_left(cuts, end)], end]
         yield "".join(_piece(text, a, b, rows, marks) for a, b in pairwise(edges))
 
@@ -162,7 +162,7 @@ def _piece(text: str, start: int, end: int, rows: Sequence[tuple[str, list[Span]
             names.append(f"{side}: {name} {a} to {b}")
             if a >= start or not text[a:start].strip("\r\n"):
                 tags.append(f'<b class="tag {side} {colour}">{name}</b>')
-    shown = escape(printable(text[start:end].rstrip("\r")))
+    shown = escape(printable(text[start:end]))
     if not bars:
         return shown
     return f'{"".join(tags)}<span style="{";".join(bars)}" title="{"; ".join(names)}">{shown}</span>'
