@@ -94,9 +94,9 @@ def _print_span_scores(pairs: Pairs, json: bool) -> None:
         return
     console = Console(soft_wrap=True, highlight=False)
     for score in scores.values():
-        console.print(f"{score}\n", markup=False)
+        console.print(printable(f"{score}\n", keep="\n"), markup=False)
     console.print("Boundary errors: spans, then tokens (B begins a span, I continues it, O is outside)")
-    console.print(errors.to_string(), markup=False)
+    console.print(printable(errors.to_string(), keep="\n"), markup=False)
 
 
 def _print_line_scores(pairs: Pairs, json: bool) -> None:

@@ -41,8 +41,8 @@ class Pages:
         place = self._place(document)
         counts = Counter(label for label in lines.predicted if label is not None)
         errors = None if lines.gold is None else sum(lines.errors)
-        told = "" if errors is None else f"{errors:,} of {len(lines.values):,} lines have another label than predicted."
-        page = lines_html(lines, self.marks, summary=told, index=self._index_of(place))
+        summary = "" if errors is None else f"{errors:,} of {len(lines.values):,} lines have a wrong predicted label."
+        page = lines_html(lines, self.marks, summary=summary, index=self._index_of(place))
         self._write(document, place, page, len(lines.values), errors, counts)
 
     def add_spans(self, document: Document, gold: Sequence[Span] | None, predicted: Sequence[Span]) -> None:
