@@ -119,11 +119,12 @@ def document_rows_html(document: DocumentLines, marks: Mapping[str, Mark]) -> st
 
     A page needs ``lines.css``, may run ``lines.js``, and shows :func:`legend_html` once.
     """
-    rows = list(_rows(document, marks))
+    stretches = list(_stretches(document))
+    rows = list(_rows(document, marks, {start for start, _, _ in stretches}))
     if not rows:
         return '<div class="lines"><p class="how">This document has no line with text.</p></div>'
     parts = []
-    for start, end, folded in _stretches(document):
+    for start, end, folded in stretches:
         chunks = [f"<div>{''.join(rows[i : min(i + _CHUNK, end)])}</div>" for i in range(start, end, _CHUNK)]
         if folded:
             chunks = [f"<details><summary>{end - start:,} correct lines</summary>", *chunks, "</details>"]
@@ -166,19 +167,19 @@ def show_lines(
     return picture
 
 
-def _rows(document: DocumentLines, marks: Mapping[str, Mark]) -> Iterator[str]:
+def _rows(document: DocumentLines, marks: Mapping[str, Mark], starts: Collection[int]) -> Iterator[str]:
     n = len(document.values)
-    gold = document.gold or [None] * n
+    gold = document.gold if document.gold is not None else [None] * n
     numbers = document.numbers if document.numbers is not None else range(1, n + 1)
     probability = document.probability if document.probability is not None else [None] * n
     margin = document.margin if document.margin is not None else [None] * n
     columns = zip(document.values, gold, document.predicted, document.errors, numbers, probability, margin, strict=True)
-    before: tuple[str | None, str | None] | None = None
-    for value, true, found, error, number, share, gap in columns:
-        first = before is None or error
-        cells = _cell(marks.get(found or ""), found, first or before[1] != found, error)  # type: ignore[index]
+    before: tuple[str | None, str | None] = (None, None)
+    for position, (value, true, found, error, number, share, gap) in enumerate(columns):
+        first = error or position in starts
+        cells = _cell(marks.get(found or ""), found, first or before[1] != found, error)
         if document.gold is not None:
-            cells = _cell(marks.get(true or ""), true, first or before[0] != true) + cells  # type: ignore[index]
+            cells = _cell(marks.get(true or ""), true, first or before[0] != true) + cells
         before = (true, found)
         kind = f' class="e" data-k="{_shown(f"{true} → {found or NO_PREDICTION}")}"' if error else ""
         sure = "" if gap is None or gap != gap else f" data-m={gap:.3f}"
