@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -20,6 +21,22 @@ def suggestion(name: str, known: Iterable[str]) -> str:
     # A prefix ("Misc" for "Misc-exposition") has a large edit distance but means the longer name.
     near = [k for k in by_fold if folded and k.startswith(folded)] or difflib.get_close_matches(folded, by_fold, 1, 0.5)
     return f" Did you mean {by_fold[near[0]]!r}?" if near else ""
+
+
+def printable(text: str, keep: str = "\t") -> str:
+    r"""Escape what a terminal or a page would obey or hide: control characters, directions of writing, surrogates.
+
+    >>> print(printable("a\x1b[31mb\u202ec"))
+    a\x1b[31mb\u202ec
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if _is_shown(c) or c in keep else c.encode("unicode_escape").decode() for c in text)
+
+
+def _is_shown(character: str) -> bool:
+    # Blanks of all widths, and the joiners that Persian, Indic scripts and emoji need.
+    return character.isprintable() or character in "\u200c\u200d" or unicodedata.category(character) == "Zs"
 
 
 def check_choice(name: str, value: object, allowed: Iterable[str | None]) -> None:

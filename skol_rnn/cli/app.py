@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 import typer
 
 from skol_rnn import __version__
+from skol_rnn.cli.common import say
 from skol_rnn.cli.data import convert, validate
 from skol_rnn.cli.demo import demo
 from skol_rnn.cli.predict import evaluate, info, predict
@@ -87,5 +88,5 @@ def _status(words: list[str], debug: bool) -> int:
 
 
 def _fail(message: str, status: int) -> int:
-    typer.echo(f"skol-rnn: {message}", err=True)
+    say(f"skol-rnn: {message}")
     return status

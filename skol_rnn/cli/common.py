@@ -21,7 +21,7 @@ from skol_rnn.data.writing import DocumentWriter
 from skol_rnn.errors import DataError, SkolError
 from skol_rnn.evaluation.span_scores import SpanScores, fragment_scores, strict_scores
 from skol_rnn.inference.predictor import Predictions, ServingModel, chosen_backend
-from skol_rnn.labels import suggestion
+from skol_rnn.labels import printable, suggestion
 from skol_rnn.persistence.bundle import Bundle, load_bundle
 
 if TYPE_CHECKING:
@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
 def say(message: str) -> None:
     """Print to standard error; standard output is for results."""
-    typer.echo(message, err=True)
+    # File names and labels may contain what a terminal obeys.
+    typer.echo(printable(message, keep="\t\n"), err=True)
 
 
 def json_text(value: Any) -> str:

@@ -9,10 +9,12 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from skol_rnn.cli import options
 from skol_rnn.cli.common import names, print_json, read, say
 from skol_rnn.data.writing import count_lost_spans, write_documents
+from skol_rnn.labels import printable
 
 
 def validate(
@@ -41,10 +43,11 @@ def validate(
     console.print(f"{len(corpus):,} documents, {len(table):,} {unit}s, {len(corpus.repairs):,} repairs")
     shares = Table("label", f"{unit}s", "share")
     for label, count in labels:
-        shares.add_row(label or "(no label)", f"{count:,}", f"{count / max(len(table), 1):.2%}")
+        shares.add_row(Text(printable(label or "(no label)")), f"{count:,}", f"{count / max(len(table), 1):.2%}")
     console.print(shares)
     for repair in corpus.repairs:
-        console.print(f"{repair.path}:{repair.line}: {repair.kind}: {repair.detail}", markup=False)
+        detail = printable(f"{repair.path}:{repair.line}: {repair.kind}: {repair.detail}")
+        console.print(detail, markup=False)
 
 
 def convert(

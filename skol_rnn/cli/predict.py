@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from skol_rnn.cli import common, options
 from skol_rnn.cli.options import option
@@ -21,13 +24,16 @@ from skol_rnn.data.spans import SpanRules
 from skol_rnn.data.tokens import document_spans
 from skol_rnn.evaluation.findings import summary
 from skol_rnn.evaluation.report import comparison_text, to_html, to_text
+from skol_rnn.labels import printable
 from skol_rnn.persistence.atomic import write_atomically
 from skol_rnn.persistence.bundle import load_bundle
+from skol_rnn.report.lines import label_marks
+from skol_rnn.report.pages import INDEX, Pages, document_lines
 
 if TYPE_CHECKING:
     from skol_rnn.data.document import Corpus, Document
     from skol_rnn.evaluation.span_scores import SpanScores
-    from skol_rnn.inference.predictor import Predictions
+    from skol_rnn.inference.predictor import Predictions, ServingModel
     from skol_rnn.model import RNNSkolModel
 
     Labelled = tuple[Document, Predictions]
@@ -40,6 +46,7 @@ def predict(
     paths: options.Paths,
     out: Annotated[Path, typer.Option(help="Folder for the labelled documents; for tokens also a NAME.tsv of spans.")],
     form: Annotated[options.Text, option(_FORMATS, "--format")] = None,
+    html: Annotated[options.File, option("Folder for HTML pages, one for each document, and their index.")] = None,
     decision: options.Decision = None,
     backend: Annotated[str, typer.Option(help="What runs the network.", metavar="auto|onnx|keras")] = "auto",
     input_format: options.InputFormat = None,
@@ -47,6 +54,7 @@ def predict(
     json: options.Json = False,
 ) -> None:
     """Label every line or token of plain or annotated documents; existing labels are ignored."""
+    pages = html and Pages(html)
     predictor = common.load_predictor(model, backend)
     unit = predictor.unit
     to_table = out.suffix == ".tsv"
@@ -57,12 +65,15 @@ def predict(
     stream = DocumentStream(paths, format=input_format, reader=reader)
     counts: Counter[str] = Counter()
     found = _counted(common.predicted(predictor, stream, decision), counts)
-    if to_table:
-        written = [out]
-        documents = [_with_spans(document, labelled.labels.tolist()) for document, labelled in found]
-        write_atomically(out, format_labels(documents).encode())
-    else:
-        written = common.write_labelled(found, out, form or {"line": "yedda", "token": "jsonl"}[unit])
+    with pages or nullcontext():
+        if pages:
+            found = _paged(found, pages, predictor)
+        if to_table:
+            written = [out]
+            documents = [_with_spans(document, labelled.labels.tolist()) for document, labelled in found]
+            write_atomically(out, format_labels(documents).encode())
+        else:
+            written = common.write_labelled(found, out, form or {"line": "yedda", "token": "jsonl"}[unit])
     common.say_skipped(stream.skipped)
     rows, by_frequency = counts.total(), dict(counts.most_common())
     if json:
@@ -70,12 +81,27 @@ def predict(
         common.print_json({"files": files, f"{unit}s": rows, "labels": by_frequency, "backend": predictor.backend})
         return
     common.say(f"Labelled {rows:,} {unit}s of {stream.read} documents in {out}")
+    if html:
+        common.say(f"Wrote a page for each document: open {html / INDEX}")
     common.say("Labels: " + ", ".join(f"{label} {count:,}" for label, count in by_frequency.items()))
 
 
 def _counted(found: Iterable[Labelled], counts: Counter[str]) -> Iterator[Labelled]:
     for document, labelled in found:
         counts.update(labelled.labels.tolist())
+        yield document, labelled
+
+
+def _paged(found: Iterable[Labelled], pages: Pages, predictor: ServingModel) -> Iterator[Labelled]:
+    """Write a page of each document on the way."""
+    pages.marks = label_marks(predictor.labels, neutral=[predictor.majority])
+    for document, labelled in found:
+        labels = labelled.labels.tolist()
+        if document.unit == "token":
+            pages.add_spans(document, None, _with_spans(document, labels).spans or ())
+        else:
+            shares = labelled.probabilities
+            pages.add_lines(document, document_lines(document, labels, probabilities=shares, labels=predictor.labels))
         yield document, labelled
 
 
@@ -144,15 +170,16 @@ def info(model: options.ModelPath, json: options.Json = False) -> None:
         common.print_json({**state, **arrays})
         return
     console = Console(highlight=False)
-    console.print(f"{model}: {state['name']}, written by skol_rnn {state['skol_rnn_version']}")
+    title = f"{model}: {state['name']}, written by skol_rnn {state['skol_rnn_version']}"
+    console.print(printable(title), markup=False)
     labels = Table("label", "training lines", "weight", "offset")
     for row in zip(state["labels"], arrays["counts"], arrays["weights"], arrays["offsets"], strict=True):
-        labels.add_row(row[0], f"{row[1]:,}", f"{row[2]:.4f}", f"{row[3]:+.4f}")
+        labels.add_row(Text(printable(row[0])), f"{row[1]:,}", f"{row[2]:.4f}", f"{row[3]:+.4f}")
     console.print(labels)
     size = sum(array.size for array in bundle.network.values())
     runs_on = "ONNX Runtime or Keras" if bundle.graph else "Keras only"
     console.print(f"{state['features']['name']} features, {size:,} network parameters, runs on {runs_on}")
-    history = Table("epoch", "loss", *[f"{label} F1" for label in state["labels"]], "important F1")
+    history = Table("epoch", "loss", *[escape(f"{printable(label)} F1") for label in state["labels"]], "important F1")
     past = state["history"]
     for epoch, loss in enumerate(past.get("loss", [])):
         keys = [*(f"val_f1/{label}" for label in state["labels"]), "val_important_f1"]

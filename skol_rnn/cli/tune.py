@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from skol_rnn.cli import options
@@ -14,6 +15,7 @@ from skol_rnn.cli.common import check_labels, names, print_json, quiet_tensorflo
 from skol_rnn.cli.options import option
 from skol_rnn.cli.train import read_settings
 from skol_rnn.data.document import Corpus
+from skol_rnn.labels import printable
 from skol_rnn.persistence.figures import check_figure_path
 
 if TYPE_CHECKING:
@@ -104,9 +106,14 @@ def _search(corpus: Corpus, trials: int, storage: Path, arguments: dict[str, Any
 def _best_trials(result: TuningResult) -> Table:
     finished = result.trials.dropna(subset="score").nlargest(_SHOWN, "score", keep="first")
     searched = [str(name) for name in result.trials if name not in ("number", "state", "score", *_DECISIONS)]
-    table = Table("trial", *searched, *_DECISIONS, title=f"Best trials by cross-validated {result.metric}")
+    table = Table(
+        "trial",
+        *(escape(printable(name)) for name in searched),
+        *_DECISIONS,
+        title=f"Best trials by cross-validated {result.metric}",
+    )
     for row in finished.to_dict("records"):
         values = ["" if row[name] != row[name] else row[name] for name in searched]
-        parameters = [f"{value:.3g}" if isinstance(value, float) else str(value) for value in values]
+        parameters = [f"{value:.3g}" if isinstance(value, float) else escape(str(value)) for value in values]
         table.add_row(str(row["number"]), *parameters, *[f"{row[name]:.4f}" for name in _DECISIONS])
     return table

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 import textwrap
 from collections.abc import Collection, Iterable, Sequence
 from importlib.resources import files
@@ -11,12 +10,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rich.cells import cell_len, chop_cells
 
+from skol_rnn.labels import printable as printable
+
 if TYPE_CHECKING:
     from skol_rnn.evaluation.result import Evaluation
 
 _LEAST_NAME = 10  # columns
 _LABEL_COLUMNS = 6  # of the table of documents
-_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")  # or changes the text around it
 
 
 class Row(NamedTuple):
@@ -36,11 +36,6 @@ class Row(NamedTuple):
         name = f"{self.name} *" if self.important else self.name
         scores = [score(value) for value in (self.precision, self.recall, self.f1, self.loss)]
         return [name, *scores, *("-" if n is None else f"{n:,}" for n in (self.support, self.predicted))]
-
-
-def printable(text: str) -> str:
-    """Return a text with its control characters as escapes, so that no terminal and no page obeys them."""
-    return _UNSEEN.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def score(value: float | None) -> str:
@@ -142,6 +137,7 @@ def table_width(rows: Sequence[Sequence[str]]) -> int:
 
 def text_table(rows: Sequence[Sequence[str]], width: int = 100, rules: Collection[int] = (0,)) -> list[str]:
     """Return the lines of a table, a rule below some of its rows; names too long for the width are folded."""
+    rows = [[printable(cell) for cell in row] for row in rows]
     names, *sizes = _sizes(rows)
     names = max(min(names, width - sum(sizes) - 2 * len(sizes)), _LEAST_NAME)
     lines = []
@@ -159,7 +155,9 @@ def marked(sentences: Iterable[str], width: int = 100) -> list[str]:
     return [
         line
         for sentence in sentences
-        for line in textwrap.wrap(sentence, width, initial_indent="! ", subsequent_indent="  ", break_on_hyphens=False)
+        for line in textwrap.wrap(
+            printable(sentence), width, initial_indent="! ", subsequent_indent="  ", break_on_hyphens=False
+        )
     ]
 
 
@@ -186,7 +184,10 @@ def _confusion(evaluation: Evaluation, width: int) -> list[str]:
         return ["Confusion (rows true, columns predicted)", *text_table(table, width)]
     names = [*(name for name, _ in rows), "no prediction"]
     wrong = [(-n, t, p) for t, (_, counts) in enumerate(rows) for p, n in enumerate(counts) if n and t != p]
-    largest = [f"  {-count:>9,}  {names[true]} -> {names[predicted]}" for count, true, predicted in sorted(wrong)[:10]]
+    largest = [
+        f"  {-count:>9,}  {printable(names[true])} -> {printable(names[predicted])}"
+        for count, true, predicted in sorted(wrong)[:10]
+    ]
     return ["Largest confusions (true -> predicted)", *largest]
 
 

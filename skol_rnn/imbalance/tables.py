@@ -14,6 +14,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from skol_rnn.imbalance.counts import by_type
+from skol_rnn.labels import printable
 from skol_rnn.persistence.figures import check_figure_path, new_figure, save_figure
 
 COLUMN_WIDTH = 13  # room for a weight of up to six digits before the point, and for the name of a strategy
@@ -28,7 +29,7 @@ def distribution_table(frame: pd.DataFrame, unit: str = "line") -> Table:
     for label, count, share, ratio, documents in frame.itertuples(index=False):
         cells = [f"{count:,}", f"{share:.2%}", f"{ratio:,.1f}" if count else "-"]
         # Text, because rich would read a label in square brackets as markup.
-        table.add_row(Text(label), *cells, *([f"{documents:,.0f}"] if with_documents else []))
+        table.add_row(Text(printable(label)), *cells, *([f"{documents:,.0f}"] if with_documents else []))
     return table
 
 
@@ -41,7 +42,7 @@ def weight_tables(labels: Iterable[str], weights: Mapping[str, Mapping[str, floa
         shown = headings[start : start + size]
         table = _table("Class weights", "Label", shown)
         for name in names:
-            table.add_row(Text(name), *(f"{weights[heading][name]:.4f}" for heading in shown))
+            table.add_row(Text(printable(name)), *(f"{weights[heading][name]:.4f}" for heading in shown))
         tables.append(table)
     return tables
 
@@ -51,7 +52,7 @@ def type_table(frame: pd.DataFrame) -> Table:
     table = _table("By type", "Type", ["Tokens", "B", "I", "B : I"])
     for name, begin, inside, ratio, tokens in by_type(frame).itertuples(index=False):
         shown = f"1 : {ratio:,.2f}" if begin else "-"
-        table.add_row(Text(name), f"{tokens:,}", f"{begin:,}", f"{inside:,}", shown)
+        table.add_row(Text(printable(name)), f"{tokens:,}", f"{begin:,}", f"{inside:,}", shown)
     return table
 
 
@@ -62,7 +63,7 @@ def distribution_chart(frame: pd.DataFrame) -> Table:
     chart = Table.grid(*columns, padding=(0, 1, 0, 0), expand=True)
     for label, count in zip(labels, counts, strict=True):
         length = math.log(max(count, AXIS_START) / AXIS_START)
-        chart.add_row(Text(label), f"{count:,}", ProgressBar(math.log(max(counts) / AXIS_START), length))
+        chart.add_row(Text(printable(label)), f"{count:,}", ProgressBar(math.log(max(counts) / AXIS_START), length))
     return chart
 
 

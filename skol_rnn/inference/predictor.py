@@ -158,6 +158,8 @@ class ServingModel:
         Name of the model.
     labels : tuple of str
         Labels in the order of the probabilities.
+    majority : str
+        The most frequent label of the training data.
     unit : str
         What a row is, "line" or "token".
     backend : str
@@ -183,6 +185,7 @@ class ServingModel:
         self.predictor = Predictor.from_bundle(bundle, self.backend, threads)
         self.name: str = state["name"]
         self.labels: tuple[str, ...] = self.predictor.labels.names
+        self.majority = self.labels[int(np.argmax(bundle.decision["counts"]))]
         self.unit: str = state["parameters"].get("unit", "line")
         self.decision = saved_decision(state, self.predictor.decoder)
         self._line_no_col: str = state["parameters"]["line_no_col"]

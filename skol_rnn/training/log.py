@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from skol_rnn.labels import printable
 from skol_rnn.report.notebook import NotebookProgress, in_notebook
 
 if TYPE_CHECKING:
@@ -30,11 +31,11 @@ class TrainingLog:
 
     def say(self, message: str) -> None:
         """Print one line."""
-        self.console.print(message)
+        self.console.print(printable(message, keep="\t\n"))
 
     def warn(self, message: str) -> None:
         """Print one line in yellow."""
-        self.console.print(message, style="yellow")
+        self.console.print(printable(message, keep="\t\n"), style="yellow")
 
     def start_epoch(self, epoch: int, epochs: int, steps: int | None) -> None:
         """Start the progress bar of an epoch."""
