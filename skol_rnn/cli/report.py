@@ -9,7 +9,7 @@ import typer
 
 from skol_rnn.cli import common, options
 from skol_rnn.cli.options import option
-from skol_rnn.evaluation.report import printable
+from skol_rnn.labels import printable
 from skol_rnn.persistence.atomic import write_atomically
 from skol_rnn.persistence.bundle import load_bundle
 

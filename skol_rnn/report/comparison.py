@@ -80,37 +80,35 @@ def _scores(a: str, b: str, first: Evaluation, second: Evaluation, differences: 
     for name in (first.labels.names[i] for i in label_order(first)):
         i, j = first.labels.index(name), second.labels.index(name)
         change = _compared(first.f1[i], second.f1[j], differences["by_label"][name])
-        rows.append(Row(starred(name, first), [f"{first.support[i]:,}", *change]))
+        rows.append(Row(starred(name, first), [*change, f"{first.support[i]:,}"]))
     for kind, text in (("important_f1", "mean of important"), ("macro_f1", "macro mean")):
         change = _compared(getattr(first, kind), getattr(second, kind), differences[kind])
-        rows.append(Row(text, ["", *change], "mean first" if kind == "important_f1" else "mean"))
-    rows.append(Row("accuracy", ["", *change_cells(first.accuracy, second.accuracy)], "mean"))
-    titles = ["Label", f"{first.unit.capitalize()}s", f"F1, {a}", f"F1, {b}", "Difference"]
+        rows.append(Row(text, [*change, ""], "mean first" if kind == "important_f1" else "mean"))
+    rows.append(Row("accuracy", [*change_cells(first.accuracy, second.accuracy), ""], "mean"))
+    titles = ["Label", "Difference", f"F1, {a}", f"F1, {b}", f"{first.unit.capitalize()}s"]
     return Table("F1 (* important label), and the difference with its paired 95 % interval", titles, rows)
 
 
 def _compared(before: float, after: float, found: Difference) -> list[str | Cell]:
     interval = "" if np.isnan(found.low) else f"{found.low:+.3f} to {found.high:+.3f}"
     certain = "better" if found.low > 0 or found.high < 0 else ""
-    return [score(before), score(after), Cell(f"{found.value:+.4f}", interval, kind=certain)]
+    return [Cell(f"{found.value:+.4f}", interval, kind=certain), score(before), score(after)]
 
 
 def _documents(a: str, b: str, first: Evaluation, second: Evaluation) -> Table:
     """Return the mean F1 of important labels by document, the greatest loss of the second model first."""
     other, rows = dict(second.per_document), []
     for name, part in first.per_document:
-        f1 = occurring_f1(part), occurring_f1(other[name])
-        wrong = [int(one.support.sum() - one.confusion.trace()) for one in (part, other[name])]
-        # A label that neither is true nor predicted has no F1.
-        change = None if None in f1 else f1[1] - f1[0]  # type: ignore[operator]
-        gain = wrong[0] - wrong[1] if change is None else change
-        shown = "-" if change is None else f"{change:+.4f}"
-        cells: list[str | Cell] = [f"{part.support.sum():,}", *map(score, f1), shown, *(f"{n:,}" for n in wrong)]
-        rows.append((gain, Row(name, cells)))
+        before, after = occurring_f1(part), occurring_f1(other[name])
+        # Where no important label is true or predicted, there is no F1, and nothing to gain or lose.
+        change = 0.0 if before is None or after is None else after - before
+        shown = "-" if before is None or after is None else f"{change:+.4f}"
+        wrong = [f"{one.support.sum() - one.confusion.trace():,}" for one in (part, other[name])]
+        rows.append((change, Row(name, [shown, score(before), score(after), *wrong, f"{part.support.sum():,}"])))
     rows.sort(key=lambda item: item[0])
-    titles = ["Document", f"{first.unit.capitalize()}s", f"Mean F1, {a}", f"Mean F1, {b}", "Difference"]
+    titles = ["Document", "Difference", f"Mean F1, {a}", f"Mean F1, {b}", f"Wrong, {a}", f"Wrong, {b}"]
     caption = f"Mean F1 of the important labels of each document; where {b} loses most first"
-    return Table(caption, [*titles, f"Wrong, {a}", f"Wrong, {b}"], [row for _, row in rows])
+    return Table(caption, [*titles, f"{first.unit.capitalize()}s"], [row for _, row in rows])
 
 
 def _agreement(a: Side, b: Side) -> Table:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 MOST_ROWS = 40_000
 """Lines or tokens that a page shows; of more, the documents with the highest scores are left out."""
 _MOST_CURVES = 8  # of one chart
-_MOST_BARS = 40
+_MOST_BARS = 25
 _MOST_LEARNING_CURVES = 12
 
 

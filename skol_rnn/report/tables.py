@@ -91,7 +91,7 @@ def decisions_table(argmax: Evaluation, used: Evaluation, decision: str) -> Tabl
     for number, (name, key) in enumerate((("mean of important", "important_f1"), ("macro mean", "macro_f1"))):
         change = change_cells(getattr(argmax, key), getattr(used, key))
         rows.append(Row(name, [*change, "", "", ""], "mean" if number else "mean first"))
-    titles = ["Label", "F1, argmax", f"F1, {decision}", "Difference", "Predicted, argmax", f"Predicted, {decision}"]
+    titles = ["Label", "Difference", "F1, argmax", f"F1, {decision}", "Predicted, argmax", f"Predicted, {decision}"]
     return Table(f"F1 and predictions by {used.unit}", [*titles, f"{used.unit.capitalize()}s"], rows)
 
 
@@ -188,18 +188,14 @@ def _parts_table(
     rows = []
     for name, part in parts:
         total, f1 = int(part.support.sum()), occurring_f1(part)
-        cells: list[str | Cell] = [
-            f"{total:,}",
-            f"{total - int(part.confusion.trace()):,}",
-            score(part.accuracy),
-            Cell(score(f1), "", f1, "bar"),
-        ]
+        cells: list[str | Cell] = [Cell(score(f1), "", f1, "bar"), f"{total - int(part.confusion.trace()):,}"]
+        cells += [f"{total:,}", score(part.accuracy)]
         # The F1 of a label that is neither true nor predicted is 0 by definition, which would look like a failure.
         found = [(i, part.support[i] or part.predicted[i]) for i in map(e.labels.index, names)]
         cells += [Cell(score(part.f1[i]), f"of {part.support[i]:,}") if occurs else "-" for i, occurs in found]
         rows.append(Row(name, cells, link=links.get(name, "")))
     more = f"; the first {len(names)} of {len(e.important)} important labels" if len(e.important) > len(names) else ""
-    titles = [what, f"{e.unit.capitalize()}s", "Wrong", "Accuracy", "Mean F1 of important", *names]
+    titles = [what, "Mean F1 of important", "Wrong", f"{e.unit.capitalize()}s", "Accuracy", *names]
     return Table(f'{caption} ("-": a label is neither true nor predicted{more})', titles, rows)
 
 
@@ -243,8 +239,8 @@ def predictions_table(predicted: Predicted) -> Table:
 
 
 def change_cells(before: float, after: float) -> list[str | Cell]:
-    """Return two scores and their difference."""
-    return [score(before), score(after), f"{after - before:+.4f}"]
+    """Return a difference and its two scores."""
+    return [f"{after - before:+.4f}", score(before), score(after)]
 
 
 def starred(name: str, e: Evaluation) -> str:
