@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 import typer
 
 from skol_rnn import __version__
+from skol_rnn.cli.batch import batch
 from skol_rnn.cli.data import convert, validate
 from skol_rnn.cli.demo import demo
 from skol_rnn.cli.predict import evaluate, info, predict
@@ -30,7 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (train, predict, evaluate, info, weights, tune, validate, convert, spans, demo):
+for command in (train, predict, evaluate, info, weights, tune, batch, validate, convert, spans, demo):
     app.command()(command)
 
 
