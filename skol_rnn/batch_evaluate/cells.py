@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from copy import deepcopy
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -142,7 +143,8 @@ class _Network:
 
 def _system(cell: Cell) -> Any:
     value = cell.setting.value
-    return _Network(value, cell.data.important) if isinstance(value, (Mapping, Path)) else value
+    # A fitted object must not come into the next cell, nor into its key.
+    return _Network(value, cell.data.important) if isinstance(value, (Mapping, Path)) else deepcopy(value)
 
 
 def _table(paths: tuple[str, ...], unit: str) -> pd.DataFrame:
