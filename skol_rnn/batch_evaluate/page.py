@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from skol_rnn.batch_evaluate.result import mean, span
@@ -35,7 +36,8 @@ def render(result: BatchResult, title: str, whole: bool) -> str:
         whole=whole,
         css=source.joinpath("page.css").read_text(encoding="utf-8"),
         sections=[_section(result, data.name) for data in result.batch.data],
-        failed=result.failed,
+        failed=len(result.failed),
+        failures=result.failures(),
         settings=[(setting.name, _described(setting.value)) for setting in result.batch.settings],
         data=result.batch.data,
         cells=len(result.cells),
@@ -50,27 +52,25 @@ def _section(result: BatchResult, data: str) -> dict[str, Any]:
     important = [name for name in labels if any(name in cell["important"] for cell in cells)]
     rows = [row for row in result.summary_rows() if row["data"] == data]
     best = max((row["important_f1"] for row in rows if row["important_f1"] == row["important_f1"]), default=None)
-    shown = [("important_f1", "Important F1"), *((f"f1/{name}", name) for name in important[:_COLUMNS])]
-    shown += [("macro_f1", "Macro F1"), ("accuracy", "Accuracy")]
+    shown = [("important_f1", "Important F1", ""), *((f"f1/{name}", name, "F1") for name in important[:_COLUMNS])]
+    shown += [("macro_f1", "Macro F1", ""), ("accuracy", "Accuracy", "")]
+    support = {name: cell["scores"][f"support/{name}"] for cell in cells for name in cell["labels"]}
     return {
         "name": data,
-        "headings": [heading for _, heading in shown],
+        "headings": [(heading, kind) for _, heading, kind in shown],
         "rows": [
             {
                 "name": row["setting"],
                 "best": best is not None and row["important_f1"] == best and len(rows) > 1,
                 "bar": _bar(row),
-                "scores": [(mean(row, key, 3), span(row, key)) for key, _ in shown],
+                "scores": [(mean(row, key, 3), span(row, key)) for key, _, _ in shown],
                 "seconds": mean(row, "train_seconds", 0 if row["train_seconds"] >= 10 else 1),
                 "seeds": f"{row['seeds']} of {row['seeds'] + row['failed']}",
             }
             for row in rows
         ],
         "settings": [row["setting"] for row in rows],
-        "labels": [(name, [[_detail(row, name) for row in rows]]) for name in labels],
-        "support": {
-            name: next((c["scores"][f"support/{name}"] for c in cells if name in c["labels"]), 0) for name in labels
-        },
+        "labels": [(name, support[name], [_detail(row, name) for row in rows]) for name in labels],
     }
 
 
@@ -88,4 +88,6 @@ def _described(value: Any) -> str:
     """Describe a setting in one line."""
     if isinstance(value, dict):
         return ", ".join(f"{name} = {item!r}" for name, item in value.items()) or "all defaults"
-    return f"saved model {value}" if hasattr(value, "suffix") else type(value).__name__
+    if isinstance(value, Path):
+        return f"saved model {value}"
+    return f"{type(value).__name__}({', '.join(f'{name}={item!r:.60}' for name, item in vars(value).items())})"

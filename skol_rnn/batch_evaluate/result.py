@@ -98,6 +98,13 @@ class BatchResult:
         """The cells with an error."""
         return [cell for cell in self.cells if "error" in cell]
 
+    def failures(self) -> list[str]:
+        """Say what failed; seeds with the same error share a sentence."""
+        seeds: dict[tuple[str, str, str], list[str]] = {}
+        for cell in self.failed:
+            seeds.setdefault((cell["setting"], cell["data"], cell["error"]), []).append(str(cell["seed"]))
+        return [f"{setting}, {data}{_seeds(found)}: {error}" for (setting, data, error), found in seeds.items()]
+
     def to_frame(self) -> pd.DataFrame:
         """Return a copy of the table, one row a cell."""
         return self.table.copy()
@@ -176,10 +183,12 @@ class BatchResult:
                 scores += [mean(row, "accuracy"), mean(row, "train_seconds", 1), str(row["seeds"])]
                 table.append([printable(row["setting"]), *scores])
             lines += [printable(data.name), *text_table(table), ""]
-        for cell in self.failed:
-            seed = "" if cell["seed"] is None else f", seed {cell['seed']}"
-            lines += marked([printable(f"{cell['setting']}, {cell['data']}{seed}: {cell['error']}")])
+        lines += marked(map(printable, self.failures()))
         return "\n".join(lines).rstrip()
+
+
+def _seeds(found: list[str]) -> str:
+    return "" if found == ["None"] else f", seed{'s' * (len(found) > 1)} {', '.join(found)}"
 
 
 def mean(row: Mapping[str, Any], name: str, digits: int = 4) -> str:
