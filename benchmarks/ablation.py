@@ -9,10 +9,9 @@ quality.py.
 
 from __future__ import annotations
 
-import argparse
 import re
 import sys
-from pathlib import Path
+from contextlib import contextmanager
 
 import numpy as np
 import peers
@@ -32,11 +31,23 @@ class Ablated(peers.Ours):
         self.without, self.without_layout = without, without_layout
 
     def fit(self, table, labels, seed):
-        """Train with reduced features; patches the package, so each training needs its own process."""
+        """Train with reduced features."""
+        with self._reduced():
+            super().fit(table, labels, seed)
+
+    def predict(self, table):
+        """Label every line by reduced features."""
+        with self._reduced():
+            return super().predict(table)
+
+    @contextmanager
+    def _reduced(self):
+        """Patch the package, so that lines lack some features."""
         from skol_rnn.features.hashing import crc_of
         from skol_rnn.features.lines import hashed, layout
         from skol_rnn.features.lines.hashes import line_features
 
+        before = hashed.line_codes, hashed.layout_numbers
         if self.without:
             left_out = re.compile(self.without)
 
@@ -56,7 +67,10 @@ class Ablated(peers.Ours):
                 return numbers
 
             hashed.layout_numbers = emptied
-        super().fit(table, labels, seed)
+        try:
+            yield
+        finally:
+            hashed.line_codes, hashed.layout_numbers = before
 
 
 def _everything():
@@ -85,11 +99,6 @@ PARTS = {
     "label smoothing 0.05": lambda: Ablated(loss="cross_entropy:smoothing=0.05"),
 }
 tasks.SYSTEMS.update(PARTS)
-
-
-def train_and_score(*what):
-    """Train one variant on one fold; defined here so that workers import this module and know the variants."""
-    return quality.train_and_score(*what)
 
 
 def page(report, command):
@@ -123,20 +132,12 @@ def _score(runs):
 
 def main():
     """Run the trainings and write the page."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--train", required=True, help="folder of annotated documents to train on")
-    parser.add_argument("--dev", required=True, help="folder of annotated documents to score")
-    parser.add_argument("--json", type=Path, required=True)
-    parser.add_argument("--markdown", type=Path)
+    parser = quality.parser_of(__doc__)
     parser.add_argument("--folds", nargs="+", default=["dev", "Mycotaxon-056", "Persoonia-016"])
     parser.add_argument("--systems", nargs="+", default=list(PARTS), choices=list(PARTS))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
-    parser.add_argument("--jobs", type=int, default=1)
-    parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
-    arguments.predictions = None
-    todo = [(s, TASK, fold, seed) for seed in arguments.seeds for fold in arguments.folds for s in arguments.systems]
-    report = quality.run(arguments, todo, train_and_score)
+    report = quality.run(arguments, TASK, arguments.systems, arguments.folds)
     if arguments.markdown:
         command = " ".join(["python", "benchmarks/ablation.py", *sys.argv[1:]])
         arguments.markdown.write_text(page(report, command), encoding="utf-8")

@@ -17,6 +17,8 @@ _NO_LINE = -1
 class Majority:
     """Predict the most frequent label for every line."""
 
+    seeded = False
+
     def fit(self, table, labels, seed):
         """Find the most frequent label."""
         self.label = int(np.argmax(np.bincount(labels.encode(table["label"]))))
@@ -32,6 +34,8 @@ class Majority:
 
 class LinearLines:
     """Linear classifier on TF-IDF of words and word pairs of a line, optionally also of the two adjacent lines."""
+
+    seeded = False
 
     def __init__(self, kind, neighbours=False):
         self.kind, self.neighbours = kind, neighbours
@@ -76,6 +80,8 @@ def shifted(rows, table, step):
 
 class CRF:
     """Linear-chain CRF over the lines of a document (crfsuite, L-BFGS)."""
+
+    seeded = False
 
     def fit(self, table, labels, seed):
         """Train."""

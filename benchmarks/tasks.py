@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 import peers
@@ -24,7 +26,6 @@ SYSTEMS = {
     "skol_rnn best": lambda: peers.Ours(preset="best"),
 }
 OURS = ("skol_rnn fast", "skol_rnn", "skol_rnn best")
-SEEDED = ("old recipe", "old recipe without weights", *OURS)
 TASKS = ("three labels", "fine")
 
 
@@ -39,7 +40,7 @@ def read_task(arguments, task):
     names = (*IMPORTANT, "Misc") if task == TASKS[0] else (*frequent[1:], frequent[0])
     # Text outside every block counts as Misc, as in the scorer for these files.
     table["label"] = table["label"].where(table["label"].isin(names), names[-1])
-    table["volume"] = table["doc_id"].str.extract(r"^(.*?-\d+)", expand=False)
+    table["volume"] = table["doc_id"].map(volume_of)
     return table, LabelSet(names)
 
 
@@ -48,20 +49,27 @@ def folds(corpus, split):
     return ["dev"] if split == "dev" else sorted(read_task(corpus, TASKS[0])[0]["volume"].unique())
 
 
+def fold_files(corpus, fold):
+    """Return the files to train on and the files to score of a fold: dev, or a volume."""
+    from skol_rnn import read_documents
+
+    files = {"train": [], "test": []}
+    for part, path in corpus.items():
+        for document in read_documents(path):
+            held = fold in (part, volume_of(document.doc_id))
+            files["test" if held else "train"].append(document.path)
+    return files
+
+
+def volume_of(doc_id):
+    """Return the volume of a document, such as Mycotaxon-117."""
+    found = re.match(r"(.*?-\d+)", doc_id)
+    return found and found[1]
+
+
 def important_of(task, labels):
     """Return the labels whose mean F1 is the score of a task."""
     return IMPORTANT if task == TASKS[0] else tuple(labels)
-
-
-def counts_by_document(table, predicted, labels):
-    """Count true, predicted and correct lines of each label in each document."""
-    from skol_rnn import evaluate_labels
-
-    scored = evaluate_labels(labels.encode(table["label"]), predicted, labels, documents=table["doc_id"].to_numpy())
-    return {
-        name: [e.support.tolist(), e.predicted.tolist(), np.diag(e.confusion).tolist()]
-        for name, e in scored.per_document
-    }
 
 
 def counts_of(runs):

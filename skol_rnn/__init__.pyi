@@ -1,3 +1,4 @@
+from .batch_evaluate.run import batch_evaluate as batch_evaluate
 from .classifier.classifier import SkolClassifierV2 as SkolClassifierV2
 from .data.document import Corpus as Corpus
 from .data.document import Document as Document

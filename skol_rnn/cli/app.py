@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 import typer
 
 from skol_rnn import __version__
+from skol_rnn.cli.batch import batch
 from skol_rnn.cli.common import say
 from skol_rnn.cli.data import convert, validate
 from skol_rnn.cli.demo import demo
@@ -32,7 +33,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (train, predict, evaluate, report, compare, info, weights, tune, validate, convert, spans, demo):
+for command in (train, predict, evaluate, report, compare, batch, info, weights, tune, validate, convert, spans, demo):
     app.command()(command)
 
 

@@ -1,0 +1,45 @@
+"""``skol-rnn batch``: several settings by several data sets by several seeds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from skol_rnn.cli import options
+from skol_rnn.cli.common import print_json, say
+from skol_rnn.cli.options import option
+from skol_rnn.errors import SkolError
+
+
+def batch(
+    config: Annotated[Path, typer.Argument(help="TOML file with settings, data and seeds.", show_default=False)],
+    out: Annotated[
+        options.File, option("Folder for the results; the path of the file without ending if not given.")
+    ] = None,
+    jobs: Annotated[int | None, option("Processes; half the cores if not given.", metavar="N")] = None,
+    json: options.Json = False,
+) -> None:
+    """Train and score several settings on several data sets with several seeds.
+
+    Finished cells are kept: the same command continues a stopped run.
+    """
+    from skol_rnn.batch_evaluate.run import batch_evaluate
+
+    if jobs == 0:
+        raise typer.BadParameter("--jobs must be at least 1.")
+    out = config.with_suffix("") if out is None else out
+    try:
+        result = batch_evaluate(config, out, jobs=jobs)
+    except KeyboardInterrupt:
+        say(f"Stopped. Finished cells are kept in {out}; run the same command again to continue.")
+        raise
+    if json:
+        print_json({"folder": str(out), "cells": result.table.to_dict("records")})
+    else:
+        typer.echo(str(result))
+        say(f"Saved the table to {out / 'table.csv'} and the page to {out / 'index.html'}")
+    if result.failed:
+        of = f"{len(result.failed)} of {len(result.cells)} cells failed"
+        raise SkolError(f"{of}; {out / 'cells' / 'log.txt'} has the tracebacks.")
