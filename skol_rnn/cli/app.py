@@ -12,7 +12,9 @@ import typer
 from skol_rnn import __version__
 from skol_rnn.cli.data import convert, validate
 from skol_rnn.cli.demo import demo
-from skol_rnn.cli.predict import evaluate, info, predict
+from skol_rnn.cli.download import download
+from skol_rnn.cli.info import info
+from skol_rnn.cli.predict import evaluate, predict
 from skol_rnn.cli.spans import spans
 from skol_rnn.cli.train import train
 from skol_rnn.cli.tune import tune
@@ -30,7 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (train, predict, evaluate, info, weights, tune, validate, convert, spans, demo):
+for command in (train, predict, evaluate, info, weights, tune, validate, convert, spans, download, demo):
     app.command()(command)
 
 

@@ -1,4 +1,4 @@
-"""``skol-rnn predict``, ``evaluate`` and ``info``: they use a saved model."""
+"""``skol-rnn predict`` and ``evaluate``: they use a saved model."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from skol_rnn.cli import common, options
 from skol_rnn.cli.options import option
@@ -133,30 +132,3 @@ def _span_scores(corpus: Corpus, model: RNNSkolModel) -> dict[str, SpanScores]:
     labels = {str(name): part.tolist() for name, part in rows.groupby("doc_id", sort=False)["predicted_label"]}
     gold = {document.doc_id: document_spans(document) or () for document in corpus}
     return common.span_scores(gold, {d.doc_id: _with_spans(d, labels.get(d.doc_id, ())).spans or () for d in corpus})
-
-
-def info(model: options.ModelPath, json: options.Json = False) -> None:
-    """Show the labels, weights, sizes, parameters and scores of a saved model; loads no TensorFlow."""
-    bundle = load_bundle(model)
-    state = bundle.state
-    arrays = {name: array.tolist() for name, array in bundle.decision.items()}
-    if json:
-        common.print_json({**state, **arrays})
-        return
-    console = Console(highlight=False)
-    console.print(f"{model}: {state['name']}, written by skol_rnn {state['skol_rnn_version']}")
-    labels = Table("label", "training lines", "weight", "offset")
-    for row in zip(state["labels"], arrays["counts"], arrays["weights"], arrays["offsets"], strict=True):
-        labels.add_row(row[0], f"{row[1]:,}", f"{row[2]:.4f}", f"{row[3]:+.4f}")
-    console.print(labels)
-    size = sum(array.size for array in bundle.network.values())
-    runs_on = "ONNX Runtime or Keras" if bundle.graph else "Keras only"
-    console.print(f"{state['features']['name']} features, {size:,} network parameters, runs on {runs_on}")
-    history = Table("epoch", "loss", *[f"{label} F1" for label in state["labels"]], "important F1")
-    past = state["history"]
-    for epoch, loss in enumerate(past.get("loss", [])):
-        keys = [*(f"val_f1/{label}" for label in state["labels"]), "val_important_f1"]
-        scores = [f"{past[key][epoch]:.4f}" for key in keys if key in past]
-        history.add_row(str(epoch + 1), f"{loss:.4f}", *scores)
-    console.print(history)
-    console.print("  ".join(f"{key}={value!r}" for key, value in state["parameters"].items()), markup=False)

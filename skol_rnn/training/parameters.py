@@ -157,6 +157,10 @@ class ModelParameters:
         One value an epoch: ``loss``, ``val_f1/Label``, ``val_loss/Label`` and so on; ``refit_loss`` of the refit.
     validation_documents_ : list of str
         Documents that selected the epoch and the offsets; the refit includes them.
+    card_ : dict of str to object
+        What was trained on what: date, versions, SHA-256 of each document's text, split, label counts, weights,
+        settings, calibration, and the scores of the validation set; ``save`` writes it, also as ``README.md``.
+        Empty for models saved by earlier versions.
     settings_ : dict of str to object
         Parameters as used, defaults filled in.
 
