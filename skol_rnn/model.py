@@ -14,6 +14,7 @@ from skol_rnn.data.table import text_hashes
 from skol_rnn.inference.card import calibration_facts, score_facts, training_facts
 from skol_rnn.inference.trained_model import TrainedModel
 from skol_rnn.persistence.bundle import Bundle
+from skol_rnn.report.curves import bootstrap_intervals
 from skol_rnn.training.checks import check_against_labels, check_parameters
 from skol_rnn.training.fitting import Fitted, Fitting
 from skol_rnn.training.length import training_length
@@ -118,7 +119,7 @@ class RNNSkolModel(ModelParameters, TrainedModel, BaseEstimator):  # type: ignor
             "settings": {name: value for name, value in self.settings_.items() if name != "verbosity"},
             "decision": self.decided_by,
             "calibration": calibration_facts(fitted.predictor.decoder.calibration, self.labels_),
-            "scores": score_facts(fitted.evaluation) if fitted.evaluation else None,
+            "scores": score_facts(scores, bootstrap_intervals(scores)) if (scores := fitted.evaluation) else None,
         }
 
     def _set_saved(self, parameters: Mapping[str, Any], not_given: Sequence[str]) -> dict[str, Any]:

@@ -104,6 +104,10 @@ def test_given_validation_documents_are_named_and_hashed():
         "how": "given", "training": ["doc0", "doc1"], "validation": ["doc2", "doc3"], "refit": False,
     }  # fmt: skip
     assert list(model.card_["documents"]) == ["doc0", "doc1", "doc2", "doc3"]
+    scores = model.card_["scores"]
+    low, high = scores["intervals"]["important_f1"]
+    assert low <= scores["important_f1"] <= high
+    assert f"{scores['important_f1']:.3f} [{low:.3f}, {high:.3f}]" in model.bundle().card
 
 
 def test_without_a_validation_set_the_card_says_how_to_measure(tiny_bundle):
