@@ -1,10 +1,11 @@
-# make demo         trains on the bundled sample and prints the table of scores
+# make demo         trains on the bundled sample and writes a labelled page and a report
 # make test         runs the fast tests and prints the coverage
 # make test-slow    runs the tests that take minutes
 # make test-scale   runs the tests on Redis and Spark
 # make test-browser opens the HTML pages in Chromium
 # make test-oldest  runs the fast tests with the oldest supported versions
 # make lint         checks style, format and the layers of imports; make types checks the types
+# make pictures     takes the pictures of the README again, from the demo's pages
 # make sample       writes the bundled sample again; make oldest writes tests/oldest.txt again
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || echo python3)
 VENV ?= .venv
@@ -13,7 +14,7 @@ BIN = $(VENV)/bin
 EXTRA ?= dev
 CONSTRAINTS ?=
 
-.PHONY: demo test test-slow test-scale test-browser test-oldest engines chromium lint types sample oldest clean
+.PHONY: demo test test-slow test-scale test-browser test-oldest engines chromium lint types sample pictures oldest clean
 
 demo: $(VENV)/installed
 	$(BIN)/skol-rnn demo
@@ -53,6 +54,10 @@ types: $(VENV)/installed-dev
 sample: $(VENV)/installed
 	PYTHONPATH=tools $(BIN)/python -m make_sample skol_rnn/datasets/sample
 
+pictures: $(VENV)/installed-dev chromium
+	$(BIN)/skol-rnn demo --out build/demo
+	$(BIN)/python tools/pictures.py build/demo docs/images
+
 oldest:
 	$(PYTHON) tools/oldest_versions.py > tests/oldest.txt
 
@@ -62,7 +67,7 @@ $(BIN)/python:
 	$(BIN)/python -m pip install --quiet --upgrade pip
 
 $(VENV)/installed: setup.cfg pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --editable .
+	$(BIN)/python -m pip install --quiet --editable '.[report]'
 	touch $@
 
 $(VENV)/installed-dev: setup.cfg pyproject.toml $(CONSTRAINTS) | $(BIN)/python

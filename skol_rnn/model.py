@@ -10,11 +10,14 @@ from sklearn.base import BaseEstimator
 
 from skol_rnn.data.bio import is_bio
 from skol_rnn.data.inputs import choose_labels, fold_labels, is_label_list, labelled_table
+from skol_rnn.data.table import text_hashes
 from skol_rnn.evaluation.history import History
+from skol_rnn.inference.card import calibration_facts, score_facts, training_facts
 from skol_rnn.inference.trained_model import TrainedModel
 from skol_rnn.persistence.bundle import Bundle
+from skol_rnn.report.curves import bootstrap_intervals
 from skol_rnn.training.checks import check_against_labels, check_parameters
-from skol_rnn.training.fitting import Fitting
+from skol_rnn.training.fitting import Fitted, Fitting
 from skol_rnn.training.length import training_length
 from skol_rnn.training.log import TrainingLog
 from skol_rnn.training.loop import EpochCallback
@@ -96,7 +99,29 @@ class RNNSkolModel(ModelParameters, TrainedModel, BaseEstimator):  # type: ignor
         self.class_weights_, self.weights_, self.counts_ = fitted.class_weights, fitted.weights, fitted.counts
         self.history_, self.findings_ = History(fitted.history), fitted.findings
         self._predictor, self._network_spec, self.settings_ = fitted.predictor, fitted.spec.to_dict(), settings
+        self.card_ = self._card(split, fitted, "drawn" if validation is None else "given")
         return self
+
+    def _card(self, split: Split, fitted: Fitted, how: str) -> dict[str, Any]:
+        """Return the facts of a training for the model card."""
+        tables = [split.training.table] + ([] if split.validation is None else [split.validation.table])
+        counts = dict(zip(self.labels_, fitted.counts.tolist(), strict=True))
+        return {
+            **training_facts(),
+            "documents": {name: digest for table in tables for name, digest in text_hashes(table).items()},
+            "split": {
+                "how": how if split.validation else "none",
+                "training": list(dict.fromkeys(split.training.table["doc_id"])),
+                "validation": self.validation_documents_,
+                "refit": "refit_loss" in fitted.history,
+            },
+            "counts": counts,
+            "weights": dict(zip(self.labels_, fitted.weights.tolist(), strict=True)),
+            "settings": {name: value for name, value in self.settings_.items() if name != "verbosity"},
+            "decision": self.decided_by,
+            "calibration": calibration_facts(fitted.predictor.decoder.calibration, self.labels_),
+            "scores": score_facts(scores, bootstrap_intervals(scores)) if (scores := fitted.evaluation) else None,
+        }
 
     def _set_saved(self, parameters: Mapping[str, Any], not_given: Sequence[str]) -> dict[str, Any]:
         """Set the parameters of a saved model, also in former names; return all of them as training used them."""

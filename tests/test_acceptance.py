@@ -47,17 +47,20 @@ def f1(gold, found, label):
     return 2 * hits / (gold.count(label) + found.count(label))
 
 
-def test_the_demo_ends_with_its_table_and_labelled_files(tmp_path):
+def test_the_demo_saves_the_default_model_and_says_what_its_scores_are(tmp_path):
     out = skol("demo", "--out", tmp_path / "demo")
-    for row in ("none argmax", "100/10/0.1 argmax", "smoothed argmax"):
-        assert re.search(rf"{row}\s+0\.\d{{4}}", out), out
-    scores = [float(s) for s in re.findall(r"argmax\s+0\.\d{4}\s+0\.\d{4}\s+0\.\d{4}\s+(0\.\d{4})", out)]
-    assert scores[2] > scores[1]  # mild weights beat 1000 : 1 where argmax decides
-    labelled = sorted((tmp_path / "demo" / "labelled").rglob("*.ann"))
-    assert len(labelled) == 6
-    for path in labelled:
-        source = next((tmp_path / "demo" / "sample").rglob(path.name))
-        assert MARK.sub("", path.read_text("utf-8")) == MARK.sub("", source.read_text("utf-8"))
+    assert len(out.splitlines()) <= 25
+    scores = json.loads(
+        skol("evaluate", tmp_path / "demo" / "model", tmp_path / "demo" / "sample" / "test", "--json", "-")
+    )
+    assert scores["important_f1"] > 0.9
+    assert re.search(rf"important F1 +{scores['important_f1']:.3f}", out)
+    hits = scores["confusion_matrix"][scores["labels"].index("Nomenclature")][scores["labels"].index("Nomenclature")]
+    support, precision = scores["Nomenclature_support"], scores["Nomenclature_precision"]
+    assert f"{hits} of {support:.0f} Nomenclature lines ({precision:.0%}" in " ".join(out.split())
+    state = json.loads(skol("info", tmp_path / "demo" / "model", "--json"))
+    assert state["not_given"], "the default settings"
+    assert (state["parameters"]["preset"], state["parameters"]["ensemble_size"]) == ("default", 2)
 
 
 def test_real_volumes_from_training_to_an_independent_score(corpora, tmp_path):

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from skol_rnn.batch_evaluate.result import mean, span
-from skol_rnn.evaluation.report import printable
+from skol_rnn.labels import printable
 
 if TYPE_CHECKING:
     from skol_rnn.batch_evaluate.result import BatchResult

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from skol_rnn.batch_evaluate.cells import AVERAGES, BY_LABEL
 from skol_rnn.batch_evaluate.config import Batch
-from skol_rnn.evaluation.report import marked, printable, text_table
+from skol_rnn.evaluation.report import marked, text_table
+from skol_rnn.labels import printable
 from skol_rnn.persistence.atomic import write_atomically
 
 if TYPE_CHECKING:

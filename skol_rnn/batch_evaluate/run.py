@@ -17,7 +17,7 @@ from skol_rnn.batch_evaluate.page import require_jinja
 from skol_rnn.batch_evaluate.result import BatchResult
 from skol_rnn.batch_evaluate.store import read_finished, write_finished
 from skol_rnn.batch_evaluate.workers import Outcome, cores, run_cells
-from skol_rnn.evaluation.report import printable
+from skol_rnn.labels import printable
 
 
 def batch_evaluate(

@@ -14,7 +14,9 @@ from skol_rnn.cli.batch import batch
 from skol_rnn.cli.common import say
 from skol_rnn.cli.data import convert, validate
 from skol_rnn.cli.demo import demo
-from skol_rnn.cli.predict import evaluate, info, predict
+from skol_rnn.cli.download import download
+from skol_rnn.cli.info import info
+from skol_rnn.cli.predict import evaluate, predict
 from skol_rnn.cli.report import compare, report
 from skol_rnn.cli.spans import spans
 from skol_rnn.cli.train import train
@@ -33,7 +35,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (train, predict, evaluate, report, compare, batch, info, weights, tune, validate, convert, spans, demo):
+COMMANDS = (
+    train, predict, evaluate, report, compare, batch, info, weights, tune, validate, convert, spans, download, demo
+)  # fmt: skip
+for command in COMMANDS:
     app.command()(command)
 
 

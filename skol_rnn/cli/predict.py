@@ -1,4 +1,4 @@
-"""``skol-rnn predict``, ``evaluate`` and ``info``: they use a saved model."""
+"""``skol-rnn predict`` and ``evaluate``: they use a saved model."""
 
 from __future__ import annotations
 
@@ -11,9 +11,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
-from rich.text import Text
 
 from skol_rnn.cli import common, options
 from skol_rnn.cli.options import option
@@ -26,7 +23,6 @@ from skol_rnn.data.tokens import document_spans
 from skol_rnn.errors import DataError
 from skol_rnn.evaluation.findings import summary
 from skol_rnn.evaluation.report import comparison_text, to_text
-from skol_rnn.labels import printable
 from skol_rnn.persistence.atomic import write_atomically
 from skol_rnn.persistence.bundle import load_bundle
 from skol_rnn.report.lines import label_marks
@@ -168,31 +164,3 @@ def _span_scores(corpus: Corpus, predicted: Predicted) -> dict[str, SpanScores]:
     labels = {str(name): part.tolist() for name, part in parts}
     gold = {document.doc_id: document_spans(document) or () for document in corpus}
     return common.span_scores(gold, {d.doc_id: _with_spans(d, labels.get(d.doc_id, ())).spans or () for d in corpus})
-
-
-def info(model: options.ModelPath, json: options.Json = False) -> None:
-    """Show the labels, weights, sizes, parameters and scores of a saved model; loads no TensorFlow."""
-    bundle = load_bundle(model)
-    state = bundle.state
-    arrays = {name: array.tolist() for name, array in bundle.decision.items()}
-    if json:
-        common.print_json({**state, **arrays})
-        return
-    console = Console(highlight=False)
-    title = f"{model}: {state['name']}, written by skol_rnn {state['skol_rnn_version']}"
-    console.print(printable(title), markup=False)
-    labels = Table("label", "training lines", "weight", "offset")
-    for row in zip(state["labels"], arrays["counts"], arrays["weights"], arrays["offsets"], strict=True):
-        labels.add_row(Text(printable(row[0])), f"{row[1]:,}", f"{row[2]:.4f}", f"{row[3]:+.4f}")
-    console.print(labels)
-    size = sum(array.size for array in bundle.network.values())
-    runs_on = "ONNX Runtime or Keras" if bundle.graph else "Keras only"
-    console.print(f"{state['features']['name']} features, {size:,} network parameters, runs on {runs_on}")
-    history = Table("epoch", "loss", *[escape(f"{printable(label)} F1") for label in state["labels"]], "important F1")
-    past = state["history"]
-    for epoch, loss in enumerate(past.get("loss", [])):
-        keys = [*(f"val_f1/{label}" for label in state["labels"]), "val_important_f1"]
-        scores = [f"{past[key][epoch]:.4f}" for key in keys if key in past]
-        history.add_row(str(epoch + 1), f"{loss:.4f}", *scores)
-    console.print(history)
-    console.print("  ".join(f"{key}={value!r}" for key, value in state["parameters"].items()), markup=False)

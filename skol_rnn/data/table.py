@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -23,6 +24,16 @@ def lengths_of(table: Lines) -> list[int]:
     names = np.asarray(table["doc_id"], dtype=object)
     ends = np.append(np.flatnonzero(names[1:] != names[:-1]) + 1, len(names))
     return np.diff(ends, prepend=0).tolist() if len(names) else []
+
+
+def text_hashes(table: Lines) -> dict[str, str]:
+    """Return the SHA-256 of each document's text, its rows joined by line ends, by document name."""
+    names, values = np.asarray(table["doc_id"], dtype=object), np.asarray(table["value"], dtype=object)
+    ends = np.cumsum(lengths_of(table), dtype=np.int64).tolist()
+    return {
+        str(names[start]): hashlib.sha256("\n".join(values[start:end]).encode(errors="surrogatepass")).hexdigest()
+        for start, end in zip([0, *ends[:-1]], ends, strict=True)
+    }
 
 
 def rows_of(table: Lines, start: int, end: int) -> Lines:

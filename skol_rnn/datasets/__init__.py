@@ -29,6 +29,15 @@ JOURNAL_FILES: tuple[str, ...] = (
 )
 """Names of the 190 annotated files below `BASE_URL`."""
 
+CORPORA: dict[str, tuple[str, str]] = {
+    "sample": ("24 made-up documents (18 to train on, 6 to test on), installed with the package", "Apache-2.0"),
+    "journals": (
+        f"{len(JOURNAL_FILES)} annotated scans of mycological journals (Mycologia, Mycotaxon, Persoonia)",
+        "not stated; their repository declares MIT for its software only. Ask the publishers before you pass files on.",
+    ),
+}
+"""Content and licence of the corpora that ``skol-rnn download`` knows."""
+
 
 def cache_folder() -> Path:
     """Return the folder of samples and downloads: ``SKOL_RNN_CACHE``, or ``~/.cache/skol_rnn``."""

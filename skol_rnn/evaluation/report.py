@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 import textwrap
-import unicodedata
 from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from rich.cells import cell_len, chop_cells
 
-from skol_rnn.labels import printable as printable
+from skol_rnn.labels import printable
 
 if TYPE_CHECKING:
     from skol_rnn.evaluation.result import Evaluation
@@ -35,22 +34,6 @@ class Row(NamedTuple):
         name = f"{self.name} *" if self.important else self.name
         scores = [score(value) for value in (self.precision, self.recall, self.f1, self.loss)]
         return [name, *scores, *("-" if n is None else f"{n:,}" for n in (self.support, self.predicted))]
-
-
-def printable(text: str) -> str:
-    r"""Escape what a terminal or a page would obey or hide: control characters, directions of writing, surrogates.
-
-    >>> print(printable("a\x1b[31mb\u202ec"))
-    a\x1b[31mb\u202ec
-    """
-    if text.isprintable():
-        return text
-    return "".join(c if _is_shown(c) else c.encode("unicode_escape").decode() for c in text)
-
-
-def _is_shown(character: str) -> bool:
-    # Tabs, blanks of all widths, and the joiners that Persian, Indic scripts and emoji need.
-    return character.isprintable() or character in "\t\u200c\u200d" or unicodedata.category(character) == "Zs"
 
 
 def score(value: float | None) -> str:

@@ -15,6 +15,7 @@ from skol_rnn.errors import NotTrainedError
 from skol_rnn.evaluation.findings import Finding
 from skol_rnn.evaluation.history import History
 from skol_rnn.imbalance.class_weights import ClassWeights, is_frozen_file
+from skol_rnn.inference.card import card_text
 from skol_rnn.inference.onnx_export import ExportError, network_graph
 from skol_rnn.inference.predictor import Predictor, saved_decision
 from skol_rnn.persistence.bundle import Bundle, load_bundle, save_bundle
@@ -32,6 +33,7 @@ class SavedModel:
     findings_: list[Finding]
     history_: History
     validation_documents_: list[str]
+    card_: dict[str, Any]
     _predictor: Predictor
     _network_spec: dict[str, Any]
     # Parameters, which ModelParameters sets.
@@ -82,7 +84,9 @@ class SavedModel:
             "history": self.history_,
             "validation_documents": self.validation_documents_,
             "skol_rnn_version": skol_rnn.__version__,
+            **({"card": self.card_} if self.card_ else {}),
         }
+        state = json.loads(json.dumps(state, default=_plain))
         arrays = feature_arrays | (predictor.linear.arrays() if predictor.linear else {})
         decision = {"weights": self.weights_, "counts": self.counts_, **predictor.decoder.arrays()}
         network = {weight.path: np.asarray(weight) for weight in self.keras_model.weights}
@@ -92,7 +96,8 @@ class SavedModel:
         except ExportError as reason:
             if self.verbosity:
                 print(f"The model is saved without a graph for ONNX Runtime and predicts with Keras only: {reason}.")  # noqa: T201
-        return Bundle(json.loads(json.dumps(state, default=_plain)), network, arrays, decision, graph)
+        card = card_text(state) if self.card_ else None  # models trained before there were cards have none
+        return Bundle(state, network, arrays, decision, graph, card)
 
     def save(self, path: str | Path) -> Path:
         """Save the trained model as a folder, or as one file if the path ends in ``.skol`` or ``.zip``.
@@ -149,6 +154,7 @@ class SavedModel:
         self.labels_, self.other_ = state["labels"], state["other"]
         self.history_, self.validation_documents_ = History(state["history"]), state["validation_documents"]
         self.findings_ = [Finding(**finding) for finding in state["diagnosis"]]
+        self.card_ = state.get("card", {})
         self.weights_, self.counts_ = bundle.decision["weights"], bundle.decision["counts"]
         return self
 

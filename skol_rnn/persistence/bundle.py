@@ -30,6 +30,8 @@ _STATE = "model.json"
 _ARRAYS = ("network", "features", "decision")
 _FILES = (_STATE, *(f"{part}.npz" for part in _ARRAYS))
 _GRAPH = "network.onnx"  # optional: older bundles lack it, and so do networks that ONNX cannot express
+_CARD = "README.md"  # optional: older bundles lack it
+_OPTIONAL = (_GRAPH, _CARD)
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the oldest date of a zip: equal arrays give equal bytes
 _DAMAGE = (OSError, ValueError, TypeError, EOFError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
@@ -43,6 +45,7 @@ class Bundle:
     features: dict[str, np.ndarray] = field(default_factory=dict)
     decision: dict[str, np.ndarray] = field(default_factory=dict)
     graph: bytes | None = None
+    card: str | None = None
 
     def files(self) -> dict[str, bytes]:
         """Return the contents of the bundle's files by name, first the manifest with their checksums."""
@@ -50,6 +53,8 @@ class Bundle:
         files |= {f"{part}.npz": npz_bytes(getattr(self, part)) for part in _ARRAYS}
         if self.graph is not None:
             files[_GRAPH] = self.graph
+        if self.card is not None:
+            files[_CARD] = self.card.encode()
         sums = {name: {"sha256": checksum(data), "bytes": len(data)} for name, data in files.items()}
         manifest = {"format": FORMAT, "format_version": FORMAT_VERSION, "files": sums}
         return {_MANIFEST: _json(manifest), **files}
@@ -63,7 +68,7 @@ class Bundle:
         """Read the bytes that :meth:`to_bytes` returned; ``name`` is for error messages."""
         try:
             with zipfile.ZipFile(io.BytesIO(blob)) as archive:
-                known = [i for i in archive.infolist() if i.filename in (_MANIFEST, *_FILES, _GRAPH)]
+                known = [i for i in archive.infolist() if i.filename in (_MANIFEST, *_FILES, *_OPTIONAL)]
                 _check_size(sum(i.file_size for i in known), name)
                 files = {i.filename: archive.read(i) for i in known}
         except (zipfile.BadZipFile, EOFError, OSError, ValueError, NotImplementedError) as error:
@@ -128,7 +133,7 @@ def load_bundle(path: str | os.PathLike[str]) -> Bundle:
         if path.is_file():
             _check_size(path.stat().st_size, str(path))
             return Bundle.from_bytes(path.read_bytes(), str(path))
-        present = [path / name for name in (_MANIFEST, *_FILES, _GRAPH) if (path / name).is_file()]
+        present = [path / name for name in (_MANIFEST, *_FILES, *_OPTIONAL) if (path / name).is_file()]
         _check_size(sum(file.stat().st_size for file in present), str(path))
         return _parse({file.name: file.read_bytes() for file in present}, str(path))
     except OSError as error:
@@ -150,7 +155,7 @@ def _parse(files: dict[str, bytes], name: str) -> Bundle:
     if not isinstance(version, int) or version > FORMAT_VERSION:
         raise BundleError(f"{name} was written in format {version}, newer than {FORMAT_VERSION}: upgrade skol_rnn.")
     sums = manifest["files"] if isinstance(manifest.get("files"), dict) else {}
-    for part in (*_FILES, _GRAPH) if _GRAPH in sums else _FILES:
+    for part in (*_FILES, *(part for part in _OPTIONAL if part in sums)):
         if part not in files:
             raise BundleError(f"{name}: {part} is missing: the model is incomplete, copy it again.")
         if not isinstance(sums.get(part), dict) or sums[part].get("sha256") != checksum(files[part]):
@@ -160,7 +165,8 @@ def _parse(files: dict[str, bytes], name: str) -> Bundle:
     except DataError as error:
         raise BundleError(f"{name}: {error}") from error
     graph = files[_GRAPH] if _GRAPH in sums else None
-    return Bundle(_json_object(files[_STATE], f"{name}: {_STATE}"), **arrays, graph=graph)
+    card = files[_CARD].decode("utf-8", "replace") if _CARD in sums else None
+    return Bundle(_json_object(files[_STATE], f"{name}: {_STATE}"), **arrays, graph=graph, card=card)
 
 
 def checksum(data: bytes) -> str:

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from skol_rnn.evaluation.report import printable
-from skol_rnn.labels import LabelSet, check_choice
+from skol_rnn.labels import LabelSet, check_choice, printable
 from skol_rnn.persistence.figures import new_figure
 from skol_rnn.report.curves import curve_labels, precision_recall, reliability
 from skol_rnn.report.notebook import in_notebook

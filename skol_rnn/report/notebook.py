@@ -7,7 +7,8 @@ import time
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from skol_rnn.evaluation.report import average_rows, class_rows, headings, printable, score
+from skol_rnn.evaluation.report import average_rows, class_rows, headings, score
+from skol_rnn.labels import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -53,7 +53,7 @@ _BAG_SIZE = 64
 
 @dataclass
 class Fitted:
-    """The result of a training: predictor, class weights as given and as used, label counts, history and findings."""
+    """The result of a training: predictor, class weights as given and as used, label counts, history, findings and scores."""
 
     predictor: Predictor
     spec: NetworkSpec
@@ -62,6 +62,7 @@ class Fitted:
     counts: np.ndarray
     history: History
     findings: list[Finding]
+    evaluation: Evaluation | None = None  # of the validation set
 
 
 class _Prepared(NamedTuple):
@@ -114,7 +115,8 @@ class Fitting:
             decoder = decoder_without_validation(decoder, rows.counts, self.labels, self.of.decision, self.log)
         findings = self._findings(ready, rows.counts, history, evaluation)
         predictor = replace(ready.predictor, decoder=decoder)
-        return Fitted(predictor, ready.spec, class_weights, ready.weights, rows.counts, history, findings)
+        weights = ready.weights
+        return Fitted(predictor, ready.spec, class_weights, weights, rows.counts, history, findings, evaluation)
 
     def _refit(self, selected: Fitted, rows: LabelledRows, checkpoint: Path | None) -> Fitted:
         """Train on all rows for the selected number of epochs; calibration and offsets stay the selected ones."""

@@ -158,6 +158,10 @@ class ModelParameters:
         refit. ``history_.to_frame()`` is a table, ``history_.plot()`` a chart.
     validation_documents_ : list of str
         Documents that selected the epoch and the offsets; the refit includes them.
+    card_ : dict of str to object
+        What was trained on what: date, versions, SHA-256 of each document's text, split, label counts, weights,
+        settings, calibration, and the scores of the validation set; ``save`` writes it, also as ``README.md``.
+        Empty for models saved by earlier versions.
     settings_ : dict of str to object
         Parameters as used, defaults filled in.
 

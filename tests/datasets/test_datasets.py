@@ -29,6 +29,7 @@ from make_sample.journal import (
 from make_sample.layout import wrap
 from make_sample.writer import Dice, draw_style
 
+from skol_rnn.cli.app import run
 from skol_rnn.datasets import BASE_URL, JOURNAL_FILES, SAMPLE, SUMS, download_journals, sample_corpus
 from skol_rnn.errors import DataError
 
@@ -348,3 +349,49 @@ def test_the_default_registry_names_each_file_once() -> None:
     assert len(JOURNAL_FILES) == len(set(JOURNAL_FILES)) == 190
     assert all(name.endswith(".txt.ann") for name in JOURNAL_FILES)
     assert BASE_URL.startswith("https://")
+
+
+def skol(*words: object) -> int | str | None:
+    with pytest.raises(SystemExit) as stop:
+        run([str(word) for word in words])
+    return stop.value.code
+
+
+def test_the_command_lists_corpora_and_their_licences(capsys: pytest.CaptureFixture[str]) -> None:
+    assert skol("download") == 0
+    listed = capsys.readouterr().out
+    assert set(re.findall(r"^(\w+): ", listed, re.M)) == {"sample", "journals"}
+    assert listed.count("  Licence: ") == 2
+    assert skol("download", "jurnals") == 2
+    assert "Did you mean 'journals'?" in capsys.readouterr().err
+
+
+def test_the_command_downloads_what_is_named_and_says_the_licence(
+    fetch: Fetch, server: ThreadingHTTPServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content = {}
+    for name in JOURNAL_FILES[1:3]:
+        content[name] = f"[@{name}#Misc*]\n".encode()
+        (tmp_path / "www" / name).parent.mkdir(parents=True)
+        (tmp_path / "www" / name).write_bytes(content[name])
+    words = ["--out", tmp_path / "out", "--only", "Mycotaxon/Vol05[45]/*", "--url", fetch.keywords["base_url"]]  # type: ignore[attr-defined]
+    for _ in range(2):
+        assert skol("download", "journals", *words) == 0
+        said = capsys.readouterr().err
+        assert "Licence: not stated" in said and "2 documents" in said
+    found = files_below(tmp_path / "out")
+    sums = "".join(f"{digest(content[name])}  {name}\n" for name in sorted(content))
+    assert found == content | {SUMS: sums.encode()}
+    assert len(server.requests) == 2, "the second call finds both"  # type: ignore[attr-defined]
+    (tmp_path / "out" / JOURNAL_FILES[1]).unlink()
+    (tmp_path / "www" / JOURNAL_FILES[1]).write_bytes(b"changed on the server")
+    assert skol("download", "journals", *words) == 3
+    assert "expected checksum" in capsys.readouterr().err
+    assert skol("download", "journals", "--only", "Nature/*") == 3
+    assert "No file matches 'Nature/*'" in capsys.readouterr().err
+
+
+def test_the_command_copies_the_sample(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert skol("download", "sample", "--out", tmp_path / "sample") == 0
+    assert files_below(tmp_path / "sample") == files_below(SAMPLE)
+    assert "Licence: Apache-2.0" in capsys.readouterr().err

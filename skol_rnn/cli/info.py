@@ -1,0 +1,66 @@
+"""``skol-rnn info``: what a saved model is; loads no TensorFlow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from skol_rnn.cli import common, options
+from skol_rnn.inference.card import calibration_sentence, score_with_interval, split_sentence
+from skol_rnn.labels import printable
+from skol_rnn.persistence.bundle import load_bundle
+
+
+def info(model: options.ModelPath, json: options.Json = False) -> None:
+    """Show the labels, weights, training data, scores and parameters of a saved model; loads no TensorFlow."""
+    bundle = load_bundle(model)
+    state = bundle.state
+    arrays = {name: array.tolist() for name, array in bundle.decision.items()}
+    if json:
+        common.print_json({**state, **arrays})
+        return
+    console = Console(highlight=False, markup=False, emoji=False)
+    console.print(printable(f"{model}: {state['name']}, written by skol_rnn {state['skol_rnn_version']}"))
+    labels = Table("label", "training lines", "weight", "offset")
+    for row in zip(state["labels"], arrays["counts"], arrays["weights"], arrays["offsets"], strict=True):
+        labels.add_row(printable(row[0]), f"{row[1]:,}", f"{row[2]:.4f}", f"{row[3]:+.4f}")
+    console.print(labels)
+    size = sum(array.size for array in bundle.network.values())
+    runs_on = "ONNX Runtime or Keras" if bundle.graph else "Keras only"
+    console.print(f"{state['features']['name']} features, {size:,} network parameters, runs on {runs_on}")
+    if card := state.get("card"):
+        _print_card(console, card)
+    history = Table("epoch", "loss", *[printable(f"{label} F1") for label in state["labels"]], "important F1")
+    past = state["history"]
+    for epoch, loss in enumerate(past.get("loss", [])):
+        keys = [*(f"val_f1/{label}" for label in state["labels"]), "val_important_f1"]
+        scores = [f"{past[key][epoch]:.4f}" for key in keys if key in past]
+        history.add_row(str(epoch + 1), f"{loss:.4f}", *scores)
+    console.print(history)
+    console.print(printable("  ".join(f"{key}={value!r}" for key, value in state["parameters"].items())))
+    if bundle.card:
+        where = f"{model}/README.md" if model.is_dir() else f"README.md in {model}"
+        console.print(printable(f"The model card with the documents and their hashes is {where}"), soft_wrap=True)
+
+
+def _print_card(console: Console, card: Mapping[str, Any]) -> None:
+    versions = ", ".join(f"{name} {number}" for name, number in card["versions"].items())
+    console.print(printable(f"Trained on {card['date']} with {versions}"))
+    console.print(split_sentence(card))
+    console.print(calibration_sentence(card, printable))
+    if not (scores := card["scores"]):
+        return
+    intervals = scores.get("intervals", {})
+    table = Table("validation set", "precision", "recall", "F1", "loss", "support")
+    for label, row in scores["labels"].items():
+        found = intervals.get("by_label", {}).get(label, {})
+        cells = [score_with_interval(row[key], found.get(key)) for key in ("precision", "recall", "f1")]
+        loss = "-" if row["loss"] is None else f"{row['loss']:.4f}"
+        table.add_row(printable(label), *cells, loss, f"{row['support']:,}")
+    for key in ("important_f1", "macro_f1", "fragment_f1"):
+        if key in scores:
+            table.add_row(key.replace("_f1", " F1"), "", "", score_with_interval(scores[key], intervals.get(key)))
+    console.print(table)
