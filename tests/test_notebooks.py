@@ -29,10 +29,11 @@ def test_there_are_six_notebooks():
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_a_notebook_has_no_outputs_and_nothing_of_the_machine_it_was_written_on(path):
+def test_a_notebook_has_no_outputs_and_runs_with_any_python(path):
     notebook = json.loads(path.read_text("utf-8"))
     code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
-    assert code and all(cell["outputs"] == [] and cell["execution_count"] is None for cell in code)
+    clear = all(cell["outputs"] == [] and cell["execution_count"] is None for cell in code)
+    assert code and clear, "in Jupyter: Edit, Clear Outputs of All Cells; then save"
     assert notebook["metadata"]["kernelspec"]["name"] == "python3"
     assert len({cell["id"] for cell in notebook["cells"]}) == len(notebook["cells"])
 
@@ -63,16 +64,14 @@ def test_every_import_of_a_notebook_resolves(path):
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_ends_in_what_the_reader_should_see_in_words_and_as_assertions(path):
-    markdown = cells(path, "markdown")
-    assert (
-        sum(
-            text.rstrip().splitlines()[-1] == "## What you should see" or "## What you should see\n" in text
-            for text in markdown
-        )
-        == 1
-    )
+    assert len(re.findall(r"^## What you should see$", "\n\n".join(cells(path, "markdown")), re.M)) == 1
     statements = [node for node in ast.walk(code_of(path)) if isinstance(node, ast.Assert)]
     assert len(statements) >= 4 and all(node.msg is not None for node in statements)
+
+
+def test_the_index_lists_the_notebooks():
+    index = (FOLDER / "README.md").read_text("utf-8")
+    assert re.findall(r"\]\((\d\d_\w+\.ipynb)\)", index) == [path.name for path in NOTEBOOKS]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
