@@ -1,7 +1,8 @@
 # make demo         trains on the bundled sample and writes a labelled page and a report
 # make test         runs the fast tests and prints the coverage
 # make test-slow    runs the tests that take minutes
-# make test-scale   runs the tests on Redis and Spark
+# make test-scale   runs the tests on Redis and Spark, and the notebook on them
+# make notebooks    runs the other notebooks
 # make test-browser opens the HTML pages in Chromium
 # make test-oldest  runs the fast tests with the oldest supported versions
 # make lint         checks style, format and the layers of imports; make types checks the types
@@ -14,7 +15,7 @@ BIN = $(VENV)/bin
 EXTRA ?= dev
 CONSTRAINTS ?=
 
-.PHONY: demo test test-slow test-scale test-browser test-oldest engines chromium lint types sample pictures oldest clean
+.PHONY: demo test test-slow test-scale test-browser test-oldest notebooks engines chromium lint types sample pictures oldest clean
 
 demo: $(VENV)/installed
 	$(BIN)/skol-rnn demo
@@ -30,7 +31,10 @@ test-slow: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -m slow
 
 test-scale: $(VENV)/installed-dev engines
-	$(BIN)/python -m pytest -m 'redis or spark' tests
+	$(BIN)/python -m pytest -m 'redis or spark' --nbmake --nbmake-timeout=300 tests notebooks
+
+notebooks: $(VENV)/installed-dev
+	$(BIN)/python -m pytest --nbmake --nbmake-timeout=300 --durations=0 --durations-min=1 notebooks
 
 test-browser: $(VENV)/installed-dev chromium
 	$(BIN)/python -m pytest -m browser tests

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import tee
 from pathlib import Path
@@ -18,9 +16,10 @@ from skol_rnn.data.document import Corpus, Document
 from skol_rnn.data.reading import read_documents
 from skol_rnn.data.spans import SpanRules
 from skol_rnn.data.writing import DocumentWriter
-from skol_rnn.errors import DataError, SkolError
+from skol_rnn.errors import DataError
 from skol_rnn.evaluation.span_scores import SpanScores, fragment_scores, strict_scores
 from skol_rnn.inference.predictor import Predictions, ServingModel, chosen_backend
+from skol_rnn.inference.quiet import quiet_start
 from skol_rnn.labels import printable, suggestion
 from skol_rnn.persistence.bundle import Bundle, load_bundle
 
@@ -144,26 +143,9 @@ def span_scores(gold: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, 
 @contextlib.contextmanager
 def quiet_tensorflow() -> Iterator[None]:
     """Hide what TensorFlow's libraries print while they load, unless they fail."""
-    if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
-        yield
-        return
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # real errors arrive as exceptions
-    sys.stderr.flush()
-    kept = os.dup(2)
-    with tempfile.TemporaryFile() as caught:
-        os.dup2(caught.fileno(), 2)
-        try:
+    with quiet_start() as hidden:
+        if hidden:
             from skol_rnn.inference.keras_runner import load_tensorflow
 
             load_tensorflow()
-            yield
-        except SkolError:
-            raise  # our own error: the libraries' messages would only hide it
-        except BaseException:
-            caught.seek(0)
-            os.write(kept, caught.read())
-            raise
-        finally:
-            sys.stderr.flush()
-            os.dup2(kept, 2)
-            os.close(kept)
+        yield

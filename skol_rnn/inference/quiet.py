@@ -1,0 +1,44 @@
+"""What TensorFlow's libraries print on standard error while they start, hidden."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+
+from skol_rnn.errors import SkolError
+
+_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
+
+
+@contextlib.contextmanager
+def quiet_start() -> Iterator[bool]:
+    """Hide standard error unless there is an error, or the user has chosen what TensorFlow prints; say whether."""
+    if _LEVEL in os.environ:
+        yield False
+        return
+    os.environ[_LEVEL] = "3"  # real errors arrive as exceptions
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as caught:
+        os.dup2(caught.fileno(), 2)
+        try:
+            yield True
+        except SkolError:
+            raise  # our own error: the libraries' messages would only hide it
+        except BaseException:
+            caught.seek(0)
+            os.write(kept, caught.read())
+            raise
+        finally:
+            sys.stderr.flush()
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
+if "ipykernel" in sys.modules:
+    # In a notebook the messages would stand below the first cell, on red ground.
+    with quiet_start():
+        import skol_rnn.inference.keras_runner  # noqa: F401
