@@ -4,6 +4,7 @@
 # make test-scale   runs the tests on Redis and Spark
 # make test-browser opens the HTML pages in Chromium
 # make test-oldest  runs the fast tests with the oldest supported versions
+# make docs         builds the documentation into site/; warnings are errors
 # make lint         checks style, format and the layers of imports; make types checks the types
 # make sample       writes the bundled sample again; make oldest writes tests/oldest.txt again
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || echo python3)
@@ -13,7 +14,7 @@ BIN = $(VENV)/bin
 EXTRA ?= dev
 CONSTRAINTS ?=
 
-.PHONY: demo test test-slow test-scale test-browser test-oldest engines chromium lint types sample oldest clean
+.PHONY: demo docs test test-slow test-scale test-browser test-oldest engines chromium lint types sample oldest clean
 
 demo: $(VENV)/installed
 	$(BIN)/skol-rnn demo
@@ -33,6 +34,9 @@ test-scale: $(VENV)/installed-dev engines
 
 test-browser: $(VENV)/installed-dev chromium
 	$(BIN)/python -m pytest -m browser tests
+
+docs: $(VENV)/installed-dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 chromium:
 	command -v chromium >/dev/null || { apt-get update -q; apt-get install -qy chromium; }
@@ -70,4 +74,4 @@ $(VENV)/installed-dev: setup.cfg pyproject.toml $(CONSTRAINTS) | $(BIN)/python
 	touch $@ $(VENV)/installed
 
 clean:
-	rm -rf $(VENV) .venv-oldest build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+	rm -rf $(VENV) .venv-oldest build dist site *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

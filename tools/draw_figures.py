@@ -57,7 +57,11 @@ def frame(x: float, y: float, width: float, height: float) -> str:
 
 def arrow(x: float, y: float, to_x: float, to_y: float) -> str:
     """Draw an arrow, down or to the right."""
-    head = f"{to_x - 4:g},{to_y - 6:g} {to_x + 4:g},{to_y - 6:g}" if x == to_x else f"{to_x - 6:g},{to_y - 4:g} {to_x - 6:g},{to_y + 4:g}"
+    head = (
+        f"{to_x - 4:g},{to_y - 6:g} {to_x + 4:g},{to_y - 6:g}"
+        if x == to_x
+        else f"{to_x - 6:g},{to_y - 4:g} {to_x - 6:g},{to_y + 4:g}"
+    )
     return (
         f'<path d="M{x:g} {y:g}L{to_x:g} {to_y:g}" stroke="currentColor" stroke-opacity="0.6" fill="none"/>'
         f'<polygon points="{to_x:g},{to_y:g} {head}" fill="currentColor" fill-opacity="0.6"/>'
@@ -72,8 +76,11 @@ def save(name: str, height: float, parts: Iterable[str]) -> None:
 
 
 def line_picture() -> None:
-    """A line becomes a vector: what the first layer sees."""
-    parts = [box(4, 6, 432, 26, COLOURS["Nomenclature"]), text(12, 24, "Fusella minor Karsten, Hedwigia 12: 34. 1881.", 14)]
+    """Draw how a line becomes a vector."""
+    parts = [
+        box(4, 6, 432, 26, COLOURS["Nomenclature"]),
+        text(12, 24, "Fusella minor Karsten, Hedwigia 12: 34. 1881.", 14),
+    ]
     groups = (
         ("words", ("fusella", "minor", "karsten", "first: fusella")),
         ("shapes and endings", ("Xx", "Xx, Xx 99: 99. 9999", "-ella", "-sten")),
@@ -84,7 +91,10 @@ def line_picture() -> None:
         parts += [arrow(x + 69, 34, x + 69, 56), text(x + 69, 72, title, 12, "middle", True)]
         for row, item in enumerate(items):
             parts += [box(x, 80 + row * 24, 138, 20, "#009e73", 0.2), text(x + 69, 94 + row * 24, item, 12, "middle")]
-    parts += [arrow(220, 180, 220, 200), text(220, 216, "each gets a learnt vector; the vectors are averaged", 12, "middle")]
+    parts += [
+        arrow(220, 180, 220, 200),
+        text(220, 216, "each gets a learnt vector; the vectors are averaged", 12, "middle"),
+    ]
     for cell in range(24):
         parts.append(box(40 + cell * 15, 226, 13, 18, "#009e73", 0.15 + 0.75 * ((cell * 7 + 3) % 11) / 11))
     parts.append(text(220, 262, "the vector of this line", 12, "middle"))
@@ -92,7 +102,7 @@ def line_picture() -> None:
 
 
 def windows_picture() -> None:
-    """A document is cut into windows that overlap; a line takes its label from the window nearest its centre."""
+    """Draw windows that overlap; a line takes its label from the window that has it nearest the middle."""
     parts = [text(4, 16, "a document, line by line", 12, bold=True), text(262, 16, "windows of 4 lines", 12, bold=True)]
     for row, (words, label) in enumerate(LINES):
         y = 28 + row * 26
@@ -110,20 +120,30 @@ def windows_picture() -> None:
 
 
 def network_picture() -> None:
-    """The network reads a window in both directions and gives each line a probability for each label."""
+    """Draw how the network reads a window in both directions."""
     parts = [text(70, 16, "line vectors", 12, "middle", True), text(204, 16, "reads both ways", 12, "middle", True)]
     parts.append(text(362, 16, "probability of each label", 12, "middle", True))
     shares = ((0.05, 0.1, 0.85), (0.92, 0.03, 0.05), (0.6, 0.2, 0.2), (0.03, 0.9, 0.07), (0.02, 0.93, 0.05))
     for row, ((words, _), probabilities) in enumerate(zip(LINES[1:6], shares, strict=True)):
         y = 28 + row * 40
-        parts += [box(4, y, 132, 26, "#009e73", 0.2), text(10, y + 17, " ".join(words.split()[:2]) + " ...", 11), arrow(138, y + 13, 158, y + 13)]
+        parts += [
+            box(4, y, 132, 26, "#009e73", 0.2),
+            text(10, y + 17, " ".join(words.split()[:2]) + " ...", 11),
+            arrow(138, y + 13, 158, y + 13),
+        ]
         parts += [box(160, y, 40, 26, "#cc79a7", 0.35), box(208, y, 40, 26, "#cc79a7", 0.35)]
         if row < 4:
             parts.append(arrow(180, y + 26, 180, y + 40))
         if row:
             parts.append(f'<path d="M228 {y}L228 {y - 14}" stroke="currentColor" stroke-opacity="0.6"/>')
-            parts.append(f'<polygon points="228,{y - 14} 224,{y - 8} 232,{y - 8}" fill="currentColor" fill-opacity="0.6"/>')
-        parts += [text(180, y + 17, "down", 11, "middle"), text(228, y + 17, "up", 11, "middle"), arrow(250, y + 13, 278, y + 13)]
+            parts.append(
+                f'<polygon points="228,{y - 14} 224,{y - 8} 232,{y - 8}" fill="currentColor" fill-opacity="0.6"/>'
+            )
+        parts += [
+            text(180, y + 17, "down", 11, "middle"),
+            text(228, y + 17, "up", 11, "middle"),
+            arrow(250, y + 13, 278, y + 13),
+        ]
         x = 282.0
         for label, share in zip(COLOURS, probabilities, strict=True):
             parts.append(box(x, y + 3, share * 154, 20, COLOURS[label], 0.65))
@@ -134,7 +154,7 @@ def network_picture() -> None:
 
 
 def decision_picture() -> None:
-    """An offset moves the threshold of a rare label: recall against precision."""
+    """Draw three thresholds of a rare label, with precision and recall."""
     parts = [text(4, 16, "lines sorted by their probability of Nomenclature", 12, bold=True)]
     truth = "MMMMMMMMMMNMMMNMMNMNNMNNNN"
     for place, letter in enumerate(truth):
@@ -149,13 +169,22 @@ def decision_picture() -> None:
         precision, recall = found / len(truth[cut:]), found / all_true
         parts += [box(x, y, 436 - x, 12, COLOURS["Nomenclature"], 0.5), frame(x, y, 436 - x, 12)]
         parts += [text(4, y + 11, name, 12, bold=True)]
-        parts.append(text(4, y + 30, f"precision {precision:.2f}, recall {recall:.2f}: {len(truth[cut:])} lines are called Nomenclature", 12))
+        parts.append(
+            text(
+                4,
+                y + 30,
+                f"precision {precision:.2f}, recall {recall:.2f}: {len(truth[cut:])} lines are called Nomenclature",
+                12,
+            )
+        )
     save("decision.svg", 284, parts)
 
 
 def learning_curve_picture() -> None:
-    """F1 by class over the number of annotated documents, from the measured learning curve."""
-    runs = [r for r in json.loads((DOCS / "learning_curve.json").read_text("utf-8"))["runs"] if r["system"] == "skol_rnn"]
+    """Draw F1 by class over the number of annotated documents, as measured."""
+    runs = [
+        r for r in json.loads((DOCS / "learning_curve.json").read_text("utf-8"))["runs"] if r["system"] == "skol_rnn"
+    ]
     sizes = sorted({run["documents"] for run in runs} - {0})
     left, bottom, height, step = 38.0, 250.0, 220.0, 62.0
 
@@ -189,9 +218,11 @@ def learning_curve_picture() -> None:
     save("learning_curve.svg", 306, parts)
 
 
+def draw_all() -> None:
+    """Write all pictures."""
+    for draw in (line_picture, windows_picture, network_picture, decision_picture, learning_curve_picture):
+        draw()
+
+
 if __name__ == "__main__":
-    line_picture()
-    windows_picture()
-    network_picture()
-    decision_picture()
-    learning_curve_picture()
+    draw_all()

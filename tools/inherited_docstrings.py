@@ -19,6 +19,8 @@ class InheritedDocstrings(griffe.Extension):
             if isinstance(member, griffe.Module):
                 self._visit(member)
             elif isinstance(member, griffe.Class) and member.docstring is None:
-                documented = (base for base in member.resolved_bases if isinstance(base, griffe.Class) and base.docstring)
+                documented = (
+                    base for base in member.resolved_bases if isinstance(base, griffe.Class) and base.docstring
+                )
                 if base := next(documented, None):
                     member.docstring = base.docstring

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from skol_rnn.cli.app import app
 from skol_rnn.cli.train import PANELS
 from skol_rnn.training.parameters import PARAMETERS, ModelParameters
-from skol_rnn.training.settings import DEFAULTS, PRESETS
+from skol_rnn.training.settings import DEFAULTS, PRESETS, resolve
 
 _FIGURE = re.compile(r'<img alt="([^"]*)" src="(?:\.\./)?figures/(\w+\.svg)"\s*/?>')
 _MARKER = re.compile(r"<!-- generated: (\w+) -->")
@@ -52,52 +52,73 @@ def _command(name: str, command: Any) -> Iterator[str]:
     arguments = [p for p in shown if not p.opts[0].startswith("-")]
     options = [p for p in shown if p.opts[0].startswith("-")]
     needed = [f"{p.opts[0]} {_metavar(p)}" for p in options if p.required]
-    words = [name, *(p.name.upper() + "..." * (p.nargs != 1) for p in arguments), *needed]
+    words = [name, *(_argument(p) for p in arguments), *needed, "[OPTIONS]"]
     yield from (f"## {name}", "", inspect.cleandoc(command.help or ""), "", "```text")
-    yield from (f"skol-rnn {' '.join(words)} [OPTIONS]", "```", "")
-    yield from _table("Argument", ((p.name.upper(), "", p.help) for p in arguments))
+    yield from (f"skol-rnn {' '.join(words)}", "```", "")
+    yield from _definitions((_argument(p), _sentence(p)) for p in arguments)
     for panel in ("Options", *PANELS):
         members = [p for p in options if (p.rich_help_panel or "Options") == panel]
-        if members:
-            yield from (f"**{panel}**", "") if len({p.rich_help_panel for p in options}) > 1 else ()
-            yield from _table("Option", ((p.opts[0], _metavar(p), _help(p)) for p in members))
+        if members and panel != "Options":
+            yield from (f"**{panel}**", "")
+        yield from _definitions((f"{p.opts[0]} {_metavar(p)}".rstrip(), _sentence(p)) for p in members)
 
 
-def _help(option: Any) -> str:
-    text = option.help or ""
-    if option.show_default and option.default not in (None, False, [], ()) and "default" not in text:
-        text = f"{text} Default: `{option.default}`."
-    return f"{text} Required." if option.required else text
+def _argument(argument: Any) -> str:
+    name = argument.metavar or argument.name.upper().strip(".")
+    return f"{name}..." if argument.nargs != 1 and not name.endswith("...") else name
+
+
+def _sentence(parameter: Any) -> str:
+    text = parameter.help or ""
+    if parameter.show_default and parameter.default not in (None, False, "", [], ()) and "default" not in text:
+        text = f"{text} Default: `{parameter.default}`."
+    return f"{text} Required." if parameter.required and parameter.opts[0].startswith("-") else text
 
 
 def _metavar(option: Any) -> str:
-    kind = getattr(option, "type_descriptor", None)
-    if option.metavar:
-        return str(option.metavar)
-    if kind is None or kind.annotation is bool:
-        return ""
-    return {"str": "TEXT", "int": "INTEGER", "float": "NUMBER"}.get(kind.annotation.__name__, "PATH")
+    kind = option.type_descriptor.annotation
+    if option.metavar or kind is bool:
+        return str(option.metavar or "")
+    return {str: "TEXT", int: "INTEGER", float: "NUMBER", Path: "PATH"}.get(kind, "TEXT")
 
 
 def settings() -> str:
     """List the parameters of the model by panel, with the defaults of lines and tokens."""
     panel_of = {name: panel for panel, members in PANELS.items() for name in members.split()}
-    signature = inspect.signature(ModelParameters.__init__).parameters
+    given = {
+        name: p.default
+        for name, p in inspect.signature(ModelParameters.__init__).parameters.items()
+        if name in PARAMETERS
+    }
+    defaults = {unit: resolve({**given, "unit": unit}) for unit in DEFAULTS}
     described = _documented()
     lines: list[str] = []
     for panel in ("Main", *PANELS):
         names = [name for name in PARAMETERS if panel_of.get(name, "Main") == panel]
-        rows = [(name, *(_default(name, unit, signature[name].default) for unit in DEFAULTS), described[name]) for name in names]
-        lines += [f"## {panel}", "", "| Setting | Lines | Tokens | What it does |", "|---|---|---|---|"]
-        lines += [f"| `{name}` | {line} | {token} | {_cell(text)} |" for name, line, token, text in rows]
-        lines.append("")
-    lines += ["## Presets", "", "| Preset | Unit | Networks | Epochs | Refit on all documents |", "|---|---|---|---|---|"]
+        rows = (
+            (_with_defaults(name, {unit: defaults[unit][name] for unit in defaults}), described[name]) for name in names
+        )
+        lines += [f"## {panel}", "", *_definitions(rows, code=False)]
+    lines += [
+        "## Presets",
+        "",
+        "| Preset | Unit | Networks | Epochs | Refit on all documents |",
+        "|---|---|---|---|---|",
+    ]
     for preset, units in PRESETS.items():
         for unit, values in units.items():
-            lines.append(
-                f"| `{preset}` | {unit} | {values['ensemble_size']} | {values['epochs']} | {'yes' if values['refit'] else 'no'} |"
-            )
+            refit = "yes" if values["refit"] else "no"
+            lines.append(f"| `{preset}` | {unit} | {values['ensemble_size']} | {values['epochs']} | {refit} |")
     return "\n".join(lines)
+
+
+def _with_defaults(name: str, values: Mapping[str, Any]) -> str:
+    if name == "unit" or all(value is None for value in values.values()):
+        return f"`{name}`"
+    shown = {unit: f"`{value!r}`" for unit, value in values.items() if value is not None}
+    if len(shown) == len(values) and len(set(shown.values())) == 1:
+        return f"`{name}` = {next(iter(shown.values()))}"
+    return f"`{name}` = " + ", ".join(f"{value} ({unit}s)" for unit, value in shown.items())
 
 
 def _documented() -> dict[str, str]:
@@ -106,22 +127,9 @@ def _documented() -> dict[str, str]:
     return {name: " ".join(body.split()).replace("``", "`") for name, body in found}
 
 
-def _default(name: str, unit: str, value: Any) -> str:
-    if value is None:
-        value = {**PRESETS["default"][unit], **DEFAULTS[unit]}.get(name)
-    return "" if value is None else f"`{value}`"
-
-
-def _table(first: str, rows: Iterable[tuple[str, str, str]]) -> Iterator[str]:
-    yield from (f"| {first} | Value | Meaning |", "|---|---|---|")
-    for name, metavar, text in rows:
-        value = f"`{_cell(metavar)}`" if metavar else ""
-        yield f"| `{name}` | {value} | {_cell(text or '')} |"
-    yield ""
-
-
-def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
+def _definitions(rows: Iterable[tuple[str, str]], code: bool = True) -> Iterator[str]:
+    for term, text in rows:
+        yield from (f"`{term}`" if code else term, f":   {' '.join(text.split()).replace('<', '&lt;')}", "")
 
 
 GENERATED = {"commands": commands, "settings": settings}
