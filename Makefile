@@ -5,6 +5,7 @@
 # make notebooks    runs the other notebooks
 # make test-browser opens the HTML pages in Chromium
 # make test-oldest  runs the fast tests with the oldest supported versions
+# make docs         builds the documentation into site/; warnings are errors
 # make lint         checks style, format and the layers of imports; make types checks the types
 # make pictures     takes the pictures of the README again, from the demo's pages
 # make sample       writes the bundled sample again; make oldest writes tests/oldest.txt again
@@ -15,7 +16,7 @@ BIN = $(VENV)/bin
 EXTRA ?= dev
 CONSTRAINTS ?=
 
-.PHONY: demo test test-slow test-scale test-browser test-oldest notebooks engines chromium lint types sample pictures oldest clean
+.PHONY: demo docs test test-slow test-scale test-browser test-oldest notebooks engines chromium lint types sample pictures oldest clean
 
 demo: $(VENV)/installed
 	$(BIN)/skol-rnn demo
@@ -38,6 +39,9 @@ notebooks: $(VENV)/installed-dev
 
 test-browser: $(VENV)/installed-dev chromium
 	$(BIN)/python -m pytest -m browser tests
+
+docs: $(VENV)/installed-dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 chromium:
 	command -v chromium >/dev/null || { apt-get update -q; apt-get install -qy chromium; }
@@ -79,4 +83,4 @@ $(VENV)/installed-dev: setup.cfg pyproject.toml $(CONSTRAINTS) | $(BIN)/python
 	touch $@ $(VENV)/installed
 
 clean:
-	rm -rf $(VENV) .venv-oldest build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+	rm -rf $(VENV) .venv-oldest build dist site *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

@@ -17,8 +17,8 @@ def write(report, command, path):
         "",
         "F1 is pooled over the lines of all documents of a split. A spread (±) is half the range over seeds; deterministic "
         "systems are trained once. Times on dev come from the first seed, trained one after the other; compare only their "
-        "ratios. See also: [error analysis](error_analysis.md), [ablation](ablation.md) and "
-        "[experiments behind the defaults](what_paid.md).",
+        "ratios. See also: [error analysis](errors.md), [ablation](ablation.md) and "
+        "[experiments behind the defaults](experiments.md).",
         "",
     ]
     for task in tasks.TASKS:

@@ -54,7 +54,7 @@ def check_options(classifier: SkolClassifierV2) -> None:
     for name, table, plugins in (("input_source", "SOURCES", SOURCES), ("output_dest", "DESTINATIONS", DESTINATIONS)):
         if getattr(classifier, name) == "couchdb" and "couchdb" not in plugins:
             place = f'skol_rnn.classifier.{table}["couchdb"]'
-            raise ValueError(f'{name}="couchdb" needs your own function in {place}; see docs/scale.md.')
+            raise ValueError(f'{name}="couchdb" needs your own function in {place}; see docs/spark.md.')
     check_choice("input_source", classifier.input_source, ("files", "strings", "dataframe", *SOURCES))
     check_choice("output_dest", classifier.output_dest, ("files", "strings", *DESTINATIONS, None))
     if classifier.model_storage == "disk" and classifier.model_path is None:

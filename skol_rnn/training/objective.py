@@ -56,8 +56,8 @@ class Objective:
         if loss == "class_balanced_focal":
             weights = f"effective:beta={options['beta']}"
         elif isinstance(weights, str) and weights == "auto":
-            # No weighting of lines scored better than none on validation volumes (docs/class_weights.md); tokens
-            # need one under cross-entropy (docs/token_labelling.md).
+            # No weighting of lines scored better than none on validation volumes (docs/weights.md); tokens
+            # need one under cross-entropy (docs/tokens.md).
             weights = "smoothed" if parameters["unit"] == "token" and loss == "cross_entropy" else None
         check_spec(weights)
         return cls(loss, options, weights, None if focal is None else tuple(focal))
