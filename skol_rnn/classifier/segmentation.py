@@ -70,7 +70,7 @@ def text_documents(texts: Iterable[str], labelled: bool) -> Iterable[Document]:
     """Make documents of texts, numbered in their order; annotated texts are parsed as YEDDA."""
     for number, text in enumerate(texts):
         name = f"{number:06d}"
-        yield Document(name, *parse_yedda(text, name)) if labelled else Document(name, text)
+        yield parse_yedda(text, name) if labelled else Document(name, text)
 
 
 def page_markers(rows: pd.DataFrame) -> np.ndarray:

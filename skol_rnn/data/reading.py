@@ -85,7 +85,7 @@ class Reader:
                 decoded = read_file(path)
                 return [Document(doc_id, decoded.text, None, decoded.repairs, str(path), bom=decoded.bom)]
             case "yedda":
-                return [read_yedda(path, doc_id)]
+                return [read_yedda(path, doc_id, self.unit)]
             case "ptc":
                 if (table := label_table_of(path)) is None:
                     where = "article<ID>.txt in a folder with FOLDER.labels.tsv"
