@@ -139,7 +139,11 @@ CASES = {
     "A16 blank lines inside": ("[@a\n\n \nb#X*]", [("a", "X"), ("b", "X")], []),
     "A17 marker inside a line": ("a [@b#X*] c\n", [("a b c", None)], None),
     "A17 two blocks on a line": ("[@a#X*] [@b#Y*]", [("a b", "X")], ["block within a line"]),
-    "labels of any letters": ("[@a#Größe (m)*]\n[@b#名前*]\n[@c#X*]", [("a", "Größe (m)"), ("b", "名前"), ("c", "X")], []),
+    "labels of any letters": (
+        "[@a#Größe (m)*]\n[@b#名前*]\n[@c#X*]",
+        [("a", "Größe (m)"), ("b", "名前"), ("c", "X")],
+        [],
+    ),
 }
 
 
@@ -281,7 +285,8 @@ def test_any_markup_is_read_and_no_text_is_lost(tokens):
     raw = "".join(tokens)
     text, labels, repairs = parsed(raw)
     assert len(labels) == len(split_lines(text))
-    assert [c for c in text if c in "é\r\n\f"] == [c for c in raw if c in "é\r\n\f"]
+    plain = re.sub(r"#(?:(?!\[@)[^*#\r\n\f])+\*\]", "", raw)  # a label may hold é
+    assert [c for c in text if c in "é\r\n\f"] == [c for c in plain if c in "é\r\n\f"]
     if {repair.kind for repair in repairs} <= {"empty block", "text outside blocks"}:
         values = [text[a:b].strip() for a, b in as_lines(text)]
         assert oracle(raw) == list(zip(values, labels, strict=True))
