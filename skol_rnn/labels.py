@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Sequence
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +21,17 @@ def suggestion(name: str, known: Iterable[str]) -> str:
     # A prefix ("Misc" for "Misc-exposition") has a large edit distance but means the longer name.
     near = [k for k in by_fold if folded and k.startswith(folded)] or difflib.get_close_matches(folded, by_fold, 1, 0.5)
     return f" Did you mean {by_fold[near[0]]!r}?" if near else ""
+
+
+def alike_labels(counts: Mapping[str, int]) -> dict[str, str]:
+    """Map each label that differs from a more frequent one only in Unicode form, case or outer blanks to that one."""
+    found: dict[str, str] = {}
+    mapping = {}
+    for label in sorted(counts, key=lambda label: (-counts[label], label)):
+        key = unicodedata.normalize("NFKC", label).casefold().strip()
+        if found.setdefault(key, label) != label:
+            mapping[label] = found[key]
+    return mapping
 
 
 def check_choice(name: str, value: object, allowed: Iterable[str | None]) -> None:

@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator
 from skol_rnn.data.bio import is_bio
 from skol_rnn.data.inputs import choose_labels, fold_labels, is_label_list, labelled_table
 from skol_rnn.inference.trained_model import TrainedModel
+from skol_rnn.labels import check_choice
 from skol_rnn.persistence.bundle import Bundle
 from skol_rnn.training.checks import check_against_labels, check_parameters
 from skol_rnn.training.fitting import Fitting
@@ -30,6 +31,7 @@ class RNNSkolModel(ModelParameters, TrainedModel, BaseEstimator):  # type: ignor
         *,
         labels: Sequence[str] | None = None,
         other: str | None = None,
+        unlabelled: str = "skip",
         validation: Any = None,
         checkpoint: str | Path | None = None,
         strict: bool = False,
@@ -47,6 +49,9 @@ class RNNSkolModel(ModelParameters, TrainedModel, BaseEstimator):  # type: ignor
             Labels to learn, in order; all that occur, sorted, if not given.
         other : str, optional
             Label of the lines whose own is not among ``labels``, and of lines without one.
+        unlabelled : {"skip", "other"}, default "skip"
+            What happens, with ``other``, to documents without any label: they are left out, or all their lines get the
+            label ``other``.
         validation : as data, optional
             Documents that select the best epoch and the offsets; some of ``data`` if not given.
         checkpoint : path, optional
@@ -72,11 +77,13 @@ class RNNSkolModel(ModelParameters, TrainedModel, BaseEstimator):  # type: ignor
         """
         if labels is None and y is not None and is_label_list(y, data):
             labels, y = list(y), None
+        check_choice("unlabelled", unlabelled, ("skip", "other"))
         check_parameters(self.get_params())
         # An interrupted training must not leave the former network in place.
         self.__dict__.pop("_predictor", None)
-        table = labelled_table(data, y, self.label_col, self.line_no_col, self.unit)
-        chosen = choose_labels(table["label"], labels, other)
+        skipped_for = other if unlabelled == "skip" else None
+        table = labelled_table(data, y, self.label_col, self.line_no_col, self.unit, skipped_for)
+        chosen = choose_labels(table["label"], labels, other, self.unit)
         settings = resolve(self.get_params(), is_bio(chosen))
         check_against_labels(settings, chosen)
         self.labels_, self.other_ = list(chosen), other

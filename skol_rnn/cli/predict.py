@@ -64,6 +64,8 @@ def predict(
     else:
         written = common.write_labelled(found, out, form or {"line": "yedda", "token": "jsonl"}[unit])
     common.say_skipped(stream.skipped)
+    if repairs := str(stream.repairs):
+        common.say(repairs)
     rows, by_frequency = counts.total(), dict(counts.most_common())
     if json:
         files = [str(path) for path in written]
@@ -82,7 +84,7 @@ def _counted(found: Iterable[Labelled], counts: Counter[str]) -> Iterator[Labell
 def _with_spans(document: Document, labels: Sequence[str]) -> Document:
     """Return a document with predicted token labels and the spans that they mark."""
     spans = tuple(decode_spans(document.tokens or (), labels))
-    return replace(document, labels=tuple(labels), spans=spans, sources=())
+    return replace(document, labels=tuple(labels), spans=spans, sources=(), standoff=None)
 
 
 def evaluate(
@@ -93,12 +95,15 @@ def evaluate(
     compare: Annotated[bool, typer.Option("--compare", help="Also compare all decisions with plain argmax.")] = False,
     html: Annotated[options.File, option("File for a report as one HTML page.")] = None,
     overlap: options.Overlap = "error",
+    offsets: options.Offsets = "characters",
+    fold_labels: options.FoldLabels = False,
     input_format: options.InputFormat = None,
     strict: options.Strict = False,
 ) -> None:
     """Predict annotated documents and print precision, recall, F1, loss and support of each class."""
     bundle = load_bundle(model)
-    corpus = common.read(paths, input_format, strict, bundle.state["parameters"].get("unit", "line"), overlap)
+    unit = bundle.state["parameters"].get("unit", "line")
+    corpus = common.read(paths, input_format, strict, unit, overlap, fold_labels=fold_labels, offsets=offsets)
     trained = common.load(bundle, decision)
     decisions = trained.compare_decisions(corpus) if compare else {}
     evaluation = decisions[how] if (how := trained.decided_by) in decisions else trained.evaluate(corpus)

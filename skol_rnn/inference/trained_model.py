@@ -153,7 +153,7 @@ class TrainedModel(SavedModel):
 
     def _labelled(self, data: Any, y: Any, what: str) -> pd.DataFrame:
         """Return the table of annotated documents with the model's labels."""
-        table = labelled_table(data, y, self.label_col, self.line_no_col, self.unit)
+        table = labelled_table(data, y, self.label_col, self.line_no_col, self.unit, self.other_)
         table["label"] = fold_labels(table["label"], LabelSet(tuple(self.labels_)), self.other_, what)
         return table
 

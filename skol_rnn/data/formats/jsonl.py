@@ -71,8 +71,8 @@ def parse_record(line: Any, doc_id: str, path: str | None = None, number: int = 
     except (ValueError, RecursionError) as error:
         raise DataError(f"this is not a JSON object: {error}") from error
     match record:
-        case [str(text), dict(labels)]:  # spaCy's training data
-            record = {"text": text, **labels}
+        case [str(content), dict(labels)]:  # spaCy's training data
+            record = {"text": content, **labels}
     if not isinstance(record, dict):
         raise DataError("this is not a JSON object: begin each line with {")
     name = doc_id if record.get("id") is None else str(record["id"])
