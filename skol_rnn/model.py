@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator
 from skol_rnn.data.bio import is_bio
 from skol_rnn.data.inputs import choose_labels, fold_labels, is_label_list, labelled_table
 from skol_rnn.inference.trained_model import TrainedModel
-from skol_rnn.labels import check_choice
+from skol_rnn.labels import LabelSet, check_choice
 from skol_rnn.persistence.bundle import Bundle
 from skol_rnn.training.checks import check_against_labels, check_parameters
 from skol_rnn.training.fitting import Fitting
@@ -29,7 +29,7 @@ class RNNSkolModel(ModelParameters, TrainedModel, BaseEstimator):  # type: ignor
         data: Any,
         y: Any = None,
         *,
-        labels: Sequence[str] | None = None,
+        labels: Sequence[str] | LabelSet | None = None,
         other: str | None = None,
         unlabelled: str = "skip",
         validation: Any = None,
@@ -45,8 +45,9 @@ class RNNSkolModel(ModelParameters, TrainedModel, BaseEstimator):  # type: ignor
             A table with ``doc_id``, ``value`` and ``label``; documents as lists of lines with ``y``; or files.
         y : list of list of str, or sequence of str, optional
             Labels of each document's lines (or of a table's rows).
-        labels : list of str, optional
-            Labels to learn, in order; all that occur, sorted, if not given.
+        labels : list of str or LabelSet, optional
+            Labels to learn, in order; all that occur, sorted, if not given.  A label of a list must occur in the data;
+            those of a LabelSet need not, as in the folds of a cross-validation.
         other : str, optional
             Label of the lines whose own is not among ``labels``, and of lines without one.
         unlabelled : {"skip", "other"}, default "skip"
@@ -90,7 +91,7 @@ class RNNSkolModel(ModelParameters, TrainedModel, BaseEstimator):  # type: ignor
         table["label"] = fold_labels(table["label"], chosen, other, "the training data")
         log = TrainingLog(self.verbosity)
         if validation is None:
-            split = drawn_split(table, chosen, self.validation_fraction, self.unit, self.random_state, log)
+            split = drawn_split(table, chosen, self.validation_fraction, self.unit, settings["random_state"], log)
         else:
             split = given_split(table, self._labelled(validation, None, "the validation data"), chosen)
         settings, message = training_length(split.training.lengths, settings, self.get_params())

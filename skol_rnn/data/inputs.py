@@ -137,7 +137,7 @@ def labelled_table(
 
 
 def choose_labels(
-    column: pd.Series[Any], labels: Sequence[str] | None = None, other: str | None = None, what: str = "line"
+    column: pd.Series[Any], labels: Sequence[str] | LabelSet | None = None, other: str | None = None, what: str = "line"
 ) -> LabelSet:
     """Return the labels that a model learns, in order: those passed or those that occur, and ``other``."""
     counts = Counter(label for label in none_for_missing(column) if label is not None)
@@ -151,7 +151,7 @@ def choose_labels(
             LabelWarning,
             stacklevel=3,
         )
-    for label in labels or ():
+    for label in () if isinstance(labels, LabelSet) else labels or ():
         if label not in counts and label != other:
             raise DataError(f"No {what} has the label {label!r}.{suggestion(str(label), counts)}")
     chosen = LabelSet.from_data(none_for_missing(column)) if labels is None else LabelSet(tuple(labels))
