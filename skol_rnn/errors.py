@@ -25,3 +25,11 @@ class ModelNotFoundError(BundleError, FileNotFoundError):
 
 class StoreError(SkolError, OSError):
     """A store of models cannot be reached, refuses the password, or is full; the old model is still current."""
+
+
+class RepairWarning(UserWarning):
+    """Files were damaged, and the reader repaired them; the documents list the repairs."""
+
+
+class LabelWarning(UserWarning):
+    """Labels are probably not what the caller means: some differ only in case, or documents have none at all."""

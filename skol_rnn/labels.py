@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,6 +37,17 @@ def printable(text: str, keep: str = "\t") -> str:
 def _is_shown(character: str) -> bool:
     # Blanks of all widths, and the joiners that Persian, Indic scripts and emoji need.
     return character.isprintable() or character in "\u200c\u200d" or unicodedata.category(character) == "Zs"
+
+
+def alike_labels(counts: Mapping[str, int]) -> dict[str, str]:
+    """Map each label that differs from a more frequent one only in Unicode form, case or outer blanks to that one."""
+    found: dict[str, str] = {}
+    mapping = {}
+    for label in sorted(counts, key=lambda label: (-counts[label], label)):
+        key = unicodedata.normalize("NFKC", label).casefold().strip()
+        if found.setdefault(key, label) != label:
+            mapping[label] = found[key]
+    return mapping
 
 
 def check_choice(name: str, value: object, allowed: Iterable[str | None]) -> None:

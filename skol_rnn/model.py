@@ -15,6 +15,7 @@ from skol_rnn.data.table import text_hashes
 from skol_rnn.evaluation.history import History
 from skol_rnn.inference.card import calibration_facts, score_facts, training_facts
 from skol_rnn.inference.trained_model import TrainedModel
+from skol_rnn.labels import LabelSet, check_choice
 from skol_rnn.persistence.bundle import Bundle
 from skol_rnn.report.curves import bootstrap_intervals
 from skol_rnn.training.checks import check_against_labels, check_parameters
@@ -33,8 +34,9 @@ class RNNSkolModel(ModelParameters, TrainedModel, BaseEstimator):  # type: ignor
         data: Any,
         y: Any = None,
         *,
-        labels: Sequence[str] | None = None,
+        labels: Sequence[str] | LabelSet | None = None,
         other: str | None = None,
+        unlabelled: str = "skip",
         validation: Any = None,
         checkpoint: str | Path | None = None,
         strict: bool = False,
@@ -48,10 +50,14 @@ class RNNSkolModel(ModelParameters, TrainedModel, BaseEstimator):  # type: ignor
             A table with ``doc_id``, ``value`` and ``label``; documents as lists of lines with ``y``; or files.
         y : list of list of str, or sequence of str, optional
             Labels of each document's lines (or of a table's rows).
-        labels : list of str, optional
-            Labels to learn, in order; all that occur, sorted, if not given.
+        labels : list of str or LabelSet, optional
+            Labels to learn, in order; all that occur, sorted, if not given.  A label of a list must occur in the data;
+            those of a LabelSet need not, as in the folds of a cross-validation.
         other : str, optional
             Label of the lines whose own is not among ``labels``, and of lines without one.
+        unlabelled : {"skip", "other"}, default "skip"
+            What happens, with ``other``, to documents without any label: they are left out, or all their lines get the
+            label ``other``.
         validation : as data, optional
             Documents that select the best epoch and the offsets; some of ``data`` if not given.
         checkpoint : path, optional
@@ -77,18 +83,20 @@ class RNNSkolModel(ModelParameters, TrainedModel, BaseEstimator):  # type: ignor
         """
         if labels is None and y is not None and is_label_list(y, data):
             labels, y = list(y), None
+        check_choice("unlabelled", unlabelled, ("skip", "other"))
         check_parameters(self.get_params())
         # An interrupted training must not leave the former network in place.
         self.__dict__.pop("_predictor", None)
-        table = labelled_table(data, y, self.label_col, self.line_no_col, self.unit)
-        chosen = choose_labels(table["label"], labels, other)
+        skipped_for = other if unlabelled == "skip" else None
+        table = labelled_table(data, y, self.label_col, self.line_no_col, self.unit, skipped_for)
+        chosen = choose_labels(table["label"], labels, other, self.unit)
         settings = resolve(self.get_params(), is_bio(chosen))
         check_against_labels(settings, chosen)
         self.labels_, self.other_ = list(chosen), other
         table["label"] = fold_labels(table["label"], chosen, other, "the training data")
         log = TrainingLog(self.verbosity)
         if validation is None:
-            split = drawn_split(table, chosen, self.validation_fraction, self.unit, self.random_state, log)
+            split = drawn_split(table, chosen, self.validation_fraction, self.unit, settings["random_state"], log)
         else:
             split = given_split(table, self._labelled(validation, None, "the validation data"), chosen)
         settings, message = training_length(split.training.lengths, settings, self.get_params())

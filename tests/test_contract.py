@@ -9,12 +9,14 @@ import re
 
 import numpy as np
 import pytest
+from scipy.stats import randint, uniform
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
-from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_predict
+from sklearn.model_selection import GridSearchCV, GroupKFold, RandomizedSearchCV, cross_val_predict
 from toy import LABELS, QUICK, SMALL, as_documents, toy_table
 
-from skol_rnn.errors import NotTrainedError
+from skol_rnn.errors import DataError, NotTrainedError
+from skol_rnn.labels import LabelSet
 from skol_rnn.model import RNNSkolModel
 from skol_rnn.training.parameters import PARAMETERS as NAMES
 
@@ -103,8 +105,51 @@ def test_cross_val_predict_over_documents_in_groups():
 
 def test_a_label_that_a_fold_lacks_is_no_error():
     table = toy_table(2)
-    made = model(validation_fraction=0).fit(table[table["label"] != "Nomenclature"], labels=LABELS)
+    fold = table[table["label"] != "Nomenclature"]
+    made = model(validation_fraction=0).fit(fold, labels=LabelSet(tuple(LABELS)))
+    with pytest.raises(DataError, match="No line has the label 'Nomenclature'"):
+        model().fit(fold, labels=LABELS)
     assert made.predict_proba(table).shape == (80, 3)
+
+
+def test_numbers_of_numpy_are_taken_as_a_random_search_hands_them_over():
+    table = toy_table(2)
+    numpy = {
+        "hidden_size": np.int64(6),
+        "dropout": np.float32(0.25),
+        "refit": np.bool_(False),
+        "window_size": np.int32(8),
+        "random_state": np.int64(7),
+    }
+    plain = {"hidden_size": 6, "dropout": 0.25, "refit": False, "window_size": 8, "random_state": 7}
+    found, expected = (model(**values).fit(table) for values in (numpy, plain))
+    np.testing.assert_array_equal(found.predict_proba(table), expected.predict_proba(table))
+    assert found.bundle().state["parameters"] == expected.bundle().state["parameters"]
+
+
+def test_random_search_over_integers():
+    documents, labels = as_documents(toy_table(4))
+    choices = {"hidden_size": randint(3, 6), "dropout": uniform(0, 0.5), "ensemble_size": randint(1, 2)}
+    search = RandomizedSearchCV(
+        model(validation_fraction=0), choices, n_iter=2, cv=GroupKFold(2), random_state=0, error_score="raise"
+    )
+    search.fit(documents, labels, groups=[0, 0, 1, 1])
+    assert isinstance(search.best_params_["hidden_size"], (int, np.integer))
+
+
+@pytest.mark.parametrize("state", [None, np.random.RandomState(3), np.random.default_rng(3)])
+def test_generators_draw_a_seed_that_is_saved(state):
+    table = toy_table(2)
+    made = model(random_state=state).fit(table)
+    seed = made.bundle().state["parameters"]["random_state"]
+    again = model(random_state=seed).fit(table)
+    np.testing.assert_array_equal(again.predict_proba(table), made.predict_proba(table))
+
+
+@pytest.mark.parametrize("state", [-1, 2**63, 1.5, "x", True])
+def test_what_is_no_seed_is_refused_by_name(state):
+    with pytest.raises(ValueError, match="random_state must be None, a generator of NumPy or a whole number"):
+        model(random_state=state).fit(toy_table(2))
 
 
 def test_every_parameter_is_documented_with_its_default():

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from skol_rnn.data.document import Document
+from skol_rnn.data.document import Document, RepairCount
 from skol_rnn.data.formats.yedda import parse_yedda
-from skol_rnn.errors import DataError
+from skol_rnn.errors import DataError, RepairWarning
 
 MODES = ("line", "paragraph", "section")
 SECTIONS = (
@@ -68,9 +69,14 @@ def segment(documents: Iterable[Document], to_units: ToUnits) -> pd.DataFrame:
 
 def text_documents(texts: Iterable[str], labelled: bool) -> Iterable[Document]:
     """Make documents of texts, numbered in their order; annotated texts are parsed as YEDDA."""
+    repairs = RepairCount()
     for number, text in enumerate(texts):
         name = f"{number:06d}"
-        yield Document(name, *parse_yedda(text, name)) if labelled else Document(name, text)
+        document = parse_yedda(text, name) if labelled else Document(name, text)
+        repairs.add(document.repairs)
+        yield document
+    if message := str(repairs):
+        warnings.warn(message, RepairWarning, stacklevel=2)
 
 
 def page_markers(rows: pd.DataFrame) -> np.ndarray:

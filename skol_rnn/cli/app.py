@@ -11,7 +11,7 @@ import typer
 
 from skol_rnn import __version__
 from skol_rnn.cli.batch import batch
-from skol_rnn.cli.common import say
+from skol_rnn.cli.common import say, warnings_as_lines
 from skol_rnn.cli.data import convert, validate
 from skol_rnn.cli.demo import demo
 from skol_rnn.cli.download import download
@@ -71,7 +71,8 @@ def run(arguments: list[str] | None = None) -> None:
 
 def _status(words: list[str], debug: bool) -> int:
     try:
-        status = app(args=words, standalone_mode=False, prog_name="skol-rnn")
+        with warnings_as_lines():
+            status = app(args=words, standalone_mode=False, prog_name="skol-rnn")
         # Typer turns Ctrl-C into this status and prints nothing.
         return _fail("Interrupted.", INTERRUPTED) if status == INTERRUPTED else status or OK
     except typer.Exit as stop:

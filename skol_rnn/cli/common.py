@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import tee
 from pathlib import Path
@@ -16,7 +17,7 @@ from skol_rnn.data.document import Corpus, Document
 from skol_rnn.data.reading import read_documents
 from skol_rnn.data.spans import SpanRules
 from skol_rnn.data.writing import DocumentWriter
-from skol_rnn.errors import DataError
+from skol_rnn.errors import DataError, LabelWarning, RepairWarning
 from skol_rnn.evaluation.span_scores import SpanScores, fragment_scores, strict_scores
 from skol_rnn.inference.predictor import Predictions, ServingModel, chosen_backend
 from skol_rnn.inference.quiet import quiet_start
@@ -69,11 +70,15 @@ def read(
     overlap: str = "error",
     priority: list[str] | None = None,
     types: list[str] | None = None,
+    fold_labels: bool = False,
+    offsets: str = "characters",
 ) -> Corpus:
     """Read documents and report the files that were skipped."""
     # A type may contain commas, so these options are repeated instead of split.
-    rules = SpanRules(overlap=overlap, priority=tuple(priority or ()), types=tuple(types) if types else None)
-    corpus = read_documents(paths, format=input_format, strict=strict, unit=unit, rules=rules)
+    rules = SpanRules(
+        overlap=overlap, priority=tuple(priority or ()), types=tuple(types) if types else None, offsets=offsets
+    )
+    corpus = read_documents(paths, format=input_format, strict=strict, unit=unit, rules=rules, fold_labels=fold_labels)
     say_skipped(corpus.skipped)
     return corpus
 
@@ -82,6 +87,24 @@ def say_skipped(skipped: Iterable[tuple[str, str]]) -> None:
     """Report files that were not read, with the reason."""
     for path, reason in skipped:
         say(f"Skipped {path}: {reason}")
+
+
+@contextlib.contextmanager
+def warnings_as_lines() -> Iterator[None]:
+    """Print this package's warnings as one line each, without the place in the code."""
+    with warnings.catch_warnings():
+        shown = warnings.showwarning
+
+        def show(message: Any, category: type[Warning], *place: Any, **more: Any) -> None:
+            if issubclass(category, (RepairWarning, LabelWarning)):
+                say(str(message))
+            else:
+                shown(message, category, *place, **more)
+
+        for category in (RepairWarning, LabelWarning):
+            warnings.simplefilter("always", category)
+        warnings.showwarning = show
+        yield
 
 
 def check_labels(column: Iterable[Any], labels: list[str] | None, other: str | None, where: str = "") -> None:

@@ -13,8 +13,9 @@ from rich.text import Text
 
 from skol_rnn.cli import options
 from skol_rnn.cli.common import names, print_json, read, say
+from skol_rnn.data.formats.brat import other_annotations
 from skol_rnn.data.writing import count_lost_spans, write_documents
-from skol_rnn.labels import printable
+from skol_rnn.labels import alike_labels, printable
 
 
 def validate(
@@ -25,10 +26,12 @@ def validate(
     overlap: options.Overlap = "error",
     priority: options.Priority = None,
     types: options.Types = None,
+    offsets: options.Offsets = "characters",
+    fold_labels: options.FoldLabels = False,
     json: options.Json = False,
 ) -> None:
     """Read documents and print what they contain: rows, labels, repairs, and skipped files."""
-    corpus = read(paths, input_format, strict, unit, overlap, priority, types)
+    corpus = read(paths, input_format, strict, unit, overlap, priority, types, fold_labels, offsets)
     table = corpus.table
     column = table["label"] if "label" in table else [None] * len(table)
     labels = Counter(label if isinstance(label, str) else None for label in column).most_common()
@@ -45,6 +48,8 @@ def validate(
     for label, count in labels:
         shares.add_row(Text(printable(label or "(no label)")), f"{count:,}", f"{count / max(len(table), 1):.2%}")
     console.print(shares)
+    for rare, kept in alike_labels({label: count for label, count in labels if label}).items():
+        console.print(f"{rare!r} and {kept!r} differ only in case, blanks or Unicode form: --fold-labels merges them.")
     for repair in corpus.repairs:
         detail = printable(f"{repair.path}:{repair.line}: {repair.kind}: {repair.detail}")
         console.print(detail, markup=False)
@@ -62,6 +67,8 @@ def convert(
     overlap: options.Overlap = "error",
     priority: options.Priority = None,
     types: options.Types = None,
+    offsets: options.Offsets = "characters",
+    fold_labels: options.FoldLabels = False,
     json: options.Json = False,
 ) -> None:
     """Write documents in another format; text, labels and spans stay the same, unless --labels collapses labels."""
@@ -71,15 +78,21 @@ def convert(
         raise typer.BadParameter("--labels collapses labels of lines, not of tokens: leave it out.")
     # The output format decides what a row is.
     unit = {"bio": "token", "yedda": "line"}.get(to, unit)
-    corpus = read(paths, input_format, strict, unit, overlap, priority, types)
+    corpus = read(paths, input_format, strict, unit, overlap, priority, types, fold_labels, offsets)
     collapsed = None
     if keep := names(labels):
         collapsed = {d.doc_id: collapse_labels(d.labels, keep, other) for d in corpus if d.labels is not None}
     written = write_documents(corpus, out, format=to, labels_by_doc=collapsed)
     lost = 0 if collapsed else sum(count_lost_spans(document, to) for document in corpus)
+    others: Counter[str] = Counter()
+    for document in corpus if collapsed or to != "brat" else ():
+        others += other_annotations(document)
     if json:
-        print_json({"files": [str(path) for path in written], "untold_spans": lost})
+        print_json({"files": [str(path) for path in written], "untold_spans": lost, "lost": dict(others)})
         return
     say(f"Wrote {len(written)} documents to {out}")
     if lost:
         say(f"{lost:,} spans are lost or changed in {to}: jsonl, brat and ptc keep all spans.")
+    if others:
+        named = ", ".join(f"{count:,} {kind}" for kind, count in others.items())
+        say(f"Lost in {to}: {named}; only brat keeps them.")

@@ -17,6 +17,10 @@ InputFormat = Annotated[str | None, typer.Option("--input-format", help=f"Read a
 Unit = Annotated[str, typer.Option(help="What gets a label.", metavar="line|token")]
 OVERLAP = "longest|first|priority|error"
 Overlap = Annotated[str, typer.Option(help="Which of two overlapping spans is kept.", metavar=OVERLAP)]
+Offsets = Annotated[str, typer.Option(help="What offsets of spans count.", metavar="characters|utf-16")]
+FoldLabels = Annotated[
+    bool, typer.Option("--fold-labels", help="Merge labels that differ in case, blanks or Unicode form only.")
+]
 Priority = Annotated[list[str] | None, typer.Option(help="Type for --overlap priority, most important first; repeat.")]
 Types = Annotated[list[str] | None, typer.Option("--type", help="Allowed span type; repeat it for more.")]
 Text = str | None

@@ -73,6 +73,8 @@ def predict(
         else:
             written = common.write_labelled(found, out, form or {"line": "yedda", "token": "jsonl"}[unit])
     common.say_skipped(stream.skipped)
+    if repairs := str(stream.repairs):
+        common.say(repairs)
     rows, by_frequency = counts.total(), dict(counts.most_common())
     if json:
         files = [str(path) for path in written]
@@ -106,7 +108,7 @@ def _paged(found: Iterable[Labelled], pages: Pages, predictor: ServingModel) -> 
 def _with_spans(document: Document, labels: Sequence[str]) -> Document:
     """Return a document with predicted token labels and the spans that they mark."""
     spans = tuple(decode_spans(document.tokens or (), labels))
-    return replace(document, labels=tuple(labels), spans=spans, sources=())
+    return replace(document, labels=tuple(labels), spans=spans, sources=(), standoff=None)
 
 
 def evaluate(
@@ -117,6 +119,8 @@ def evaluate(
     compare: Annotated[bool, typer.Option("--compare", help="Also compare all decisions with plain argmax.")] = False,
     html: Annotated[options.File, option("File for the page that `report` writes.")] = None,
     overlap: options.Overlap = "error",
+    offsets: options.Offsets = "characters",
+    fold_labels: options.FoldLabels = False,
     input_format: options.InputFormat = None,
     strict: options.Strict = False,
 ) -> None:
@@ -127,7 +131,8 @@ def evaluate(
         require_libraries()
         check_page(html)
     bundle = load_bundle(model)
-    corpus = common.read(paths, input_format, strict, bundle.state["parameters"].get("unit", "line"), overlap)
+    unit = bundle.state["parameters"].get("unit", "line")
+    corpus = common.read(paths, input_format, strict, unit, overlap, fold_labels=fold_labels, offsets=offsets)
     trained = common.load(bundle, decision)
     decisions = trained.compare_decisions(corpus) if compare else {}
     predicted = trained.predicted(corpus)

@@ -28,7 +28,7 @@ PANELS = {
     "Training": "batch_size learning_rate min_updates patience validation_fraction ensemble_size refit checkpoint",
     "Network": "input_size line_size hidden_size num_layers dropout feature_dropout linear_share",
     "Windows": "window_size stride prediction_stride prediction_batch_size",
-    "Columns and output": "features_col label_col line_no_col name verbosity overlap input_format strict json",
+    "Columns and output": "features_col label_col line_no_col name verbosity unlabelled overlap offsets fold_labels input_format strict json",
 }
 """Panels of the help; what is in none of them is shown first."""
 _PANEL_OF = {name: panel for panel, members in PANELS.items() for name in members.split()}
@@ -50,7 +50,16 @@ def train(
     dev: Annotated[list[str] | None, option("Validation documents; repeat it for more paths.")] = None,
     config: options.ConfigFile = None,
     checkpoint: Annotated[options.File, option("File written after each epoch; training resumes from it.")] = None,
+    unlabelled: Annotated[
+        str,
+        typer.Option(
+            help="Documents without any label, with --other: skipped, or all lines get that label.",
+            metavar="skip|other",
+        ),
+    ] = "skip",
     overlap: options.Overlap = "error",
+    offsets: options.Offsets = "characters",
+    fold_labels: options.FoldLabels = False,
     input_format: options.InputFormat = None,
     strict: options.Strict = False,
     json: options.Json = False,
@@ -63,14 +72,16 @@ def train(
     settings = read_settings(config, {"labels": names(labels), "other": other, **parameters})
     how = {key: settings.pop(key, None) for key in ("labels", "other")}
     unit = settings.get("unit", "line")
-    corpus = read(paths, input_format, strict, unit, overlap)
-    validation = read(dev, input_format, strict, unit, overlap) if dev else None
+    corpus = read(paths, input_format, strict, unit, overlap, fold_labels=fold_labels, offsets=offsets)
+    validation = (
+        read(dev, input_format, strict, unit, overlap, fold_labels=fold_labels, offsets=offsets) if dev else None
+    )
     check_labels(labelled_table(corpus, unit=unit)["label"], **how)
     with results_on_stderr(json):
         with quiet_tensorflow():
             from skol_rnn.model import RNNSkolModel
         model = RNNSkolModel(**settings)
-        model.fit(corpus, **how, validation=validation, checkpoint=checkpoint, strict=strict)
+        model.fit(corpus, **how, unlabelled=unlabelled, validation=validation, checkpoint=checkpoint, strict=strict)
         model.save(out)
         if not dev and (documents := model.validation_documents_):
             named = ", ".join(documents[:3]) + (", ..." if len(documents) > 3 else "")

@@ -20,6 +20,7 @@ ENDINGS = {
     ".txt.ann": "yedda",
     ".ann": "yedda",
     ".txt": "text",
+    ".json": "jsonl",
     ".jsonl": "jsonl",
     ".csv": "csv",
     ".parquet": "parquet",
@@ -109,15 +110,38 @@ def _files_below(folder: Path) -> list[Path]:
     def refuse(error: OSError) -> None:
         raise DataError(f"{error.filename} cannot be read: {error.strerror}.") from error
 
-    walk = os.walk(folder, onerror=refuse)
-    return sorted(Path(root, name) for root, _, names in walk for name in names)
+    top = Path(os.path.realpath(folder))
+    entered = {str(top)}
+    found: list[Path] = []
+    for root, folders, names in os.walk(folder, onerror=refuse, followlinks=True):
+        found += [Path(root, name) for name in names]
+        below, folders[:] = sorted(folders), []
+        for name in below:
+            path = os.path.join(root, name)
+            real = os.path.realpath(path)
+            # A link into this folder leads to what is found anyway; one that leads out is followed once.
+            if real not in entered and not (os.path.islink(path) and Path(real).is_relative_to(top)):
+                entered.add(real)
+                folders.append(name)
+    return sorted(found)
 
 
 def _format_of(path: Path) -> str | None:
-    form = ENDINGS.get(_ending_of(path.name))
+    ending = _ending_of(path.name)
+    form = ENDINGS.get(ending)
+    if ending == ".json" and not _begins_with_list(path):
+        return None  # settings of some program, not the export of an annotation tool
     if form == "text" and label_table_of(path):
         return "ptc"
     return "brat" if form == "yedda" and is_standoff(path) else form
+
+
+def _begins_with_list(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(4096).removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"[")
+    except OSError:
+        return True  # the reader reports it
 
 
 def _reason_to_skip(relative: Path, chosen: str | None, form: str | None) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
@@ -26,6 +26,39 @@ class Repair:
     line: int
     kind: str
     detail: str
+
+
+_USUAL = ("byte order mark", "CRLF line ends")  # kinds that change neither text nor labels
+_MOST_KINDS = 4
+
+
+class RepairCount:
+    """Counts repairs by kind, for one line at the end of a command."""
+
+    def __init__(self, repairs: Iterable[Repair] = ()) -> None:
+        self.kinds: Counter[str] = Counter()
+        self._files: set[str] = set()
+        self.add(repairs)
+
+    def add(self, repairs: Iterable[Repair]) -> None:
+        """Count more repairs."""
+        for repair in repairs:
+            if repair.kind not in _USUAL:
+                self.kinds[repair.kind] += 1
+                self._files.add(repair.path)
+
+    def __str__(self) -> str:
+        """Return the line, empty if there are none."""
+        if not self.kinds:
+            return ""
+        named = [f"{count:,} {kind}" for kind, count in self.kinds.most_common(_MOST_KINDS)]
+        more = len(self.kinds) - len(named)
+        kinds = ", ".join(named) + f" and {more} more kinds" * bool(more)
+        total, files = self.kinds.total(), len(self._files)
+        return (
+            f"{total:,} repair{'s' * (total != 1)} in {files:,} file{'s' * (files != 1)}: {kinds}. "
+            "`skol-rnn validate` lists them."
+        )
 
 
 class Line(NamedTuple):
@@ -101,6 +134,8 @@ class Document:
         Start and end (exclusive) of each token, if rows are tokens; without it, rows are the non-blank lines.
     sources : tuple of (str, int)
         File and line of each span, for error messages.
+    standoff : str, optional
+        Brat's annotation as it was read, with relations and notes, which are written back unchanged.
 
     Raises
     ------
@@ -123,6 +158,7 @@ class Document:
     bom: bool = False
     tokens: tuple[tuple[int, int], ...] | None = None
     sources: tuple[tuple[str, int], ...] = ()
+    standoff: str | None = None
 
     def __post_init__(self) -> None:
         if self.labels is not None and len(self.labels) != self.n_rows:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,10 +17,11 @@ from skol_rnn.data.document import Corpus, Document
 from skol_rnn.data.reading import read_documents
 from skol_rnn.data.table import check_table, collapse_labels, lengths_of, none_for_missing, object_array
 from skol_rnn.data.tokens import by_unit
-from skol_rnn.errors import DataError
-from skol_rnn.labels import LabelSet, label_counts, suggestion
+from skol_rnn.errors import DataError, LabelWarning
+from skol_rnn.labels import LabelSet, alike_labels, label_counts, suggestion
 
 _LISTS = (list, tuple, np.ndarray)
+_MOST_NAMED = 5
 Restore = Callable[[np.ndarray], Any]
 
 
@@ -45,18 +48,25 @@ class LabelledRows:
         return len(self.true)
 
 
+def _corpus(data: object, unit: str) -> Corpus | None:
+    """Return the corpus that paths or a list of documents stand for, None for other data."""
+    paths: Any = [data] if isinstance(data, (str, Path)) else data
+    if isinstance(paths, _LISTS) and len(paths) and all(isinstance(path, (str, Path)) for path in paths):
+        return read_documents(paths, unit=unit)
+    if isinstance(data, _LISTS) and len(data) and all(isinstance(item, Document) for item in data):
+        return Corpus(tuple(data))
+    return data if isinstance(data, Corpus) else None
+
+
 def as_table(data: object, *, line_no_col: str = "line_number", unit: str = "line") -> pd.DataFrame:
     """Turn a table, a corpus, paths or a list of documents into the shared table."""
     if isinstance(data, pd.DataFrame):
         return check_table(data, line_no_col=line_no_col)
-    paths: Any = [data] if isinstance(data, (str, Path)) else data
-    if isinstance(paths, _LISTS) and len(paths) and all(isinstance(path, (str, Path)) for path in paths):
-        data = read_documents(paths, unit=unit)
-    if isinstance(data, Corpus):
+    if (corpus := _corpus(data, unit)) is not None:
         # A corpus may have been read under other rules: rows of the right unit stay as they are.
-        if data.unit != unit:
-            data = Corpus(tuple(by_unit(document, unit) for document in data))
-        return check_table(data.table)
+        if corpus.unit != unit:
+            corpus = Corpus(tuple(by_unit(document, unit) for document in corpus))
+        return check_table(corpus.table)
     if not isinstance(data, _LISTS):
         raise TypeError(f"Give a table, a corpus, path(s) or a list of documents, not {type(data).__name__}.")
     tables = [
@@ -86,10 +96,15 @@ def labelled_table(
     label_col: str = "label",
     line_no_col: str = "line_number",
     unit: str = "line",
+    other: str | None = None,
     required: bool = True,
 ) -> pd.DataFrame:
-    """Make the shared table with labels in column ``label``, which are all None if they are absent and not required."""
-    table = as_table(data, line_no_col=line_no_col, unit=unit)
+    """Make the shared table with labels in column ``label``, which are all None if they are absent and not required.
+
+    Documents that nobody annotated are left out where ``other`` would label all their lines.
+    """
+    corpus = _corpus(data, unit)
+    table = as_table(data if corpus is None else corpus, line_no_col=line_no_col, unit=unit)
     if y is not None:
         flat = [label for part in y for label in (part if isinstance(part, _LISTS) else [part])]
         if len(flat) != len(table):
@@ -104,11 +119,44 @@ def labelled_table(
         if not required:
             return table.assign(label=None)
         raise DataError(f"The data have no labels: give annotated files, a column {label_col!r}, or y=[...].")
-    return table
+    if other is None or y is not None:
+        return table
+    if corpus is None:
+        has = table["label"].notna().groupby(table["doc_id"], sort=False).any()
+        without = has.index[~has].tolist()
+    else:
+        without = [document.doc_id for document in corpus if document.labels is None]
+    if not without:
+        return table
+    named = ", ".join(without[:_MOST_NAMED]) + ", ..." * (len(without) > _MOST_NAMED)
+    documents = f"{len(without)} document{'s have' if len(without) > 1 else ' has'}"
+    warnings.warn(
+        f"{documents} no label and {'are' if len(without) > 1 else 'is'} left out: {named}. "
+        f"unlabelled='other' labels all their {unit}s {other!r}.",
+        LabelWarning,
+        stacklevel=3,
+    )
+    return table[~table["doc_id"].isin(without)].reset_index(drop=True)
 
 
-def choose_labels(column: pd.Series[Any], labels: Sequence[str] | None = None, other: str | None = None) -> LabelSet:
+def choose_labels(
+    column: pd.Series[Any], labels: Sequence[str] | LabelSet | None = None, other: str | None = None, what: str = "line"
+) -> LabelSet:
     """Return the labels that a model learns, in order: those passed or those that occur, and ``other``."""
+    counts = Counter(label for label in none_for_missing(column) if label is not None)
+    if alike := alike_labels(counts):
+        pairs = "; ".join(
+            f"{rare!r} ({counts[rare]:,}) and {kept!r} ({counts[kept]:,})" for rare, kept in alike.items()
+        )
+        warnings.warn(
+            f"Labels that differ only in case, blanks or Unicode form are separate classes: {pairs}. "
+            "read_documents(..., fold_labels=True) merges them.",
+            LabelWarning,
+            stacklevel=3,
+        )
+    for label in () if isinstance(labels, LabelSet) else labels or ():
+        if label not in counts and label != other:
+            raise DataError(f"No {what} has the label {label!r}.{suggestion(str(label), counts)}")
     chosen = LabelSet.from_data(none_for_missing(column)) if labels is None else LabelSet(tuple(labels))
     return chosen if other is None or other in chosen else LabelSet((*chosen, other))
 

@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 
 from skol_rnn.data.discovery import ONE_DOCUMENT, Found, Paths, Skipped, find_files, summary, unique_names
-from skol_rnn.data.document import Corpus, Document
+from skol_rnn.data.document import Corpus, Document, Repair, RepairCount
 from skol_rnn.data.formats.brat import read_brat
 from skol_rnn.data.formats.conll import read_bio
 from skol_rnn.data.formats.encoding import INVALID, MIXED, read_file
 from skol_rnn.data.formats.jsonl import read_jsonl
 from skol_rnn.data.formats.ptc import LabelTable, label_table_of, read_article, read_labels
 from skol_rnn.data.formats.yedda import read_yedda
-from skol_rnn.data.spans import SpanRules
+from skol_rnn.data.spans import SpanRules, cut_words, from_utf16
 from skol_rnn.data.tokens import Tokeniser, by_unit
-from skol_rnn.errors import DataError
+from skol_rnn.errors import DataError, RepairWarning
+from skol_rnn.labels import alike_labels
 
 _DAMAGE = {INVALID, "missing closer", "nested block", "stray closer", "typo closer", "unclosed block"}
 """Kinds of repair that change the text or guess a label; ``strict`` refuses them, and mixed line ends with offsets."""
+
+
+_FEW_SPANS = 3  # of a document: fewer do not show what offsets count
 
 
 @dataclass
@@ -51,6 +56,7 @@ class Reader:
         for document in found:
             with self._collecting():
                 self._refuse_damage(document, file.format)
+                document = self._in_characters(document)
                 document = by_unit(document, self.unit, self.tokeniser, self.rules)
                 documents += [document] if document.n_rows else []
         if not documents and not self.problems:
@@ -71,6 +77,22 @@ class Reader:
         except DataError as error:
             self.problems.append(str(error))
 
+    def _in_characters(self, document: Document) -> Document:
+        """Convert offsets that count UTF-16 units; say where offsets seem to count something else than characters."""
+        spans, text = document.spans, document.text
+        if not spans or text.isascii() or document.tokens:
+            return document
+        if self.rules and self.rules.offsets == "utf-16":
+            return replace(document, spans=from_utf16(text, spans))
+        cut = cut_words(text, spans)
+        if len(spans) < _FEW_SPANS or 2 * cut <= len(spans):
+            return document
+        detail = (
+            f"{cut} of {len(spans)} spans begin or end within a word; if offsets count UTF-16 units, say so (--offsets)"
+        )
+        repair = Repair(document.path or document.doc_id, 1, "offsets that cut words", detail)
+        return replace(document, repairs=(*document.repairs, repair))
+
     def _refuse_damage(self, document: Document, format: str) -> None:
         damage = {*_DAMAGE, MIXED} if format in ("ptc", "brat") else _DAMAGE
         for repair in document.repairs if self.strict else ():
@@ -85,7 +107,7 @@ class Reader:
                 decoded = read_file(path)
                 return [Document(doc_id, decoded.text, None, decoded.repairs, str(path), bom=decoded.bom)]
             case "yedda":
-                return [read_yedda(path, doc_id)]
+                return [read_yedda(path, doc_id, self.unit)]
             case "ptc":
                 if (table := label_table_of(path)) is None:
                     where = "article<ID>.txt in a folder with FOLDER.labels.tsv"
@@ -118,6 +140,7 @@ def read_documents(
     unit: str = "line",
     tokeniser: Tokeniser | None = None,
     rules: SpanRules | None = None,
+    fold_labels: bool = False,
 ) -> Corpus:
     """Read documents from files, folders and globs.
 
@@ -141,6 +164,8 @@ def read_documents(
         Returns start and end (exclusive) of each token of a text; by default, words and single other characters.
     rules : SpanRules, optional
         Which labelled spans are allowed, and how they label rows.  By default, overlapping spans raise an error.
+    fold_labels : bool, default False
+        Whether labels that differ only in case, outer blanks or Unicode form become the most frequent of them.
 
     Returns
     -------
@@ -156,6 +181,11 @@ def read_documents(
         If ``format`` or ``unit`` is unknown.
     ImportError
         If a file is Parquet and pyarrow is not installed.
+
+    Warns
+    -----
+    RepairWarning
+        If files were damaged: how many repairs of which kinds; ``Corpus.repairs`` lists them.
 
     Examples
     --------
@@ -174,15 +204,40 @@ def read_documents(
     read = [(document, file) for file in files for document in reader.collect(file, skipped)]
     reader.raise_problems()
     _refuse_empty_inputs(files, [file for _, file in read], skipped)
+    if repairs := str(RepairCount(chain.from_iterable(document.repairs for document, _ in read))):
+        warnings.warn(repairs, RepairWarning, stacklevel=2)
     names = unique_names([(document.doc_id, file) for document, file in read], files)
-    return Corpus(tuple(document.named(name) for name, (document, _) in zip(names, read, strict=True)), tuple(skipped))
+    documents = [document.named(name) for name, (document, _) in zip(names, read, strict=True)]
+    return Corpus(tuple(_folded(documents) if fold_labels else documents), tuple(skipped))
+
+
+def _folded(documents: Sequence[Document]) -> list[Document]:
+    """Replace each label by the most frequent of those that differ from it in case, blanks or Unicode form only."""
+    prefixes = {document.doc_id: 2 * (document.unit == "token") for document in documents}  # B-, I-
+    counts = Counter(
+        label[prefixes[document.doc_id] :] for document in documents for label in document.labels or () if label
+    )
+    kept = alike_labels(counts)
+
+    def fold(label: str | None, prefix: int = 0) -> str | None:
+        return label and label[:prefix] + kept.get(label[prefix:], label[prefix:])
+
+    return [
+        replace(
+            document,
+            labels=document.labels and tuple(fold(label, prefixes[document.doc_id]) for label in document.labels),
+            spans=document.spans and tuple((start, end, kept.get(kind, kind)) for start, end, kind in document.spans),
+            standoff=None,
+        )
+        for document in documents
+    ]
 
 
 class DocumentStream:
-    """Documents of files, folders and globs, each file read only when it is reached; ``read`` counts them."""
+    """Documents of files, folders and globs, each file read only when it is reached; ``read`` counts them, ``repairs`` their repairs."""
 
     def __init__(self, paths: Paths, *, format: str | None = None, reader: Reader | None = None) -> None:
-        self._reader, self.read = reader or Reader(), 0
+        self._reader, self.read, self.repairs = reader or Reader(), 0, RepairCount()
         self._files, self.skipped = find_files(paths, format)
 
     def __iter__(self) -> Iterator[Document]:
@@ -193,6 +248,7 @@ class DocumentStream:
             read += [file] * bool(documents)
             for place, document in enumerate(documents):
                 self.read += 1
+                self.repairs.add(document.repairs)
                 yield document.named(names.get((index, place), document.doc_id))
         _refuse_empty_inputs(self._files, read, self.skipped)
 

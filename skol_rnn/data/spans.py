@@ -14,6 +14,7 @@ Span = tuple[int, int, str]  # start and end (exclusive) in characters of the te
 OVERLAP_POLICIES = ("error", "longest", "first", "priority")
 ALIGNMENTS = ("overlap", "containment")
 SCHEMES = ("BIO", "BIOES")
+OFFSETS = ("characters", "utf-16")
 
 
 class OverlapError(DataError):
@@ -43,6 +44,8 @@ class SpanRules:
         and S- marks a span of one token.
     types : tuple of str, optional
         Allowed types; all types by default.
+    offsets : {"characters", "utf-16"}, default "characters"
+        What the offsets of a file count.  Tools that run in a browser may count UTF-16 units, of which an emoji has two.
 
     Raises
     ------
@@ -64,12 +67,39 @@ class SpanRules:
     alignment: str = "overlap"
     scheme: str = "BIO"
     types: tuple[str, ...] | None = None
+    offsets: str = "characters"
 
     def __post_init__(self) -> None:
-        for name, known in (("overlap", OVERLAP_POLICIES), ("alignment", ALIGNMENTS), ("scheme", SCHEMES)):
+        allowed = {"overlap": OVERLAP_POLICIES, "alignment": ALIGNMENTS, "scheme": SCHEMES, "offsets": OFFSETS}
+        for name, known in allowed.items():
             check_choice(name, getattr(self, name), known)
         if self.overlap == "priority" and not self.priority:
             raise ValueError("overlap='priority' needs the order: priority=('most important', ...).")
+
+
+def from_utf16(text: str, spans: Sequence[Span]) -> tuple[Span, ...]:
+    """Turn offsets in UTF-16 units into offsets in characters; those beyond the text stay beyond it."""
+    index, units = {0: 0}, 0  # character that begins at a unit
+    for number, character in enumerate(text, 1):
+        units += 1 + (character > "\uffff")
+        index[units] = number
+    beyond = len(text) - units
+
+    def place(unit: int) -> int:
+        if 0 <= unit <= units:
+            return index.get(unit, index.get(unit - 1, 0))  # the middle of a character is its beginning
+        return unit + beyond if unit > units else unit
+
+    return tuple((place(start), place(end), kind) for start, end, kind in spans)
+
+
+def cut_words(text: str, spans: Sequence[Span]) -> int:
+    """Count the spans that begin or end within a word."""
+
+    def inside(place: int) -> bool:
+        return 0 < place < len(text) and text[place - 1].isalnum() and text[place].isalnum()
+
+    return sum(inside(start) or inside(end) for start, end, _ in spans)
 
 
 def offset_problem(start: int, end: int, length: int) -> str | None:

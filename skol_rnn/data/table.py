@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -17,6 +16,10 @@ if TYPE_CHECKING:
 
 Lines: TypeAlias = "pd.DataFrame | Mapping[str, Any]"
 """The shared table: a DataFrame, or columns by name."""
+
+
+_LARGEST = 2**53  # the largest whole number up to which a float has them all
+_FLAGS = {"": False, "0": False, "0.0": False, "false": False, "1": True, "1.0": True, "true": True}
 
 
 def lengths_of(table: Lines) -> list[int]:
@@ -74,6 +77,8 @@ def require_column(table: Lines, name: str) -> None:
 def document_names(table: Lines) -> list[str]:
     """Return the document name of each row, from column ``doc_id`` or else ``filename``."""
     name = "filename" if "doc_id" not in table and "filename" in table else "doc_id"
+    if name not in table and name in getattr(getattr(table, "index", None), "names", ()):
+        raise DataError(f"{name!r} is the index of the table: call reset_index() first.")
     require_column(table, name)
     documents = list(table[name])
     for row, document in enumerate(documents):
@@ -89,6 +94,38 @@ def check_texts(values: Iterable[object], name: str, *, none_allowed: bool = Fal
     if wrong:
         shown = f"{values[wrong[0]]!r}, not text ({len(wrong)} such rows)"
         raise DataError(f"Row {wrong[0]} of column {name!r} holds {shown}.")
+
+
+def whole_numbers(values: Iterable[Any], name: str) -> np.ndarray:
+    """Return a column of whole numbers from 0 on as int64; missing ones are 0."""
+    numbers = []
+    for row, value in enumerate(values):
+        number = 0.0 if is_missing(value) else _number(value)
+        if not (0 <= number <= _LARGEST and number % 1 == 0):
+            raise DataError(f"Row {row} of column {name!r} holds {value!r:.60}, not a whole number from 0 to 2**53.")
+        numbers.append(int(number))
+    return np.array(numbers, dtype=np.int64)
+
+
+def flags(values: Iterable[Any], name: str) -> np.ndarray:
+    """Return a column of truth values, also written as 0, 1, true or false; missing ones are False."""
+    found = []
+    for row, value in enumerate(values):
+        key = "" if is_missing(value) else str(value).strip().lower()
+        if key not in _FLAGS:
+            raise DataError(f"Row {row} of column {name!r} holds {value!r:.60}, not true or false.")
+        found.append(_FLAGS[key])
+    return np.array(found, dtype=np.bool_)
+
+
+def _number(value: object) -> float:
+    """Return a value as a number, NaN if it is none."""
+    if isinstance(value, (bool, np.bool_)):
+        return float("nan")
+    try:
+        return float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        return float("nan")
 
 
 def document_order(
@@ -113,13 +150,19 @@ def _line_numbers(column: Any, name: str) -> np.ndarray:
     values: np.ndarray = np.asarray(column)
     if values.dtype.kind in "iu":
         return values
-    numbers = np.full(len(values), np.nan)
-    for row, value in enumerate(values):
-        with suppress(TypeError, ValueError):
-            numbers[row] = float(value)
-        if np.isnan(numbers[row]):
-            raise DataError(f"Row {row} of column {name!r} holds {value!r}, not a line number.")
+    numbers = np.array([_number(value) for value in values.tolist()], dtype=np.float64)
+    wrong = np.flatnonzero(~(np.abs(numbers) <= _LARGEST))
+    if len(wrong):
+        raise DataError(f"Row {wrong[0]} of column {name!r} holds {values[wrong[0]]!r:.60}, not a line number.")
     return numbers
+
+
+_EXTRA: tuple[tuple[str, Any, type], ...] = (
+    ("blank_before", whole_numbers, np.int64),
+    ("page_break", flags, np.bool_),
+    ("break_before", whole_numbers, np.int64),
+)
+"""Optional columns, how they are checked, and their types."""
 
 
 def shared_columns(table: Mapping[str, Any], *, line_no_col: str = "line_number") -> dict[str, np.ndarray]:
@@ -133,8 +176,11 @@ def shared_columns(table: Mapping[str, Any], *, line_no_col: str = "line_number"
             raise DataError(f"Column {column!r} has {len(values)} rows, but 'value' has {n_lines}.")
     check_texts(columns["value"], "value")
     order, numbers = document_order(documents, columns.get(line_no_col), line_no_col)
-    for column, kind in (("blank_before", np.int64), ("page_break", np.bool_)):
-        columns[column] = columns[column].astype(kind) if column in columns else np.zeros(n_lines, kind)
+    for column, converted, kind in _EXTRA:
+        if column in columns:
+            columns[column] = converted(columns[column], column)
+        elif column != "break_before":  # only tokens have it
+            columns[column] = np.zeros(n_lines, kind)
     columns = {column: values[order] for column, values in columns.items()}
     return columns | {"line_number": numbers, "order": order}
 
@@ -158,6 +204,8 @@ def object_array(values: Iterable[Any]) -> np.ndarray:
 
 def check_table(table: pd.DataFrame, *, line_no_col: str = "line_number") -> pd.DataFrame:
     """Check a caller's table and bring it into the shared form, in document order."""
+    if len(twice := table.columns[table.columns.duplicated()]):
+        raise DataError(f"The table has two columns {twice[0]!r}: rename or drop one.")
     documents = document_names(table)
     if "attachment_name" in table:  # each attachment of a record is a document
         attachments = table["attachment_name"].fillna("").astype(str)
@@ -172,9 +220,9 @@ def check_table(table: pd.DataFrame, *, line_no_col: str = "line_number") -> pd.
         check_texts(result["label"], "label", none_allowed=True)
     result = result.iloc[order].drop(columns="attachment_name", errors="ignore").reset_index(drop=True)
     result["line_number"] = line_numbers
-    for name, kind in (("blank_before", np.int64), ("page_break", np.bool_), ("break_before", np.int64)):
+    for name, converted, kind in _EXTRA:
         if name in result:
-            result[name] = result[name].fillna(0).astype(kind)
+            result[name] = converted(table[name], name)[order]
         elif name != "break_before":  # only tokens have it
             result[name] = np.zeros(len(result), kind)
     return result.assign(order=order)

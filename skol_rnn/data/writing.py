@@ -108,7 +108,7 @@ class DocumentWriter:
         if labels is not None:
             names = [None if is_missing(label) else label for label in labels]
             check_texts(names, "label", none_allowed=True)
-            document = replace(document, labels=tuple(names), spans=None, sources=())
+            document = replace(document, labels=tuple(names), spans=None, sources=(), standoff=None)
         if probabilities is not None and len(probabilities) != document.n_rows:
             raise ValueError(document.wrong_number("probabilities", len(probabilities)))
         name = article_name(document.doc_id) if self.format == "ptc" else document.doc_id

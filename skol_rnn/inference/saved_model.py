@@ -163,7 +163,9 @@ class SavedModel:
 
     def _settings(self) -> dict[str, Any]:
         """Return the parameters; those that are None as training resolved them."""
-        return {name: self.settings_[name] if value is None else value for name, value in self.get_params().items()}
+        given = self.get_params()
+        drawn = ("random_state",)  # a generator, or NumPy's number, is saved as the seed that training used
+        return {n: self.settings_[n] if value is None or n in drawn else value for n, value in given.items()}
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_predictor")

@@ -179,7 +179,8 @@ class TrainedModel(SavedModel):
 
     def _labelled(self, data: Any, y: Any, what: str, required: bool = True) -> pd.DataFrame:
         """Return the table of annotated documents with the model's labels."""
-        table = labelled_table(data, y, self.label_col, self.line_no_col, self.unit, required)
+        columns = (self.label_col, self.line_no_col, self.unit)
+        table = labelled_table(data, y, *columns, self.other_, required)
         if not required and table["label"].isna().all():
             return table
         table["label"] = fold_labels(table["label"], LabelSet(tuple(self.labels_)), self.other_, what)

@@ -42,7 +42,7 @@ def check_parameters(parameters: Mapping[str, Any]) -> None:
     Sampling.parse(parameters["sampling"])
     for name, least in _LEAST.items():
         value = parameters[name]
-        if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least:
+        if not isinstance(value, int) or isinstance(value, bool) or value < least:
             raise ValueError(f"{name} must be a whole number of at least {least}, but is {value!r}.")
     for name in ("stride", "prediction_stride"):
         check_stride(parameters["window_size"], parameters[name], name)

@@ -7,6 +7,8 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from skol_rnn.labels import suggestion
 
 if TYPE_CHECKING:
@@ -134,8 +136,8 @@ class ModelParameters:
         Name of the model in logs and files.
     verbosity : int, default 1
         0 is silent, 1 logs a line an epoch, 2 also every warning.
-    random_state : int, default 0
-        Seed of the split, the initial weights, dropout and the order of windows.
+    random_state : int, NumPy generator or None, default 0
+        Seed of the split, the initial weights, dropout and the order of windows; a generator or None draws one.
     **renamed
         Former names, accepted for one version with a FutureWarning.
 
@@ -214,7 +216,7 @@ class ModelParameters:
         line_no_col: str = "line_number",
         name: str = "RNN_BiLSTM",
         verbosity: int = 1,
-        random_state: int = 0,
+        random_state: int | np.random.RandomState | np.random.Generator | None = 0,
         **renamed: Any,
     ) -> None:
         self.unit = unit

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
+
 from skol_rnn.data.tokens import UNITS
 from skol_rnn.evaluation.fragments import SPAN_METRIC
 from skol_rnn.labels import check_choice
@@ -62,6 +64,7 @@ one, since without tuned offsets few articles give hardly any span."""
 
 DEFAULT_FRACTION = 0.1
 
+_LARGEST_SEED = 2**31
 _VECTOR_DROPOUT = 0.3  # of vectors; hashed features have feature_dropout, and more gained nothing
 
 _STRIDES = {
@@ -74,6 +77,7 @@ within 0.001 important F1 on unseen volumes, and the longer one takes two thirds
 
 def resolve(parameters: Mapping[str, Any], spans: bool = True) -> dict[str, Any]:
     """Replace parameters that are None by the defaults of unit and preset; ``spans`` says whether labels are BIO."""
+    parameters = {name: _plain(value) for name, value in parameters.items()}
     unit, preset = parameters["unit"], parameters["preset"]
     for name, allowed in (("unit", UNITS), ("preset", PRESETS)):
         check_choice(name, parameters[name], allowed)
@@ -83,7 +87,31 @@ def resolve(parameters: Mapping[str, Any], spans: bool = True) -> dict[str, Any]
     if not spans:
         defaults["monitor"] = DEFAULTS["line"]["monitor"]
     resolved = {name: defaults.get(name) if value is None else value for name, value in parameters.items()}
+    if "random_state" in resolved:
+        resolved["random_state"] = _seed(resolved["random_state"])
     for name, share in _STRIDES[unit].items():
         if resolved[name] is None and isinstance(resolved["window_size"], int):
             resolved[name] = max(int(resolved["window_size"] * share), 1)
     return resolved
+
+
+def _plain(value: Any) -> Any:
+    """Turn NumPy's numbers and truth values, which a random search hands over, into Python's."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _seed(random_state: Any) -> int:
+    """Return a seed; None and NumPy's generators draw one, as in scikit-learn."""
+    match random_state:
+        case None:
+            return int(np.random.default_rng().integers(_LARGEST_SEED))
+        case np.random.RandomState():
+            return int(random_state.randint(_LARGEST_SEED))
+        case np.random.Generator():
+            return int(random_state.integers(_LARGEST_SEED))
+        case int() if not isinstance(random_state, bool) and 0 <= random_state < _LARGEST_SEED:
+            return random_state
+    raise ValueError(
+        "random_state must be None, a generator of NumPy or a whole number from 0 to 2**31 - 1, "
+        f"but is {random_state!r}."
+    )

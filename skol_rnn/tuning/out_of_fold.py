@@ -38,7 +38,7 @@ def train_folds(task: Task, settings: Mapping[str, Any], report: Callable[[int, 
         # One network ranks the settings as an ensemble does, in a fraction of the time.
         model = RNNSkolModel(**{"ensemble_size": 1, **task.settings, **settings, **fixed})
         train, part = (task.table.iloc[rows].reset_index(drop=True) for rows in (kept, held))
-        model.fit(train, labels=list(task.labels), validation=part, callback=callback)
+        model.fit(train, labels=task.labels, validation=part, callback=callback)
         raw[held], posterior[held] = model.predict_proba(part, raw=True), model.predict_proba(part)
         offsets.append(model.decoder_.logit_offsets())
     return OutOfFold(raw, posterior, np.mean(offsets, axis=0))

@@ -77,7 +77,7 @@ def test_sections_train_and_predict_all_labels_without_collapsing():
     rows = classifier.predict()
     assert rows["predicted_label"].isin(labels).all()
     documents = {document.doc_id: document.text for document in read_documents(TRAIN)}
-    texts = [parse_yedda(text)[0] for text in classifier.save_annotated(rows)]
+    texts = [parse_yedda(text).text for text in classifier.save_annotated(rows)]
     assert texts == [documents[name] for name in sorted(documents)]
 
 
@@ -277,4 +277,4 @@ def test_couchdb_plugs_in(trained, monkeypatch):
     monkeypatch.setitem(DESTINATIONS, "couchdb", put)
     classifier = SkolClassifierV2(**stored(trained), input_source="couchdb", output_dest="couchdb")
     assert classifier.save_annotated(classifier.predict()) is None
-    assert parse_yedda(database["article.txt.ann"])[0] == database["article.txt"]
+    assert parse_yedda(database["article.txt.ann"]).text == database["article.txt"]

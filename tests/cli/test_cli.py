@@ -152,6 +152,23 @@ def test_weights_validate_and_convert(corpus, tmp_path, capsys):
         assert plain(back.read_text(encoding="utf-8")) == plain(source.read_text(encoding="utf-8"))
 
 
+def test_commands_count_repairs_and_name_what_a_format_loses(tmp_path, capsys):
+    (tmp_path / "a.txt").write_text("one two")
+    (tmp_path / "a.ann").write_text("T1\tA 0 3\tone\nT2\tB 4 7\ttwo\nR1\tof Arg1:T1 Arg2:T2\n#1\tNote T2\tfine\n")
+    (tmp_path / "b.txt.ann").write_text("[@one#key*]\nstray#key*]\n[@two#Key*]\n[@two#Key*]\n")
+    assert skol("convert", tmp_path, "--to", "jsonl", "--out", tmp_path / "out") == 0
+    said = capsys.readouterr().err
+    assert "4 repairs in 2 files: 2 annotation of no text, 1 stray closer, 1 text outside blocks." in said
+    assert "Lost in jsonl: 1 relations, 1 notes; only brat keeps them." in said
+    assert skol("convert", tmp_path / "a.ann", "--to", "brat", "--out", tmp_path / "same") == 0
+    assert (tmp_path / "same" / "a.ann").read_bytes() == (tmp_path / "a.ann").read_bytes()
+    assert "Lost" not in capsys.readouterr().err
+    assert skol("validate", tmp_path / "b.txt.ann") == 0
+    assert "'key' and 'Key' differ only in case" in capsys.readouterr().out
+    assert skol("validate", tmp_path / "b.txt.ann", "--fold-labels", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["labels"] == {"Key": 3, "": 1}
+
+
 def test_validate_lists_repairs_and_files_left_out(tmp_path, capsys):
     (tmp_path / "bad.txt.ann").write_text("[@one#A*]\n[@two#B*]\nthree#B*]\n", encoding="utf-8")
     (tmp_path / "notes.anns").write_text("x")

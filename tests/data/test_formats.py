@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import builtins
+import csv
 import json
 import os
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pandas as pd
 import pytest
@@ -17,6 +19,7 @@ from skol_rnn.data.formats.encoding import decode
 from skol_rnn.data.formats.jsonl import format_record, parse_record
 from skol_rnn.data.formats.table import LineRow, format_table, read_csv, read_parquet, rebuild_text
 from skol_rnn.data.reading import read_documents
+from skol_rnn.data.table import check_table
 from skol_rnn.data.tokens import by_unit
 from skol_rnn.data.writing import write_documents
 from skol_rnn.errors import DataError
@@ -113,6 +116,44 @@ def test_equal_names_are_extended_by_folder(tmp_path):
 def test_a_file_found_twice_is_read_once(tmp_path):
     fill(tmp_path, {"a.txt": "one", "b.txt": "two"})
     assert ids(read_documents([tmp_path / "b.txt", tmp_path])) == ["b", "a"]
+
+
+def test_linked_folders_are_entered_once_each(tmp_path):
+    fill(tmp_path, {"in/a/x.txt": "one", "out/b/y.txt": "two", "out/z.txt": "three"})
+    links = {
+        "in/loop": "in",
+        "in/a/up": ".",
+        "in/b": "out/b",
+        "in/again": "out",
+        "in/same": "in/a",
+        "out/b/back": "in",
+        "in/none": "gone",
+    }
+    for link, target in links.items():
+        (tmp_path / link).symlink_to(tmp_path / target, target_is_directory=True)
+    corpus = read_documents(tmp_path / "in")
+    assert sorted(corpus.texts.values()) == ["one", "three", "two"]
+    assert "a/x" in corpus.texts
+
+
+@given(
+    st.lists(st.sampled_from(["a", "b", "a/c", "b/d", "a/c/e"]), min_size=1, unique=True),
+    st.lists(
+        st.tuples(st.sampled_from(["", "a", "b", "a/c"]), st.sampled_from(["", "a", "b", "b/d", "../o"])), max_size=6
+    ),
+)
+def test_any_tree_with_links_is_visited_once(folders, links):
+    with TemporaryDirectory() as top:
+        root = Path(top, "r")
+        for name in [*folders, "../o"]:
+            (root / name).mkdir(parents=True, exist_ok=True)
+            (root / name / "t.txt").write_text(name)
+        for number, (place, target) in enumerate(links):
+            if (root / place).is_dir():
+                (root / place / f"link{number}").symlink_to(root / target, target_is_directory=True)
+        reached = any(target == "../o" and (root / place).is_dir() for place, target in links)
+        texts = sorted(document.text for document in read_documents(root))
+        assert texts == sorted([*folders, "../o"] if reached else folders)
 
 
 def test_globs(tmp_path, monkeypatch):
@@ -260,16 +301,60 @@ def test_offsets_without_blank_lines_are_kept(tmp_path):
     [
         ("doc_id,text\na,b\n", "no column 'value'"),
         ("value,line_number\na,1\nb,1\n", "occurs twice"),
-        ("value,line_number\na,one\n", "record 1 has 'one' for 'line_number'"),
+        ("value,line_number\na,one\n", "Row 0 of column 'line_number' holds 'one', not a line number"),
         ("value,start\na,0\nb,1\n", "does not fit its offsets"),
         ('value\n"a\nb"\n', "is not one line"),
-        ('value\n"a\n', "is not a CSV table"),
+        ("doc_id,value,label\nv1,a,X,\n", r":2: record 1 has 4 fields, but the header has 3"),
+        ("doc_id,value,label\nv1,a,X\n\nv1,b\n", r":4: record 2 has 2 fields, but the header has 3"),
+        ("doc_id;value;label\nv1;a;X\n", "columns are separated by ';'"),
+        ("value,label,label\na,X,Y\n", "two columns 'label'"),
+        ("value,line_number\na,1\nb,99999999999999999999\n", "Row 1 of column 'line_number' holds"),
+        ("value,blank_before\na,-1\n", "Row 0 of column 'blank_before' holds '-1', not a whole number"),
+        ("value,page_break\na,yes\n", "Row 0 of column 'page_break' holds 'yes', not true or false"),
+        ("value,start\na,300000000\n", "ask for 300,000,000 characters, but the values have 1"),
+        ("value,blank_before\na,100000000\n", "ask for 100,000,000 characters"),
+        ('value\n"a\n', ":2: this is not a CSV record: unexpected end of data"),
     ],
 )
 def test_bad_tables_are_refused(tmp_path, content, message):
     fill(tmp_path, {"a.csv": content})
     with pytest.raises(DataError, match=rf"a\.csv.*{message}"):
         read_documents(tmp_path / "a.csv")
+
+
+@given(
+    st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1), min_size=1, max_size=3, unique=True),
+    st.integers(1, 4),
+    st.integers(0, 3),
+    st.sampled_from(["drop", "double", "shift", "none"]),
+)
+def test_a_csv_with_a_record_of_another_width_is_refused(extra, n_rows, at, how):
+    header = ["value", "label", *(f"x{i}" for i in range(len(extra)))]
+    rows = [[f"line {i}", "X", *extra] for i in range(n_rows)]
+    row = rows[at % n_rows]
+    if how == "drop":
+        row.pop()
+    elif how in ("double", "shift"):
+        row.insert(0 if how == "shift" else len(row), row[0])
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "a.csv")
+        with path.open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows([header, *rows])
+        if how != "none":
+            with pytest.raises(DataError, match=f"record {at % n_rows + 1} has"):
+                read_documents(path)
+            return
+        document = read_documents(path).documents[0]
+    assert document.labels == ("X",) * n_rows
+    assert document.text == "\n".join(f"line {i}" for i in range(n_rows))
+
+
+def test_the_index_of_a_parquet_file_is_a_column(tmp_path):
+    table = pd.DataFrame({"doc_id": ["a", "b"], "value": ["one", "two"]})
+    table.set_index("doc_id").to_parquet(tmp_path / "t.parquet")
+    assert ids(read_documents(tmp_path)) == ["a", "b"]
+    with pytest.raises(DataError, match=r"'doc_id' is the index of the table: call reset_index\(\) first"):
+        check_table(table.set_index("doc_id"))
 
 
 def test_parquet_without_pyarrow_names_the_extra(tmp_path, monkeypatch):
@@ -307,9 +392,92 @@ def test_jsonl_in_the_shapes_that_doccano_writes(tmp_path):
     assert (three.doc_id, three.labels) == ("u", None)
 
 
+SHAPES = {
+    "doccano": {"id": 1, "text": "EU met", "label": [[0, 2, "ORG"]]},
+    "doccano, old": {"id": 1, "text": "EU met", "annotations": [{"start_offset": 0, "end_offset": 2, "label": "ORG"}]},
+    "doccano, relations": {
+        "id": 1,
+        "text": "EU met",
+        "entities": [{"id": 4, "label": "ORG", "start_offset": 0, "end_offset": 2}],
+        "relations": [],
+    },
+    "Prodigy": {
+        "text": "EU met",
+        "tokens": [{"text": "EU", "start": 0, "end": 2, "id": 0}],
+        "spans": [{"start": 0, "end": 2, "label": "ORG", "token_start": 0}],
+        "answer": "accept",
+    },
+    "spaCy, Doc.to_json": {
+        "text": "EU met",
+        "ents": [{"start": 0, "end": 2, "label": "ORG"}],
+        "tokens": [{"id": 0, "start": 0, "end": 2}],
+    },
+    "spaCy, group of spans": {"text": "EU met", "spans": {"sc": [{"start": 0, "end": 2, "label": "ORG"}]}},
+    "spaCy, training": ["EU met", {"entities": [[0, 2, "ORG"]]}],
+    "Label Studio": {
+        "id": 7,
+        "data": {"article": "EU met"},
+        "annotations": [
+            {"was_cancelled": True, "result": []},
+            {"result": [{"type": "labels", "value": {"start": 0, "end": 2, "text": "EU", "labels": ["ORG"]}}]},
+        ],
+    },
+    "Label Studio, small": {
+        "id": 7,
+        "text": "EU met",
+        "label": [{"start": 0, "end": 2, "text": "EU", "labels": ["ORG"]}],
+    },
+}
+
+
+@pytest.mark.parametrize("tool", SHAPES)
+@pytest.mark.parametrize("name", ["a.jsonl", "a.json"])
+def test_the_exports_of_annotation_tools_are_read(tmp_path, tool, name):
+    record = SHAPES[tool]
+    text = json.dumps([record], indent=1) if name == "a.json" else json.dumps(record)
+    fill(tmp_path, {name: text, "settings.json": '{"text": "no document"}'})
+    corpus = read_documents(tmp_path, unit="token")
+    assert corpus.documents[0].text == "EU met"
+    assert corpus.documents[0].spans == ((0, 2, "ORG"),)
+    assert corpus.documents[0].labels == ("B-ORG", "O")
+    assert reasons(corpus) == {"settings.json": "unknown ending"}
+
+
+def test_what_a_record_holds_besides_spans_is_listed(tmp_path):
+    rejected = {"text": "EU met", "spans": [{"start": 0, "end": 2, "label": "ORG"}], "answer": "reject"}
+    value = {"start": 0, "end": 2, "labels": ["ORG"]}
+    studio = {
+        "data": {"text": "EU"},
+        "annotations": [{"result": [{"value": value}, {"type": "relation"}]}, {"result": []}],
+    }
+    fill(tmp_path, {"a.jsonl": f"{json.dumps(rejected)}\n{json.dumps(studio)}\n"})
+    corpus = read_documents(tmp_path)
+    assert corpus.documents[0].labels is None
+    assert [(repair.line, repair.detail) for repair in corpus.repairs] == [
+        (1, "spans with the answer 'reject' left out"),
+        (2, "2 annotations of one text: the first is kept"),
+        (2, "1 results that are no spans left out"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("record", "message"),
     [
+        (
+            '{"text": "abc", "mentions": [{"start": 0, "end": 2, "label": "X"}]}',
+            "the spans are under 'mentions'; give them",
+        ),
+        ('{"text": "abc", "marks": [[0, 2, "X"]]}', "the spans are under 'marks'"),
+        (
+            '{"text": "abc", "label": [[0, 1, "X"]], "spans": [{"start": 0, "end": 1}]}',
+            "under 'label' and under 'spans'",
+        ),
+        (
+            '{"text": "abc", "annotations": [{"start_offset": 0, "end_offset": 2, "label": 3}]}',
+            "export the names of the",
+        ),
+        ('{"text": "abc", "spans": {"a": [], "b": []}}', "2 groups of spans"),
+        ('{"text": "abc", "spans": [{"start": 0, "end": 2, "text": "bc", "label": "X"}]}', "quotes 'bc', but"),
         ("{", "not a JSON object"),
         ("[1]", "not a JSON object"),
         ("[" * 100_000, "not a JSON object"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 import numpy as np
 import pytest
@@ -243,3 +244,37 @@ def test_gold_spans_of_the_real_articles_come_back(corpora):
             assert fragment_scores(gold, back, typed=typed).f1 >= least
     assert corpus.table["label"].nunique() == 29
     assert len(corpus.table) == 96_615
+
+
+# -- words of every script ----------------------------------------------------------------------------
+
+
+def words(text):
+    return [text[start:end] for start, end in find_tokens(text)]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("नमस्ते दुनिया", ["नमस्ते", "दुनिया"]),
+        (unicodedata.normalize("NFD", "était là"), [unicodedata.normalize("NFD", word) for word in ("était", "là")]),
+        ("👩\u200d🚀 flies 🇩🇪!", ["👩\u200d🚀", "flies", "🇩🇪", "!"]),
+        ("x² is ½, y_1", ["x²", "is", "½", ",", "y_1"]),
+        ("“a”\u2028—b", ["“", "a", "”", "—", "b"]),
+    ],
+)
+def test_words_keep_their_marks_and_clusters_stay_whole(text, expected):
+    assert words(text) == expected
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), max_size=30))
+def test_every_visible_character_is_in_one_token(text):
+    tokens = find_tokens(text)
+    covered = [place for start, end in tokens for place in range(start, end)]
+    assert covered == sorted(set(covered))
+    assert "".join(text[place] for place in covered if not text[place].isspace()) == "".join(text.split())
+
+
+@given(st.text(st.sampled_from("ab1_²é.,—“ \n\t\u2028ß漢ф"), max_size=30))
+def test_text_without_marks_has_the_tokens_of_the_plain_pattern(text):
+    assert list(find_tokens(text)) == [match.span() for match in re.finditer(r"\w+|[^\w\s]", text)]

@@ -19,17 +19,22 @@ from skol_rnn.errors import DataError
 
 ORACLE_BLOCK = re.compile(r"\[@(.*?)#([^*#\]\n]+)\*\]", re.S)
 ORACLE_MARK = re.compile(r"\[@|#[^*#\]\n]+\*\]")
-HARMLESS = {"empty block", "text outside blocks", "bare closer"}
+HARMLESS = {"empty block", "text outside blocks", "bare closer", "block within a line"}
+
+
+def parsed(raw, path="text"):
+    document = parse_yedda(raw, path)
+    return document.text, document.labels, document.repairs
 
 
 def rows(raw):
     """Return (line, label) pairs as our reader sees them."""
-    text, labels, _ = parse_yedda(raw)
+    text, labels, _ = parsed(raw)
     return [(text[line.start : line.end], label) for line, label in zip(split_lines(text), labels, strict=True)]
 
 
 def kinds(raw):
-    return [repair.kind for repair in parse_yedda(raw)[2]]
+    return [repair.kind for repair in parsed(raw)[2]]
 
 
 def oracle(raw):
@@ -83,10 +88,10 @@ CASES = {
         [("a", "X"), ("b", "X"), ("c", "X"), ("d", "Y")],
         ["unclosed block", "unclosed block"],
     ),
-    "A1 unclosed, five blocks and a stray closer follow": (
+    "A1 five blocks within a block": (
         "[@a\n" + "[@b#X*]\n" * 5 + "c#Y*]",
-        [("a", "X"), *[("b", "X")] * 5, ("c", None)],
-        ["unclosed block", "stray closer", "text outside blocks"],
+        [("a", "Y"), *[("b", "X")] * 5, ("c", "Y")],
+        ["nested block"],
     ),
     "A1 unclosed at the end": ("[@a#X*]\n[@b\nc", [("a", "X"), ("b", None), ("c", None)], None),
     "A2 text outside": (
@@ -133,7 +138,12 @@ CASES = {
     ),
     "A16 blank lines inside": ("[@a\n\n \nb#X*]", [("a", "X"), ("b", "X")], []),
     "A17 marker inside a line": ("a [@b#X*] c\n", [("a b c", None)], None),
-    "A17 two blocks on a line": ("[@a#X*] [@b#Y*]", [("a b", "X")], []),
+    "A17 two blocks on a line": ("[@a#X*] [@b#Y*]", [("a b", "X")], ["block within a line"]),
+    "labels of any letters": (
+        "[@a#Größe (m)*]\n[@b#名前*]\n[@c#X*]",
+        [("a", "Größe (m)"), ("b", "名前"), ("c", "X")],
+        [],
+    ),
 }
 
 
@@ -154,7 +164,7 @@ def test_agrees_with_the_plain_reading_where_nothing_is_damaged(name):
 
 def test_text_is_the_file_without_markers():
     raw = "\ufeffx\r\n[@a\f\r\n\r\n#X*]  \r\n[@b @Y*]\r\n\r\nend#Y*]\tz"
-    text, _, _ = parse_yedda(raw)
+    text, _, _ = parsed(raw)
     assert text == "\ufeffx\r\na\f\r\n\r\n  \r\nb \r\n\r\nend\tz"
 
 
@@ -170,9 +180,9 @@ def test_crlf_markers():
 
 def test_repairs_name_the_line():
     raw = "[@a#X*]\n\n[@b\n[@c#X*]\n\n[@\f#P*]\nd#Y*]\n[@e#X*]\nf\ng\n"
-    found = {(r.kind, r.line) for r in parse_yedda(raw, "a.ann")[2]}
+    found = {(r.kind, r.line) for r in parsed(raw, "a.ann")[2]}
     assert found == {("nested block", 3), ("empty block", 6), ("text outside blocks", 9)}
-    assert {r.path for r in parse_yedda(raw, "a.ann")[2]} == {"a.ann"}
+    assert {r.path for r in parsed(raw, "a.ann")[2]} == {"a.ann"}
 
 
 def test_strict_names_file_line_and_kind(tmp_path):
@@ -195,7 +205,7 @@ def test_standoff_is_not_read_as_yedda(tmp_path):
     ("raw", "text", "labels", "repairs"),
     [
         ("a #b @c " * 100_000, "a #b @c " * 100_000, (None,), 1),
-        ("[@a#X*]" * 20_000, "a" * 20_000, ("X",), 0),
+        ("[@a#X*]" * 20_000, "a" * 20_000, ("X",), 1),
         ("[@" * 20_000, "", (), 20_000),
         ("#X*]" * 20_000, "", (), 20_000),
         ("[@a" + " " * 10**6, "a" + " " * 10**6, (None,), 2),
@@ -204,7 +214,7 @@ def test_standoff_is_not_read_as_yedda(tmp_path):
 )
 def test_long_files(raw, text, labels, repairs):
     """Backtracking, or a search through all open blocks for each marker, would take minutes here."""
-    found = parse_yedda(raw)
+    found = parsed(raw)
     assert (found[0], found[1], len(found[2])) == (text, labels, repairs)
 
 
@@ -220,22 +230,63 @@ TEXT = st.lists(st.tuples(LINE, st.sampled_from(["\n", "\r\n", "\n\n", "\r\r\n"]
 def test_what_is_written_is_read_again(data, text, coalesce):
     assume(not ORACLE_MARK.search(text))
     spans = as_lines(text)
-    label = st.sampled_from([None, "X", "Type-collection_2"])
+    label = st.sampled_from([None, "X", "Type-collection_2", "Größe in µm", " 1 "])
     labels = tuple(data.draw(label) for _ in spans)
     raw = format_yedda(text, spans, labels, coalesce=coalesce)
-    again, found, repairs = parse_yedda(raw)
+    again, found, repairs = parsed(raw)
     assert (again, found) == (text, labels)
     assert {repair.kind for repair in repairs} <= HARMLESS
     assert ORACLE_MARK.sub("", raw) == text
     assert oracle(raw) == [(text[a:b].strip(), y) for (a, b), y in zip(spans, labels, strict=True)]
 
 
+@given(st.text(min_size=1).filter(lambda label: not re.search(r"[*#\r\n\f]|\[@", label)))
+def test_any_label_survives_a_round_trip(label):
+    text = "one\ntwo #3\n"
+    document = parse_yedda(format_yedda(text, as_lines(text), [label, None]))
+    assert (document.text, document.labels) == (text, (label, None))
+
+
+# -- blocks within a line -----------------------------------------------------------------------------
+
+INLINE = "[@Mary#PER*] met [@John#PER*]\nin [@Paris#LOC*].\n[@whole line#X*]\n"
+
+
+def test_blocks_within_a_line_are_spans_of_tokens(tmp_path):
+    path = tmp_path / "a.txt.ann"
+    path.write_text(INLINE, encoding="utf-8")
+    document = read_documents(path, unit="token").documents[0]
+    assert document.spans == ((0, 4, "PER"), (9, 13, "PER"), (17, 22, "LOC"), (24, 34, "X"))
+    assert document.labels == ("B-PER", "O", "B-PER", "O", "B-LOC", "O", "B-X", "I-X")
+    assert [repair.kind for repair in document.repairs] == ["text outside blocks"]
+
+
+def test_blocks_within_a_line_are_listed_where_rows_are_lines(tmp_path):
+    path = tmp_path / "a.txt.ann"
+    path.write_text(INLINE, encoding="utf-8")
+    document = read_documents(path).documents[0]
+    assert document.labels == ("PER", None, "X")
+    found = [(r.line, r.detail) for r in document.repairs if r.kind == "block within a line"]
+    assert found == [
+        (1, "'Mary' PER, 'John' PER; the line's label is that of its beginning, PER"),
+        (2, "'Paris' LOC; the line's label is that of its beginning, none"),
+    ]
+
+
+@given(st.integers(0, 12))
+def test_a_block_holds_any_number_of_blocks(n):
+    raw = "[@Pileus broad\n" + "[@head#Page-header*]\n" * n + "red, scaly#Description*]\n[@end#Misc*]\n"
+    between = [("head", "Page-header")] * n
+    assert rows(raw) == [("Pileus broad", "Description"), *between, ("red, scaly", "Description"), ("end", "Misc")]
+
+
 @given(st.lists(st.sampled_from(["[@", "#X*]", "#Y*]", "@X*]", "#X", "*]", "é", "\n", "\r\n", " ", "\f"]), max_size=30))
 def test_any_markup_is_read_and_no_text_is_lost(tokens):
     raw = "".join(tokens)
-    text, labels, repairs = parse_yedda(raw)
+    text, labels, repairs = parsed(raw)
     assert len(labels) == len(split_lines(text))
-    assert [c for c in text if c in "é\r\n\f"] == [c for c in raw if c in "é\r\n\f"]
+    plain = re.sub(r"#(?:(?!\[@)[^*#\r\n\f])+\*\]", "", raw)  # a label may hold é
+    assert [c for c in text if c in "é\r\n\f"] == [c for c in plain if c in "é\r\n\f"]
     if {repair.kind for repair in repairs} <= {"empty block", "text outside blocks"}:
         values = [text[a:b].strip() for a, b in as_lines(text)]
         assert oracle(raw) == list(zip(values, labels, strict=True))
@@ -262,7 +313,7 @@ def test_markup_in_the_text_is_refused(bad):
         format_yedda(text, as_lines(text), ["X", None], name="vol/a")
 
 
-@pytest.mark.parametrize("label", ["", "1X", "a b", "X*]", "x" * 51, "é", "X\n"])
+@pytest.mark.parametrize("label", ["", "a#b", "X*]", "a*", "a[@b", "X\n", "\fX", "a\rb"])
 def test_labels_that_are_no_labels_are_refused(label):
     with pytest.raises(DataError, match="label"):
         format_yedda("a", [(0, 1)], [label])

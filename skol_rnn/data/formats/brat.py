@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from pathlib import Path
 
 from skol_rnn.data.document import Document, Repair
@@ -14,6 +15,15 @@ from skol_rnn.errors import DataError
 STANDOFF = re.compile(r"\s*(?:[TREAMN][0-9]+|#[0-9]+|\*)\t")
 _N = r"-?[0-9]{1,15}"
 _SPAN = re.compile(rf"T[0-9]+\t(?P<kind>\S+) (?P<parts>{_N} {_N}(?:;{_N} {_N})*)(?:\t(?P<text>.*))?", re.DOTALL)
+_KINDS = {
+    "R": "relations",
+    "*": "relations",
+    "E": "events",
+    "A": "attributes",
+    "M": "attributes",
+    "N": "normalisations",
+    "#": "notes",
+}
 _LINE_END = re.compile(r"[\r\n]")
 
 
@@ -36,7 +46,8 @@ def read_brat(path: Path, doc_id: str, problems: list[str]) -> list[Document]:
     spans: list[Span] = []
     sources: list[tuple[str, int]] = []
     repairs = list(decoded.repairs)
-    for number, line in enumerate(read_file(path).text.split("\n"), 1):
+    standoff = read_file(path).text
+    for number, line in enumerate(standoff.split("\n"), 1):
         if not (line := line.removesuffix("\r")).strip():
             continue
         found = _SPAN.fullmatch(line)
@@ -58,7 +69,7 @@ def read_brat(path: Path, doc_id: str, problems: list[str]) -> list[Document]:
         spans += parts
         sources += [(str(path), number)] * len(parts)
     read = (decoded.text, None, tuple(repairs), str(text_path), tuple(spans), decoded.bom)
-    return [Document(doc_id, *read, sources=tuple(sources))]
+    return [Document(doc_id, *read, sources=tuple(sources), standoff=standoff)]
 
 
 def _mismatch(text: str, parts: list[Span], quoted: str | None) -> str | None:
@@ -71,8 +82,17 @@ def _mismatch(text: str, parts: list[Span], quoted: str | None) -> str | None:
     return f"the annotation quotes {quoted!r:.60}, but the text at its offsets is {found!r:.60}"
 
 
+def other_annotations(document: Document) -> Counter[str]:
+    """Count what brat's annotation of a document holds besides spans, by kind."""
+    lines = (line.strip() for line in (document.standoff or "").split("\n"))
+    kinds = (_KINDS.get(line[0], "other annotations") for line in lines if line and not line.startswith("T"))
+    return Counter(kinds)
+
+
 def format_brat(document: Document) -> str | None:
     r"""Write the spans of a document as brat's annotation; None if it has no labels."""
+    if document.standoff is not None:
+        return document.standoff
     spans = document_spans(document)
     if spans is None:
         return None

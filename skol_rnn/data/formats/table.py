@@ -5,15 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from skol_rnn.data.document import Document, split_lines, with_repairs
 from skol_rnn.data.formats.encoding import read_bytes, read_records
-from skol_rnn.data.table import check_table
+from skol_rnn.data.table import check_table, whole_numbers
 from skol_rnn.errors import DataError
 
 try:
@@ -22,6 +21,7 @@ except ImportError as error:
     raise ImportError("CSV and Parquet need pandas: pip install pandas, or use YEDDA, text or JSON lines.") from error
 
 _NUMBERS = ("line_number", "start", "end", "blank_before", "break_before")
+_SPACE, _SPACE_PER_CHARACTER = 1_000_000, 100  # most white space that offsets and blank lines may add to a file
 _GAPS = ("", " ", "\n", "\n\n")  # text before a token by its break_before
 
 
@@ -38,24 +38,49 @@ class LineRow(NamedTuple):
 def read_csv(path: Path, doc_id: str) -> list[Document]:
     """Read documents from a CSV file of the shared table."""
     text, repairs = read_records(path)
-    try:
-        table = pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False)
-    except pd.errors.EmptyDataError:
+    header, rows = _records(text, path)
+    if not header:
         return []
-    except (pd.errors.ParserError, ValueError) as error:
-        raise DataError(f"{path} is not a CSV table: {error}.") from error
+    columns = zip(*rows, strict=True) if rows else ([] for _ in header)
+    table = pd.DataFrame(
+        {name: pd.Series(list(column), dtype=object) for name, column in zip(header, columns, strict=True)}
+    )
     for name in set(_NUMBERS) & set(table.columns):
-        numbers = pd.to_numeric(column := table[name], errors="coerce")
-        wrong = ~np.isfinite(numbers) | (numbers % 1 != 0)
-        if wrong.any():
-            row = int(np.argmax(wrong))
-            raise DataError(f"{path}: record {row + 1} has {column.iloc[row]!r} for {name!r}, not a whole number.")
-        table[name] = numbers.astype(np.int64)
-    if "page_break" in table:
-        table["page_break"] = table["page_break"].str.lower().isin(["true", "1"])
+        table[name] = [value or None for value in table[name]]
+        if name in ("start", "end"):
+            try:
+                table[name] = whole_numbers(table[name], name)
+            except DataError as error:
+                raise DataError(f"{path}: {error}") from error
     if "label" in table:
         table["label"] = pd.Series([label or None for label in table["label"]], dtype=object)
     return with_repairs(_documents(table, path, doc_id), repairs)
+
+
+def _records(text: str, path: Path) -> tuple[list[str], list[list[str]]]:
+    """Return the header of a CSV text and its records, each as wide as the header."""
+    header: list[str] = []
+    rows: list[list[str]] = []
+    limit = csv.field_size_limit(max(len(text), 1))  # a document may be one field
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        for record in reader:
+            if not header:
+                header = record
+                if len(record) == 1 and (other := next((c for c in ";\t|" if c in record[0]), "")):
+                    raise DataError(f"{path}: the columns are separated by {other!r}: separate them by commas.")
+                if twice := [name for name, count in Counter(record).items() if count > 1]:
+                    raise DataError(f"{path}: the header has two columns {twice[0]!r}: rename one.")
+            elif record and len(record) != len(header):
+                where = f"{path}:{reader.line_num}: record {len(rows) + 1}"
+                raise DataError(f"{where} has {len(record)} fields, but the header has {len(header)}: {record!r:.80}")
+            elif record:
+                rows.append(record)
+    except csv.Error as error:
+        raise DataError(f"{path}:{reader.line_num}: this is not a CSV record: {error}.") from error
+    finally:
+        csv.field_size_limit(limit)
+    return header, rows
 
 
 def read_parquet(path: Path, doc_id: str) -> list[Document]:
@@ -66,6 +91,8 @@ def read_parquet(path: Path, doc_id: str) -> list[Document]:
         table = pd.read_parquet(io.BytesIO(data), engine="pyarrow")
     except (OSError, ValueError) as error:  # pyarrow's own errors derive from these
         raise DataError(f"{path} is not a Parquet table: {error}.") from error
+    if any(name is not None for name in table.index.names):
+        table = table.reset_index()  # a named index is a column
     return _documents(table, path, doc_id)
 
 
@@ -81,10 +108,23 @@ def _documents(table: pd.DataFrame, path: Path, doc_id: str) -> list[Document]:
         table = table.assign(doc_id=doc_id)
     try:
         table = check_table(table)
+        _refuse_huge_gaps(table)
         make = _of_tokens if "break_before" in table else _of_lines
         return [make(str(name), rows, str(path)) for name, rows in table.groupby("doc_id", sort=False)]
     except DataError as error:
         raise DataError(f"{path}: {error}") from error
+
+
+def _refuse_huge_gaps(table: pd.DataFrame) -> None:
+    """Refuse offsets and blank lines that would make a text far larger than the table."""
+    size = int(table["value"].str.len().sum())
+    ends = table.groupby("doc_id", sort=False)["start"].max().sum() if "start" in table else 0
+    space = int(ends) + int(table["blank_before"].sum())
+    if space > _SPACE + _SPACE_PER_CHARACTER * size:
+        raise DataError(
+            f"columns start and blank_before ask for {space:,} characters, but the values have {size:,}; "
+            "correct these columns or drop them."
+        )
 
 
 def _column(table: pd.DataFrame, name: str) -> list[Any]:

@@ -5,22 +5,25 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from skol_rnn.data.document import Document, Repair, line_labels, split_lines
+from skol_rnn.data.document import Document, Line, Repair, line_labels, split_lines
 from skol_rnn.data.formats.encoding import read_file
+from skol_rnn.data.spans import Span
 from skol_rnn.errors import DataError
 
-_NAME = r"[A-Za-z][A-Za-z0-9_-]{0,49}"
-_LABEL = re.compile(_NAME)
+WITHIN = "block within a line"
+_MOST_NAMED = 4
+
+_NAME = r"[A-Za-z][A-Za-z0-9_-]{0,49}"  # where damage is repaired
+_ANY_NAME = r"(?:(?!\[@)[^*#\r\n\f])+"
+_LABEL = re.compile(_ANY_NAME)
 _MARKER = re.compile(
-    rf"(?P<opener>\[@)|#(?P<closer>{_NAME})\*\]|@(?P<typo>{_NAME})\*\]|#(?P<missing>{_NAME})(?=[ \t]*\r?\n\s*\[@)|\*\]"
+    rf"(?P<opener>\[@)|#(?P<closer>{_ANY_NAME})\*\]|@(?P<typo>{_NAME})\*\]|#(?P<missing>{_NAME})(?=[ \t]*\r?\n\s*\[@)|\*\]"
 )
 _LINE_END = re.compile(r"[ \t]*\r?(?:\n|\Z)")
-_MAX_INNER = 4  # a block that seems to contain more than this lacks its end
-# Other readers of YEDDA end a block at any "#...*]", so writing refuses more than reading recognises.
-_UNWRITABLE = re.compile(r"\[@|#[^*#\]\n]+\*\]")
+_UNWRITABLE = re.compile(r"\[@|#[^*#\n]+\*\]")
 _CONFUSING = re.compile(rf"@{_NAME}\*\]|#{_NAME}\s*\Z")
 _STANDOFF = re.compile(r"\s*[TREAMN][0-9]+\t")
 
@@ -67,8 +70,6 @@ class _Blocks:
     def _take(self, match: re.Match[str]) -> None:
         label = match["closer"] or match["typo"] or match["missing"]
         if match["opener"]:
-            if self._open and self._open[-1].inner == _MAX_INNER:
-                self._open.clear()  # enclosing blocks contain even more
             if self._open:
                 self._open[-1].inner += 1
             self._open.append(_Marker(match.start(), match.end(), opens=True))
@@ -117,30 +118,65 @@ class _Blocks:
         return "".join(pieces), spans
 
 
-def parse_yedda(raw: str, path: str = "text") -> tuple[str, tuple[str | None, ...], tuple[Repair, ...]]:
-    r"""Remove the markup from a text; return text, labels of its lines and repairs."""
+def parse_yedda(raw: str, path: str = "text") -> Document:
+    r"""Remove the markup from a text; return its text, labels of its lines, and repairs.
+
+    The document has spans, too, if a block begins or ends within a line.
+    """
     blocks = _Blocks(raw, path)
-    text, spans = blocks.read()
+    text, pieces = blocks.read()
     lines = split_lines(text)
-    labels = line_labels(text, lines, spans)
+    labels = line_labels(text, lines, pieces)
+    spans = tuple(_visible(text, piece) for piece in pieces if text[piece[0] : piece[1]].strip())
+    within = _within_lines(text, lines, spans)
     repairs = list(blocks.repairs)
     number, counted = 1, 0
-    for line, before, label in zip(lines, ("", *labels), labels, strict=False):
+    for index, (line, before, label) in enumerate(zip(lines, ("", *labels), labels, strict=False)):
         # No marker contains a line end, so lines count the same with and without markers.
         number, counted = number + text.count("\n", counted, line.start), line.start
+        if index in within:
+            named = ", ".join(within[index][:_MOST_NAMED]) + ", ..." * (len(within[index]) > _MOST_NAMED)
+            detail = f"{named}; the line's label is that of its beginning, {label or 'none'}"
+            repairs.append(Repair(path, number, WITHIN, detail))
         if label is None and before is not None:
             start = text[line.start : line.end].strip()[:40]
             repairs.append(Repair(path, number, "text outside blocks", f"from {start!r} on, no label"))
-    return text, labels, tuple(sorted(repairs, key=lambda repair: repair.line))
+    repairs.sort(key=lambda repair: repair.line)
+    return Document(path, text, labels, tuple(repairs), spans=spans if within else None)
 
 
-def read_yedda(path: Path, doc_id: str) -> Document:
+def _within_lines(text: str, lines: Sequence[Line], spans: Sequence[Span]) -> dict[int, list[str]]:
+    """Return, by index of the line, the pieces of blocks that begin or end within it."""
+    starts = [line.start for line in lines]
+    found: dict[int, list[str]] = {}
+    for start, end, label in spans:
+        for place in sorted({start, end - 1}):
+            index = bisect_right(starts, place) - 1
+            first, last = lines[index][:2]
+            before, after = text[first:start].strip(), text[end:last].strip()
+            if (place == start and before) or (place == end - 1 and after):
+                piece = f"{text[max(start, first) : min(end, last)]!r:.40} {label}"
+                if piece not in found.setdefault(index, []):
+                    found[index].append(piece)
+    return found
+
+
+def _visible(text: str, piece: Span) -> Span:
+    """Leave out the white space at the ends of a piece."""
+    start, end, label = piece
+    value = text[start:end]
+    return start + len(value) - len(value.lstrip()), start + len(value.rstrip()), label
+
+
+def read_yedda(path: Path, doc_id: str, unit: str = "line") -> Document:
     """Read a file with YEDDA markup."""
     decoded = read_file(path)
     if path.suffix == ".ann" and "[@" not in decoded.text and _STANDOFF.match(decoded.text):
         raise DataError(f"{path} looks like brat's standoff annotation, but its text {path.stem}.txt is missing.")
-    text, labels, repairs = parse_yedda(decoded.text, str(path))
-    return Document(doc_id, text, labels, (*decoded.repairs, *repairs), str(path), bom=decoded.bom)
+    document = parse_yedda(decoded.text, str(path))
+    repairs = tuple(r for r in document.repairs if unit == "line" or r.kind != WITHIN)
+    repairs = (*decoded.repairs, *repairs)
+    return replace(document, doc_id=doc_id, path=str(path), repairs=repairs, bom=decoded.bom)
 
 
 def format_yedda(
@@ -176,5 +212,5 @@ def _check_writable(text: str, labels: Sequence[str | None], name: str) -> None:
         raise DataError(f"{name}: {problem}: write JSONL or CSV instead.")
     for label in sorted({label for label in labels if label is not None}):
         if not _LABEL.fullmatch(label):
-            problem = f"YEDDA stores labels of a letter and up to 49 letters, digits, '-' or '_', not {label!r}"
+            problem = f"YEDDA stores labels without '*', '#', '[@', line ends and form feeds, not {label!r}"
             raise DataError(f"{name}: {problem}: write JSONL or CSV instead.")
