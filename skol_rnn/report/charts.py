@@ -31,6 +31,8 @@ _STYLES = ("-", "--", ":", "-.")
 _GREY = "#808080"
 _MOST_CELLS = 30  # labels of a confusion matrix; more cannot be read
 _AXIS_START = 0.5  # start of the log axis, which has no 0: one line still has a bar
+_LONGEST_NAME = 50
+_LONG_NAME = 30  # characters, beyond which a legend has one column
 _TEXT: dict[str, Any] = {"parse_math": False}  # a label with two dollar signs is no formula
 
 
@@ -98,7 +100,7 @@ def plot_reliability(
     lines = []
     for number, name in enumerate(shown):
         means, shares, rows = reliability(true, probabilities, labels.index(name))
-        lines += ax.plot(means, shares, **_style(number))
+        lines += ax.plot(means, shares, **{**_style(number), "linewidth": 1})
         ax.scatter(means, shares, s=10 + 12 * np.log10(np.maximum(rows, 1)), color=COLOURS[number % len(COLOURS)])
     ax.set(xlabel="Probability", ylabel="Share of true labels", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
     return _finished(ax, lines, shown)
@@ -109,7 +111,7 @@ def plot_label_distribution(
 ) -> Axes:
     """Draw how many rows each label has, the most frequent first, on a log axis."""
     pairs = sorted(zip(map(int, counts), labels, strict=True), key=lambda pair: -pair[0])
-    numbers, names = [count for count, _ in pairs], [printable(name) for _, name in pairs]
+    numbers, names = [count for count, _ in pairs], [_name(name) for _, name in pairs]
     ax = _axes(ax, 8, 1.2 + 0.28 * len(pairs))
     most, rows = max([*numbers, 1]), range(len(pairs))
     widths = [max(count - _AXIS_START, 0) for count in numbers]
@@ -203,6 +205,12 @@ def _axes(ax: Axes | None, width: float, height: float) -> Axes:
     return figure.add_subplot()
 
 
+def _name(label: str) -> str:
+    """Return a label as a chart can show it."""
+    shown = printable(label)
+    return shown if len(shown) <= _LONGEST_NAME else shown[: _LONGEST_NAME - 1] + "…"
+
+
 def _style(number: int) -> dict[str, Any]:
     """Return a colour and a kind of line for each curve."""
     return {
@@ -213,15 +221,17 @@ def _style(number: int) -> dict[str, Any]:
 
 
 def _finished(ax: Axes, lines: Sequence[Any], names: Sequence[str]) -> Axes:
-    """Add a grid and a legend beneath the axes."""
+    """Add a grid, and a legend above the axes, where it hides no curve and fits a narrow screen."""
     ax.grid(color=_GREY, alpha=0.3, linewidth=0.6)
     ax.spines[["top", "right"]].set_visible(False)
     if lines:
         # matplotlib leaves out names that begin with an underscore, so they are set afterwards.
         numbers = [str(number) for number in range(len(lines))]
-        legend = ax.legend(lines, numbers, frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
+        columns = 2 if max(map(len, names)) <= _LONG_NAME else 1
+        place: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0, 1), "borderaxespad": 0.2}
+        legend = ax.legend(lines, numbers, frameon=False, fontsize=8, ncols=columns, **place)
         for text, name in zip(legend.get_texts(), names, strict=True):
-            text.set(text=printable(name), parse_math=False)
+            text.set(text=_name(name), parse_math=False)
     return ax
 
 
@@ -233,7 +243,7 @@ def _largest(e: Evaluation) -> tuple[np.ndarray, list[str]]:
     """
     important = [e.labels.index(name) for name in e.important]
     order = important + [k for k in range(len(e.labels)) if k not in important]
-    names = [printable(e.labels.names[k]) for k in order]
+    names = [_name(e.labels.names[k]) for k in order]
     table = np.column_stack([e.confusion[np.ix_(order, order)], e.missing[order]])
     k = len(order)
     if k > _MOST_CELLS:
