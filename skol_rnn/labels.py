@@ -35,8 +35,8 @@ def printable(text: str, keep: str = "\t") -> str:
 
 
 def _is_shown(character: str) -> bool:
-    # Blanks of all widths, and the joiners that Persian, Indic scripts and emoji need.
-    return character.isprintable() or character in "\u200c\u200d" or unicodedata.category(character) == "Zs"
+    # Blanks of all widths, soft hyphens, and the joiners that Persian, Indic scripts and emoji need.
+    return character.isprintable() or character in "\xad\u200c\u200d" or unicodedata.category(character) == "Zs"
 
 
 def alike_labels(counts: Mapping[str, int]) -> dict[str, str]:

@@ -31,6 +31,7 @@ _GREY = "#808080"
 _LONGEST_NAME = 32  # characters of a label
 _MOST_CELLS = 30  # labels of a confusion matrix; more cannot be read
 _AXIS_START = 0.5  # start of the log axis, which has no 0: one line still has a bar
+_LONG_NAME = 30  # characters, beyond which a legend has one column
 _TEXT: dict[str, Any] = {"parse_math": False}  # a label with two dollar signs is no formula
 
 
@@ -98,7 +99,7 @@ def plot_reliability(
     lines = []
     for number, name in enumerate(shown):
         means, shares, rows = reliability(true, probabilities, labels.index(name))
-        lines += ax.plot(means, shares, **_style(number))
+        lines += ax.plot(means, shares, **{**_style(number), "linewidth": 1})
         ax.scatter(means, shares, s=10 + 12 * np.log10(np.maximum(rows, 1)), color=COLOURS[number % len(COLOURS)])
     ax.set(xlabel="Probability", ylabel="Share of true labels", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
     return _finished(ax, lines, shown)
@@ -219,13 +220,15 @@ def _style(number: int) -> dict[str, Any]:
 
 
 def _finished(ax: Axes, lines: Sequence[Any], names: Sequence[str]) -> Axes:
-    """Add a grid and a legend beneath the axes."""
+    """Add a grid, and a legend above the axes, where it hides no curve and fits a narrow screen."""
     ax.grid(color=_GREY, alpha=0.3, linewidth=0.6)
     ax.spines[["top", "right"]].set_visible(False)
     if lines:
         # matplotlib leaves out names that begin with an underscore, so they are set afterwards.
         numbers = [str(number) for number in range(len(lines))]
-        legend = ax.legend(lines, numbers, frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
+        columns = 2 if max(map(len, names)) <= _LONG_NAME else 1
+        place: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0, 1), "borderaxespad": 0.2}
+        legend = ax.legend(lines, numbers, frameon=False, fontsize=8, ncols=columns, **place)
         for text, name in zip(legend.get_texts(), names, strict=True):
             text.set(text=_name(name), parse_math=False)
     return ax

@@ -26,7 +26,7 @@ _MOST_EPOCHS = 50
 _MOST_LABELS = 8  # columns of a history
 _MOST_CHARACTERS = 160  # of a line
 _REFRESH_SECONDS = 0.25
-_LEFT = ' style="text-align: left"'
+_LEFT, _RIGHT = ' style="text-align: left"', ' style="text-align: right"'
 
 
 def in_notebook() -> bool:
@@ -47,7 +47,7 @@ def table_html(
 
     def cells(tag: str, values: Sequence[object]) -> str:
         return "".join(
-            f"<{tag}{_LEFT if i in left else ''}>{_escaped(str(value))}</{tag}>" for i, value in enumerate(values)
+            f"<{tag}{_LEFT if i in left else _RIGHT}>{_escaped(str(value))}</{tag}>" for i, value in enumerate(values)
         )
 
     heavy = ' style="font-weight: bold"'
@@ -157,7 +157,7 @@ def predicted_html(predicted: Predicted) -> str:
         (row.doc_id, row.line_number, _short(str(row.value)), row.label or "", row.predicted, f"{row.probability:.2f}")
         for row in shown.itertuples()
     ]
-    names = ["Document", "Number", "Text", "Label", "Predicted", "Probability"]
+    names = ["Document", predicted.evaluation.unit.capitalize(), "Text", "Label", "Predicted", "Probability"]
     lines = table_html(names, rows, f"{len(rows):,} of {total:,} {what}", (0, 2, 3, 4))
     return (evaluation_html(predicted.evaluation) if scored else "") + lines
 

@@ -117,6 +117,13 @@ def test_a_calibrated_model_lies_on_the_diagonal(rows):
     assert line.get_ydata() == pytest.approx(line.get_xdata(), abs=0.2) and len(line.get_xdata()) == 10
 
 
+def test_a_label_of_a_thousand_characters_leaves_room_for_the_chart(axes):
+    charts.plot_label_distribution([5, 3], ["x" * 1000, "Misc"], axes)
+    axes.figure.canvas.draw()
+    assert axes.get_position().width > 0.3
+    assert axes.get_yticklabels()[0].get_text() == "x" * 49 + "…"
+
+
 def test_the_label_distribution_is_sorted(axes):
     charts.plot_label_distribution([5, 0, 1200], LabelSet(("a", "never", "Misc")), axes, "token")
     assert [text.get_text() for text in axes.texts] == ["1,200", "5", "0"]

@@ -112,10 +112,10 @@ def test_a_history_is_a_dict_a_table_and_marks_the_best_epoch():
     assert frame.index.tolist() == [1, 2, 3] and frame["val_f1/a"].tolist() == values["val_f1/a"]
     assert frame["refit_loss"].isna().tolist() == [False, True, True]
     assert cells(history)[2] == ["2", "0.5000", "0.6000", "0.6000"]
-    assert re.findall(r"bold\"><td>(\d)", history._repr_html_()) == ["2"]
+    assert re.findall(r"bold\"><td[^>]*>(\d)", history._repr_html_()) == ["2"]
     assert repr(History({"loss": [1.0]})) == "History(epochs=1)" and len(cells(History())) == 1
     long = History({"loss": [1.0] * 70, "val_important_f1": [float(i == 60) for i in range(70)]})
-    assert len(cells(long)) == 51 and re.findall(r"bold\"><td>(\d+)", long._repr_html_()) == ["61"]
+    assert len(cells(long)) == 51 and re.findall(r"bold\"><td[^>]*>(\d+)", long._repr_html_()) == ["61"]
     wide = History({"loss": [1.0], **{f"val_f1/{i}": [0.5] for i in range(400)}, "val_macro_f1": [0.5]})
     assert cells(wide)[0] == ["Epoch", "Loss", "macro F1"]
 
