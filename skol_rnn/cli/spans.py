@@ -26,6 +26,7 @@ from skol_rnn.labels import LabelSet, check_choice, printable, suggestion
 from skol_rnn.report.lines import Mark, label_marks, show_lines
 from skol_rnn.report.pages import INDEX, Pages, document_lines
 from skol_rnn.report.spans import show_spans
+from skol_rnn.report.templating import require_jinja2
 
 Pairs = dict[str, tuple[Document, Document]]
 
@@ -47,6 +48,8 @@ def spans(
     json: options.Json = False,
 ) -> None:
     """Compare predicted labels with the true labels of PATHS: scores, and pages that show both; for spans or lines."""
+    if html:
+        require_jinja2()
     if unit is not None:
         check_choice("unit", unit, ("line", "token"))
     if other is not None and not labels:

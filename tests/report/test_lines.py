@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 import time
 from html.parser import HTMLParser
 
@@ -245,6 +246,13 @@ def test_predict_writes_a_page_of_each_document(tiny_bundle, tmp_path, capsys):
     assert [len(row["b"]) for row in rows] == [1, 1] and all(0 <= float(row["u"]) <= 1 for row in rows)
     assert r"one &lt;b&gt;\x1b[31m" in (tmp_path / "pages" / "b [red].html").read_text()
     assert legend_html(label_marks("A"), gold=False)[:5] == "<div "
+
+
+@pytest.mark.parametrize("words", [["predict", "no-model", "--out", "o"], ["spans", "--predicted", "no-guess"]])
+def test_a_missing_jinja2_is_said_before_any_work(words, monkeypatch, tmp_path, capsys):
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    code, said = called(capsys, *words, "no-documents", "--html", tmp_path / "pages")
+    assert code == 1 and "pip install 'skol_rnn[report]'" in said.err
 
 
 def test_validate_shows_labels_with_markup_and_escapes(tmp_path, capsys):
