@@ -1,11 +1,9 @@
-"""What all tests share: eager toy networks, one tiny trained model, and where the real corpora are."""
+"""What all tests share: one tiny trained model, and where the real corpora are."""
 
 from __future__ import annotations
 
-import functools
 import os
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
@@ -23,35 +21,6 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     # One process a core: more threads than that only wait for each other.
     for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
         os.environ.setdefault(name, "1")
-
-EAGER_STEPS = 80
-"""LSTM steps (updates times window) up to which a training takes less time eagerly than its tracing alone would."""
-
-
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Run toy networks eagerly, unless they train for long: tracing them costs most of their time and memory."""
-    tensorflow, keras = sys.modules.get("tensorflow"), sys.modules.get("keras")
-    if tensorflow is None or not hasattr(tensorflow, "config") or not hasattr(keras, "Model"):
-        return
-    tensorflow.config.run_functions_eagerly(True)
-    # Optimising a graph takes longer than a toy network runs, and so does shortening tracebacks.
-    tensorflow.config.optimizer.set_experimental_options({"disable_meta_optimizer": "slow" not in item.keywords})
-    keras.config.disable_traceback_filtering()
-    tensorflow.debugging.disable_traceback_filtering()
-    if keras.Model.fit.__name__ != "fit_toy":
-        original = keras.Model.fit
-
-        @functools.wraps(original)
-        def fit_toy(self, x, *args, epochs=1, **kwargs):
-            steps = len(x) * epochs * x.windows.lines.shape[1] if hasattr(x, "windows") else EAGER_STEPS + 1
-            tensorflow.config.run_functions_eagerly(steps <= EAGER_STEPS)
-            try:
-                return original(self, x, *args, epochs=epochs, **kwargs)
-            finally:
-                tensorflow.config.run_functions_eagerly(True)
-
-        fit_toy.__name__ = "fit_toy"
-        keras.Model.fit = fit_toy
 
 
 @pytest.fixture(scope="session")
