@@ -138,7 +138,9 @@ def evaluate(
     predicted = trained.predicted(corpus)
     evaluation, how = predicted.evaluation, predicted.decision
     if not evaluation.support.sum():
-        raise DataError("The documents have no labels: give annotated files. `skol-rnn report` shows the predictions.")
+        raise DataError(
+            "The data have no labels: give annotated files. `skol-rnn report` shows predictions without scores."
+        )
     documents = {name: part.to_dict() for name, part in evaluation.per_document}
     found = trained.diagnose(evaluation)
     findings = [str(finding) for finding in found]

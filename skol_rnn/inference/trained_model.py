@@ -227,11 +227,10 @@ class TrainedModel(SavedModel):
         """
         columns = {"counts": self.counts_, "weights": self.weights_, "offsets": self.offsets_}
         by_label = {key: dict(zip(self.labels_, column.tolist(), strict=True)) for key, column in columns.items()}
-        settings = self._settings()
-        weights = settings.pop("class_weights")
+        settings = {name: value for name, value in self._settings().items() if name != "class_weights"}
         return {
             "name": self.name,
-            "class_weights": weights if isinstance(weights, str) else self.class_weights_.strategy,
+            "class_weights": self.class_weights_.strategy,
             "decision": self.decided_by,
             "settings": settings,
             **({"split": {"validation": self.validation_documents_}} if self.validation_documents_ else {}),

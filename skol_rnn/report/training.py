@@ -60,7 +60,7 @@ def training_facts(card: Mapping[str, Any], unit: str) -> list[tuple[str, str]]:
     """Return what the model records about its training as pairs of a name and a value."""
     facts = [("Model", str(card["name"]))] if card.get("name") else []
     if card.get("date"):
-        facts.append(("Trained on", str(card["date"])[:16].replace("T", " ")))
+        facts.append(("Date", str(card["date"])[:16].replace("T", " ")))
     if versions := card.get("versions"):
         facts.append(("With", ", ".join(f"{name} {number}" for name, number in versions.items())))
     if split := card.get("split"):

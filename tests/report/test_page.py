@@ -388,7 +388,7 @@ def test_the_commands_write_pages(tiny_bundle, files, tmp_path, capsys, undrawn)
     assert "No line has a label" in (tmp_path / "p.html").read_text(encoding="utf-8")
     capsys.readouterr()
     assert skol("evaluate", tiny_bundle, files / "plain") == 3
-    assert "have no labels" in capsys.readouterr().err
+    assert "data have no labels" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("library", ["jinja2", "matplotlib"])
@@ -434,7 +434,9 @@ def test_the_pages_open_in_a_browser(open_page, predicted, tmp_path, width, dark
     page.locator("a[href='#document-1']").click()
     assert page.locator("#document-1").is_visible()
     evil = open_page(tmp_path / "1.html", width, dark)
-    assert EVIL in evil.locator("h1").inner_text() and EVIL in evil.locator(".lines p:visible span").first.text_content()
+    assert (
+        EVIL in evil.locator("h1").inner_text() and EVIL in evil.locator(".lines p:visible span").first.text_content()
+    )
     assert EVIL in open_page(tmp_path / "2.html", width, dark).locator("h1").inner_text()
 
 
