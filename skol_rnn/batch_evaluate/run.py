@@ -69,6 +69,27 @@ def batch_evaluate(
     ImportError
         If jinja2 is missing.
 
+    Notes
+    -----
+    A configuration file::
+
+        seeds = [0, 1, 2]
+
+        [settings.default]
+
+        [settings."smoothed weights"]
+        class_weights = "smoothed"
+
+        [settings."last year's model"]
+        model = "models/2025.skol"
+
+        [data.journals]
+        train = "corpus/train"
+        test = ["corpus/dev", "more/*.ann"]
+        labels = ["Nomenclature", "Description"]
+        other = "Misc"
+        important = ["Nomenclature", "Description"]
+
     Examples
     --------
     >>> import tempfile

@@ -269,7 +269,7 @@ def test_the_page_opens_on_screens_of_any_width(small, open_page, width, dark):
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
 def test_networks_killed_in_the_middle_end_with_the_same_table(data, tmp_path):
-    shared = {key: value for key, value in {**SMALL, "epochs": 3}.items() if key != "verbosity"}
+    shared = {key: value for key, value in {**SMALL, **QUICK, "epochs": 1}.items() if key != "verbosity"}
     lines = ["seeds = [0, 1, 2]", ""]
     for name, own in (("plain", {}), ("smoothed", {"class_weights": "smoothed"})):
         lines += [
@@ -296,6 +296,6 @@ def test_networks_killed_in_the_middle_end_with_the_same_table(data, tmp_path):
         assert again.returncode == 0, again.stderr
     assert before.items() <= finished(tmp_path / "killed").items()
     tables = [pd.read_csv(tmp_path / folder / "table.csv").drop(columns=SECONDS) for folder in ("killed", "whole")]
-    assert len(tables[0]) == 12 and tables[0]["important_f1"].nunique() > 3
+    assert len(tables[0]) == 12 and tables[0]["loss"].nunique() > 6
     assert all(tables[0][f"f1/{label}"].notna().all() for label in LABELS)
     pd.testing.assert_frame_equal(*tables, check_exact=True)
