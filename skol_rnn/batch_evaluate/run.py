@@ -148,7 +148,7 @@ def _reporter(cells: list[Cell], todo: list[Cell], progress: bool) -> Any:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     if len(todo) < len(cells):
         console.print(f"{len(cells) - len(todo)} of {len(cells)} cells are finished already.")
-    with Progress(*columns, console=console, transient=True, disable=not todo) as bar:
+    with Progress(*columns, console=console, transient=True, disable=not todo or console.is_jupyter) as bar:
         task = bar.add_task("Cells", total=len(cells), completed=len(cells) - len(todo))
 
         def report(cell: Cell, outcome: Outcome) -> None:
