@@ -14,6 +14,7 @@ from skol_rnn.cli.common import say
 from skol_rnn.cli.data import convert, validate
 from skol_rnn.cli.demo import demo
 from skol_rnn.cli.predict import evaluate, info, predict
+from skol_rnn.cli.report import compare, report
 from skol_rnn.cli.spans import spans
 from skol_rnn.cli.train import train
 from skol_rnn.cli.tune import tune
@@ -31,7 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (train, predict, evaluate, info, weights, tune, validate, convert, spans, demo):
+for command in (train, predict, evaluate, report, compare, info, weights, tune, validate, convert, spans, demo):
     app.command()(command)
 
 

@@ -17,13 +17,15 @@ from rich.text import Text
 
 from skol_rnn.cli import common, options
 from skol_rnn.cli.options import option
+from skol_rnn.cli.report import check_page, page_title
 from skol_rnn.data.bio import decode_spans
 from skol_rnn.data.formats.ptc import format_labels
 from skol_rnn.data.reading import DocumentStream, Reader
 from skol_rnn.data.spans import SpanRules
 from skol_rnn.data.tokens import document_spans
+from skol_rnn.errors import DataError
 from skol_rnn.evaluation.findings import summary
-from skol_rnn.evaluation.report import comparison_text, to_html, to_text
+from skol_rnn.evaluation.report import comparison_text, to_text
 from skol_rnn.labels import printable
 from skol_rnn.persistence.atomic import write_atomically
 from skol_rnn.persistence.bundle import load_bundle
@@ -32,9 +34,9 @@ from skol_rnn.report.pages import INDEX, Pages, document_lines
 
 if TYPE_CHECKING:
     from skol_rnn.data.document import Corpus, Document
+    from skol_rnn.evaluation.predicted import Predicted
     from skol_rnn.evaluation.span_scores import SpanScores
     from skol_rnn.inference.predictor import Predictions, ServingModel
-    from skol_rnn.model import RNNSkolModel
 
     Labelled = tuple[Document, Predictions]
 
@@ -117,29 +119,38 @@ def evaluate(
     json_file: Annotated[options.File, option("File for the scores as JSON; - for standard output.", "--json")] = None,
     decision: options.Decision = None,
     compare: Annotated[bool, typer.Option("--compare", help="Also compare all decisions with plain argmax.")] = False,
-    html: Annotated[options.File, option("File for a report as one HTML page.")] = None,
+    html: Annotated[options.File, option("File for the page that `report` writes.")] = None,
     overlap: options.Overlap = "error",
     input_format: options.InputFormat = None,
     strict: options.Strict = False,
 ) -> None:
     """Predict annotated documents and print precision, recall, F1, loss and support of each class."""
+    if html:
+        from skol_rnn.report.page import require_libraries
+
+        require_libraries()
+        check_page(html)
     bundle = load_bundle(model)
     corpus = common.read(paths, input_format, strict, bundle.state["parameters"].get("unit", "line"), overlap)
     trained = common.load(bundle, decision)
     decisions = trained.compare_decisions(corpus) if compare else {}
-    evaluation = decisions[how] if (how := trained.decided_by) in decisions else trained.evaluate(corpus)
+    predicted = trained.predicted(corpus)
+    evaluation, how = predicted.evaluation, predicted.decision
+    if not evaluation.support.sum():
+        raise DataError(
+            "The data have no labels: give annotated files. `skol-rnn report` shows predictions without scores."
+        )
     documents = {name: part.to_dict() for name, part in evaluation.per_document}
     found = trained.diagnose(evaluation)
     findings = [str(finding) for finding in found]
-    spans = _span_scores(corpus, trained) if evaluation.fragment_f1 is not None else {}
+    spans = _span_scores(corpus, predicted) if evaluation.fragment_f1 is not None else {}
     whole = {**evaluation.to_dict(), "decision": how, "documents": documents, "findings": findings}
     if spans:
         whole["spans"] = [score.as_dict() for score in spans.values()]
     if decisions:
         whole["decisions"] = {name: scores.to_dict() for name, scores in decisions.items()}
     if html:
-        title = f"{model.name} on {len(documents)} documents"
-        write_atomically(html, to_html(evaluation, title=title, found=findings).encode())
+        write_atomically(html, trained.report(predicted, title=page_title(model, corpus)).encode())
     if str(json_file) == "-":
         common.print_json(whole)
         return
@@ -153,10 +164,10 @@ def evaluate(
         typer.echo(comparison_text(list(decisions.items()), width=width))
 
 
-def _span_scores(corpus: Corpus, model: RNNSkolModel) -> dict[str, SpanScores]:
+def _span_scores(corpus: Corpus, predicted: Predicted) -> dict[str, SpanScores]:
     """Score predicted spans against those that the documents were read with."""
-    rows = model.predict(corpus.table)
-    labels = {str(name): part.tolist() for name, part in rows.groupby("doc_id", sort=False)["predicted_label"]}
+    parts = predicted.table.groupby("doc_id", sort=False)["predicted"]
+    labels = {str(name): part.tolist() for name, part in parts}
     gold = {document.doc_id: document_spans(document) or () for document in corpus}
     return common.span_scores(gold, {d.doc_id: _with_spans(d, labels.get(d.doc_id, ())).spans or () for d in corpus})
 

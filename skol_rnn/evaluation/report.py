@@ -1,11 +1,10 @@
-"""Reports as plain text that fits a terminal, and as HTML; nothing is computed here."""
+"""Reports as plain text that fits a terminal; nothing is computed here."""
 
 from __future__ import annotations
 
 import math
 import textwrap
 from collections.abc import Collection, Iterable, Sequence
-from importlib.resources import files
 from typing import TYPE_CHECKING, NamedTuple
 
 from rich.cells import cell_len, chop_cells
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
     from skol_rnn.evaluation.result import Evaluation
 
 _LEAST_NAME = 10  # columns
-_LABEL_COLUMNS = 6  # of the table of documents
 
 
 class Row(NamedTuple):
@@ -53,7 +51,7 @@ def class_rows(e: Evaluation) -> list[Row]:
     columns = (e.precision, e.recall, e.f1, e.loss, e.support, e.predicted)
     important = [name in e.important for name in e.labels]
     rows = [Row(*row) for row in zip(e.labels, *(column.tolist() for column in columns), important, strict=True)]
-    return [rows[i]._replace(loss=None) if math.isnan(e.loss[i]) else rows[i] for i in _order(e)]
+    return [rows[i]._replace(loss=None) if math.isnan(e.loss[i]) else rows[i] for i in label_order(e)]
 
 
 def average_rows(e: Evaluation) -> list[Row]:
@@ -69,7 +67,7 @@ def average_rows(e: Evaluation) -> list[Row]:
 
 def confusion_rows(e: Evaluation) -> list[tuple[str, list[int]]]:
     """Return the confusion matrix, labels in the order of the class rows, missing predictions last."""
-    return [(e.labels.names[i], [*e.confusion[i, _order(e)].tolist(), int(e.missing[i])]) for i in _order(e)]
+    return [(e.labels.names[i], [*e.confusion[i, label_order(e)].tolist(), int(e.missing[i])]) for i in label_order(e)]
 
 
 def scores_table(e: Evaluation, width: int = 100) -> list[str]:
@@ -89,27 +87,6 @@ def to_text(evaluation: Evaluation, width: int = 100, found: Sequence[str] | Non
     return "\n".join(lines) + "\n"
 
 
-def to_html(evaluation: Evaluation, title: str = "Evaluation", found: Sequence[str] | None = None) -> str:
-    """Render the whole report as one HTML page without scripts; the sentences of findings replace the warnings."""
-    try:
-        import jinja2
-    except ImportError as error:
-        raise ImportError("HTML reports need jinja2: pip install 'skol_rnn[report]'") from error
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
-    template = environment.from_string(files(__package__).joinpath("report.html").read_text(encoding="utf-8"))
-    parts = [evaluation] if evaluation.by_character is None else [evaluation, evaluation.by_character]
-    names = evaluation.important[:_LABEL_COLUMNS]
-    rows = f"{evaluation.unit.capitalize()}s"
-    return template.render(
-        title=title,
-        found=evaluation.warnings() if found is None else found,
-        parts=[(part.unit, headings(part), class_rows(part), average_rows(part)) for part in parts],
-        confusion=confusion_rows(evaluation),
-        document_headings=["Document", rows, "Missing", "Accuracy", "Weighted F1", *names],
-        documents=[_document(name, part, names) for name, part in evaluation.per_document],
-    )
-
-
 def comparison_text(
     rows: Sequence[tuple[str, Evaluation]], important: Sequence[str] | None = None, width: int = 100
 ) -> str:
@@ -121,7 +98,7 @@ def comparison_text(
         raise ValueError("Evaluations can only be compared if they have the same labels, in the same order, and unit.")
     names = first.important if important is None else tuple(important)
     alike = [(name, e.with_important(names)) for name, e in rows]
-    order = _order(alike[0][1])
+    order = label_order(alike[0][1])
     starred = [f"{n} *" if n in names else n for n in (first.labels.names[i] for i in order)]
     table = [["Model", *starred, "Important F1", "Macro F1"]]
     table += [[name, *map(score, e.f1[order]), score(e.important_f1), score(e.macro_f1)] for name, e in alike]
@@ -161,18 +138,10 @@ def marked(sentences: Iterable[str], width: int = 100) -> list[str]:
     ]
 
 
-def _order(e: Evaluation) -> list[int]:
+def label_order(e: Evaluation) -> list[int]:
     """Return label indices, the important ones first."""
     first = [e.labels.index(name) for name in e.important]
     return first + [i for i in range(len(e.labels)) if i not in first]
-
-
-def _document(name: str, evaluation: Evaluation, labels: Sequence[str]) -> list[str]:
-    rows = {row.name: row for row in class_rows(evaluation)}
-    support, missing = int(evaluation.support.sum()), int(evaluation.missing.sum())
-    # The F1 of a label that is neither true nor predicted is 0 by definition, which would look like a failure.
-    f1 = [score(rows[n].f1 if rows[n].support or rows[n].predicted else None) for n in labels]
-    return [name, f"{support:,}", f"{missing:,}", score(evaluation.accuracy), score(evaluation.weighted_f1), *f1]
 
 
 def _confusion(evaluation: Evaluation, width: int) -> list[str]:

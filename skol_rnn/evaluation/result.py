@@ -306,6 +306,29 @@ class Evaluation:
         """
         return [f"{finding.seen}; {finding.means}." for finding in grouped(evaluation_notes(self))]
 
+    def to_html(self, title: str = "Evaluation") -> str:
+        """Render scores with intervals, confusions and documents as one HTML page.
+
+        Parameters
+        ----------
+        title : str
+            Title of the page.
+
+        Returns
+        -------
+        str
+            The page; ``RNNSkolModel.report`` adds curves, the training and the lines.
+
+        Examples
+        --------
+        >>> from skol_rnn.evaluation.evaluate import evaluate_labels
+        >>> evaluate_labels([0, 1], [0, 1], LabelSet(("a", "b"))).to_html()[:15]
+        '<!DOCTYPE html>'
+        """
+        from skol_rnn.report.page import evaluation_html
+
+        return evaluation_html(self, title)
+
     def plot_confusion(self, ax: Axes | None = None, normalize: str | None = None) -> Axes:
         """Draw the confusion matrix; the shade of a cell is its share of the true label.
 

@@ -185,6 +185,58 @@ class TrainedModel(SavedModel):
         table["label"] = fold_labels(table["label"], LabelSet(tuple(self.labels_)), self.other_, what)
         return table
 
+    def report(self, predicted: Predicted, *, title: str | None = None, groups: Mapping[str, str] | None = None) -> str:
+        """Render the report of predicted documents as one HTML page.
+
+        Parameters
+        ----------
+        predicted : Predicted
+            What :meth:`predicted` returned.
+        title : str, optional
+            Title of the page; the name of the model if not given.
+        groups : mapping of str to str, optional
+            Group of each document, such as its journal; the folder or the first part of the name if not given.
+
+        Returns
+        -------
+        str
+            The page: scores with intervals, curves, confusions, training, and the documents, worst first.
+
+        Raises
+        ------
+        ImportError
+            If jinja2 or matplotlib is not installed.
+        """
+        from skol_rnn.report.page import report_html
+
+        findings = self.diagnose(predicted.evaluation)
+        card = self.training_record()
+        return report_html(
+            predicted, title=title or self.name, card=card, history=self.history_, findings=findings, groups=groups
+        )
+
+    def training_record(self) -> dict[str, Any]:
+        """Return what the model records about its training: documents, label counts, weights, settings, versions.
+
+        Returns
+        -------
+        dict
+            ``counts``, ``weights`` and ``offsets`` by label, ``class_weights``, ``settings``, ``decision``, ``split``,
+            and the model card if the model has one.
+        """
+        columns = {"counts": self.counts_, "weights": self.weights_, "offsets": self.offsets_}
+        by_label = {key: dict(zip(self.labels_, column.tolist(), strict=True)) for key, column in columns.items()}
+        settings = {name: value for name, value in self._settings().items() if name != "class_weights"}
+        return {
+            "name": self.name,
+            "class_weights": self.class_weights_.strategy,
+            "decision": self.decided_by,
+            "settings": settings,
+            **({"split": {"validation": self.validation_documents_}} if self.validation_documents_ else {}),
+            **getattr(self, "card_", {}),
+            **by_label,
+        }
+
     def score(self, data: Any, y: Any = None) -> float:
         """Return the important F1 of annotated documents, for grid search.
 

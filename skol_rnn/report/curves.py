@@ -73,7 +73,7 @@ def paired_difference(a: Evaluation, b: Evaluation, n: int = 1000, seed: int = 0
     order = [b.labels.index(name) for name in a.labels]
     if set(ours) != set(theirs) or any(np.any(ours[d].support != theirs[d].support[order]) for d in ours):
         raise ValueError("Two evaluations can only be compared on the same documents with the same true labels.")
-    draws = _draws(len(ours), n, seed)
+    draws = _draws(len(ours), n if len(ours) > 1 else 0, seed)
     # Documents are matched by name.
     first, second = _resampled(a, list(ours.values()), draws), _resampled(b, [theirs[d] for d in ours], draws)
     second["f1"] = second["f1"][:, order]

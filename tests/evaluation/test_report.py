@@ -17,7 +17,6 @@ from rich.console import Console
 
 from skol_rnn.evaluation import report
 from skol_rnn.evaluation.evaluate import evaluate_labels
-from skol_rnn.evaluation.report import to_html
 from skol_rnn.evaluation.result import Evaluation
 from skol_rnn.labels import LabelSet
 
@@ -172,48 +171,6 @@ def test_the_frame_has_full_precision(evaluation: Evaluation) -> None:
 def test_findings_replace_the_warnings(evaluation: Evaluation) -> None:
     text = report.to_text(evaluation, found=["! raise it", "  or not"])
     assert text.endswith("\n! raise it\n  or not\n") and "no prediction" not in text
-    pytest.importorskip("jinja2")
-    page = to_html(evaluation, found=["raise <it>"])
-    assert "<li>raise &lt;it&gt;</li>" in page and page.count("<li>") == 1
-
-
-def test_html_is_one_well_formed_page_with_every_figure(evaluation: Evaluation) -> None:
-    pytest.importorskip("jinja2")
-    text = to_html(evaluation, title="<script>alert(1)</script>")
-    page = _parse(text)
-    assert not page.seen & {"script", "link", "img", "b", "i"}
-    scores, characters, confusion, documents = page.tables
-    names = [row[0].removesuffix(" *") for row in scores[1:]]
-    assert names == ORDER + AVERAGES
-    assert scores[1][3] == f"{evaluation.f1[2]:.4f}"
-    assert characters[0][5] == "Characters"
-    assert [row[1:] for row in confusion[1:]] == [
-        [f"{n:,}" for n in [*evaluation.confusion[i][[2, 0, 1]], evaluation.missing[i]]] for i in (2, 0, 1)
-    ]
-    assert [row[0] for row in documents[1:]] == ["vol0/<i>a&b", "vol1/<i>a&b"]
-    assert documents[1][1:4] == ["200", "2", f"{evaluation.per_document[0][1].accuracy:.4f}"]
-    assert text.count("<li>") == len(evaluation.warnings())
-
-
-def test_html_bars_are_as_long_as_f1(evaluation: Evaluation) -> None:
-    pytest.importorskip("jinja2")
-    assert f'width="{100 * evaluation.f1[2]:.1f}" height="10" fill="#0072b2"' in to_html(evaluation)
-
-
-def test_html_shows_a_dash_for_a_label_that_a_document_neither_has_nor_was_given() -> None:
-    pytest.importorskip("jinja2")
-    e = evaluate_labels(
-        [0, 1, 2], [0, 1, 2], LabelSet(("a", "b", "c")), documents=["x", "x", "y"], important=["a", "c"]
-    )
-    documents = _parse(to_html(e)).tables[-1]
-    assert [row[-2:] for row in documents] == [["a", "c"], ["1.0000", "-"], ["-", "1.0000"]]
-
-
-def test_html_without_documents_characters_or_warnings_leaves_those_parts_out() -> None:
-    pytest.importorskip("jinja2")
-    text = to_html(evaluate_labels([0, 1, 2], [0, 1, 2], LABELS))
-    assert len(_parse(text).tables) == 2
-    assert "<li>" not in text
 
 
 def test_notebook_shows_the_table_alone(evaluation: Evaluation) -> None:
@@ -227,7 +184,7 @@ def test_notebook_shows_the_table_alone(evaluation: Evaluation) -> None:
 @pytest.mark.usefixtures("no_jinja2")
 def test_without_jinja2_html_names_the_extra_and_notebooks_still_show_the_table(evaluation: Evaluation) -> None:
     with pytest.raises(ImportError, match=r"pip install 'skol_rnn\[report\]'"):
-        to_html(evaluation)
+        evaluation.to_html()
     assert len(_parse(evaluation._repr_html_()).tables) == 1
 
 

@@ -51,6 +51,7 @@
         for (const row of rows) row.classList.toggle("on", wanted(row));
         rows = rows.filter(row => row.classList.contains("on"));
       }
+      lines.closest("details.document")?.toggleAttribute("hidden", !rows.length);
       if (!sorted.checked) continue;
       const found = add(lines, "section");
       found.className = "found";

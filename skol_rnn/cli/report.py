@@ -1,0 +1,95 @@
+"""``skol-rnn report`` and ``compare``: one HTML page about one or two models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from skol_rnn.cli import common, options
+from skol_rnn.cli.options import option
+from skol_rnn.labels import printable
+from skol_rnn.persistence.atomic import write_atomically
+from skol_rnn.persistence.bundle import load_bundle
+
+if TYPE_CHECKING:
+    from skol_rnn.data.document import Corpus
+
+Out = Annotated[Path, typer.Option(help="HTML file.")]
+Title = Annotated[options.Text, option("Title of the page; the models and the number of documents if not given.")]
+
+
+def report(
+    model: options.ModelPath,
+    paths: options.Paths,
+    out: Out = Path("report.html"),
+    title: Title = None,
+    decision: options.Decision = None,
+    overlap: options.Overlap = "error",
+    input_format: options.InputFormat = None,
+    strict: options.Strict = False,
+) -> None:
+    """Write one HTML page: scores with intervals, curves, training, and the documents with their errors."""
+    from skol_rnn.report.page import require_libraries
+
+    require_libraries()
+    check_page(out)
+    bundle = load_bundle(model)
+    corpus = common.read(paths, input_format, strict, bundle.state["parameters"].get("unit", "line"), overlap)
+    trained = common.load(bundle, decision)
+    page = trained.report(trained.predicted(corpus), title=title or page_title(model, corpus))
+    _write(page, out)
+
+
+def compare(
+    first: Annotated[Path, typer.Argument(help="A saved model.", show_default=False)],
+    second: Annotated[Path, typer.Argument(help="Another saved model.", show_default=False)],
+    paths: options.Paths,
+    out: Out = Path("comparison.html"),
+    title: Title = None,
+    decision: options.Decision = None,
+    overlap: options.Overlap = "error",
+    input_format: options.InputFormat = None,
+    strict: options.Strict = False,
+) -> None:
+    """Write one HTML page that compares two models on the same annotated documents."""
+    from skol_rnn.report.comparison import Side, comparison_html
+    from skol_rnn.report.page import require_libraries
+
+    require_libraries()
+    check_page(out)
+    bundles = [load_bundle(path) for path in (first, second)]
+    units = [bundle.state["parameters"].get("unit", "line") for bundle in bundles]
+    if units[0] != units[1]:
+        raise typer.BadParameter(f"{first} labels {units[0]}s and {second} {units[1]}s: they cannot be compared.")
+    corpus = common.read(paths, input_format, strict, units[0], overlap)
+    sides = []
+    for name, bundle in zip(_names(first, second), bundles, strict=True):
+        trained = common.load(bundle, decision)
+        sides.append(Side(name, trained.predicted(corpus), trained.training_record()))
+    n = len(corpus)
+    heading = title or f"{sides[0].name} and {sides[1].name} on {n:,} document{'s' * (n != 1)}"
+    _write(comparison_html(*sides, title=heading), out)
+
+
+def check_page(out: Path) -> None:
+    """Refuse a folder; call it before any work."""
+    if out.is_dir():
+        raise typer.BadParameter(f"{out} is a folder: give a file, such as {out / 'report.html'}.")
+
+
+def page_title(model: Path, corpus: Corpus) -> str:
+    """Name a page after a model and the number of documents."""
+    n = len(corpus)
+    return f"{model.name} on {n:,} document{'s' * (n != 1)}"
+
+
+def _names(first: Path, second: Path) -> tuple[str, str]:
+    """Return names that tell two paths apart."""
+    return (first.name, second.name) if first.name != second.name else (str(first), str(second))
+
+
+def _write(page: str, out: Path) -> None:
+    write_atomically(out, page.encode())
+    common.say(f"Wrote {printable(str(out))} ({len(page.encode()) / 1e6:.1f} MB)")
