@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from skol_rnn.data.table import text_hashes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,8 +26,7 @@ def seen_documents(table: pd.DataFrame, card: Mapping[str, Any]) -> Seen:
     split, hashes = card.get("split") or {}, card.get("documents") or {}
     sides = [set(split.get(side, ())) for side in ("training", "validation")]
     if hashes:
-        texts = table.groupby("doc_id", sort=False)["value"].agg("\n".join)
-        own = {name: hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest() for name, text in texts.items()}
+        own = text_hashes(table)
         known = [{hashes[name] for name in side if name in hashes} for side in sides]
         return Seen(*([name for name in names if own[name] in side] for side in known))
     return Seen(*([name for name in names if name in side] for side in sides))
