@@ -13,6 +13,7 @@ from skol_rnn.data.bio import is_bio
 from skol_rnn.data.inputs import choose_labels, fold_labels, is_label_list, labelled_table
 from skol_rnn.data.table import text_hashes
 from skol_rnn.evaluation.history import History
+from skol_rnn.imbalance.class_weights import ClassWeights
 from skol_rnn.inference.card import calibration_facts, score_facts, training_facts
 from skol_rnn.inference.trained_model import TrainedModel
 from skol_rnn.labels import LabelSet, check_choice
@@ -114,7 +115,10 @@ class RNNSkolModel(ModelParameters, TrainedModel, BaseEstimator):  # type: ignor
     def _card(self, split: Split, fitted: Fitted, how: str) -> dict[str, Any]:
         """Return the facts of a training for the model card."""
         tables = [split.training.table] + ([] if split.validation is None else [split.validation.table])
-        counts = dict(zip(self.labels_, fitted.counts.tolist(), strict=True))
+        decoder = fitted.predictor.decoder
+        settings = {name: value for name, value in self.settings_.items() if name != "verbosity"}
+        if isinstance(settings["class_weights"], ClassWeights):
+            settings["class_weights"] = fitted.class_weights.strategy
         return {
             **training_facts(),
             "documents": {name: digest for table in tables for name, digest in text_hashes(table).items()},
@@ -124,11 +128,13 @@ class RNNSkolModel(ModelParameters, TrainedModel, BaseEstimator):  # type: ignor
                 "validation": self.validation_documents_,
                 "refit": "refit_loss" in fitted.history,
             },
-            "counts": counts,
+            "counts": dict(zip(self.labels_, fitted.counts.tolist(), strict=True)),
             "weights": dict(zip(self.labels_, fitted.weights.tolist(), strict=True)),
-            "settings": {name: value for name, value in self.settings_.items() if name != "verbosity"},
-            "decision": self.decided_by,
-            "calibration": calibration_facts(fitted.predictor.decoder.calibration, self.labels_),
+            "settings": settings,
+            "decision": "tuned"
+            if self.settings_["decision"] == "auto" and decoder.tuned
+            else self.settings_["decision"],
+            "calibration": calibration_facts(decoder.calibration, self.labels_),
             "scores": score_facts(scores, bootstrap_intervals(scores)) if (scores := fitted.evaluation) else None,
         }
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import configparser
+import inspect
 import re
 import tomllib
 from pathlib import Path
@@ -66,3 +68,19 @@ def test_data_files_of_the_package_are_installed(setup):
         declared |= {path for pattern in patterns.split() for path in folder.glob(pattern)}
     files = {path for path in package.rglob("*") if path.is_file() and "__pycache__" not in path.parts}
     assert {path for path in files if path.suffix not in {".py", ".md"}} == declared
+
+
+def test_the_pictures_of_the_readme_exist_and_a_command_takes_them():
+    readme = (ROOT / "README.md").read_text("utf-8")
+    pictures = re.findall(r"!\[[^]]+\]\((.+?)\)", readme)
+    assert pictures == ["docs/images/labelled-page.png", "docs/images/report.png"]
+    assert all((ROOT / picture).read_bytes().startswith(b"\x89PNG") for picture in pictures)
+    assert "make pictures" in readme
+
+
+def test_the_readme_calls_the_classifier_with_options_that_it_has():
+    (block,) = re.findall(r"```python\n(import redis.*?)```", (ROOT / "README.md").read_text("utf-8"), re.S)
+    calls = [node for node in ast.walk(ast.parse(block)) if isinstance(node, ast.Call)]
+    (call,) = (call for call in calls if getattr(call.func, "id", "") == "SkolClassifierV2")
+    allowed = inspect.signature(skol_rnn.SkolClassifierV2).parameters
+    assert {keyword.arg for keyword in call.keywords} <= set(allowed)

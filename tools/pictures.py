@@ -8,7 +8,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
-SIZE = {"width": 1180, "height": 560}
+SIZE = {"width": 1180, "height": 480}
 
 
 def main() -> None:
@@ -22,7 +22,7 @@ def main() -> None:
     with sync_playwright() as playwright:
         program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        page = browser.new_page(viewport=SIZE, device_scale_factor=1.5, offline=True)
+        page = browser.new_page(viewport=SIZE, device_scale_factor=1.25, offline=True)
         page.goto(labelled.resolve().as_uri())
         # The first treatment: a name whose gold and predicted labels agree, and its description.
         page.evaluate("document.querySelectorAll('details').forEach(part => part.open = true)")
@@ -31,13 +31,14 @@ def main() -> None:
             name.evaluate("row => { row.scrollIntoView(); scrollBy(0, -120); }")
             page.wait_for_timeout(200)
         take(page, arguments.out / "labelled-page.png")
+        page.set_viewport_size({"width": 1000, "height": 680})
         page.goto(report.resolve().as_uri())
         take(page, arguments.out / "report.png")
         browser.close()
 
 
 def take(page: Page, path: Path) -> None:
-    """Save what a page shows in a window of the same size everywhere."""
+    """Save what a page shows."""
     path.parent.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=path)
 

@@ -6,16 +6,17 @@ import re
 from pathlib import Path
 
 import pytest
-from toy import QUICK, SMALL, toy_table
+from toy import toy_table
 
-from skol_rnn import load_serving
+from skol_rnn import RNNSkolModel, load_serving
 from skol_rnn.cli import demo as module
 from skol_rnn.cli.app import app, run
+from skol_rnn.persistence.bundle import load_bundle
 
 
 @pytest.fixture
-def out(tmp_path, monkeypatch, capsys):
-    """Run the demo with a toy model on toy documents, and return its folder and what it printed."""
+def out(tmp_path, monkeypatch, capsys, tiny_bundle):
+    """Return a function that runs the demo on toy documents with a toy model, already trained."""
 
     def sample(folder):
         for part, first in (("train", 0), ("test", 4)):
@@ -28,7 +29,7 @@ def out(tmp_path, monkeypatch, capsys):
         return folder
 
     monkeypatch.setattr(module, "sample_corpus", sample)
-    monkeypatch.setattr(module, "SETTINGS", {**SMALL, **QUICK, "epochs": 1, "important": module.IMPORTANT})
+    monkeypatch.setattr(RNNSkolModel, "fit", lambda model, *data, **how: model.set_bundle(load_bundle(tiny_bundle)))
     monkeypatch.setenv("COLUMNS", "80")
 
     def ran():
@@ -43,7 +44,11 @@ def out(tmp_path, monkeypatch, capsys):
 def test_the_demo_names_a_page_a_report_a_model_and_three_commands(out):
     folder, said = out()
     assert len(said.splitlines()) <= 25
-    assert re.search(r"In short: the model finds \d+ of 10 Nomenclature\s+lines", said)
+    table = toy_table(6, 20)
+    names = ((table["label"] == "Nomenclature") & (table["doc_id"] >= "doc4")).sum()
+    assert re.search(
+        rf"\d+ of {names} Nomenclature lines \(\d+% of what it calls so is right\)", " ".join(said.split())
+    )
     written = [Path(path) for path in re.findall(rf"{folder}\S+", said) if "labelled" not in path]
     page, report, model = (path for path in written[:3])
     text = page.read_text("utf-8")
@@ -51,7 +56,7 @@ def test_the_demo_names_a_page_a_report_a_model_and_three_commands(out):
     assert text.count("<p data-n=") == 20, "one row a line"
     assert f"<title>{page.stem}" in text
     assert "Author 18" in report.read_text("utf-8"), "the report shows the lines"
-    assert load_serving(model).labels == ("Nomenclature", "Description", "Misc")
+    assert load_serving(model).labels == ("Description", "Misc", "Nomenclature")
     assert "# RNN" in (model / "README.md").read_text("utf-8")
     commands = re.findall(r"^  skol-rnn (\w+)", said, re.M)
     assert len(commands) == 3

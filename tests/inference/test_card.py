@@ -43,6 +43,7 @@ def test_the_card_agrees_with_the_model(tiny_model):
     assert card["weights"] == dict(zip(tiny_model.labels_, tiny_model.weights_, strict=True))
     assert card["settings"]["hidden_size"] == SMALL["hidden_size"]
     assert card["decision"] == tiny_model.decided_by
+    assert json.loads(json.dumps(card)) == card
     table = toy_table()
     scores = tiny_model.evaluate(table[table["doc_id"].isin(split["validation"])])
     assert card["scores"]["important_f1"] == scores.important_f1
