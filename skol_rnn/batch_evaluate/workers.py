@@ -80,7 +80,7 @@ class _Worker:
         except (EOFError, OSError):
             self.process.join()
             status = self.process.exitcode
-            killed = " (killed, perhaps because memory ran out)" if status == -signal.SIGTERM or status == -9 else ""
+            killed = " (killed, perhaps because memory ran out)" if status == -9 else ""
             return f"The process of this cell ended with status {status}{killed}."
 
 
