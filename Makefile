@@ -29,13 +29,13 @@ test-oldest:
 	$(MAKE) test VENV=.venv-oldest EXTRA=test CONSTRAINTS=tests/oldest.txt PYTHON=python3.11
 
 test-slow: $(VENV)/installed-dev
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m slow
 
 test-scale: $(VENV)/installed-dev engines
-	$(BIN)/python -m pytest -m 'redis or spark' --nbmake --nbmake-timeout=300 tests notebooks
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'redis or spark' --nbmake --nbmake-timeout=300 tests notebooks
 
 notebooks: $(VENV)/installed-dev
-	$(BIN)/python -m pytest --nbmake --nbmake-timeout=300 --durations=0 --durations-min=1 notebooks
+	$(BIN)/python -m pytest -n 2 --dist loadfile --nbmake --nbmake-timeout=600 --durations=0 --durations-min=1 notebooks
 
 test-browser: $(VENV)/installed-dev chromium
 	$(BIN)/python -m pytest -m browser tests
