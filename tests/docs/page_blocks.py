@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import configparser
 import doctest
+import json
 import re
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,17 +49,22 @@ def blocks_of(page: Path) -> list[Block]:
 
 
 class Session:
-    """Runs the blocks of one page, one after the other, with the same variables."""
+    """Runs the blocks of one page, one after the other, with the same variables.
 
-    def __init__(self, page: Path) -> None:
+    ``tiny`` holds settings for each table ``[settings.NAME]`` of a TOML file, whose trainings run in their own processes.
+    """
+
+    def __init__(self, page: Path, tiny: Mapping[str, object]) -> None:
         self.page = page
+        self._tiny = "".join(f"{name} = {json.dumps(value)}\n" for name, value in tiny.items())
         self.names: dict[str, object] = {}
 
     def run(self, block: Block) -> None:
         """Run a block; a failure says where it stands."""
         if block.title:
             Path(block.title).parent.mkdir(parents=True, exist_ok=True)
-            Path(block.title).write_text(block.code, encoding="utf-8")
+            code = re.sub(r"(?m)^\[settings\.\w+\]\n", lambda table: table[0] + self._tiny, block.code)
+            Path(block.title).write_text(code, encoding="utf-8")
         match block.kind:
             case "python" if ">>>" in block.code:
                 self._doctest(block)

@@ -33,6 +33,12 @@ def test_the_settings_are_those_of_the_model_with_their_defaults():
     assert "`stride` = `5` (lines), `64` (tokens)" in text
 
 
+def test_the_python_reference_has_each_public_name():
+    stub = (ROOT / "skol_rnn" / "__init__.pyi").read_text("utf-8")
+    described = re.findall(r"^::: skol_rnn\.(\w+)$", (DOCS / "api.md").read_text("utf-8"), re.M)
+    assert sorted(described) == sorted(re.findall(r" as (\w+)$", stub, re.M)), "add it to docs/api.md"
+
+
 def test_the_pictures_are_those_that_the_script_draws(tmp_path, monkeypatch):
     (tmp_path / "learning_curve.json").write_bytes((DOCS / "learning_curve.json").read_bytes())
     monkeypatch.setattr(draw_figures, "DOCS", tmp_path)
@@ -71,8 +77,7 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (390, True)])
 def test_each_page_fits_the_screen_and_needs_no_network(site, chromium, width, dark):
     problems = []
     context = chromium.new_context(
