@@ -17,6 +17,8 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 settings.register_profile("no deadline", deadline=None)
 settings.load_profile("no deadline")
 
+# For the processes that are started from here: TensorFlow's threads otherwise keep twice the memory.
+os.environ.setdefault("MALLOC_ARENA_MAX", "2")
 if "PYTEST_XDIST_WORKER" in os.environ:
     # One process a core: more threads than that only wait for each other.
     for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
