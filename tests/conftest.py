@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
-from toy import SMALL, toy_table
+from toy import LABELS, SMALL, toy_table
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 
@@ -46,6 +46,20 @@ def tiny_model():
 def tiny_bundle(tiny_model, tmp_path_factory) -> Path:
     """Return the folder of the tiny model, saved once."""
     return tiny_model.save(tmp_path_factory.mktemp("model") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def batch_data(tmp_path_factory):
+    """Return two data sets as a configuration has them."""
+    folder = tmp_path_factory.mktemp("corpus")
+    for part, seed in (("train", 0), ("near", 1), ("far", 2)):
+        for name, rows in toy_table(3, 30 + seed, seed).groupby("doc_id"):
+            text = "".join(f"[@{value}#{label}*]\n" for value, label in zip(rows["value"], rows["label"], strict=True))
+            path = folder / part / f"{part}-{name}.txt.ann"
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+    both = {"train": str(folder / "train"), "labels": LABELS[:2], "other": "Misc", "important": LABELS[:2]}
+    return {"near": {**both, "test": str(folder / "near")}, "far": {**both, "test": [str(folder / "far")]}}
 
 
 @pytest.fixture(scope="session")

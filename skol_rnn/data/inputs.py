@@ -154,7 +154,7 @@ def choose_labels(
             LabelWarning,
             stacklevel=3,
         )
-    for label in () if isinstance(labels, LabelSet) else labels or ():
+    for label in () if isinstance(labels, LabelSet) or not counts else labels or ():
         if label not in counts and label != other:
             raise DataError(f"No {what} has the label {label!r}.{suggestion(str(label), counts)}")
     chosen = LabelSet.from_data(none_for_missing(column)) if labels is None else LabelSet(tuple(labels))

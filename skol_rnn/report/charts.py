@@ -30,6 +30,7 @@ _STYLES = ("-", "--", ":", "-.")
 _GREY = "#808080"
 _MOST_CELLS = 30  # labels of a confusion matrix; more cannot be read
 _AXIS_START = 0.5  # start of the log axis, which has no 0: one line still has a bar
+_LONGEST_NAME = 50
 _LONG_NAME = 30  # characters, beyond which a legend has one column
 _TEXT: dict[str, Any] = {"parse_math": False}  # a label with two dollar signs is no formula
 
@@ -109,7 +110,7 @@ def plot_label_distribution(
 ) -> Axes:
     """Draw how many rows each label has, the most frequent first, on a log axis."""
     pairs = sorted(zip(map(int, counts), labels, strict=True), key=lambda pair: -pair[0])
-    numbers, names = [count for count, _ in pairs], [printable(name) for _, name in pairs]
+    numbers, names = [count for count, _ in pairs], [_name(name) for _, name in pairs]
     ax = _axes(ax, 8, 1.2 + 0.28 * len(pairs))
     most, rows = max([*numbers, 1]), range(len(pairs))
     widths = [max(count - _AXIS_START, 0) for count in numbers]
@@ -203,6 +204,12 @@ def _axes(ax: Axes | None, width: float, height: float) -> Axes:
     return figure.add_subplot()
 
 
+def _name(label: str) -> str:
+    """Return a label as a chart can show it."""
+    shown = printable(label)
+    return shown if len(shown) <= _LONGEST_NAME else shown[: _LONGEST_NAME - 1] + "…"
+
+
 def _style(number: int) -> dict[str, Any]:
     """Return a colour and a kind of line for each curve."""
     return {
@@ -223,7 +230,7 @@ def _finished(ax: Axes, lines: Sequence[Any], names: Sequence[str]) -> Axes:
         place: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0, 1), "borderaxespad": 0.2}
         legend = ax.legend(lines, numbers, frameon=False, fontsize=8, ncols=columns, **place)
         for text, name in zip(legend.get_texts(), names, strict=True):
-            text.set(text=printable(name), parse_math=False)
+            text.set(text=_name(name), parse_math=False)
     return ax
 
 
@@ -235,7 +242,7 @@ def _largest(e: Evaluation) -> tuple[np.ndarray, list[str]]:
     """
     important = [e.labels.index(name) for name in e.important]
     order = important + [k for k in range(len(e.labels)) if k not in important]
-    names = [printable(e.labels.names[k]) for k in order]
+    names = [_name(e.labels.names[k]) for k in order]
     table = np.column_stack([e.confusion[np.ix_(order, order)], e.missing[order]])
     k = len(order)
     if k > _MOST_CELLS:

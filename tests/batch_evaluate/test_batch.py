@@ -145,6 +145,11 @@ if __name__ == "__main__":
 """
 
 
+@pytest.fixture(scope="session")
+def data(batch_data):
+    return batch_data
+
+
 def finished(folder):
     return {path.name: path.stat().st_mtime_ns for path in (folder / "cells").glob("*.json")}
 
@@ -157,7 +162,9 @@ def children(pid):
 def test_a_batch_killed_in_the_middle_ends_with_the_same_table(data, tmp_path):
     script = tmp_path / "script.py"
     script.write_text(SCRIPT.replace("DATA", repr(data)), encoding="utf-8")
-    process = subprocess.Popen([sys.executable, script, tmp_path / "killed", "2", "0.15"], stderr=subprocess.PIPE)
+    words = [sys.executable, script, tmp_path / "killed", "2", "0.15"]
+    path = os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")])  # has batch_systems
+    process = subprocess.Popen(words, stderr=subprocess.PIPE, env={**os.environ, "PYTHONPATH": path})
     deadline = time.monotonic() + 120
     while len(finished(tmp_path / "killed")) < 4:
         assert process.poll() is None and time.monotonic() < deadline, process.stderr.read()

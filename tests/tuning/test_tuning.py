@@ -306,7 +306,7 @@ def no_training(monkeypatch):
         ({"metric": "f1"}, ValueError, "metric must be one of important_f1"),
         ({"metric": "f1/Nomenclatur"}, ValueError, "Did you mean 'f1/Nomenclature'"),
         ({"important": ["Nomenclatur"]}, ValueError, "Nomenclatur"),
-        ({"labels": [*LABELS, "Key"]}, DataError, "Label 'Key' is in 0 of the documents, but two are needed"),
+        ({"labels": [*LABELS, "Key"]}, DataError, "No line has the label 'Key'"),
         ({"search": []}, ValueError, "search must list some of alpha, loss, weights"),
         ({"search": "alpha"}, ValueError, "search must list some of"),
         ({"search": ["alfa"]}, ValueError, "Did you mean 'alpha'"),
