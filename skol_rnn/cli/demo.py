@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -31,7 +32,9 @@ def demo(
     """Train on the sample, score documents of other journals, and write the model, a labelled page and a report."""
     console = Console(highlight=False, markup=False, emoji=False)
     sample = sample_corpus(out / "sample")
-    training, test = read_documents(sample / "train"), read_documents(sample / "test")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RepairWarning)  # the sample is damaged in places, as real files are
+        training, test = read_documents(sample / "train"), read_documents(sample / "test")
     console.print(f"Training the default model on {len(training)} made-up documents ({len(training.table):,} lines)")
     started = time.monotonic()
     with console.status("Training"):
