@@ -16,6 +16,7 @@ from rich.table import Table
 from skol_rnn.cli.common import quiet_tensorflow
 from skol_rnn.data.reading import read_documents
 from skol_rnn.datasets import sample_corpus
+from skol_rnn.errors import RepairWarning
 from skol_rnn.persistence.atomic import write_atomically
 
 if TYPE_CHECKING:
