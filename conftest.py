@@ -9,4 +9,4 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Set TensorFlow up before each test that finds it loaded."""
     from eager import run_toys_eagerly  # in tests/, which pytest puts on the path
 
-    run_toys_eagerly(optimise="slow" in item.keywords)
+    run_toys_eagerly(toy="slow" not in item.keywords)

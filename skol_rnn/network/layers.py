@@ -44,19 +44,10 @@ class EmbeddingBag(layers.Layer):
         places = tf.where(tf.reshape(kept, (-1,)) > 0)[:, 0]
         flat = tf.gather(tf.reshape(ids, (-1,)), places)
         line = places // tf.cast(shape[2], tf.int64)  # ascending, as segment_sum needs it
-
-        @tf.custom_gradient  # type: ignore[untyped-decorator]
-        def total(embeddings: Any) -> Any:
-            sums = tf.math.segment_sum(tf.gather(embeddings, flat), line)
-            sums = tf.pad(sums, [[0, n_lines - tf.shape(sums)[0]], [0, 0]])  # the last lines may have no id
-
-            def gradient(upstream: Any) -> Any:
-                return tf.math.unsorted_segment_sum(tf.gather(upstream, line), flat, self.vocabulary_size)
-
-            return sums, gradient
-
-        # A tensor instead of the variable; a reshape reads it without a copy.
-        sums = total(tf.reshape(self.embeddings, (self.vocabulary_size, self.size)))
+        # A tensor instead of the variable, so that the gradient is one too; a reshape reads it without a copy.
+        embeddings = tf.reshape(self.embeddings, (self.vocabulary_size, self.size))
+        sums = tf.math.segment_sum(tf.gather(embeddings, flat), line)
+        sums = tf.pad(sums, [[0, n_lines - tf.shape(sums)[0]], [0, 0]])  # the last lines may have no id
         return tf.reshape(sums, (shape[0], shape[1], self.size))
 
     def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:

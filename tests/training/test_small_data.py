@@ -90,7 +90,7 @@ def sample(tmp_path_factory):
 
 
 def test_two_documents_are_enough_to_find_the_rare_label_in_a_third(sample, tmp_path, capsys):
-    model = RNNSkolModel(hidden_size=32, ensemble_size=1)
+    model = RNNSkolModel(hidden_size=32, ensemble_size=1, min_updates=150)
     model.fit(pd.concat(sample[:2]), labels=LABELS)
     said = capsys.readouterr().out
     assert "No validation set: all " in said
@@ -127,7 +127,7 @@ def test_one_example_of_a_label_is_not_held_out():
     table = toy_table(6)
     once = table.index[table["label"] == "Nomenclature"][0]
     table["label"] = np.where((table["label"] == "Nomenclature") & (table.index != once), "Misc", table["label"])
-    model = RNNSkolModel(**{**HARDLY, "validation_fraction": 0.2}).fit(table, labels=LABELS)
+    model = RNNSkolModel(**{**HARDLY, "epochs": 2, "validation_fraction": 0.2}).fit(table, labels=LABELS)
     assert table.loc[once, "doc_id"] not in model.validation_documents_
     assert model.validation_documents_
 
@@ -146,7 +146,9 @@ def test_where_every_document_is_the_only_one_of_a_label_none_is_held_out(capsys
     table = toy_table(2)
     table.loc[table["doc_id"] == "doc0", "label"] = table["label"].replace("Nomenclature", "Misc")
     table.loc[table["doc_id"] == "doc1", "label"] = table["label"].replace("Description", "Misc")
-    model = RNNSkolModel(**{**HARDLY, "validation_fraction": 0.5, "verbosity": 1}).fit(table, labels=LABELS)
+    model = RNNSkolModel(**{**HARDLY, "epochs": 2, "validation_fraction": 0.5, "verbosity": 1}).fit(
+        table, labels=LABELS
+    )
     assert model.validation_documents_ == []
     assert "No validation set: the label '" in capsys.readouterr().out
 
