@@ -117,7 +117,7 @@ def _folded(text: str, room: int) -> Iterable[tuple[int, int]]:
             blank = text.rfind(" ", start, end)
             if end < end_of_line and blank > start:
                 end = blank + 1
-            if text[start:end].strip():
+            if _plain(text[start:end]).strip():
                 yield start, end
             start = end
 
