@@ -33,3 +33,7 @@ class RepairWarning(UserWarning):
 
 class LabelWarning(UserWarning):
     """Labels are probably not what the caller means: some differ only in case, or documents have none at all."""
+
+
+class SeenWarning(UserWarning):
+    """Documents are scored that the model was trained on, or that chose its epoch and decision."""

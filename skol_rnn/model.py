@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from sklearn.base import BaseEstimator
 
@@ -12,6 +13,7 @@ import skol_rnn.inference.quiet  # noqa: F401  # before the modules that load Te
 from skol_rnn.data.bio import is_bio
 from skol_rnn.data.inputs import choose_labels, fold_labels, is_label_list, labelled_table
 from skol_rnn.data.table import text_hashes
+from skol_rnn.errors import SeenWarning
 from skol_rnn.evaluation.history import History
 from skol_rnn.imbalance.class_weights import ClassWeights
 from skol_rnn.inference.card import calibration_facts, score_facts, training_facts
@@ -19,14 +21,18 @@ from skol_rnn.inference.trained_model import TrainedModel
 from skol_rnn.labels import LabelSet, check_choice
 from skol_rnn.persistence.bundle import Bundle
 from skol_rnn.report.curves import bootstrap_intervals
+from skol_rnn.report.training import named
 from skol_rnn.training.checks import check_against_labels, check_parameters
 from skol_rnn.training.fitting import Fitted, Fitting
 from skol_rnn.training.length import training_length
 from skol_rnn.training.log import TrainingLog
 from skol_rnn.training.loop import EpochCallback
 from skol_rnn.training.parameters import ModelParameters, saved_parameters
-from skol_rnn.training.settings import resolve
+from skol_rnn.training.settings import DEFAULT_FRACTION, resolve
 from skol_rnn.training.split import Split, drawn_split, given_split
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class RNNSkolModel(ModelParameters, TrainedModel, BaseEstimator):  # type: ignore[misc]  # noqa: D101  # inherited
@@ -97,9 +103,13 @@ class RNNSkolModel(ModelParameters, TrainedModel, BaseEstimator):  # type: ignor
         table["label"] = fold_labels(table["label"], chosen, other, "the training data")
         log = TrainingLog(self.verbosity)
         if validation is None:
-            split = drawn_split(table, chosen, self.validation_fraction, self.unit, settings["random_state"], log)
+            fraction = self.validation_fraction
+            if fraction is None and settings["decision"] == "tuned":
+                fraction = DEFAULT_FRACTION  # offsets are tuned on a validation set, however few the lines
+            split = drawn_split(table, chosen, fraction, self.unit, settings["random_state"], log)
         else:
             split = given_split(table, self._labelled(validation, None, "the validation data"), chosen)
+            _warn_of_shared_documents(table, split)
         settings, message = training_length(split.training.lengths, settings, self.get_params())
         if message:
             log.say(message)
@@ -156,6 +166,19 @@ class RNNSkolModel(ModelParameters, TrainedModel, BaseEstimator):  # type: ignor
         super().__setstate__(state)
         if blob is not None:
             self.set_bundle(Bundle.from_bytes(blob))
+
+
+def _warn_of_shared_documents(table: pd.DataFrame, split: Split) -> None:
+    """Warn of documents that are in the training and in the validation data."""
+    known = set(text_hashes(table).values())
+    rows = split.validation.table if split.validation else table.iloc[:0]
+    shared = [name for name, digest in text_hashes(rows).items() if digest in known]
+    if shared:
+        warnings.warn(
+            f"Trained on and validated with the same text: {named(shared)}. The scores of epochs are too high.",
+            SeenWarning,
+            stacklevel=3,
+        )
 
 
 def _documents(split: Split) -> list[str]:

@@ -17,7 +17,7 @@ from skol_rnn.data.document import Corpus, Document
 from skol_rnn.data.reading import read_documents
 from skol_rnn.data.spans import SpanRules
 from skol_rnn.data.writing import DocumentWriter
-from skol_rnn.errors import DataError, LabelWarning, RepairWarning
+from skol_rnn.errors import DataError, LabelWarning, RepairWarning, SeenWarning
 from skol_rnn.evaluation.span_scores import SpanScores, fragment_scores, strict_scores
 from skol_rnn.inference.predictor import Predictions, ServingModel, chosen_backend
 from skol_rnn.inference.quiet import quiet_start
@@ -96,12 +96,12 @@ def warnings_as_lines() -> Iterator[None]:
         shown = warnings.showwarning
 
         def show(message: Any, category: type[Warning], *place: Any, **more: Any) -> None:
-            if issubclass(category, (RepairWarning, LabelWarning)):
+            if issubclass(category, (RepairWarning, LabelWarning, SeenWarning)):
                 say(str(message))
             else:
                 shown(message, category, *place, **more)
 
-        for category in (RepairWarning, LabelWarning):
+        for category in (RepairWarning, LabelWarning, SeenWarning):
             warnings.simplefilter("always", category)
         warnings.showwarning = show
         yield

@@ -21,18 +21,21 @@ from skol_rnn.data.reading import DocumentStream, Reader
 from skol_rnn.data.spans import SpanRules
 from skol_rnn.data.tokens import document_spans
 from skol_rnn.errors import DataError
+from skol_rnn.evaluation.evaluate import of_documents
 from skol_rnn.evaluation.findings import summary
 from skol_rnn.evaluation.report import comparison_text, to_text
 from skol_rnn.persistence.atomic import write_atomically
 from skol_rnn.persistence.bundle import load_bundle
 from skol_rnn.report.lines import label_marks
 from skol_rnn.report.pages import INDEX, Pages, document_lines
+from skol_rnn.report.training import seen_documents, seen_sentence
 
 if TYPE_CHECKING:
     from skol_rnn.data.document import Corpus, Document
     from skol_rnn.evaluation.predicted import Predicted
     from skol_rnn.evaluation.span_scores import SpanScores
     from skol_rnn.inference.predictor import Predictions, ServingModel
+    from skol_rnn.model import RNNSkolModel
 
     Labelled = tuple[Document, Predictions]
 
@@ -141,6 +144,7 @@ def evaluate(
         raise DataError(
             "The data have no labels: give annotated files. `skol-rnn report` shows predictions without scores."
         )
+    _say_seen(trained, predicted)
     documents = {name: part.to_dict() for name, part in evaluation.per_document}
     found = trained.diagnose(evaluation)
     findings = [str(finding) for finding in found]
@@ -163,6 +167,20 @@ def evaluate(
         typer.echo(f"\n{score}")
     if decisions:
         typer.echo(comparison_text(list(decisions.items()), width=width))
+
+
+def _say_seen(trained: RNNSkolModel, predicted: Predicted) -> None:
+    """Name the documents that the model has seen, and the score without them."""
+    record, evaluation = trained.training_record(), predicted.evaluation
+    if not record.get("split"):
+        return
+    seen = seen_documents(predicted.table, record)
+    names = [name for name, _ in evaluation.per_document]
+    if not (sentence := seen_sentence(seen, len(names), record)):
+        return
+    unseen = set(names) - {*seen.training, *seen.validation}
+    score = f" Without them: important F1 {of_documents(evaluation, unseen).important_f1:.4f}." if unseen else ""
+    common.say(sentence + score)
 
 
 def _span_scores(corpus: Corpus, predicted: Predicted) -> dict[str, SpanScores]:

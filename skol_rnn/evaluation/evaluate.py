@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -132,6 +132,24 @@ def score_rows(
     if unit != "token" or not is_bio(labels):
         return evaluation
     return replace(evaluation, fragment_f1=FragmentScorer.of(rows, labels).sums(predicted).f1())
+
+
+def of_documents(evaluation: Evaluation, names: Collection[str]) -> Evaluation:
+    """Pool the counts of some documents of an evaluation; fragments cannot be pooled and are left out."""
+    parts = [(name, part) for name, part in evaluation.per_document if name in names]
+
+    def pooled(whole: Evaluation, pieces: Sequence[Evaluation]) -> Evaluation:
+        sums = {
+            key: sum((getattr(piece, key) for piece in pieces), np.zeros_like(getattr(whole, key)))
+            for key in ("confusion", "missing", "loss_sums")
+        }
+        return replace(whole, **sums, missing_probabilities=sum(piece.missing_probabilities for piece in pieces))
+
+    found = pooled(evaluation, [part for _, part in parts])
+    characters = evaluation.by_character
+    if characters is not None:
+        characters = pooled(characters, [part.by_character for _, part in parts if part.by_character is not None])
+    return replace(found, per_document=tuple(parts), by_character=characters, fragment_f1=None)
 
 
 def _integers(name: str, values: Sequence[int] | np.ndarray, k: int | None = None) -> np.ndarray:

@@ -103,6 +103,22 @@ def test_evaluate_prints_the_classes_and_writes_json(corpus, trained, tmp_path, 
     assert json.loads(capsys.readouterr().out)["important_f1"] == scores["important_f1"]
 
 
+def test_evaluate_names_the_documents_that_the_model_has_seen(corpus, trained, tmp_path, capsys):
+    for name, part in toy_table(1, seed=5).groupby("doc_id"):
+        text = "".join(f"[@{value}#{label}*]\n" for value, label in zip(part["value"], part["label"], strict=True))
+        (tmp_path / f"new-{name}.txt.ann").write_text(text, encoding="utf-8")
+    copy = tmp_path / "copy.txt.ann"
+    copy.write_bytes((corpus / "doc0.txt.ann").read_bytes())  # the text counts, not the name
+    assert skol("evaluate", trained, tmp_path / "new-doc0.txt.ann") == 0
+    alone = capsys.readouterr()
+    assert "seen" not in alone.err
+    score = re.search(r"mean of important\s.*?(0\.\d{4}|1\.0000)", alone.out)[1]
+    assert skol("evaluate", trained, tmp_path) == 0
+    said = capsys.readouterr().err
+    assert "1 of the 2 documents was in the " in said and "(copy)" in said
+    assert f"Without them: important F1 {score}." in said
+
+
 def test_evaluate_agrees_with_scores_counted_from_the_predicted_files(corpus, trained, tmp_path, capsys):
     skol("predict", trained, corpus, "--out", tmp_path)
     skol("evaluate", trained, corpus, "--json", "-")
@@ -276,6 +292,12 @@ def test_given_dev_documents_choose_the_epoch(corpus, tmp_path, capsys):
     assert "Validation set" not in capsys.readouterr().out
     skol("info", tmp_path / "m", "--json")
     assert json.loads(capsys.readouterr().out)["validation_documents"] == ["doc0"]
+
+
+def test_a_dev_document_that_is_trained_on_is_named(corpus, tmp_path, capsys):
+    words = ["--dev", corpus / "doc3.txt.ann", *LABELS, *FAST, "--epochs", "1"]
+    assert skol("train", corpus, "--out", tmp_path / "m", *words) == 0
+    assert "Trained on and validated with the same text: doc3." in capsys.readouterr().err
 
 
 def test_a_run_that_was_killed_goes_on(corpus, tmp_path, capsys):

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, log_loss, precision_recall_fscore_support
 
-from skol_rnn.evaluation.evaluate import EPSILON, UNITS, evaluate_labels, rare_labels, score_rows
+from skol_rnn.evaluation.evaluate import EPSILON, UNITS, evaluate_labels, of_documents, rare_labels, score_rows
 from skol_rnn.evaluation.fragments import FragmentScorer
 from skol_rnn.evaluation.result import f1_from_counts
 from skol_rnn.labels import LabelSet
@@ -357,3 +357,28 @@ def test_rows_are_scored_by_character_and_document_and_bio_tokens_by_fragment() 
     assert score_rows(rows, np.array([0, 2, 2]), None, labels, ["B-A"]).fragment_f1 is None
     placed: Any = SimpleNamespace(table=table.assign(start=[0, 10, 0], end=[4, 12, 3]), true=rows.true, lengths=[2, 1])
     assert FragmentScorer.of(placed, labels).sums(np.array([0, 2, 2])).recall.tolist() == pytest.approx([4 / 12, 0])
+
+
+def test_counts_of_some_documents_are_those_of_an_evaluation_of_them() -> None:
+    rng = np.random.default_rng(0)
+    labels = LabelSet(("a", "b", "c"))
+    true, predicted = rng.integers(0, 3, 60), rng.integers(-1, 3, 60)
+    names = np.repeat(["x", "y", "z"], 20)
+    probabilities, sizes = rng.dirichlet(np.ones(3), 60), rng.integers(1, 9, 60)
+    whole = evaluate_labels(true, predicted, labels, probabilities=probabilities, documents=names, lengths=sizes)
+    kept = names != "y"
+    alone = evaluate_labels(
+        true[kept],
+        predicted[kept],
+        labels,
+        probabilities=probabilities[kept],
+        documents=names[kept],
+        lengths=sizes[kept],
+        important=whole.important,
+    )
+    found = of_documents(whole, {"x", "z"})
+    np.testing.assert_allclose(found.loss_sums, alone.loss_sums)
+    np.testing.assert_array_equal(found.confusion, alone.confusion)
+    np.testing.assert_array_equal(found.missing, alone.missing)
+    np.testing.assert_array_equal(found.by_character.confusion, alone.by_character.confusion)
+    assert [name for name, _ in found.per_document] == ["x", "z"]

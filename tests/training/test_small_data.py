@@ -153,6 +153,12 @@ def test_where_every_document_is_the_only_one_of_a_label_none_is_held_out(capsys
     assert "No validation set: the label '" in capsys.readouterr().out
 
 
+def test_tuned_offsets_get_a_validation_set_however_few_the_lines():
+    model = RNNSkolModel(**HARDLY, decision="tuned").fit(toy_table(4), labels=LABELS)
+    assert model.validation_documents_
+    assert model.decided_by == "tuned"
+
+
 def test_a_document_of_three_lines_gives_a_model():
     table = toy_table(1, lines=3)
     model = RNNSkolModel(**HARDLY).fit(table)
