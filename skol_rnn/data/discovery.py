@@ -14,7 +14,7 @@ from skol_rnn.data.document import Document
 from skol_rnn.data.formats.brat import is_standoff
 from skol_rnn.data.formats.ptc import is_label_table, label_table_of
 from skol_rnn.errors import DataError
-from skol_rnn.labels import check_choice
+from skol_rnn.labels import check_choice, suggestion
 
 ENDINGS = {
     ".txt.ann": "yedda",
@@ -73,9 +73,10 @@ def find_files(paths: Paths, form: str | None) -> tuple[list[Found], Skipped]:
 
 def _found_in(source: str, form: str | None, skipped: Skipped) -> list[Found]:
     path = Path(source)
+    _check_exists(source, path)
     if path.is_dir():
         files, root = _files_below(path), path
-    elif path.exists() or not glob.has_magic(source):
+    elif path.exists():
         if (chosen := form or _format_of(path)) is None:
             raise DataError(f"{source}: its ending is unknown (known are {', '.join(ENDINGS)}): give format=.")
         return [Found(path, path.name, chosen, source, named=True)]
@@ -97,6 +98,14 @@ def _found_in(source: str, form: str | None, skipped: Skipped) -> list[Found]:
         raise DataError(f"There is no document in {source}{summary(left_out)}.")
     skipped += left_out
     return _prefer_annotated(found, skipped)
+
+
+def _check_exists(source: str, path: Path) -> None:
+    if not source.strip():
+        raise DataError("A path is empty: give a file, a folder or a glob, such as . for this folder.")
+    if not path.exists() and not glob.has_magic(source):
+        near = suggestion(path.name, os.listdir(path.parent)) if path.parent.is_dir() else ""
+        raise DataError(f"{source} does not exist.{near}")
 
 
 def summary(skipped: Skipped) -> str:

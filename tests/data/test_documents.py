@@ -207,7 +207,7 @@ def test_changing_a_table_leaves_its_corpus_alone():
         ([3], TypeError, "list of lines"),
         ([["a\nb"]], DataError, "one str without line break"),
         ([["a"], [None]], DataError, "Line 0 of document 1"),
-        (["no-such-file.txt"], DataError, "cannot be read"),
+        (["no-such-file.txt"], DataError, "no-such-file.txt does not exist"),
     ],
 )
 def test_other_data_are_refused(data, error, message):

@@ -168,6 +168,22 @@ def test_globs(tmp_path, monkeypatch):
         read_documents(f"{tmp_path}/*.xml")
 
 
+@pytest.mark.parametrize("path", ["", "  "])
+def test_an_empty_path_is_not_this_folder(path):
+    with pytest.raises(DataError, match="A path is empty"):
+        read_documents(path)
+
+
+def test_a_misspelt_path_does_not_exist(tmp_path):
+    fill(tmp_path, {"annotated/a.txt": "one", "volume1.txt": "two"})
+    with pytest.raises(DataError, match=r"anotated does not exist. Did you mean 'annotated'\?"):
+        read_documents(tmp_path / "anotated")
+    with pytest.raises(DataError, match=r"volume2.txt does not exist. Did you mean 'volume1.txt'\?"):
+        read_documents(tmp_path / "volume2.txt")
+    with pytest.raises(DataError, match="does not exist.$"):
+        read_documents(tmp_path / "none" / "x")
+
+
 def test_format_overrides_the_name(tmp_path):
     fill(tmp_path, {"a.txt": "one", "a.txt.ann": "[@one#X*]", "b.xyz": "[@two#Y*]"})
     assert read_documents(tmp_path / "b.xyz", format="yedda").documents[0].labels == ("Y",)
@@ -193,7 +209,7 @@ def test_folders_and_files_that_give_nothing_are_errors(tmp_path):
     (tmp_path / "none").mkdir()
     with pytest.raises(DataError, match="no document in .*none"):
         read_documents(tmp_path / "none")
-    with pytest.raises(DataError, match="missing.txt cannot be read: No such file"):
+    with pytest.raises(DataError, match="missing.txt does not exist"):
         read_documents(tmp_path / "missing.txt")
     (tmp_path / "none" / "gone.txt").symlink_to(tmp_path / "nowhere")
     with pytest.raises(DataError, match="gone.txt cannot be read"):

@@ -257,7 +257,7 @@ def test_all_that_is_wrong_with_columns_is_reported_at_once(tmp_path):
     fill(tmp_path, {
         "a.bio": "one B-X\ntwo\nthree Q-X\n",
         "b.bio": '# text = "We lie"\nWe\tB-X\nnever\tO\nlie\tO\n',
-        "c.bio": "# text = We\nWe\tB-X\n",
+        "c.bio": '# text = "W"e"\nWe\tB-X\n',
         "d.bio": '# global.columns = FORM START END LABEL\n# text = "We"\nWe\t1\t2\tO\nWe\tx\t2\tO\n',
     })  # fmt: skip
     with pytest.raises(DataError) as caught:
@@ -396,3 +396,16 @@ def test_labels_of_lines_of_an_unknown_type_are_reported_with_their_line(tmp_pat
     fill(tmp_path, {"a.txt.ann": "[@one#X*]\n\n[@two#Y*]\n"})
     with pytest.raises(DataError, match=r"a\.txt\.ann:3: .*unknown type; known are X"):
         read_documents(tmp_path, rules=SpanRules(types=("X",)))
+
+
+def test_comments_of_conll_u_and_odd_blanks_in_tokens_are_read(tmp_path):
+    text = (
+        "# newdoc id = weblog\n# sent_id = 1\n# text = EU .\nEU B-ORG\n. O\n\n"
+        '# sent_id = 2\n# text = "No" he said .\n"No" O\nNew\u00a0York B-LOC\n\u3000x O\n# O\n'
+    )
+    (tmp_path / "a.conll").write_text(text, encoding="utf-8")
+    [document] = read_documents(tmp_path, unit="token")
+    assert [document.text[start:end] for start, end in document.tokens] == [
+        "EU", ".", '"No"', "New\u00a0York", "\u3000x", "#",
+    ]  # fmt: skip
+    assert document.labels == ("B-ORG", "O", "O", "B-LOC", "O", "O")

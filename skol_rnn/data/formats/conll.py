@@ -15,7 +15,8 @@ from skol_rnn.data.document import Document, Repair, breaks_before, with_repairs
 from skol_rnn.data.formats.encoding import read_records
 from skol_rnn.errors import DataError
 
-_COMMENT = re.compile(r"# (?P<key>global\.columns|doc_id|text) = (?P<value>.*)")
+_COMMENT = re.compile(r"# (?P<key>[\w.: -]+?) = (?P<value>.*)")
+_BLANKS = re.compile(r"[ \t]+")  # no other white space separates columns: a token may hold it
 _START = "-DOCSTART-"
 _WRITTEN = ("FORM", "START", "END", "LABEL")
 _Row = tuple[int, list[str]]  # line of the file, cells
@@ -55,20 +56,25 @@ def _parts(text: str, path: str, problems: list[str]) -> tuple[list[_Part], tupl
         starts = line.startswith(_START)
         if (starts or (comment and comment["key"] == "doc_id")) and (parts[-1].lines or parts[-1].doc_id is not None):
             parts.append(_Part())
-        if comment:
-            setattr(parts[-1], comment["key"], _string(comment["value"], f"{path}:{number}", problems))
-        elif not starts:
-            cells = line.split("\t") if "\t" in line else line.split()
+        if comment and comment["key"] in ("doc_id", "text"):
+            _take(comment["key"], comment["value"], parts[-1], f"{path}:{number}", problems)
+        elif not starts and not comment:
+            cells = line.split("\t") if "\t" in line else _BLANKS.split(line.strip(" "))
             parts[-1].lines.append((number, cells) if line.strip() else None)
     return [part for part in parts if any(part.lines) or part.text], columns
 
 
-def _string(value: str, place: str, problems: list[str]) -> str | None:
+def _take(key: str, value: str, part: _Part, place: str, problems: list[str]) -> None:
+    """Keep the name or the text of a document, which we write as JSON; other tools write the text of a sentence bare."""
+    if not (value.startswith('"') and value.rstrip().endswith('"')):
+        if key == "doc_id":
+            part.doc_id = value.strip()
+        return
     with suppress(ValueError, RecursionError):
         if isinstance(found := json.loads(value), str):
-            return found
+            setattr(part, key, found)
+            return
     problems.append(f'{place}: {value!r:.60} is not a JSON string, such as "..."')
-    return None
 
 
 def _document(
