@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import sys
+import threading
 import traceback
+from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 import typer
 
@@ -69,7 +73,34 @@ def run(arguments: list[str] | None = None) -> None:
     sys.exit(_status(words, debug))
 
 
+@contextlib.contextmanager
+def _noted_interrupts() -> Iterator[list[int]]:
+    """Note Ctrl-C, since libraries in C can turn the KeyboardInterrupt into an error of their own."""
+    noted: list[int] = []
+
+    def note(number: int, frame: Any) -> None:
+        noted.append(number)
+        signal.default_int_handler(number, frame)
+
+    # Only the main thread may set a handler, and another one than Python's is the caller's.
+    replaced = threading.current_thread() is threading.main_thread()
+    replaced = replaced and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if replaced:
+        signal.signal(signal.SIGINT, note)
+    try:
+        yield noted
+    finally:
+        if replaced:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def _status(words: list[str], debug: bool) -> int:
+    with _noted_interrupts() as noted:
+        status = _run(words, debug)
+    return _fail("Interrupted.", INTERRUPTED) if noted and status == FAILED else status
+
+
+def _run(words: list[str], debug: bool) -> int:
     try:
         with warnings_as_lines():
             status = app(args=words, standalone_mode=False, prog_name="skol-rnn")

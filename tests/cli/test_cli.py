@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import inspect
 import json
+import os
 import re
+import signal
+import time
 from pathlib import Path
 
 import numpy as np
@@ -367,6 +370,21 @@ def test_an_interrupt_ends_with_130(corpus, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("skol_rnn.cli.common.read_documents", interrupt)
     assert skol("validate", corpus) == 130
     assert "Interrupted" in capsys.readouterr().err
+
+
+def test_an_interrupt_that_a_library_turned_into_an_error_ends_with_130(corpus, tmp_path, monkeypatch, capsys):
+    def interrupted(*args, **kwargs):
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(1)
+        except KeyboardInterrupt:
+            raise SystemError("a function returned a result with an exception set") from None
+
+    monkeypatch.setattr("skol_rnn.cli.data.read", interrupted)
+    before = signal.getsignal(signal.SIGINT)
+    assert skol("validate", corpus) == 130
+    assert capsys.readouterr().err.endswith("skol-rnn: Interrupted.\n")
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_a_line_of_ten_megabytes_is_labelled(trained, tmp_path):
