@@ -332,15 +332,16 @@ def test_a_saved_model_predicts_the_same(trained, table, tmp_path, name):
     assert into_another.hidden_size == trained.hidden_size
 
 
-def test_a_fresh_process_predicts_the_same(tiny_model, tiny_bundle, table, tmp_path):
+def test_a_fresh_process_predicts_the_same(trained, table, tmp_path):
+    trained.save(tmp_path / "model")
     table.to_json(tmp_path / "table.json", orient="records")
     code = (
         "import sys, numpy, pandas, skol_rnn;"
         f"table = pandas.read_json({str(tmp_path / 'table.json')!r});"
-        f"numpy.save({str(tmp_path / 'p.npy')!r}, skol_rnn.load_model({str(tiny_bundle)!r}).predict_proba(table))"
+        f"numpy.save({str(tmp_path / 'p.npy')!r}, skol_rnn.load_model({str(tmp_path / 'model')!r}).predict_proba(table))"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
-    np.testing.assert_allclose(np.load(tmp_path / "p.npy"), tiny_model.predict_proba(table), atol=1e-6)
+    np.testing.assert_allclose(np.load(tmp_path / "p.npy"), trained.predict_proba(table), atol=1e-6)
 
 
 @pytest.mark.parametrize("features", ["tfidf", "word2vec", "fasttext", "doc2vec"])
