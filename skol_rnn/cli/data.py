@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from pathlib import Path
 from typing import Annotated
@@ -15,6 +16,7 @@ from skol_rnn.cli import options
 from skol_rnn.cli.common import names, print_json, read, say
 from skol_rnn.data.formats.brat import other_annotations
 from skol_rnn.data.writing import count_lost_spans, write_documents
+from skol_rnn.errors import RepairWarning
 from skol_rnn.labels import alike_labels, printable
 
 
@@ -31,7 +33,9 @@ def validate(
     json: options.Json = False,
 ) -> None:
     """Read documents and print what they contain: rows, labels, repairs, and skipped files."""
-    corpus = read(paths, input_format, strict, unit, overlap, priority, types, fold_labels, offsets)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RepairWarning)  # this command lists them
+        corpus = read(paths, input_format, strict, unit, overlap, priority, types, fold_labels, offsets)
     table = corpus.table
     column = table["label"] if "label" in table else [None] * len(table)
     labels = Counter(label if isinstance(label, str) else None for label in column).most_common()
