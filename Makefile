@@ -29,7 +29,7 @@ test-oldest:
 	$(MAKE) test VENV=.venv-oldest EXTRA=test CONSTRAINTS=tests/oldest.txt PYTHON=python3.11
 
 test-slow: $(VENV)/installed-dev
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m slow
+	$(BIN)/python -m pytest -n 2 --dist worksteal --durations=12 -m slow
 
 test-scale: $(VENV)/installed-dev engines
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'redis or spark' --nbmake --nbmake-timeout=300 tests notebooks
