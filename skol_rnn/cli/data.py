@@ -53,7 +53,8 @@ def validate(
         shares.add_row(Text(printable(label or "(no label)")), f"{count:,}", f"{count / max(len(table), 1):.2%}")
     console.print(shares)
     for rare, kept in alike_labels({label: count for label, count in labels if label}).items():
-        console.print(f"{rare!r} and {kept!r} differ only in case, blanks or Unicode form: --fold-labels merges them.")
+        alike = f"{rare!r} and {kept!r} differ only in case, blanks or Unicode form: --fold-labels merges them."
+        console.print(alike, markup=False)
     for repair in corpus.repairs:
         detail = printable(f"{repair.path}:{repair.line}: {repair.kind}: {repair.detail}")
         console.print(detail, markup=False)

@@ -184,6 +184,9 @@ def test_commands_count_repairs_and_name_what_a_format_loses(tmp_path, capsys):
     assert "Lost" not in capsys.readouterr().err
     assert skol("validate", tmp_path / "b.txt.ann") == 0
     assert "'key' and 'Key' differ only in case" in capsys.readouterr().out
+    (tmp_path / "c.txt.ann").write_text("[@one#[/X]*]\n[@two#[/x]*]\n", encoding="utf-8")
+    assert skol("validate", tmp_path / "c.txt.ann") == 0
+    assert "'[/x]' and '[/X]' differ only in case" in capsys.readouterr().out
     assert skol("validate", tmp_path / "b.txt.ann", "--fold-labels", "--json") == 0
     assert json.loads(capsys.readouterr().out)["labels"] == {"Key": 3, "": 1}
 
