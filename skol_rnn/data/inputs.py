@@ -157,7 +157,7 @@ def choose_labels(
     for label in () if isinstance(labels, LabelSet) or not counts else labels or ():
         if label not in counts and label != other:
             raise DataError(f"No {what} has the label {label!r}.{suggestion(str(label), counts)}")
-    chosen = LabelSet.from_data(none_for_missing(column)) if labels is None else LabelSet(tuple(labels))
+    chosen = LabelSet.from_data(counts) if labels is None else LabelSet(tuple(labels))
     return chosen if other is None or other in chosen else LabelSet((*chosen, other))
 
 
