@@ -243,7 +243,8 @@ def test_gold_spans_of_the_real_articles_come_back(corpora):
         for typed in (True, False):
             assert fragment_scores(gold, back, typed=typed).f1 >= least
     assert corpus.table["label"].nunique() == 29
-    assert len(corpus.table) == 96_615
+    # 96,615 by scikit-learn's word pattern: "Córdoba" with a combining accent and one flag stay whole.
+    assert len(corpus.table) == 96_612
 
 
 # -- words of every script ----------------------------------------------------------------------------
