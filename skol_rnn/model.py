@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator
 
 import skol_rnn.inference.quiet  # noqa: F401  # before the modules that load TensorFlow
 from skol_rnn.data.bio import is_bio
-from skol_rnn.data.inputs import choose_labels, fold_labels, is_label_list, labelled_table
+from skol_rnn.data.inputs import Input, choose_labels, data_and_labels, fold_labels, is_label_list, labelled_table
 from skol_rnn.data.table import text_hashes
 from skol_rnn.errors import SeenWarning
 from skol_rnn.evaluation.history import History
@@ -53,10 +53,13 @@ class RNNSkolModel(ModelParameters, TrainedModel, BaseEstimator):  # type: ignor
 
         Parameters
         ----------
-        data : DataFrame, list of documents, or path(s)
-            A table with ``doc_id``, ``value`` and ``label``; documents as lists of lines with ``y``; or files.
-        y : list of list of str, or sequence of str, optional
-            Labels of each document's lines (or of a table's rows).
+        data : table, list of lines or documents, Corpus, or path(s)
+            A table with ``doc_id``, ``value`` and ``label``: of pandas, polars, Arrow or Hugging Face, a dict of columns
+            or a list of records.  With ``y``: documents as lists of lines, or a list or Series of lines, which is one
+            document.  Or files: ``Path`` objects, and texts that are names of existing files, folders or globs.
+        y : list of str or list of list of str, optional
+            A label for each line: in one list (or Series, array, column), or in a list for each document.  None and NaN
+            mark lines without a label; whole numbers are named by their digits.
         labels : list of str or LabelSet, optional
             Labels to learn, in order; all that occur, sorted, if not given.  A label of a list must occur in the data;
             those of a LabelSet need not, as in the folds of a cross-validation.
@@ -65,7 +68,7 @@ class RNNSkolModel(ModelParameters, TrainedModel, BaseEstimator):  # type: ignor
         unlabelled : {"skip", "other"}, default "skip"
             What happens, with ``other``, to documents without any label: they are left out, or all their lines get the
             label ``other``.
-        validation : as data, optional
+        validation : as data, or tuple (data, y), optional
             Documents that select the best epoch and the offsets; some of ``data`` if not given.
         checkpoint : path, optional
             File written after each epoch.  Where it exists, training continues from it and ends with the same weights as
@@ -88,13 +91,14 @@ class RNNSkolModel(ModelParameters, TrainedModel, BaseEstimator):  # type: ignor
         ValueError
             If a parameter is out of its range or a label unknown.
         """
-        if labels is None and y is not None and is_label_list(y, data):
-            labels, y = list(y), None
         check_choice("unlabelled", unlabelled, ("skip", "other"))
         check_parameters(self.get_params())
         # An interrupted training must not leave the former network in place.
         self.__dict__.pop("_predictor", None)
         skipped_for = other if unlabelled == "skip" else None
+        data = Input.of(data, line_no_col=self.line_no_col, unit=self.unit)
+        if labels is None and y is not None and is_label_list(y, data, self.label_col):
+            labels, y = list(y), None
         table = labelled_table(data, y, self.label_col, self.line_no_col, self.unit, skipped_for)
         chosen = choose_labels(table["label"], labels, other, self.unit)
         settings = resolve(self.get_params(), is_bio(chosen))
@@ -108,7 +112,7 @@ class RNNSkolModel(ModelParameters, TrainedModel, BaseEstimator):  # type: ignor
                 fraction = DEFAULT_FRACTION  # offsets are tuned on a validation set, however few the lines
             split = drawn_split(table, chosen, fraction, self.unit, settings["random_state"], log)
         else:
-            split = given_split(table, self._labelled(validation, None, "the validation data"), chosen)
+            split = given_split(table, self._labelled(*data_and_labels(validation), "the validation data"), chosen)
             _warn_of_shared_documents(table, split)
         settings, message = training_length(split.training.lengths, settings, self.get_params())
         if message:

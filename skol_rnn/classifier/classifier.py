@@ -17,7 +17,9 @@ from skol_rnn.classifier import training
 from skol_rnn.classifier.labelling import document_texts, label_table, select_columns
 from skol_rnn.classifier.segmentation import ToUnits, segment, text_documents, unit_rows
 from skol_rnn.data.document import Document
+from skol_rnn.data.inputs import frame_of
 from skol_rnn.data.reading import read_documents
+from skol_rnn.data.table import check_texts, document_names
 from skol_rnn.errors import DataError, NotTrainedError
 from skol_rnn.inference.predictor import ServingModel, load_serving
 from skol_rnn.persistence.bundle import Bundle
@@ -153,24 +155,25 @@ class SkolClassifierV2:
         Parameters
         ----------
         df : DataFrame
-            Of Spark or pandas, with ``doc_id`` and ``text``; a table without ``text`` holds units already.
+            Of Spark, pandas or another library, with ``doc_id`` and ``text``; a table without ``text`` holds units already.
 
         Returns
         -------
         DataFrame
             Units, as :meth:`load_raw` returns them.
         """
-        if "text" not in df.columns:
+        if "text" not in (df := frame_of(df)).columns:
             return df
         if not isinstance(df, pd.DataFrame):
             return on_spark.segment_texts(df, self._to_units(False), on_spark.unit_schema(self.extraction_mode))
-        return segment(map(Document, df["doc_id"].astype(str), df["text"]), self._to_units(False))
+        check_texts(df["text"], "text")
+        return segment(map(Document, document_names(df), df["text"]), self._to_units(False))
 
     def _to_units(self, labelled: bool) -> ToUnits:
         return partial(unit_rows, mode=self.extraction_mode, sections=self.section_filter, labelled=labelled)
 
     def _read(self, labelled: bool, data: Any = None) -> Any:
-        mode, to_units = self.extraction_mode, self._to_units(labelled)
+        mode, to_units, data = self.extraction_mode, self._to_units(labelled), frame_of(data)
         if isinstance(data, (str, list, tuple)):
             documents = text_documents([data] if isinstance(data, str) else data, labelled)
         elif data is not None:

@@ -71,6 +71,8 @@ def text_documents(texts: Iterable[str], labelled: bool) -> Iterable[Document]:
     """Make documents of texts, numbered in their order; annotated texts are parsed as YEDDA."""
     repairs = RepairCount()
     for number, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise DataError(f"Text {number} is of type {type(text).__name__}: give a list of texts.")
         name = f"{number:06d}"
         document = parse_yedda(text, name) if labelled else Document(name, text)
         repairs.add(document.repairs)

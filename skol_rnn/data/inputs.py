@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import glob
+import os
 import warnings
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,16 +15,27 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from skol_rnn.data.discovery import ENDINGS
 from skol_rnn.data.document import Corpus, Document
+from skol_rnn.data.frames import FORMS, columns_of, items_of
 from skol_rnn.data.reading import read_documents
-from skol_rnn.data.table import check_table, collapse_labels, lengths_of, none_for_missing, object_array
+from skol_rnn.data.table import (
+    array_of,
+    check_table,
+    collapse_labels,
+    is_misnamed,
+    is_missing,
+    lengths_of,
+    none_for_missing,
+    object_array,
+    require_column,
+    same_length,
+)
 from skol_rnn.data.tokens import by_unit
 from skol_rnn.errors import DataError, LabelWarning
-from skol_rnn.labels import LabelSet, alike_labels, label_counts, suggestion
+from skol_rnn.labels import LabelSet, alike_labels, label_counts, printable, suggestion
 
-_LISTS = (list, tuple, np.ndarray)
 _MOST_NAMED = 5
-Restore = Callable[[np.ndarray], Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,46 +61,159 @@ class LabelledRows:
         return len(self.true)
 
 
-def _corpus(data: object, unit: str) -> Corpus | None:
-    """Return the corpus that paths or a list of documents stand for, None for other data."""
-    paths: Any = [data] if isinstance(data, (str, Path)) else data
-    if isinstance(paths, _LISTS) and len(paths) and all(isinstance(path, (str, Path)) for path in paths):
-        return read_documents(paths, unit=unit)
-    if isinstance(data, _LISTS) and len(data) and all(isinstance(item, Document) for item in data):
-        return Corpus(tuple(data))
-    return data if isinstance(data, Corpus) else None
+@dataclass(frozen=True, eq=False)
+class Input:
+    """A caller's data as the shared table, and what is needed to give results in the form of the data.
 
+    ``kind`` is "table", "corpus", "documents" (lists of lines) or "lines" (one document); ``rows`` are the rows in the
+    caller's order, and ``sizes`` the numbers of rows of all documents, if these are known to be in order.
+    """
 
-def as_table(data: object, *, line_no_col: str = "line_number", unit: str = "line") -> pd.DataFrame:
-    """Turn a table, a corpus, paths or a list of documents into the shared table."""
-    if isinstance(data, pd.DataFrame):
-        return check_table(data, line_no_col=line_no_col)
-    if (corpus := _corpus(data, unit)) is not None:
+    kind: str
+    table: pd.DataFrame
+    rows: pd.DataFrame
+    sizes: list[int] | None = None
+    unlabelled: list[str] | None = None
+
+    @classmethod
+    def of(cls, data: Any, *, line_no_col: str = "line_number", unit: str = "line") -> Input:
+        """Convert data of any form."""
+        if isinstance(data, Input):
+            return data
+        data = frame_of(data)
+        if isinstance(data, pd.DataFrame):
+            return cls("table", check_table(data, line_no_col=line_no_col), data)
+        corpus = data if isinstance(data, Corpus) else None
+        items: list[Any] | None = [data] if isinstance(data, (str, Path, Document)) else items_of(data)
+        if corpus is None and items is not None:
+            if items and all(isinstance(item, Document) for item in items):
+                corpus = Corpus(tuple(items))
+            elif paths := _paths(data, items, unit):
+                corpus = read_documents(paths, unit=unit)
+        if corpus is not None:
+            return cls._of_corpus(corpus, unit)
+        if hasattr(data, "toPandas"):
+            raise TypeError("SkolClassifierV2(spark=...) labels a Spark table; elsewhere give table.toPandas().")
+        if items is None:
+            raise TypeError(f"Give {FORMS}, not {type(data).__name__}.")
+        flat = bool(items) and isinstance(items[0], str)
+        documents = [_document(item, index, unit) for index, item in enumerate([items] if flat else items)]
+        table = pd.concat(documents or [Corpus(()).table], ignore_index=True)
+        checked = check_table(table)
+        return cls("lines" if flat else "documents", checked, table, [len(document) for document in documents])
+
+    @classmethod
+    def _of_corpus(cls, corpus: Corpus, unit: str) -> Input:
+        unlabelled = [document.doc_id for document in corpus if document.labels is None]
         # A corpus may have been read under other rules: rows of the right unit stay as they are.
         if corpus.unit != unit:
             corpus = Corpus(tuple(by_unit(document, unit) for document in corpus))
-        return check_table(corpus.table)
-    if not isinstance(data, _LISTS):
-        raise TypeError(f"Give a table, a corpus, path(s) or a list of documents, not {type(data).__name__}.")
-    tables = [
-        by_unit(item, unit).table() if isinstance(item, Document) else _rows(item, index, unit)
-        for index, item in enumerate(data)
-    ]
-    return check_table(pd.concat(tables or [Corpus(()).table], ignore_index=True))
+        sizes = [document.n_rows for document in corpus]
+        return cls("corpus", table := check_table(corpus.table), table.drop(columns="order"), sizes, unlabelled)
+
+    def restore(self, results: np.ndarray) -> Any:
+        """Put results for the rows into the caller's order; for a list of documents, make one array a document."""
+        results = results[np.argsort(self.table["order"].to_numpy(), kind="stable")]
+        return self._parts(results) if self.kind == "documents" else results
+
+    def label_lists(self, labels: np.ndarray) -> np.ndarray:
+        """Return labels of the caller's rows as they are; for a list of documents, make one list a document."""
+        return object_array(part.tolist() for part in self._parts(labels)) if self.kind == "documents" else labels
+
+    def _parts(self, results: np.ndarray) -> list[np.ndarray]:
+        # A document without lines has no row, but an entry in the result.
+        return np.split(results, np.cumsum(self.sizes)[:-1]) if self.sizes else []
+
+    def with_predictions(self, labels: Sequence[str], best: np.ndarray, probabilities: np.ndarray) -> Any:
+        """Add predictions to the caller's rows; for lists, return the labels of the lines or of each document's lines."""
+        names = np.array(labels, dtype=object)
+        if self.kind in ("lines", "documents"):
+            return self.label_lists(names[best])
+        rows = self.rows.copy()
+        rows["prediction"] = self.restore(best)
+        rows["predicted_label"] = names[rows["prediction"].to_numpy()]
+        rows["probabilities"] = list(self.restore(probabilities))
+        return rows
 
 
-def _rows(item: object, index: int, unit: str) -> pd.DataFrame:
+def frame_of(data: Any) -> Any:
+    """Return a table of another library than pandas, a dict of columns or records as a DataFrame, all else as it is."""
+    if (columns := columns_of(data)) is None:
+        return data
+    same_length(columns)
+    # Only arrays keep their type: pandas would turn whole numbers with a None into floats.
+    return pd.DataFrame(
+        {name: pd.Series(array_of(values), dtype=array_of(values).dtype) for name, values in columns.items()}
+    )
+
+
+def _paths(data: object, items: list[Any], unit: str) -> list[str | Path]:
+    """Return items that are paths, and none if they are lines: a text is a path only if all of them exist."""
+    if any(isinstance(item, Path) for item in items):
+        for index, item in enumerate(items):
+            if not isinstance(item, (str, Path)):
+                raise TypeError(
+                    f"Item {index} is of type {type(item).__name__}, but others are paths: give paths only."
+                )
+        return items
+    if isinstance(data, str):
+        if _exists(data) or (_looks_like_path(data) and "\n" not in data) or not data.strip():
+            return items
+        raise DataError(
+            f"{printable(data[:60], keep='')!s} is a text and no file or folder: "
+            f"give a list of its {unit}s (text.splitlines()) or Document('name', text)."
+        )
+    if not items or not all(isinstance(item, str) for item in items):
+        return []
+    likely = [item for item in items if _looks_like_path(item)]
+    # A blank or "." is a folder's name too, but in a list it is a line.
+    found = [any(map(str.isalnum, item)) and _exists(item) for item in (items if likely else items[:1])]
+    if all(found) and (likely or all(map(_exists, items))):
+        return items
+    if len(likely) == len(items) or (any(found) and likely):
+        if missing := [item for item in likely if not _exists(item)]:
+            raise DataError(
+                f"{printable(missing[0], keep='')} does not exist. If these are {unit}s of a document and no paths, "
+                "give a list of documents: [[...]]."
+            )
+    return []
+
+
+def _exists(text: str) -> bool:
+    """Return whether there is such a file or folder, or one that a glob finds."""
+    try:
+        return os.path.exists(text) or (glob.has_magic(text) and any(glob.iglob(text, recursive=True)))
+    except (OSError, ValueError):
+        return False
+
+
+def _looks_like_path(text: str) -> bool:
+    """Return whether a text has a known ending, or a separator and no blank."""
+    return text.lower().endswith(tuple(ENDINGS)) or ("/" in text.replace(os.sep, "/") and len(text.split()) == 1)
+
+
+def _document(item: object, index: int, unit: str) -> pd.DataFrame:
     """Return the table of a document that is a list of lines or tokens; blank ones are rows too."""
-    if not isinstance(item, _LISTS):
-        raise TypeError(f"Document {index} is of type {type(item).__name__}; give each document as a list of {unit}s.")
-    for number, row in enumerate(item):
+    if isinstance(item, Document):
+        return by_unit(item, unit).table()
+    rows = None if isinstance(item, (Mapping, Path)) else items_of(item)
+    if rows is None:
+        problem = f"Document {index} is of type {type(item).__name__}; give each document as a list of {unit}s"
+        raise TypeError(f"{problem}, or one document as a list of texts.")
+    for number, row in enumerate(rows):
         if not isinstance(row, str) or "\n" in row:
             place = f"{unit.capitalize()} {number} of document {index}"
-            raise DataError(f"{place} is {row!r:.80}; a {unit} is one str without line break.")
-    values = pd.Series(list(item), dtype=object)
+            hint = f" Give text.splitlines() for a text of several {unit}s." if isinstance(row, str) else ""
+            raise DataError(f"{place} is {row!r:.80}; a {unit} is one str without line break.{hint}")
+    values = pd.Series(rows, dtype=object)
     table = pd.DataFrame({"doc_id": str(index), "line_number": np.arange(len(values)), "value": values})
     # A list of tokens does not say what separated them; white space is the likeliest.
     return table if unit == "line" else table.assign(break_before=np.where(table["line_number"] > 0, 1, 3))
+
+
+def as_table(data: object, *, line_no_col: str = "line_number", unit: str = "line") -> pd.DataFrame:
+    """Turn data of any form into the shared table."""
+    return Input.of(data, line_no_col=line_no_col, unit=unit).table
 
 
 def labelled_table(
@@ -101,42 +227,112 @@ def labelled_table(
 ) -> pd.DataFrame:
     """Make the shared table with labels in column ``label``, which are all None if they are absent and not required.
 
-    Documents that nobody annotated are left out where ``other`` would label all their lines.
+    A label is text; whole numbers in ``y`` are named by their digits, as scikit-learn encodes labels before some of its
+    calls.  None, NaN and pandas' NA mark a row without a label; an empty label is refused.  Documents that nobody
+    annotated are left out where ``other`` would label all their lines.
     """
-    corpus = _corpus(data, unit)
-    table = as_table(data if corpus is None else corpus, line_no_col=line_no_col, unit=unit)
-    if y is not None:
-        flat = [label for part in y for label in (part if isinstance(part, _LISTS) else [part])]
-        if len(flat) != len(table):
-            raise DataError(f"There are {len(flat)} labels for {len(table)} lines; give one label per line.")
-        # scikit-learn encodes labels as integers before some of its calls; their digits serve as names.
-        flat = [str(label) if isinstance(label, (int, np.integer)) else label for label in flat]
-        # The table is in document order, y in the caller's.
-        table["label"] = np.array(flat, dtype=object)[table["order"]]
-    elif label_col in table:
-        table["label"] = table[label_col]
-    if "label" not in table or (len(table) and table["label"].isna().all()):
+    given = Input.of(data, line_no_col=line_no_col, unit=unit)
+    labels = _column_labels(given, label_col, required) if y is None else _row_labels(y, given, unit)
+    if labels is None or (labels and all(label is None for label in labels)):
         if not required:
-            return table.assign(label=None)
+            return given.table.assign(label=None)
         raise DataError(f"The data have no labels: give annotated files, a column {label_col!r}, or y=[...].")
-    if other is None or y is not None:
-        return table
-    if corpus is None:
+    # The table is in document order, labels in the caller's; pandas' own type would turn None into NaN.
+    column = pd.Series(object_array(labels)[given.table["order"]], dtype=object)
+    table = given.table.assign(label=column)
+    return table if other is None or y is not None else _annotated(table, given, f"all their {unit}s {other!r}")
+
+
+def _annotated(table: pd.DataFrame, given: Input, advice: str) -> pd.DataFrame:
+    """Leave out the documents that nobody annotated, and name them."""
+    without = given.unlabelled
+    if without is None:
         has = table["label"].notna().groupby(table["doc_id"], sort=False).any()
         without = has.index[~has].tolist()
-    else:
-        without = [document.doc_id for document in corpus if document.labels is None]
     if not without:
         return table
     named = ", ".join(without[:_MOST_NAMED]) + ", ..." * (len(without) > _MOST_NAMED)
     documents = f"{len(without)} document{'s have' if len(without) > 1 else ' has'}"
     warnings.warn(
         f"{documents} no label and {'are' if len(without) > 1 else 'is'} left out: {named}. "
-        f"unlabelled='other' labels all their {unit}s {other!r}.",
+        f"unlabelled='other' labels {advice}.",
         LabelWarning,
-        stacklevel=3,
+        stacklevel=4,
     )
     return table[~table["doc_id"].isin(without)].reset_index(drop=True)
+
+
+def _column_labels(given: Input, label_col: str, required: bool) -> list[str | None] | None:
+    """Return the labels in the data's own column, in the caller's order, None if there is no such column."""
+    if given.kind != "table":
+        return list(none_for_missing(given.rows["label"])) if "label" in given.rows else None
+    if label_col in given.rows:
+        return _check_labels(given.rows[label_col], f"column {label_col!r}")
+    if label_col in given.rows.index.names:
+        raise DataError(f"{label_col!r} is the index of the table: call reset_index() first.")
+    if misnamed := [name for name in given.rows if is_misnamed(name, label_col)]:
+        raise DataError(f"Column {misnamed[0]!r} is not {label_col!r}: rename it, or drop it.")
+    if label_col != "label" and required:
+        require_column(given.rows, label_col)
+    return None
+
+
+def _check_labels(labels: Iterable[Any], where: str) -> list[str | None]:
+    """Return labels that are text, None for missing ones."""
+    found: list[str | None] = []
+    for row, label in enumerate(labels):
+        if isinstance(label, str):
+            if not label.strip():
+                raise DataError(f"Row {row} of {where} is blank: write None for a row without a label.")
+            found.append(str(label))
+        elif is_missing(label):
+            found.append(None)
+        else:
+            raise DataError(f"Row {row} of {where} holds {label!r:.60}, not text: write labels as text.")
+    return found
+
+
+def _row_labels(y: Any, given: Input, unit: str) -> list[str | None]:
+    """Return the labels in ``y``, one a row in the caller's order; they may be in lists, one a document."""
+    y = y if isinstance(y, Mapping) else frame_of(y)
+    if isinstance(y, pd.DataFrame) and y.shape[1] == 1:
+        y = y.iloc[:, 0]
+    if (labels := items_of(y)) is None:
+        raise TypeError(f"y is of type {type(y).__name__}: give a list of labels, one a {unit}.")
+    parts = [None if isinstance(part, str) else items_of(part) for part in labels]
+    if any(part is not None for part in parts):
+        labels = _joined(parts, given, unit)
+    if len(labels) != len(given.table):
+        rows = f"{len(labels)} label{'s' * (len(labels) != 1)} for {len(given.table)} {unit}s"
+        raise DataError(f"There are {rows}; give one label per {unit}.")
+    # scikit-learn encodes labels as integers before some of its calls; their digits serve as names.
+    is_number = [isinstance(label, (int, np.integer)) and not isinstance(label, bool) for label in labels]
+    if any(is_number) and any(isinstance(label, str) for label in labels):
+        row = is_number.index(True)
+        raise DataError(f"Row {row} of y holds {labels[row]!r}, but other labels are text: write all as text.")
+    return _check_labels([str(int(v)) if n else v for v, n in zip(labels, is_number, strict=True)], "y")
+
+
+def _joined(parts: list[list[Any] | None], given: Input, unit: str) -> list[Any]:
+    """Join the lists of labels of all documents, each as long as its document."""
+    sizes = lengths_of(given.table) if given.sizes is None else given.sizes
+    if given.sizes is None and np.any(np.diff(given.table["order"].to_numpy()) < 0):
+        raise DataError(f"The rows are not in order, so y must be one list with a label per {unit}.")
+    for index, part in enumerate(parts):
+        if part is None:
+            raise DataError(f"y[{index}] is a label, but other items are lists: give a list for each document.")
+        if index < len(sizes) and len(part) != sizes[index]:
+            raise DataError(f"Document {index} has {sizes[index]} {unit}s, but y[{index}] has {len(part)} labels.")
+    if len(parts) != len(sizes):
+        raise DataError(f"y has lists for {len(parts)} documents, but there are {len(sizes)}.")
+    return [label for part in parts for label in part or ()]
+
+
+def data_and_labels(data: Any) -> tuple[Any, Any]:
+    """Split what may be a pair of data and labels, as Keras takes ``validation_data``."""
+    if isinstance(data, tuple) and len(data) == 2 and not all(isinstance(d, (str, Path, Document)) for d in data):
+        return data
+    return data, None
 
 
 def choose_labels(
@@ -173,38 +369,11 @@ def fold_labels(column: pd.Series[Any], labels: LabelSet, other: str | None, wha
     return names
 
 
-def is_label_list(y: Any, data: Any) -> bool:
-    """Return whether ``y`` is a list of label names (its older meaning) and not the labels of rows."""
-    if not len(y) or not all(isinstance(label, str) for label in y):
+def is_label_list(y: Any, given: Input, label_col: str = "label") -> bool:
+    """Return whether ``y`` is a list of label names (its older meaning), for data that have labels, and not the labels of rows."""
+    names = None if isinstance(y, (str, Mapping)) else items_of(y)
+    if not names or not all(isinstance(name, str) for name in names) or len(set(names)) != len(names):
         return False
-    return len(set(y)) == len(y) and not (isinstance(data, pd.DataFrame) and len(y) == len(data))
-
-
-def _is_line_lists(data: Any) -> bool:
-    """Return whether data is a list of documents, each a list of lines."""
-    return isinstance(data, _LISTS) and all(isinstance(document, _LISTS) for document in data)
-
-
-def table_and_restore(data: Any, line_no_col: str, unit: str) -> tuple[pd.DataFrame, Restore]:
-    """Return the rows in document order, and a function that puts results for them into the caller's order."""
-    table = as_table(data, line_no_col=line_no_col, unit=unit)
-    if _is_line_lists(data):
-        # A document without lines has no row, but an entry in the result.
-        ends = np.cumsum([len(document) for document in data])
-        return table, lambda results: np.split(results, ends[:-1]) if len(ends) else []
-    back = np.argsort(table["order"].to_numpy(), kind="stable")
-    return table, lambda results: results[back]
-
-
-def with_predictions(
-    data: Any, table: pd.DataFrame, restore: Restore, labels: Sequence[str], best: np.ndarray, probabilities: np.ndarray
-) -> Any:
-    """Add predictions to the caller's rows; for lists of lines, return the list of labels of each document."""
-    names = np.array(labels, dtype=object)
-    if _is_line_lists(data):
-        return object_array(names[part].tolist() for part in restore(best))
-    rows = data.copy() if isinstance(data, pd.DataFrame) else table.drop(columns="order")
-    rows["prediction"] = restore(best)
-    rows["predicted_label"] = names[rows["prediction"].to_numpy()]
-    rows["probabilities"] = list(restore(probabilities))
-    return rows
+    if given.kind == "table":
+        return label_col in given.rows and len(names) != len(given.rows)
+    return given.kind == "corpus" and "label" in given.table

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -64,6 +66,8 @@ def is_missing(value: object) -> bool:
         return value is None or bool(value != value)
     except TypeError:  # pd.NA has no truth value
         return True
+    except ValueError:  # nor has an array
+        return False
 
 
 def require_column(table: Lines, name: str) -> None:
@@ -75,16 +79,38 @@ def require_column(table: Lines, name: str) -> None:
 
 
 def document_names(table: Lines) -> list[str]:
-    """Return the document name of each row, from column ``doc_id`` or else ``filename``."""
-    name = "filename" if "doc_id" not in table and "filename" in table else "doc_id"
-    if name not in table and name in getattr(getattr(table, "index", None), "names", ()):
-        raise DataError(f"{name!r} is the index of the table: call reset_index() first.")
-    require_column(table, name)
-    documents = list(table[name])
-    for row, document in enumerate(documents):
-        if is_missing(document):
-            raise DataError(f"Column {name!r} is empty in row {row}: name each row's document.")
-    return list(map(str, documents))
+    """Return the document name of each row, from column ``doc_id`` or else ``filename``; numbers become their digits."""
+    column = "filename" if "doc_id" not in table and "filename" in table else "doc_id"
+    require_column(table, column)
+    names = []
+    spelt: dict[str, str | int] = {}
+    for row, value in enumerate(table[column]):
+        key = name_key(value)
+        if is_missing(value) or (isinstance(key, str) and not key.strip()):
+            raise DataError(f"Column {column!r} is empty in row {row}: name each row's document.")
+        if key is None:
+            shown = f"{value!r:.60}, neither text nor a whole number"
+            raise DataError(f"Row {row} of column {column!r} holds {shown}: name documents by text.")
+        names.append(name := str(key))
+        if (first := spelt.setdefault(name.strip(), key)) != key:
+            raise DataError(
+                f"Row {row} of column {column!r} holds {value!r:.60}, another row {first!r:.60}: "
+                "write the name of a document in one way."
+            )
+    return names
+
+
+def name_key(value: object) -> str | int | None:
+    """Return a name that is text as text and one that is a whole number as int, None for all else."""
+    if isinstance(value, (str, PurePath)):
+        return str(value)
+    if isinstance(value, (bool, np.bool_)):
+        return None
+    if isinstance(value, (int, np.integer)):
+        return int(value)
+    # A float above 2**53 may be the nearest one to several whole numbers.
+    number = float(value) if isinstance(value, (float, np.floating)) else float("nan")
+    return int(number) if number % 1 == 0 and abs(number) <= _LARGEST else None
 
 
 def check_texts(values: Iterable[object], name: str, *, none_allowed: bool = False) -> None:
@@ -146,14 +172,15 @@ def document_order(
 
 
 def _line_numbers(column: Any, name: str) -> np.ndarray:
-    """Return line numbers as a numeric array, or raise a DataError for the first that is not a number."""
+    """Return line numbers as a numeric array, or raise a DataError for the first that is not a whole number."""
     values: np.ndarray = np.asarray(column)
     if values.dtype.kind in "iu":
         return values
-    numbers = np.array([_number(value) for value in values.tolist()], dtype=np.float64)
-    wrong = np.flatnonzero(~(np.abs(numbers) <= _LARGEST))
+    numbers = np.array([_number(value) for value in values], dtype=np.float64)
+    wrong = np.flatnonzero(~((np.abs(numbers) <= _LARGEST) & (np.trunc(numbers) == numbers)))
     if len(wrong):
-        raise DataError(f"Row {wrong[0]} of column {name!r} holds {values[wrong[0]]!r:.60}, not a line number.")
+        shown = f"{values.tolist()[wrong[0]]!r:.60}, not a line number, which is whole and at most 2**53"
+        raise DataError(f"Row {wrong[0]} of column {name!r} holds {shown}.")
     return numbers
 
 
@@ -163,34 +190,101 @@ _EXTRA: tuple[tuple[str, Any, type], ...] = (
     ("break_before", whole_numbers, np.int64),
 )
 """Optional columns, how they are checked, and their types."""
+_LONG = 8  # letters: in shorter names one letter makes another word
+
+
+def _refuse_misnamed(table: Lines, line_no_col: str) -> None:
+    """Raise a DataError if a column that would be ignored is one of the shared table in another spelling."""
+    optional = (line_no_col, "attachment_name", *(name for name, _, _ in _EXTRA))
+    wanted = [name for name in ("doc_id", "value", *optional) if name not in table]
+    for name in getattr(getattr(table, "index", None), "names", ()):
+        if name in wanted or (name == "filename" and "doc_id" in wanted):
+            raise DataError(f"{name!r} is the index of the table: call reset_index() first.")
+    for column in table:
+        for name in wanted:
+            if is_misnamed(column, name):
+                raise DataError(f"Column {column!r} is not {name!r}: rename it, or drop it.")
+
+
+def is_misnamed(column: object, name: str) -> bool:
+    """Return whether a column differs from a name only in case, blanks and signs, or in a letter of a long name."""
+    if not isinstance(column, str) or column == name:
+        return False
+    one, other = ("".join(filter(str.isalnum, text.casefold())) for text in (column, name))
+    return one == other or (len(other) >= _LONG and difflib.SequenceMatcher(None, one, other).ratio() > 0.85)
+
+
+def _offsets(table: Lines, order: np.ndarray, documents: Sequence[str]) -> dict[str, np.ndarray]:
+    """Check the columns ``start`` and ``end``, if there are both; return them unless some are missing."""
+    if "start" not in table or "end" not in table:
+        return {}
+    numbers = {name: whole_numbers(table[name], name) for name in ("start", "end")}
+    if any(is_missing(value) for name in numbers for value in table[name]):
+        return {}
+    start, end = numbers["start"][order], numbers["end"][order]
+    for row in order[start > end]:
+        raise DataError(
+            f"Row {row}: column 'end' is {numbers['end'][row]}, less than 'start', {numbers['start'][row]}."
+        )
+    for row, before in zip(order[1:][np.diff(start) < 0], order[:-1][np.diff(start) < 0], strict=True):
+        if documents[row] == documents[before]:
+            raise DataError(
+                f"Row {row} comes after row {before} in document {documents[row]!r}, but column 'start' has them in "
+                "the other order: correct the line numbers, or drop the columns start and end."
+            )
+    return {"start": start, "end": end}
+
+
+def checked_columns(table: Lines, line_no_col: str) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Check the columns of the shared form; return them in document order, and that order."""
+    _refuse_misnamed(table, line_no_col)
+    documents = document_names(table)
+    if "attachment_name" in table:  # each attachment of a record is a document
+        attachments = ["" if is_missing(name) else str(name) for name in table["attachment_name"]]
+        documents = [f"{name}/{attachment}" for name, attachment in zip(documents, attachments, strict=True)]
+    require_column(table, "value")
+    check_texts(table["value"], "value")
+    if line_no_col not in table and "line_number" in table:
+        line_no_col = "line_number"  # files and documents number their lines so
+    elif line_no_col != "line_number":
+        require_column(table, line_no_col)
+    numbers = np.asarray(table[line_no_col]) if line_no_col in table else None
+    order, line_numbers = document_order(documents, numbers, line_no_col)
+    columns = {"doc_id": object_array(documents)[order], "value": object_array(table["value"])[order]}
+    if "label" in table:
+        labels = [None if is_missing(label) else label for label in table["label"]]
+        check_texts(labels, "label", none_allowed=True)
+        columns["label"] = object_array(labels)[order]
+    columns |= {"line_number": line_numbers} | _offsets(table, order, documents)
+    for name, converted, kind in _EXTRA:
+        if name in table:
+            columns[name] = converted(table[name], name)[order]
+        elif name != "break_before":  # only tokens have it
+            columns[name] = np.zeros(len(order), kind)
+    return columns, order
 
 
 def shared_columns(table: Mapping[str, Any], *, line_no_col: str = "line_number") -> dict[str, np.ndarray]:
     """Check columns and bring them into the shared form, as ``check_table`` does for a DataFrame."""
-    documents = document_names(table)
-    require_column(table, "value")
-    columns = {column: _array(values) for column, values in table.items()} | {"doc_id": _array(documents)}
-    n_lines = len(columns["value"])
-    for column, values in columns.items():
-        if len(values) != n_lines:
-            raise DataError(f"Column {column!r} has {len(values)} rows, but 'value' has {n_lines}.")
-    check_texts(columns["value"], "value")
-    order, numbers = document_order(documents, columns.get(line_no_col), line_no_col)
-    for column, converted, kind in _EXTRA:
-        if column in columns:
-            columns[column] = converted(columns[column], column)
-        elif column != "break_before":  # only tokens have it
-            columns[column] = np.zeros(n_lines, kind)
-    columns = {column: values[order] for column, values in columns.items()}
-    return columns | {"line_number": numbers, "order": order}
+    columns = {name: array_of(values) for name, values in table.items()}
+    same_length(columns)
+    checked, order = checked_columns(columns, line_no_col)
+    columns.pop("attachment_name", None)
+    return {name: values[order] for name, values in columns.items()} | checked | {"order": order}
 
 
-def _array(values: Sequence[Any]) -> np.ndarray:
-    """Return a column as a one-dimensional array; lists and texts stay Python objects."""
+def same_length(columns: Mapping[Any, Sequence[Any] | np.ndarray]) -> None:
+    """Raise a DataError if columns differ in length, from ``value`` if there is one."""
+    first = "value" if "value" in columns else next(iter(columns), None)
+    for name, values in columns.items():
+        if len(values) != len(columns[first]):
+            raise DataError(f"Column {name!r} has {len(values)} rows, but {first!r} has {len(columns[first])}.")
+
+
+def array_of(values: Sequence[Any] | np.ndarray) -> np.ndarray:
+    """Return a column as a one-dimensional array; what is in a list stays a Python object."""
     if isinstance(values, np.ndarray) and values.ndim == 1 and values.dtype.kind not in "US":
         return values
-    if len(values) and isinstance(values[0], (bool, int, float, np.generic)):
-        return np.asarray(values)
     return object_array(values)
 
 
@@ -204,27 +298,15 @@ def object_array(values: Iterable[Any]) -> np.ndarray:
 
 def check_table(table: pd.DataFrame, *, line_no_col: str = "line_number") -> pd.DataFrame:
     """Check a caller's table and bring it into the shared form, in document order."""
+    import pandas as pd
+
     if len(twice := table.columns[table.columns.duplicated()]):
         raise DataError(f"The table has two columns {twice[0]!r}: rename or drop one.")
-    documents = document_names(table)
-    if "attachment_name" in table:  # each attachment of a record is a document
-        attachments = table["attachment_name"].fillna("").astype(str)
-        documents = [f"{name}/{attachment}" for name, attachment in zip(documents, attachments, strict=True)]
-    require_column(table, "value")
-    check_texts(table["value"], "value")
-    numbers = table[line_no_col].to_numpy() if line_no_col in table else None
-    order, line_numbers = document_order(documents, numbers, line_no_col)
-    result = table.assign(doc_id=documents).astype({"doc_id": object, "value": object})
-    if "label" in table:
-        result["label"] = none_for_missing(table["label"])
-        check_texts(result["label"], "label", none_allowed=True)
-    result = result.iloc[order].drop(columns="attachment_name", errors="ignore").reset_index(drop=True)
-    result["line_number"] = line_numbers
-    for name, converted, kind in _EXTRA:
-        if name in result:
-            result[name] = converted(table[name], name)[order]
-        elif name != "break_before":  # only tokens have it
-            result[name] = np.zeros(len(result), kind)
+    columns, order = checked_columns(table, line_no_col)
+    result = table.drop(columns="attachment_name", errors="ignore").iloc[order].reset_index(drop=True)
+    # Without a dtype pandas would use its own string type, and NaN instead of None.
+    for name, values in columns.items():
+        result[name] = pd.Series(values, dtype=values.dtype)
     return result.assign(order=order)
 
 

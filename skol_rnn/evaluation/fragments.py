@@ -68,7 +68,7 @@ class FragmentScorer:
     @classmethod
     def of(cls, rows: LabelledRows, labels: LabelSet) -> Self:
         """Return the scorer of the rows of a table; rows without offsets are placed one character apart."""
-        if {"start", "end"} <= set(rows.table.columns):
+        if {"start", "end"} <= set(rows.table.columns) and not rows.table[["start", "end"]].isna().any(axis=None):
             start, end = (rows.table[name].to_numpy(dtype=np.int64) for name in ("start", "end"))
         else:
             size = rows.table["value"].str.len().to_numpy(dtype=np.int64)

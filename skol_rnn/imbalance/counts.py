@@ -13,6 +13,7 @@ import pandas as pd
 
 from skol_rnn.data import bio
 from skol_rnn.data.document import Corpus
+from skol_rnn.data.inputs import frame_of
 from skol_rnn.errors import DataError
 from skol_rnn.imbalance.options import whole_number
 
@@ -24,8 +25,9 @@ def label_distribution(
 
     Parameters
     ----------
-    data : Corpus, DataFrame, mapping of str to int, or iterable of str or None
-        Documents as :func:`skol_rnn.read_documents` reads them, a table with the columns ``label`` and ``doc_id``,
+    data : Corpus, table, mapping of str to int, or iterable of str or None
+        Documents as :func:`skol_rnn.read_documents` reads them, a table with the columns ``label`` and ``doc_id``
+        (of pandas, polars, Arrow or Hugging Face, a dict of columns or a list of records),
         counts by label, or the labels of n lines.  Lines without a label are left out.
     doc_ids : iterable of str, optional
         Document of each line, for labels of lines.
@@ -41,6 +43,8 @@ def label_distribution(
     ------
     DataError
         If the table lacks a column.
+    TypeError
+        If the data are a path.
     ValueError
         If the numbers of labels and document ids differ, or a count is negative or no whole number.
 
@@ -51,6 +55,10 @@ def label_distribution(
     0     b      3   0.75    1.0          2
     1     a      1   0.25    3.0          1
     """
+    if isinstance(data, (str, Path)):
+        raise TypeError(f"data is a {type(data).__name__}: give read_documents(data) or a list of labels.")
+    if not isinstance(data, Mapping) or not isinstance(data.get("label"), (int, float, np.number, type(None))):
+        data = frame_of(data)
     if isinstance(data, Corpus):
         data = data.table
     if isinstance(data, (pd.DataFrame, Mapping)) and doc_ids is not None:

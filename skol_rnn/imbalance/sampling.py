@@ -145,7 +145,7 @@ def oversample_documents_with_rare_labels(
 
     Parameters
     ----------
-    data : DataFrame, Corpus, list of documents, or path(s)
+    data : table, list of lines or documents, Corpus, or path(s)
         Annotated documents, see :func:`skol_rnn.data.inputs.labelled_table`.
     rare_label : str or list of str
         Name of the label; lines of several labels count together.  None stands for the rarest label that occurs.
@@ -153,8 +153,8 @@ def oversample_documents_with_rare_labels(
         Least number of rare lines in a document that is copied.
     replication_factor : int, default 5
         How often such a document appears, the original included; others appear once.
-    y : list of list of str, optional
-        Labels of each document's lines, if the data have none.
+    y : list of str or list of list of str, optional
+        Labels of the lines, if the data have none: in one list, or in a list for each document.
     label_col, line_no_col : str
         Names of the columns of a table.
 

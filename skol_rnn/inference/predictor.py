@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
-from skol_rnn.data.table import Lines, check_table, lengths_of, rows_of, shared_columns, whole_documents
+from skol_rnn.data.frames import columns_of
+from skol_rnn.data.table import Lines, lengths_of, rows_of, shared_columns, whole_documents
 from skol_rnn.decoding.decoder import Decoder
 from skol_rnn.errors import BundleError
 from skol_rnn.features.base import FeatureFamily, LineFeatures
@@ -24,6 +25,8 @@ from skol_rnn.windows import cut_windows, merge_windows
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from skol_rnn.data.inputs import Input
 
 BACKENDS = ("auto", "onnx", "keras")
 """What runs the network: "auto" is ONNX Runtime where it is installed and the model has a graph, otherwise Keras."""
@@ -190,45 +193,47 @@ class ServingModel:
         self.decision = saved_decision(state, self.predictor.decoder)
         self._line_no_col: str = state["parameters"]["line_no_col"]
 
-    def predict_proba(self, table: Lines, raw: bool = False) -> np.ndarray:
+    def predict_proba(self, table: Any, raw: bool = False) -> np.ndarray | list[np.ndarray]:
         """Compute the probability of each label for each line.
 
         Parameters
         ----------
-        table : DataFrame or mapping of str to sequence
+        table : DataFrame, mapping of str to sequence, or other data
             Lines: ``value`` and ``doc_id`` (or ``filename``); optional are the line numbers, ``blank_before`` and
-            ``page_break``.
+            ``page_break``.  All that ``RNNSkolModel.predict`` takes is taken here.
         raw : bool, default False
             Whether to return the network's probabilities instead of posteriors.
 
         Returns
         -------
-        ndarray of float64, shape (lines, labels)
-            One row a line, in the order of the table.
+        ndarray of float64, shape (lines, labels), or list of such
+            One row a line, in the order of the table; for a list of documents, one array a document.
 
         Raises
         ------
         DataError
             If the table cannot be used.
         """
-        lines, back = self._in_order(table)
+        given = self._given(table)
+        lines, back = self._in_order(given)
         found = self.predictor.probabilities(lines)
-        return (found if raw else self.predictor.decoder.posterior(found))[back]
+        found = found if raw else self.predictor.decoder.posterior(found)
+        return found[back] if isinstance(given, dict) else given.restore(found)
 
-    def predict(self, table: Lines, decision: str | None = None) -> np.ndarray:
+    def predict(self, table: Any, decision: str | None = None) -> np.ndarray:
         """Label each line.
 
         Parameters
         ----------
-        table : DataFrame or mapping of str to sequence
+        table : DataFrame, mapping of str to sequence, or other data
             As for :meth:`predict_proba`.
         decision : str, optional
             "auto", "corrected", "argmax", "tuned" or "viterbi"; the model's own if not given.
 
         Returns
         -------
-        ndarray of object, shape (lines,)
-            A label a line, in the order of the table.
+        ndarray of object
+            A label a line, in the order of the table; for a list of documents, one list of labels a document.
 
         Raises
         ------
@@ -237,14 +242,16 @@ class ServingModel:
         ValueError
             If there is no such decision.
         """
-        return next(self.predict_documents([table], decision)).labels
+        given = self._given(table)
+        labels = next(self.predict_documents([given], decision)).labels
+        return labels if isinstance(given, dict) else given.label_lists(labels)
 
-    def predict_documents(self, tables: Iterable[Lines], decision: str | None = None) -> Iterator[Predictions]:
+    def predict_documents(self, tables: Iterable[Any], decision: str | None = None) -> Iterator[Predictions]:
         """Label the lines of many tables, some thousand lines at a time, in constant memory.
 
         Parameters
         ----------
-        tables : iterable of (DataFrame or mapping of str to sequence)
+        tables : iterable of (DataFrame, mapping of str to sequence, or other data)
             Lines of one or more whole documents each, as for :meth:`predict_proba`.
         decision : str, optional
             As for :meth:`predict`.
@@ -285,12 +292,21 @@ class ServingModel:
             start += len(rows)
             yield Predictions(names[decoder.decide(rows, sizes, decision)][back], decoder.posterior(rows)[back])
 
-    def _in_order(self, table: Lines) -> tuple[Lines, np.ndarray]:
+    def _given(self, data: Any) -> Input | dict[Any, Any]:
+        """Return data as columns, or converted with pandas."""
+        if (columns := columns_of(data)) is not None:
+            return columns
+        from skol_rnn.data.inputs import Input  # loads pandas
+
+        return Input.of(data, line_no_col=self._line_no_col, unit=self.unit)
+
+    def _in_order(self, data: Any) -> tuple[Lines, np.ndarray]:
         """Return the lines in document order, and the position of each of the caller's rows in it."""
-        if isinstance(table, Mapping):
-            lines: Lines = shared_columns(table, line_no_col=self._line_no_col)
+        given = self._given(data)
+        if isinstance(given, dict):
+            lines: Lines = shared_columns(given, line_no_col=self._line_no_col)
         else:
-            lines = check_table(table, line_no_col=self._line_no_col)
+            lines = given.table
         return lines, np.argsort(np.asarray(lines["order"]), kind="stable")
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from skol_rnn.data.inputs import LabelledRows, fold_labels, labelled_table, table_and_restore, with_predictions
+from skol_rnn.data.inputs import Input, LabelledRows, fold_labels, labelled_table
 from skol_rnn.data.table import lengths_of
 from skol_rnn.decoding.decoder import Decoder
 from skol_rnn.decoding.offsets import DECISIONS
@@ -32,18 +32,21 @@ class TrainedModel(SavedModel):
     """The methods of ``RNNSkolModel`` that need a trained network; ``fit`` sets what they read."""
 
     @overload
-    def predict_proba(self, data: pd.DataFrame | str | Path, raw: bool = False) -> np.ndarray: ...
+    def predict_proba(self, data: pd.DataFrame | str | Path | list[str], raw: bool = False) -> np.ndarray: ...
 
     @overload
     def predict_proba(self, data: Lines, raw: bool = False) -> list[np.ndarray]: ...
+
+    @overload
+    def predict_proba(self, data: Any, raw: bool = False) -> Any: ...
 
     def predict_proba(self, data: Any, raw: bool = False) -> np.ndarray | list[np.ndarray]:
         """Compute the probability of each label for each line.
 
         Parameters
         ----------
-        data : DataFrame, list of documents, or path(s)
-            Documents.
+        data : table, list of lines or documents, Corpus, or path(s)
+            Documents, in any form that ``fit`` takes.
         raw : bool, default False
             Whether to return the network's probabilities instead of posteriors, which undo the effect of class weights,
             loss and sampling and are calibrated.
@@ -61,29 +64,33 @@ class TrainedModel(SavedModel):
             If the data cannot be used.
         """
         self._require_trained()
-        table, restore = table_and_restore(data, self.line_no_col, self.unit)
-        found = self._predictor.probabilities(table)
-        return restore(found if raw else self.decoder_.posterior(found))
+        given = Input.of(data, line_no_col=self.line_no_col, unit=self.unit)
+        found = self._predictor.probabilities(given.table)
+        return given.restore(found if raw else self.decoder_.posterior(found))
 
     @overload
     def predict(self, data: pd.DataFrame | str | Path) -> pd.DataFrame: ...
 
     @overload
-    def predict(self, data: Lines) -> np.ndarray: ...
+    def predict(self, data: Lines | list[str]) -> np.ndarray: ...
+
+    @overload
+    def predict(self, data: Any) -> Any: ...
 
     def predict(self, data: Any) -> pd.DataFrame | np.ndarray:
         """Label each line.
 
         Parameters
         ----------
-        data : DataFrame, list of documents, or path(s)
-            Documents.
+        data : table, list of lines or documents, Corpus, or path(s)
+            Documents, in any form that ``fit`` takes.
 
         Returns
         -------
         DataFrame or ndarray of object
-            For a table or files: the rows in their order with ``prediction`` (index), ``predicted_label`` and
-            ``probabilities``.  For a list of documents: one list of labels a document.
+            For a table of any library, a corpus or files: a DataFrame of pandas, the rows in their order with
+            ``prediction`` (index), ``predicted_label`` and ``probabilities``.  For a list of lines: a label a line.  For
+            a list of documents: one list of labels a document.
 
         Raises
         ------
@@ -93,10 +100,10 @@ class TrainedModel(SavedModel):
             If the data cannot be used.
         """
         self._require_trained()
-        table, restore = table_and_restore(data, self.line_no_col, self.unit)
-        raw = self._predictor.probabilities(table)
-        indices = self.decoder_.decide(raw, lengths_of(table), self.decided_by)
-        return with_predictions(data, table, restore, self.labels_, indices, self.decoder_.posterior(raw))
+        given = Input.of(data, line_no_col=self.line_no_col, unit=self.unit)
+        raw = self._predictor.probabilities(given.table)
+        indices = self.decoder_.decide(raw, lengths_of(given.table), self.decided_by)
+        return given.with_predictions(self.labels_, indices, self.decoder_.posterior(raw))
 
     predict_with_labels = predict
 
@@ -110,10 +117,10 @@ class TrainedModel(SavedModel):
 
         Parameters
         ----------
-        data : DataFrame, list of documents, or path(s)
-            Documents.
-        y : list of list of str, optional
-            Labels of the lines, where the data have none.
+        data : table, list of lines or documents, Corpus, or path(s)
+            Documents, in any form that ``fit`` takes.
+        y : list of str or list of list of str, optional
+            Labels of the lines, where the data have none, as for ``fit``.
 
         Returns
         -------
@@ -127,10 +134,10 @@ class TrainedModel(SavedModel):
 
         Parameters
         ----------
-        data : DataFrame, list of documents, or path(s)
-            Documents.
-        y : list of list of str, optional
-            Labels of the lines, where the data have none.
+        data : table, list of lines or documents, Corpus, or path(s)
+            Documents, in any form that ``fit`` takes.
+        y : list of str or list of list of str, optional
+            Labels of the lines, where the data have none, as for ``fit``.
 
         Returns
         -------
@@ -154,10 +161,10 @@ class TrainedModel(SavedModel):
 
         Parameters
         ----------
-        data : DataFrame, list of documents, or path(s)
+        data : table, list of lines or documents, Corpus, or path(s)
             Documents; without labels there are predictions and no scores.
-        y : list of list of str, optional
-            Labels of the lines, where the data have none.
+        y : list of str or list of list of str, optional
+            Labels of the lines, where the data have none, as for ``fit``.
 
         Returns
         -------
@@ -243,10 +250,10 @@ class TrainedModel(SavedModel):
 
         Parameters
         ----------
-        data : DataFrame, list of documents, or path(s)
-            Documents.
-        y : list of list of str, optional
-            Labels of the lines.
+        data : table, list of lines or documents, Corpus, or path(s)
+            Documents, in any form that ``fit`` takes.
+        y : list of str or list of list of str, optional
+            Labels of the lines, as for ``fit``.
 
         Returns
         -------

@@ -45,9 +45,9 @@ def tune_class_weights(
 
     Parameters
     ----------
-    data : DataFrame, Corpus, list of documents, or path(s)
+    data : table, list of lines or documents, Corpus, or path(s)
         Annotated documents.
-    y : list of list of str, optional
+    y : list of str or list of list of str, optional
         Labels, if the data have none.
     labels, other : list of str and str, optional
         As in ``RNNSkolModel.fit``.
