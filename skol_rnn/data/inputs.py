@@ -23,11 +23,11 @@ from skol_rnn.data.table import (
     array_of,
     check_table,
     collapse_labels,
-    is_misnamed,
     is_missing,
     lengths_of,
     none_for_missing,
     object_array,
+    refuse_other_spelling,
     require_column,
     same_length,
 )
@@ -270,8 +270,7 @@ def _column_labels(given: Input, label_col: str, required: bool) -> list[str | N
         return _check_labels(given.rows[label_col], f"column {label_col!r}")
     if label_col in given.rows.index.names:
         raise DataError(f"{label_col!r} is the index of the table: call reset_index() first.")
-    if misnamed := [name for name in given.rows if is_misnamed(name, label_col)]:
-        raise DataError(f"Column {misnamed[0]!r} is not {label_col!r}: rename it, or drop it.")
+    refuse_other_spelling(given.rows, label_col)
     if label_col != "label" and required:
         require_column(given.rows, label_col)
     return None

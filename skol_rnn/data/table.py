@@ -200,13 +200,18 @@ def _refuse_misnamed(table: Lines, line_no_col: str) -> None:
     for name in getattr(getattr(table, "index", None), "names", ()):
         if name in wanted or (name == "filename" and "doc_id" in wanted):
             raise DataError(f"{name!r} is the index of the table: call reset_index() first.")
-    for column in table:
-        for name in wanted:
-            if is_misnamed(column, name):
-                raise DataError(f"Column {column!r} is not {name!r}: rename it, or drop it.")
+    for name in wanted:
+        refuse_other_spelling(table, name)
 
 
-def is_misnamed(column: object, name: str) -> bool:
+def refuse_other_spelling(table: Lines, name: str) -> None:
+    """Raise a DataError if the table has no column of this name, but one that looks like it."""
+    for column in () if name in table else table:
+        if _is_misnamed(column, name):
+            raise DataError(f"Column {column!r} is not {name!r}: rename it, or drop it.")
+
+
+def _is_misnamed(column: object, name: str) -> bool:
     """Return whether a column differs from a name only in case, blanks and signs, or in a letter of a long name."""
     if not isinstance(column, str) or column == name:
         return False

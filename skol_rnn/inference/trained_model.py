@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    Lines = list[Sequence[str]]
+    Lines = Sequence[list[str]] | Sequence[tuple[str, ...]]
 
 
 class TrainedModel(SavedModel):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datasets
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -46,15 +45,16 @@ TABLES = {
     "arrow": pa.table(COLUMNS),
     "arrow, dictionary": pa.table(COLUMNS).set_column(3, "label", pa.array(COLUMNS["label"]).dictionary_encode()),
     "arrow batch": pa.RecordBatch.from_pydict(COLUMNS),
-    "hugging face": datasets.Dataset.from_dict(COLUMNS),
-    "hugging face, chosen rows": datasets.Dataset.from_dict(COLUMNS).select([2, 0, 3, 1]).select([1, 3, 0, 2]),
-    "hugging face, list": datasets.Dataset.from_dict(COLUMNS).to_list(),
 }
 
 
 @pytest.mark.parametrize("name", TABLES)
 def test_tables_of_all_libraries_are_the_same(name):
-    table = labelled_table(TABLES[name])
+    assert_is_the_table(TABLES[name])
+
+
+def assert_is_the_table(data):
+    table = labelled_table(data)
     assert table["doc_id"].tolist() == ["b", "b", "a", "a"]
     assert table["value"].tolist() == ["b2", "b5", "a1", "a9"]
     # "None" and "NA" are texts, a missing label is none.
@@ -73,7 +73,18 @@ def test_missing_labels_are_no_class(missing):
         labelled_table(["x", "y"], [missing, missing])
 
 
-def test_classes_of_hugging_face_have_names():
+@pytest.mark.slow  # the library takes seconds to load
+def test_datasets_of_hugging_face():
+    import datasets
+
+    data = datasets.Dataset.from_dict(COLUMNS)
+    for rows in (data, data.select([2, 0, 3, 1]).select([1, 3, 0, 2]), data.with_format("numpy"), data.to_list()):
+        assert_is_the_table(rows)
+    assert as_table(data["value"])["value"].tolist() == COLUMNS["value"]
+    with pytest.raises(DataError, match="Column 'train' is of type Dataset"):
+        as_table(datasets.DatasetDict(train=data))
+    pd.testing.assert_frame_equal(label_distribution(data), label_distribution(FRAME))
+    # Classes are whole numbers there; -1 is no class.
     features = datasets.Features(
         doc_id=datasets.Value("string"),
         value=datasets.Value("string"),
@@ -90,8 +101,7 @@ LINES = ["Fusella minor", "", "Pileus red"]
 
 @pytest.mark.parametrize(
     "lines",
-    [LINES, tuple(LINES), np.array(LINES), pd.Series(LINES, index=[2, 2, 0]), pl.Series(LINES), pa.array(LINES),
-     datasets.Dataset.from_dict({"value": LINES})["value"], [LINES], [pd.Series(LINES)], [np.array(LINES)]],
+    [LINES, tuple(LINES), np.array(LINES), pd.Series(LINES, index=[2, 2, 0]), pl.Series(LINES), pa.array(LINES), [LINES], [pd.Series(LINES)], [np.array(LINES)]],
 )  # fmt: skip
 def test_lines_are_one_document(lines):
     table = labelled_table(lines, y=["N", None, "D"])
@@ -437,12 +447,8 @@ def test_any_table_is_read_right_or_refused(tmp_path_factory, parts, how, at, ra
         return
     if "label" not in known or (how == "case" and "Label" in table):
         right = right.assign(label=None)  # a table without labels is one that nobody annotated
-    if "blank_before" not in known and "start" not in found:
-        right = right.assign(blank_before=0)
-    if "page_break" not in known:
-        right = right.assign(page_break=False)
-    if form in ("csv", "parquet") and "start" not in known:
-        found, right = (t.drop(columns=["blank_before"]) if "blank_before" not in known else t for t in (found, right))
+    lost = {"blank_before", "page_break"} - set(known)
+    found, right = found.drop(columns=lost), right.drop(columns=lost)
     assert by_document(found) == by_document(right)
 
 

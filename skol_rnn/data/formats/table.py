@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from skol_rnn.data.document import Document, split_lines, with_repairs
 from skol_rnn.data.formats.encoding import read_bytes, read_records
-from skol_rnn.data.table import check_table, whole_numbers
+from skol_rnn.data.table import check_table, refuse_other_spelling, whole_numbers
 from skol_rnn.errors import DataError
 
 try:
@@ -104,9 +104,11 @@ def _require_pyarrow() -> None:
 
 
 def _documents(table: pd.DataFrame, path: Path, doc_id: str) -> list[Document]:
-    if not {"doc_id", "filename"} & set(table.columns):
-        table = table.assign(doc_id=doc_id)
     try:
+        for name in ("doc_id", "label"):
+            refuse_other_spelling(table, name)
+        if not {"doc_id", "filename"} & set(table.columns):
+            table = table.assign(doc_id=doc_id)
         table = check_table(table)
         _refuse_huge_gaps(table)
         make = _of_tokens if "break_before" in table else _of_lines
