@@ -37,3 +37,7 @@ class LabelWarning(UserWarning):
 
 class SeenWarning(UserWarning):
     """Documents are scored that the model was trained on, or that chose its epoch and decision."""
+
+
+class GraphWarning(UserWarning):
+    """A model has no graph for ONNX Runtime, so it predicts with Keras only."""

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from sklearn.base import BaseEstimator
 
 import skol_rnn.inference.quiet  # noqa: F401  # before the modules that load TensorFlow
+import skol_rnn.network  # noqa: F401  # checks the backend of Keras
 from skol_rnn.data.bio import is_bio
 from skol_rnn.data.inputs import Input, choose_labels, data_and_labels, fold_labels, is_label_list, labelled_table
-from skol_rnn.data.table import text_hashes
-from skol_rnn.errors import SeenWarning
 from skol_rnn.evaluation.history import History
 from skol_rnn.imbalance.class_weights import ClassWeights
-from skol_rnn.inference.card import calibration_facts, score_facts, training_facts
+from skol_rnn.inference.card import calibration_facts, document_facts, score_facts, training_facts
 from skol_rnn.inference.trained_model import TrainedModel
 from skol_rnn.labels import LabelSet, check_choice
 from skol_rnn.persistence.bundle import Bundle
 from skol_rnn.report.curves import bootstrap_intervals
-from skol_rnn.report.training import named
+from skol_rnn.report.training import score_without, warn_of_shared_documents
 from skol_rnn.training.checks import check_against_labels, check_parameters
 from skol_rnn.training.fitting import Fitted, Fitting
 from skol_rnn.training.length import training_length
@@ -30,9 +28,6 @@ from skol_rnn.training.loop import EpochCallback
 from skol_rnn.training.parameters import ModelParameters, saved_parameters
 from skol_rnn.training.settings import DEFAULT_FRACTION, resolve
 from skol_rnn.training.split import Split, drawn_split, given_split
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 class RNNSkolModel(ModelParameters, TrainedModel, BaseEstimator):  # type: ignore[misc]  # noqa: D101  # inherited
@@ -113,7 +108,9 @@ class RNNSkolModel(ModelParameters, TrainedModel, BaseEstimator):  # type: ignor
             split = drawn_split(table, chosen, fraction, self.unit, settings["random_state"], log)
         else:
             split = given_split(table, self._labelled(*data_and_labels(validation), "the validation data"), chosen)
-            _warn_of_shared_documents(table, split)
+        held_out = None if split.validation is None else split.validation.table
+        documents = document_facts(split.training.table, held_out, "drawn" if validation is None else "given")
+        shared = None if held_out is None else warn_of_shared_documents(held_out, documents)
         settings, message = training_length(split.training.lengths, settings, self.get_params())
         if message:
             log.say(message)
@@ -123,25 +120,23 @@ class RNNSkolModel(ModelParameters, TrainedModel, BaseEstimator):  # type: ignor
         self.class_weights_, self.weights_, self.counts_ = fitted.class_weights, fitted.weights, fitted.counts
         self.history_, self.findings_ = History(fitted.history), fitted.findings
         self._predictor, self._network_spec, self.settings_ = fitted.predictor, fitted.spec.to_dict(), settings
-        self.card_ = self._card(split, fitted, "drawn" if validation is None else "given")
+        self.card_ = self._card(documents, fitted)
+        if shared and shared.names and fitted.evaluation:
+            log.warn(
+                f"{len(shared.names)} validation documents are trained on.{score_without(fitted.evaluation, shared)}"
+            )
         return self
 
-    def _card(self, split: Split, fitted: Fitted, how: str) -> dict[str, Any]:
+    def _card(self, documents: dict[str, Any], fitted: Fitted) -> dict[str, Any]:
         """Return the facts of a training for the model card."""
-        tables = [split.training.table] + ([] if split.validation is None else [split.validation.table])
         decoder = fitted.predictor.decoder
         settings = {name: value for name, value in self.settings_.items() if name != "verbosity"}
         if isinstance(settings["class_weights"], ClassWeights):
             settings["class_weights"] = fitted.class_weights.strategy
         return {
             **training_facts(),
-            "documents": {name: digest for table in tables for name, digest in text_hashes(table).items()},
-            "split": {
-                "how": how if split.validation else "none",
-                "training": list(dict.fromkeys(split.training.table["doc_id"])),
-                "validation": self.validation_documents_,
-                "refit": "refit_loss" in fitted.history,
-            },
+            **documents,
+            "split": {**documents["split"], "refit": "refit_loss" in fitted.history},
             "counts": dict(zip(self.labels_, fitted.counts.tolist(), strict=True)),
             "weights": dict(zip(self.labels_, fitted.weights.tolist(), strict=True)),
             "settings": settings,
@@ -170,19 +165,6 @@ class RNNSkolModel(ModelParameters, TrainedModel, BaseEstimator):  # type: ignor
         super().__setstate__(state)
         if blob is not None:
             self.set_bundle(Bundle.from_bytes(blob))
-
-
-def _warn_of_shared_documents(table: pd.DataFrame, split: Split) -> None:
-    """Warn of documents that are in the training and in the validation data."""
-    known = set(text_hashes(table).values())
-    rows = split.validation.table if split.validation else table.iloc[:0]
-    shared = [name for name, digest in text_hashes(rows).items() if digest in known]
-    if shared:
-        warnings.warn(
-            f"Trained on and validated with the same text: {named(shared)}. The scores of epochs are too high.",
-            SeenWarning,
-            stacklevel=3,
-        )
 
 
 def _documents(split: Split) -> list[str]:

@@ -17,7 +17,7 @@ from skol_rnn.data.document import Corpus, Document
 from skol_rnn.data.reading import read_documents
 from skol_rnn.data.spans import SpanRules
 from skol_rnn.data.writing import DocumentWriter
-from skol_rnn.errors import DataError, LabelWarning, RepairWarning, SeenWarning
+from skol_rnn.errors import DataError, GraphWarning, LabelWarning, RepairWarning, SeenWarning
 from skol_rnn.evaluation.span_scores import SpanScores, fragment_scores, strict_scores
 from skol_rnn.inference.predictor import Predictions, ServingModel, chosen_backend
 from skol_rnn.inference.quiet import quiet_start
@@ -26,6 +26,9 @@ from skol_rnn.persistence.bundle import Bundle, load_bundle
 
 if TYPE_CHECKING:
     from skol_rnn.model import RNNSkolModel
+
+
+_SAID = (GraphWarning, LabelWarning, RepairWarning, SeenWarning)
 
 
 def say(message: str) -> None:
@@ -96,12 +99,12 @@ def warnings_as_lines() -> Iterator[None]:
         shown = warnings.showwarning
 
         def show(message: Any, category: type[Warning], *place: Any, **more: Any) -> None:
-            if issubclass(category, (RepairWarning, LabelWarning, SeenWarning)):
+            if issubclass(category, _SAID):
                 say(str(message))
             else:
                 shown(message, category, *place, **more)
 
-        for category in (RepairWarning, LabelWarning, SeenWarning):
+        for category in _SAID:
             warnings.simplefilter("always", category)
         warnings.showwarning = show
         yield

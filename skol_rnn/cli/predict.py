@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -21,14 +21,13 @@ from skol_rnn.data.reading import DocumentStream, Reader
 from skol_rnn.data.spans import SpanRules
 from skol_rnn.data.tokens import document_spans
 from skol_rnn.errors import DataError
-from skol_rnn.evaluation.evaluate import of_documents
 from skol_rnn.evaluation.findings import summary
 from skol_rnn.evaluation.report import comparison_text, to_text
 from skol_rnn.persistence.atomic import write_atomically
 from skol_rnn.persistence.bundle import load_bundle
 from skol_rnn.report.lines import label_marks
 from skol_rnn.report.pages import INDEX, Pages, document_lines
-from skol_rnn.report.training import seen_documents, seen_sentence
+from skol_rnn.report.training import important_f1_without, seen_documents, seen_sentence
 
 if TYPE_CHECKING:
     from skol_rnn.data.document import Corpus, Document
@@ -144,12 +143,12 @@ def evaluate(
         raise DataError(
             "The data have no labels: give annotated files. `skol-rnn report` shows predictions without scores."
         )
-    _say_seen(trained, predicted)
+    seen = _say_seen(trained, predicted)
     documents = {name: part.to_dict() for name, part in evaluation.per_document}
     found = trained.diagnose(evaluation)
     findings = [str(finding) for finding in found]
     spans = _span_scores(corpus, predicted) if evaluation.fragment_f1 is not None else {}
-    whole = {**evaluation.to_dict(), "decision": how, "documents": documents, "findings": findings}
+    whole = {**evaluation.to_dict(), "decision": how, "documents": documents, "findings": findings, **seen}
     if spans:
         whole["spans"] = [score.as_dict() for score in spans.values()]
     if decisions:
@@ -169,18 +168,17 @@ def evaluate(
         typer.echo(comparison_text(list(decisions.items()), width=width))
 
 
-def _say_seen(trained: RNNSkolModel, predicted: Predicted) -> None:
-    """Name the documents that the model has seen, and the score without them."""
+def _say_seen(trained: RNNSkolModel, predicted: Predicted) -> dict[str, Any]:
+    """Name the documents that the model has seen, and the score without them; return the same for JSON."""
     record, evaluation = trained.training_record(), predicted.evaluation
     if not record.get("split"):
-        return
+        return {}
     seen = seen_documents(predicted.table, record)
-    names = [name for name, _ in evaluation.per_document]
-    if not (sentence := seen_sentence(seen, len(names), record)):
-        return
-    unseen = set(names) - {*seen.training, *seen.validation}
-    score = f" Without them: important F1 {of_documents(evaluation, unseen).important_f1:.4f}." if unseen else ""
-    common.say(sentence + score)
+    if sentence := seen_sentence(seen, predicted.table["doc_id"].nunique(), record, evaluation):
+        common.say(sentence)
+    copies = [copy._asdict() for copy in seen.copies]
+    found = {"training": seen.training, "validation": seen.validation, "near_copies": copies}
+    return {"seen": {**found, "important_f1_without": important_f1_without(evaluation, seen)}}
 
 
 def _span_scores(corpus: Corpus, predicted: Predicted) -> dict[str, SpanScores]:

@@ -8,6 +8,7 @@ import tomllib
 import warnings
 from collections.abc import Mapping
 from copy import copy
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -69,6 +70,8 @@ def train(
     from skol_rnn.data.inputs import labelled_table
 
     check_destination(out)
+    if lacking := [name for name in ("onnx", "onnxruntime") if find_spec(name) is None]:
+        say(f"Without {' and '.join(lacking)} the model will predict with Keras only: pip install {' '.join(lacking)}")
     settings = read_settings(config, {"labels": names(labels), "other": other, **parameters})
     how = {key: settings.pop(key, None) for key in ("labels", "other")}
     unit = settings.get("unit", "line")

@@ -31,13 +31,18 @@ def lengths_of(table: Lines) -> list[int]:
     return np.diff(ends, prepend=0).tolist() if len(names) else []
 
 
-def text_hashes(table: Lines) -> dict[str, str]:
-    """Return the SHA-256 of each document's text, its rows joined by line ends, by document name."""
+def document_texts(table: Lines) -> dict[str, str]:
+    """Return the text of each document, its rows joined by line ends, by document name."""
     names, values = np.asarray(table["doc_id"], dtype=object), np.asarray(table["value"], dtype=object)
     ends = np.cumsum(lengths_of(table), dtype=np.int64).tolist()
+    return {str(names[a]): "\n".join(values[a:b]) for a, b in zip([0, *ends[:-1]], ends, strict=True)}
+
+
+def text_hashes(table: Lines) -> dict[str, str]:
+    """Return the SHA-256 of each document's text by document name."""
     return {
-        str(names[start]): hashlib.sha256("\n".join(values[start:end]).encode(errors="surrogatepass")).hexdigest()
-        for start, end in zip([0, *ends[:-1]], ends, strict=True)
+        name: hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
+        for name, text in document_texts(table).items()
     }
 
 

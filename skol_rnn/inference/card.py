@@ -12,6 +12,8 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import skol_rnn
+from skol_rnn.data.near_copies import sketches
+from skol_rnn.data.table import Lines, text_hashes
 from skol_rnn.decoding.calibration import Calibration
 from skol_rnn.evaluation.result import Evaluation
 
@@ -28,6 +30,20 @@ def training_facts() -> dict[str, Any]:
         with suppress(PackageNotFoundError):
             versions[library] = version(library)
     return {"date": datetime.now(UTC).isoformat(timespec="seconds"), "versions": versions}
+
+
+def document_facts(training: Lines, validation: Lines | None, how: str) -> dict[str, Any]:
+    """Return the hash and the sketch of each document, and the two sets."""
+    documents, sketched = text_hashes(training), sketches(training)
+    split = {"how": "none" if validation is None else how, "training": list(documents), "validation": []}
+    if validation is not None:
+        hashes, sketched_too = text_hashes(validation), sketches(validation)
+        # Lists of documents have numbers for names, in both sets.
+        names = {name: f"{name} (validation)" if name in documents else name for name in hashes}
+        documents |= {names[name]: digest for name, digest in hashes.items()}
+        sketched |= {names[name]: sketch for name, sketch in sketched_too.items()}
+        split["validation"] = list(names.values())
+    return {"documents": documents, "sketches": sketched, "split": split}
 
 
 def score_facts(evaluation: Evaluation, intervals: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -244,7 +260,8 @@ def _limits(state: Mapping[str, Any], unit: str) -> str:
         f"Calling every {unit} {_text(most)} would be right on {share:.0%} of the training {unit}s: accuracy says little.",
         "Scores hold for documents like those of the training. For another journal, language or scanner, annotate a few "
         "documents and measure first.",
-        "Documents that the model has seen, listed above by hash, must not be scored: their scores are too high.",
+        "Documents that the model has seen, listed above by hash, and near copies of them must not be scored: their "
+        "scores are too high.",
     ]
     limits += [_text(f"Found in training: {found['seen']}; {found['means']}.") for found in state["diagnosis"]]
     written = "\n".join(f"- {limit}" for limit in limits)

@@ -84,6 +84,7 @@ class Predictor:
             runner: Runner = OnnxRunner(bundle.graph, bundle.network, threads)
             windows = replace(windows, batch_size=min(windows.batch_size, _ONNX_BATCH))
         else:
+            import skol_rnn.network  # noqa: F401  # checks the backend of Keras
             from skol_rnn.inference.keras_runner import KerasRunner  # loads TensorFlow
 
             runner = KerasRunner.rebuilt(state["network"], bundle.network)

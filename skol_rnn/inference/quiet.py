@@ -16,6 +16,8 @@ _LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 @contextlib.contextmanager
 def quiet_start() -> Iterator[bool]:
     """Hide standard error unless there is an error, or the user has chosen what TensorFlow prints; say whether."""
+    import skol_rnn.network  # noqa: F401  # checks the backend
+
     if _LEVEL in os.environ:
         yield False
         return

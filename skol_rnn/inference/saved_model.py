@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -11,14 +12,17 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 import skol_rnn
-from skol_rnn.errors import NotTrainedError
+from skol_rnn.errors import GraphWarning, NotTrainedError
 from skol_rnn.evaluation.findings import Finding
 from skol_rnn.evaluation.history import History
 from skol_rnn.imbalance.class_weights import ClassWeights, is_frozen_file
 from skol_rnn.inference.card import card_text
 from skol_rnn.inference.onnx_export import ExportError, network_graph
 from skol_rnn.inference.predictor import Predictor, saved_decision
+from skol_rnn.labels import printable
 from skol_rnn.persistence.bundle import Bundle, load_bundle, save_bundle
+
+_LONGEST_REASON = 300
 
 
 class SavedModel:
@@ -93,9 +97,14 @@ class SavedModel:
         graph = None
         try:
             graph = network_graph(self.keras_model, parameters["window_size"])
-        except ExportError as reason:
-            if self.verbosity:
-                print(f"The model is saved without a graph for ONNX Runtime and predicts with Keras only: {reason}.")  # noqa: T201
+        except Exception as error:  # whatever it is, a trained model must not be lost
+            reason = str(error) if isinstance(error, ExportError) else f"{type(error).__name__}: {error}"
+            warnings.warn(
+                "The model is saved without a graph for ONNX Runtime and predicts with Keras only: "
+                f"{printable(' '.join(reason.split()))[:_LONGEST_REASON].removesuffix('.')}.",
+                GraphWarning,
+                stacklevel=2,
+            )
         card = card_text(state) if self.card_ else None  # models trained before there were cards have none
         return Bundle(state, network, arrays, decision, graph, card)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
@@ -58,6 +59,20 @@ class NetworkSpec:
         return self.ensemble_size + bool(self.context_slots)
 
 
+@contextlib.contextmanager
+def float32() -> Iterator[None]:
+    """Set aside the number type and the precision of the user's configuration: a saved network is one of float32."""
+    floatx, policy = keras.config.floatx(), keras.config.dtype_policy()
+    keras.config.set_floatx("float32")
+    keras.config.set_dtype_policy("float32")
+    try:
+        yield
+    finally:
+        keras.config.set_floatx(floatx)
+        keras.config.set_dtype_policy(policy)
+
+
+@float32()
 def build_network(spec: NetworkSpec, bias: Sequence[float] | np.ndarray | None = None) -> keras.Model:
     """Build the network that labels windows of lines."""
     ids = layers.Input((None, spec.slots + spec.context_slots + spec.char_slots), dtype="int32", name="ids")
@@ -72,6 +87,7 @@ def build_network(spec: NetworkSpec, bias: Sequence[float] | np.ndarray | None =
     return keras.Model([ids, numbers, mask], output, name="skol_rnn")
 
 
+@float32()
 def training_model(network: keras.Model, spec: NetworkSpec) -> keras.Model:
     """Return the model to train: each ensemble member has its own loss, not a share in that of their average."""
     if spec.n_outputs == 1:

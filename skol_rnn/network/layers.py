@@ -32,7 +32,7 @@ class EmbeddingBag(layers.Layer):
         """Turn ids (batch, window, slots) into vectors (batch, window, size)."""
         kept = ops.cast(ids > 0, self.compute_dtype)
         if training and self.dropout:
-            draw = keras.random.uniform(ops.shape(ids), seed=self.draws)
+            draw = keras.random.uniform(ops.shape(ids), dtype=self.compute_dtype, seed=self.draws)
             kept = kept * ops.cast(draw >= self.dropout, self.compute_dtype)
         count = ops.sum(kept, axis=-1, keepdims=True)
         return self._total(ids, kept) / ops.sqrt(ops.maximum(count, 1.0))
@@ -99,7 +99,9 @@ class CharacterConvolution(layers.Layer):
         flat = ops.reshape(ids, (-1, ids.shape[-1]))  # (tokens, characters)
         real = ops.expand_dims(ops.cast(flat > 0, self.compute_dtype), -1)
         vectors = ops.take(self.embeddings, flat, axis=0) * real
-        found = ops.relu(ops.conv(vectors, self.filters, padding="same") + self.bias) * real
+        found = (
+            ops.relu(ops.conv(vectors, self.filters, padding="same", data_format="channels_last") + self.bias) * real
+        )
         return ops.reshape(ops.max(found, axis=1), (shape[0], shape[1], _FILTERS))
 
     def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import json
 import os
 import shutil
 import tempfile
+import time
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -18,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from skol_rnn.errors import BundleError, DataError
-from skol_rnn.persistence.atomic import write_atomically
+from skol_rnn.persistence.atomic import exchanged, write_atomically
 
 FORMAT = "skol_rnn model"
 FORMAT_VERSION = 1
@@ -32,6 +34,9 @@ _FILES = (_STATE, *(f"{part}.npz" for part in _ARRAYS))
 _GRAPH = "network.onnx"  # optional: older bundles lack it, and so do networks that ONNX cannot express
 _CARD = "README.md"  # optional: older bundles lack it
 _OPTIONAL = (_GRAPH, _CARD)
+_SCRATCH = ".skol_rnn-saving-"  # start of the names of folders that a save is about to put in place
+_STALE = 3600.0  # seconds
+_PATIENCE = 2.0  # seconds for which a reader waits for a save to end
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the oldest date of a zip: equal arrays give equal bytes
 _DAMAGE = (OSError, ValueError, TypeError, EOFError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
@@ -95,24 +100,33 @@ def check_destination(path: str | os.PathLike[str]) -> None:
     """Check before training that the model can be saved at a path."""
     path = Path(path)
     single = path.suffix in SINGLE_FILE_ENDINGS
-    if path.is_dir() and (single or (any(path.iterdir()) and not (path / _MANIFEST).is_file())):
-        raise DataError(f"{path} is a folder, not a saved model: choose another name.")
-    if path.is_file() and not single:
-        raise DataError(f"{path} is a file, not a saved model: choose another name.")
-    above = next((folder for folder in path.absolute().parents if folder.exists()), Path("/"))
-    if not above.is_dir() or not os.access(above, os.W_OK):
-        raise DataError(f"{path} cannot be written: {above} is not a folder, or you may not write to it.")
+    try:
+        if os.path.lexists(path):
+            path.stat()  # a link in a circle
+        path.with_name(path.name).is_dir()  # raises an error if the name is too long
+        if path.is_dir() and (single or (any(path.iterdir()) and not (path / _MANIFEST).is_file())):
+            raise DataError(f"{path} is a folder, not a saved model: choose another name.")
+        if path.is_file() and not single:
+            raise DataError(f"{path} is a file, not a saved model: choose another name.")
+        above = next((folder for folder in path.absolute().parents if folder.exists()), Path("/"))
+        if not above.is_dir() or not os.access(above, os.W_OK):
+            raise DataError(f"{path} cannot be written: {above} is not a folder, or you may not write to it.")
+    except OSError as error:
+        raise DataError(f"{path} cannot be written ({error.strerror or error}): choose another path.") from error
 
 
 def _save_folder(files: dict[str, bytes], path: Path) -> None:
-    """Write the files to a new folder and put it in the place of an older one, which is restored if that fails."""
-    scratch = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+    """Write the files to a new folder and exchange it with an older one in one step."""
+    _remove_left_overs(path.parent)
+    scratch = Path(tempfile.mkdtemp(prefix=_SCRATCH, dir=path.parent))
     fresh, older = scratch / "new", scratch / "old"
     try:
         for name, data in files.items():
             write_atomically(fresh / name, data)
+        if path.exists() and exchanged(fresh, path):
+            return
         if path.exists():
-            os.replace(path, older)
+            os.replace(path, older)  # a reader that finds no model meanwhile tries again
         try:
             os.replace(fresh, path)
         except OSError:
@@ -124,9 +138,45 @@ def _save_folder(files: dict[str, bytes], path: Path) -> None:
             shutil.rmtree(scratch, ignore_errors=True)
 
 
+def _remove_left_overs(folder: Path) -> None:
+    """Remove what killed saves left an hour ago or earlier, unless it is the only copy of a model."""
+    for left in folder.glob(f"{_SCRATCH}*"):
+        with contextlib.suppress(OSError):
+            if time.time() - left.stat().st_mtime > _STALE and not (left / "old").exists():
+                shutil.rmtree(left, ignore_errors=True)
+
+
 def load_bundle(path: str | os.PathLike[str]) -> Bundle:
-    """Read a bundle and verify its checksums."""
+    """Read a bundle and verify its checksums; a model that is replaced meanwhile is read again."""
     path = Path(path)
+    end = time.monotonic() + _PATIENCE
+    while True:
+        before = _identity(path)
+        try:
+            return _load(path)
+        except BundleError:
+            after = _identity(path)
+            replaced = before != after or (not after and _is_being_replaced(path))
+            if not replaced or time.monotonic() > end:
+                raise
+            time.sleep(0.005)
+
+
+def _identity(path: Path) -> tuple[int, ...]:
+    """Return what is another for another saved model at the same path."""
+    found: list[int] = []
+    with contextlib.suppress(OSError):
+        for place in (path, path / _MANIFEST):
+            found += (place.stat().st_ino, place.stat().st_mtime_ns)
+    return tuple(found)
+
+
+def _is_being_replaced(path: Path) -> bool:
+    """Return whether there was no model because another process is between two steps of saving one."""
+    return any(path.parent.glob(f"{_SCRATCH}*/old")) or path.exists()
+
+
+def _load(path: Path) -> Bundle:
     try:
         if not path.exists():
             raise BundleError(f"There is no model at {path}.")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import itertools
 import os
 import re
+import time
 import uuid
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +18,34 @@ from skol_rnn.errors import BundleError, DataError, ModelNotFoundError, StoreErr
 from skol_rnn.persistence.atomic import write_atomically
 from skol_rnn.persistence.bundle import checksum, load_bundle
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
 _ID = re.compile(r"\d{8}T\d{12}Z-[0-9a-f]{16}")
+
+
+_STALE = 3600.0  # seconds after which a temporary file is what a killed save left
+_UNSWITCHED = 3600  # seconds for which Redis keeps a version that never became the current one
+
+# Redis runs a script as one step; KEYS are the key and that of the ids, ARGV is the id and the seconds, 0 for no expiry.
+_SWITCH = """
+if redis.call("EXISTS", KEYS[1] .. ":" .. ARGV[1]) == 0 then return 0 end
+redis.call("SADD", KEYS[2], ARGV[1])
+redis.call("SET", KEYS[1], ARGV[1])
+local all = {KEYS[1], KEYS[2]}
+for _, id in ipairs(redis.call("SMEMBERS", KEYS[2])) do table.insert(all, KEYS[1] .. ":" .. id) end
+for _, key in ipairs(all) do
+  if ARGV[2] == "0" then redis.call("PERSIST", key) else redis.call("EXPIRE", key, ARGV[2]) end
+end
+return 1
+"""
+_DELETE = """
+if redis.call("GET", KEYS[1]) == ARGV[1] then return 0 end
+redis.call("DEL", KEYS[1] .. ":" .. ARGV[1])
+return redis.call("SREM", KEYS[2], ARGV[1])
+"""
 
 
 @dataclass(frozen=True)
@@ -61,9 +89,17 @@ class ModelStore(Protocol):
             If the store cannot be reached, refuses the password or is full.
         """
         version = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}Z-{checksum(blob)[:16]}"
-        with self._store_errors("the model was not saved, and the previous one is still current"):
+        unsaved = "the model was not saved, and the previous one is still current"
+        with self._store_errors(unsaved):
             self._write(version, blob)
-            self._switch(version)
+        try:
+            self._make_current(version, unsaved)
+        except StoreError:
+            with suppress(StoreError), self._store_errors(""):
+                self._delete(version)
+            raise
+        # The model is saved: versions that cannot be deleted now are deleted after the next save.
+        with suppress(StoreError), self._store_errors(""):
             for old in self._list()[: -self._keep]:
                 if not old.current:
                     self._delete(old.id)
@@ -94,6 +130,8 @@ class ModelStore(Protocol):
         with self._store_errors("no model was loaded"):
             chosen = version or self._current()
             blob = self._read(chosen) if chosen else None
+            while blob is None and version is None and chosen != (now := self._current()):
+                chosen, blob = now, self._read(now) if now else None  # replaced and deleted meanwhile
         if not chosen:
             raise ModelNotFoundError(f"No model found in {self._place}.")
         if blob is None:
@@ -138,20 +176,31 @@ class ModelStore(Protocol):
         if not chosen:
             wanted = version or "before the current one"
             raise ModelNotFoundError(f"No version {wanted} in {self._place}; versions: {self._listed()}.")
-        with self._store_errors("the current model is unchanged"):
-            self._switch(chosen[0].id)
+        self._make_current(chosen[0].id, "the current model is unchanged")
         return replace(chosen[0], current=True)
+
+    def _make_current(self, version: str, outcome: str) -> None:
+        """Switch; after an error look whether it has happened, for its answer may be what was lost."""
+        try:
+            with self._store_errors(outcome):
+                if not self._switch(version):
+                    raise ModelNotFoundError(f"Version {version} in {self._place} was deleted meanwhile; {outcome}.")
+        except StoreError:
+            with self._store_errors("it is not known whether the version is current: list the versions"):
+                if self._current() != version:
+                    raise
 
     def _listed(self) -> str:
         return ", ".join(one.id for one in self.versions()) or "none"
 
-    # What a store must implement; `_switch` makes a version the current one in one atomic step.
+    # What a store must implement. `_switch` makes a version that exists the current one in one atomic step and says whether
+    # it did; `_delete` deletes no current version.
     def _write(self, version: str, blob: bytes) -> None: ...
     def _read(self, version: str) -> bytes | None: ...
     def _delete(self, version: str) -> None: ...
     def _list(self) -> list[Version]: ...
     def _current(self) -> str | None: ...
-    def _switch(self, version: str) -> None: ...
+    def _switch(self, version: str) -> bool: ...
     def _store_errors(self, outcome: str) -> AbstractContextManager[None]: ...
 
 
@@ -184,7 +233,8 @@ class DiskStore(ModelStore):
 
     def load(self, version: str | None = None) -> bytes:  # noqa: D102  # the base class documents it
         if self.path.is_file():
-            return self.path.read_bytes()
+            with self._store_errors("no model was loaded"):
+                return self.path.read_bytes()
         if (self.path / "manifest.json").exists():
             return load_bundle(self.path).to_bytes()
         if not self.path.is_dir():
@@ -202,31 +252,64 @@ class DiskStore(ModelStore):
         write_atomically(self._file(version), blob)
 
     def _read(self, version: str) -> bytes | None:
-        file = self._file(version)
-        return file.read_bytes() if file.is_file() else None
+        try:
+            return self._file(version).read_bytes()
+        except FileNotFoundError:
+            return None
 
     def _delete(self, version: str) -> None:
-        self._file(version).unlink(missing_ok=True)
+        with self._locked():
+            if version != self._current():
+                self._file(version).unlink(missing_ok=True)
+        for left in [*self.path.glob(".*.tmp"), *self.path.glob("versions/.*.tmp")]:  # of killed saves
+            with suppress(FileNotFoundError):
+                if time.time() - left.lstat().st_mtime > _STALE:
+                    left.unlink()
 
     def _list(self) -> list[Version]:
-        current = self._current()
-        files = sorted(self.path.glob("versions/*.skol"))
-        return [Version(f.stem, f.stat().st_size, f.stem == current) for f in files if _ID.fullmatch(f.stem)]
+        current, found = self._current(), []
+        for file in sorted(self.path.glob("versions/*.skol")):
+            with suppress(FileNotFoundError):  # deleted meanwhile
+                if _ID.fullmatch(file.stem):
+                    found.append(Version(file.stem, file.stat().st_size, file.stem == current))
+        return found
 
     def _current(self) -> str | None:
-        link = self.path / "current.skol"
-        return Path(os.readlink(link)).stem if link.is_symlink() else None
+        try:
+            return Path(os.readlink(self.path / "current.skol")).stem
+        except (FileNotFoundError, NotADirectoryError):
+            return None
 
-    def _switch(self, version: str) -> None:
+    def _switch(self, version: str) -> bool:
         fresh = self.path / f".{uuid.uuid4().hex}.tmp"
-        os.symlink(f"versions/{version}.skol", fresh)
-        os.replace(fresh, self.path / "current.skol")
+        with self._locked():
+            if not self._file(version).is_file():
+                return False
+            try:
+                os.symlink(f"versions/{version}.skol", fresh)
+                os.replace(fresh, self.path / "current.skol")
+            finally:
+                fresh.unlink(missing_ok=True)
+        return True
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Keep other processes from switching and deleting; Windows has no such lock."""
+        if fcntl is None:
+            yield
+            return
+        folder = os.open(self.path, os.O_RDONLY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(folder)
 
     @contextmanager
     def _store_errors(self, outcome: str) -> Iterator[None]:
         try:
             yield
-        except ModelNotFoundError:  # an OSError too
+        except (ModelNotFoundError, StoreError):  # OSErrors too
             raise
         except OSError as error:
             raise StoreError(f"{self.path} cannot be used ({error.strerror or error}); {outcome}.") from error
@@ -235,8 +318,8 @@ class DiskStore(ModelStore):
 class RedisStore(ModelStore):
     """Versions of a model as Redis values: ``key:ID`` holds the bytes, ``key:versions`` the ids, ``key`` the current id.
 
-    A version is written completely before one transaction makes it the current one. A save that is interrupted leaves
-    the previous version current.
+    A version is written completely before one script makes it the current one. A save that is interrupted leaves the
+    previous version current. All versions expire together, counted from the last save or rollback.
 
     Parameters
     ----------
@@ -271,14 +354,14 @@ class RedisStore(ModelStore):
             sizes = f"The model has {len(blob):,} bytes and a Redis value at most {self._limit:,}"
             raise DataError(f"{sizes}: save it on disk, or train with a smaller ensemble_size or input_size.")
         self._current()  # refuses to replace a value of other software
-        self._client.set(f"{self.key}:{version}", blob, ex=self._expire)
+        # If the saver is killed before the switch, nobody else would delete the value.
+        self._client.set(f"{self.key}:{version}", blob, ex=min(self._expire or _UNSWITCHED, _UNSWITCHED))
 
     def _read(self, version: str) -> bytes | None:
         return self._client.get(f"{self.key}:{version}")
 
     def _delete(self, version: str) -> None:
-        self._client.delete(f"{self.key}:{version}")
-        self._client.srem(f"{self.key}:versions", version)
+        self._client.eval(_DELETE, 2, self.key, f"{self.key}:versions", version)
 
     def _list(self) -> list[Version]:
         current = self._current()
@@ -294,13 +377,8 @@ class RedisStore(ModelStore):
             raise BundleError(f"Redis key {self.key} holds no model of skol_rnn: choose another key.")
         return start.decode()
 
-    def _switch(self, version: str) -> None:
-        transaction = self._client.pipeline(transaction=True)
-        transaction.sadd(f"{self.key}:versions", version)
-        if self._expire is not None:
-            transaction.expire(f"{self.key}:versions", self._expire)
-        transaction.set(self.key, version, ex=self._expire)
-        transaction.execute()
+    def _switch(self, version: str) -> bool:
+        return bool(self._client.eval(_SWITCH, 2, self.key, f"{self.key}:versions", version, self._expire or 0))
 
     @contextmanager
     def _store_errors(self, outcome: str) -> Iterator[None]:

@@ -42,7 +42,8 @@ def comparison_html(a: Side, b: Side, *, title: str) -> str:
     differences = paired_difference(first, second)
     n = a.predicted.table["doc_id"].nunique()
     seen = [
-        (side.name, seen_sentence(seen_documents(side.predicted.table, side.card), n, side.card)) for side in (a, b)
+        (side.name, seen_sentence(seen_documents(side.predicted.table, side.card), n, side.card, scores))
+        for side, scores in ((a, first), (b, second))
     ]
     return render(
         "comparison.html",

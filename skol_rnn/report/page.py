@@ -62,7 +62,7 @@ def report_html(
     require_libraries()
     e, card, history = predicted.evaluation, card or {}, history or {}
     seen = seen_documents(predicted.table, card)
-    warned = seen_sentence(seen, predicted.table["doc_id"].nunique(), card)
+    warned = seen_sentence(seen, predicted.table["doc_id"].nunique(), card, e)
     scored = bool(e.support.sum())
     lines = _lines(predicted)
     links = {document.name: document.id for document in lines}

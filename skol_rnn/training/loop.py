@@ -14,6 +14,7 @@ import numpy as np
 
 from skol_rnn.errors import DataError
 from skol_rnn.evaluation.result import Evaluation
+from skol_rnn.network.build import float32
 from skol_rnn.persistence.atomic import write_atomically
 from skol_rnn.persistence.bundle import npz_bytes, read_npz
 from skol_rnn.training.batches import WindowBatches
@@ -138,6 +139,7 @@ class EpochScores(keras.callbacks.Callback):
         self.progress = _Progress(**state)
 
 
+@float32()
 def train(
     network: keras.Model,
     loss: keras.losses.Loss,

@@ -6,7 +6,11 @@ import errno
 import io
 import json
 import os
+import subprocess
+import sys
+import time
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -195,9 +199,68 @@ def test_the_older_folder_is_restored_if_the_new_one_cannot_take_its_place(bundl
             raise OSError(errno.EACCES, "Permission denied")
         real(source, target)
 
+    monkeypatch.setattr("skol_rnn.persistence.bundle.exchanged", lambda *_: False)  # as on other systems than Linux
     monkeypatch.setattr(os, "replace", refuse_new)
     with pytest.raises(DataError, match="Permission denied"):
         save_bundle(Bundle({"newer": 1}), path)
     monkeypatch.undo()
     equal(load_bundle(path), bundle)
     assert [p.name for p in tmp_path.iterdir()] == ["model"]
+
+
+WRITER = """
+import sys
+import numpy as np
+from skol_rnn.persistence import bundle
+if sys.argv[2] == "two steps":
+    bundle.exchanged = lambda *_: False
+for number in range(10**9):
+    arrays = {"a": np.full(2_000, number)}
+    bundle.save_bundle(bundle.Bundle({"number": number}, arrays, arrays, arrays), sys.argv[1])
+"""
+
+
+@pytest.mark.parametrize("name", ["model", "model.skol"])
+@pytest.mark.parametrize("steps", ["one step", "two steps"])
+def test_readers_find_a_whole_model_while_it_is_saved_again_and_again(tmp_path, name, steps):
+    path = save_bundle(Bundle({"number": -1}), tmp_path / name)
+    root = Path(__file__).resolve().parents[2]
+    writer = subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(path), steps], env={**os.environ, "PYTHONPATH": str(root)}
+    )
+    try:
+        found, end = [], time.monotonic() + 60
+        while (len(found) < 100 or len(set(found)) < 20) and time.monotonic() < end:
+            loaded = load_bundle(path)
+            number = loaded.state["number"]
+            found.append(number)
+            for arrays in (loaded.network, loaded.features, loaded.decision):
+                assert number == -1 or (arrays["a"] == number).all()
+            assert writer.poll() is None
+    finally:
+        writer.kill()  # at any moment of a save
+        writer.wait()
+    assert found == sorted(found) and len(set(found)) >= 20
+    if steps == "one step":
+        assert load_bundle(path).state["number"] >= found[-1]
+
+
+def test_a_missing_or_damaged_model_is_said_at_once(bundle, tmp_path):
+    start = time.monotonic()
+    with pytest.raises(BundleError, match="no model"):
+        load_bundle(tmp_path / "none")
+    (save_bundle(bundle, tmp_path / "model") / "features.npz").write_bytes(b"")
+    with pytest.raises(BundleError, match="damaged"):
+        load_bundle(tmp_path / "model")
+    assert time.monotonic() - start < 1
+
+
+def test_a_later_save_removes_what_a_killed_one_left(bundle, tmp_path):
+    for name, parts in {"stale": ["new"], "only copy": ["new", "old"], "running": ["new"]}.items():
+        for part in parts:
+            (tmp_path / f".skol_rnn-saving-{name}" / part).mkdir(parents=True)
+        if name != "running":
+            os.utime(tmp_path / f".skol_rnn-saving-{name}", (0, 0))
+    save_bundle(bundle, tmp_path / "model")
+    left = sorted(path.name for path in tmp_path.iterdir())
+    assert left == [".skol_rnn-saving-only copy", ".skol_rnn-saving-running", "model"]
