@@ -22,12 +22,13 @@ from skol_rnn.labels import LabelSet, check_choice
 from skol_rnn.persistence.bundle import Bundle
 from skol_rnn.report.curves import bootstrap_intervals
 from skol_rnn.report.training import named
+from skol_rnn.training.callbacks import Callbacks, EpochCallback
 from skol_rnn.training.checks import check_against_labels, check_parameters
 from skol_rnn.training.fitting import Fitted, Fitting
 from skol_rnn.training.length import training_length
 from skol_rnn.training.log import TrainingLog
-from skol_rnn.training.loop import EpochCallback
 from skol_rnn.training.parameters import ModelParameters, saved_parameters
+from skol_rnn.training.sample_weights import weigh
 from skol_rnn.training.settings import DEFAULT_FRACTION, resolve
 from skol_rnn.training.split import Split, drawn_split, given_split
 
@@ -48,6 +49,8 @@ class RNNSkolModel(ModelParameters, TrainedModel, BaseEstimator):  # type: ignor
         checkpoint: str | Path | None = None,
         strict: bool = False,
         callback: EpochCallback | None = None,
+        callbacks: Sequence[Any] | None = None,
+        sample_weight: Any = None,
     ) -> Self:
         """Train on annotated documents.
 
@@ -75,6 +78,14 @@ class RNNSkolModel(ModelParameters, TrainedModel, BaseEstimator):  # type: ignor
         callback : callable, optional
             Called after each epoch with its number and the Evaluation of the validation set; an exception ends the
             training.
+        callbacks : list, optional
+            Callbacks of Keras, and functions such as ``callback``.  Keras calls ``set_model``, ``set_params`` and the hooks
+            ``on_train_*``, ``on_epoch_*`` and ``on_train_batch_*``, once for each round of training; the logs of an epoch
+            hold ``loss`` and the scores of ``history_``, and ``val_loss``.  ``model.stop_training = True`` ends the training,
+            further rounds included.  Not called: ``on_test_*`` and ``on_predict_*``, and any hook during the refit.
+        sample_weight : list of list of float, or sequence of float, optional
+            Weight of each line in the loss of network and linear model, in the form of ``y``.  Only ratios matter.  A line
+            of weight 0 counts as a line without a label.  Class weights multiply; posteriors do not undo these weights.
 
         Returns
         -------
@@ -92,6 +103,7 @@ class RNNSkolModel(ModelParameters, TrainedModel, BaseEstimator):  # type: ignor
             labels, y = list(y), None
         check_choice("unlabelled", unlabelled, ("skip", "other"))
         check_parameters(self.get_params())
+        called = Callbacks.of(callbacks, callback)
         # An interrupted training must not leave the former network in place.
         self.__dict__.pop("_predictor", None)
         skipped_for = other if unlabelled == "skip" else None
@@ -101,6 +113,8 @@ class RNNSkolModel(ModelParameters, TrainedModel, BaseEstimator):  # type: ignor
         check_against_labels(settings, chosen)
         self.labels_, self.other_ = list(chosen), other
         table["label"] = fold_labels(table["label"], chosen, other, "the training data")
+        if sample_weight is not None:
+            weigh(table, sample_weight, data, self.line_no_col, self.unit)
         log = TrainingLog(self.verbosity)
         if validation is None:
             fraction = self.validation_fraction
@@ -114,7 +128,7 @@ class RNNSkolModel(ModelParameters, TrainedModel, BaseEstimator):  # type: ignor
         if message:
             log.say(message)
         fitting = Fitting(settings, chosen)
-        fitted = fitting.run(split, Path(checkpoint) if checkpoint else None, strict, callback)
+        fitted = fitting.run(split, Path(checkpoint) if checkpoint else None, strict, called)
         self.validation_documents_ = _documents(split)
         self.class_weights_, self.weights_, self.counts_ = fitted.class_weights, fitted.weights, fitted.counts
         self.history_, self.findings_ = History(fitted.history), fitted.findings
