@@ -169,6 +169,12 @@ class RNNSkolModel(ModelParameters, TrainedModel, BaseEstimator):  # type: ignor
         self.set_params(**{name: None for name in not_given if name in settings})
         return settings
 
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array, tags.input_tags.string = False, True
+        # No classifier to scikit-learn, which would then refuse y of documents of different lengths for cv=3.
+        return tags
+
     def __getstate__(self) -> dict[str, Any]:
         if not self.__sklearn_is_fitted__():
             return dict(super().__getstate__())
