@@ -8,15 +8,16 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, column_or_1d
 
-from skol_rnn.data.inputs import as_table, labelled_table
-from skol_rnn.data.table import is_missing, text_hashes
+from skol_rnn.data.inputs import labelled_table
+from skol_rnn.data.table import is_missing
 from skol_rnn.errors import DataError, SeenWarning
 from skol_rnn.labels import LabelSet
 
 
-class FlatClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]
+class FlatClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     """Classifier of single lines that learns and predicts them in their documents.
 
     Each row of a table is a sample, so that everything of scikit-learn that needs one label a sample works, such as
@@ -72,18 +73,21 @@ class FlatClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  # typ
         DataError
             If a row has no label, or the data cannot be trained on.
         """
-        given = list(y)
+        if y is None:
+            raise ValueError("FlatClassifier requires y to be passed, but the target y is None.")
+        given = column_or_1d(y, warn=True).tolist()
         for row, label in enumerate(given):
             if is_missing(label):
                 raise DataError(
                     f"Row {row} has no label, and scikit-learn scores every row: use RNNSkolModel with "
                     "skol_rnn.scorers.flat, which leaves out such rows."
                 )
-        documents = self._documents(X)
+        check_classification_targets(given)
+        lines = self._lines(X)
         self.classes_ = np.unique(given)
         labels = LabelSet(tuple(map(str, self.classes_)))
         self.estimator_ = clone(self.estimator).fit(X, list(map(str, given)), labels=labels, **fit_params)
-        self.documents_ = documents
+        self._trained_lines = lines
         return self
 
     def predict(self, X: pd.DataFrame) -> np.ndarray:  # noqa: N803
@@ -147,8 +151,8 @@ class FlatClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  # typ
 
     def _check(self, rows: pd.DataFrame) -> None:
         check_is_fitted(self, "estimator_")
-        documents = self._documents(rows)
-        torn = [name for name, text in documents.items() if self.documents_.get(name, text) != text]
+        known = self._trained_lines
+        torn = [name for name, lines in self._lines(rows).items() if name in known and not lines & known[name]]
         if torn:
             warnings.warn(
                 f"The model was trained on other lines of the document {torn[0]!r} than it predicts now"
@@ -158,14 +162,17 @@ class FlatClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  # typ
                 stacklevel=3,
             )
 
-    def _documents(self, rows: Any) -> dict[str, str]:
-        """Return the text of each document of a table as a hash."""
+    def _lines(self, rows: Any) -> dict[str, set[Any]]:
+        """Return the numbers of the lines of each document, where a table has such a column."""
         if not isinstance(rows, pd.DataFrame):
             kind = type(rows).__name__
             raise TypeError(
                 f"X must be a DataFrame with one row a line, not {kind}: flatten(documents, labels) makes it."
             )
-        return text_hashes(as_table(rows, line_no_col=self.estimator.line_no_col, unit=self.estimator.unit))
+        column = self.estimator.line_no_col
+        if not {"doc_id", column} <= set(rows.columns):
+            return {}
+        return {str(name): set(numbers) for name, numbers in rows.groupby("doc_id")[column]}
 
 
 def flatten(documents: Any, labels: Any = None, *, unit: str = "line") -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:

@@ -26,7 +26,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn import config_context
@@ -35,8 +35,10 @@ from sklearn.metrics import get_scorer, precision_recall_curve
 
 from skol_rnn.evaluation.result import Evaluation
 from skol_rnn.inference.scored import Scored
-from skol_rnn.inference.trained_model import TrainedModel
 from skol_rnn.labels import NO_LABEL
+
+if TYPE_CHECKING:
+    from skol_rnn.inference.trained_model import TrainedModel
 
 
 def important_f1(estimator: Any, X: Any, y: Any = None) -> float:  # noqa: N803
@@ -213,7 +215,7 @@ class flat:  # noqa: N801
         return f"flat({self.scoring!r})"
 
 
-class _Answers(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class _Answers(ClassifierMixin, BaseEstimator):
     """Predictions in the form of a classifier; the columns are in sorted order, in which scikit-learn reads them."""
 
     def __init__(self, predicted: np.ndarray, probabilities: np.ndarray, labels: np.ndarray) -> None:
@@ -234,6 +236,8 @@ def _evaluation(estimator: Any, data: Any, y: Any) -> Evaluation:
 
 def _model(estimator: Any) -> TrainedModel:
     """Return the trained model in a search or a wrapper."""
+    from skol_rnn.inference.trained_model import TrainedModel  # loads TensorFlow, which the estimator needed anyway
+
     for name in ("best_estimator_", "estimator_"):
         if hasattr(estimator, name):
             return _model(getattr(estimator, name))

@@ -31,7 +31,7 @@ def weigh(table: pd.DataFrame, sample_weight: Any, data: Any, line_no_col: str, 
             raise DataError(f"sample_weight has {len(weights)} numbers for {rows} {unit}s; give one per {unit}.")
     table[_COLUMN] = weights[order]
     if not (table[_COLUMN] > 0)[table["label"].notna()].any():
-        raise DataError(f"sample_weight is 0 on every {unit} that has a label.")
+        raise DataError(f"All sample weights of {unit}s that have a label are zero.")
     table.loc[table[_COLUMN] == 0, "label"] = None
 
 
