@@ -178,7 +178,8 @@ class flat:  # noqa: N801
     """Make a scorer of scikit-learn score all lines of all documents together.
 
     The names of scikit-learn (``"f1_macro"``, ``"balanced_accuracy"``, ``"neg_log_loss"``) expect one label a sample, and fail on
-    lists of documents.  Metrics with an argument ``labels`` receive all labels of model and documents.
+    lists of documents.  Metrics with an argument ``labels`` receive all labels of model and documents.  The area under a
+    ROC curve stays undefined where the scored documents lack a label.
 
     Parameters
     ----------
