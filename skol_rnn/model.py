@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any, Self
 
 from sklearn.base import BaseEstimator
+from sklearn.exceptions import NotFittedError
 
 import skol_rnn.inference.quiet  # noqa: F401  # before the modules that load TensorFlow
 import skol_rnn.network  # noqa: F401  # checks the backend of Keras
 from skol_rnn.data.bio import is_bio
 from skol_rnn.data.inputs import Input, choose_labels, data_and_labels, fold_labels, is_label_list, labelled_table
+from skol_rnn.errors import NotTrainedError
 from skol_rnn.evaluation.history import History
 from skol_rnn.imbalance.class_weights import ClassWeights
 from skol_rnn.inference.card import calibration_facts, document_facts, score_facts, training_facts
@@ -20,14 +22,19 @@ from skol_rnn.labels import LabelSet, check_choice
 from skol_rnn.persistence.bundle import Bundle
 from skol_rnn.report.curves import bootstrap_intervals
 from skol_rnn.report.training import score_without, warn_of_shared_documents
+from skol_rnn.training.callbacks import Callbacks, EpochCallback
 from skol_rnn.training.checks import check_against_labels, check_parameters
 from skol_rnn.training.fitting import Fitted, Fitting
 from skol_rnn.training.length import training_length
 from skol_rnn.training.log import TrainingLog
-from skol_rnn.training.loop import EpochCallback
 from skol_rnn.training.parameters import ModelParameters, saved_parameters
+from skol_rnn.training.sample_weights import weigh
 from skol_rnn.training.settings import DEFAULT_FRACTION, resolve
 from skol_rnn.training.split import Split, drawn_split, given_split
+
+
+class _NotFittedError(NotTrainedError, NotFittedError):
+    """The package's error, under the name of scikit-learn too."""
 
 
 class RNNSkolModel(ModelParameters, TrainedModel, BaseEstimator):  # type: ignore[misc]  # noqa: D101  # inherited
@@ -43,6 +50,8 @@ class RNNSkolModel(ModelParameters, TrainedModel, BaseEstimator):  # type: ignor
         checkpoint: str | Path | None = None,
         strict: bool = False,
         callback: EpochCallback | None = None,
+        callbacks: Sequence[Any] | None = None,
+        sample_weight: Any = None,
     ) -> Self:
         """Train on annotated documents.
 
@@ -73,6 +82,14 @@ class RNNSkolModel(ModelParameters, TrainedModel, BaseEstimator):  # type: ignor
         callback : callable, optional
             Called after each epoch with its number and the Evaluation of the validation set; an exception ends the
             training.
+        callbacks : list, optional
+            Callbacks of Keras, and functions such as ``callback``.  Keras calls ``set_model``, ``set_params`` and the hooks
+            ``on_train_*``, ``on_epoch_*`` and ``on_train_batch_*``, once for each round of training; the logs of an epoch
+            hold ``loss`` and the scores of ``history_``, and ``val_loss``.  ``model.stop_training = True`` ends the training,
+            further rounds included.  Not called: ``on_test_*`` and ``on_predict_*``, and any hook during the refit.
+        sample_weight : list of list of float, or sequence of float, optional
+            Weight of each line in the loss of network and linear model, in the form of ``y``.  Only ratios matter.  A line
+            of weight 0 counts as a line without a label.  Class weights multiply; posteriors do not undo these weights.
 
         Returns
         -------
@@ -88,6 +105,7 @@ class RNNSkolModel(ModelParameters, TrainedModel, BaseEstimator):  # type: ignor
         """
         check_choice("unlabelled", unlabelled, ("skip", "other"))
         check_parameters(self.get_params())
+        called = Callbacks.of(callbacks, callback)
         # An interrupted training must not leave the former network in place.
         self.__dict__.pop("_predictor", None)
         skipped_for = other if unlabelled == "skip" else None
@@ -100,6 +118,8 @@ class RNNSkolModel(ModelParameters, TrainedModel, BaseEstimator):  # type: ignor
         check_against_labels(settings, chosen)
         self.labels_, self.other_ = list(chosen), other
         table["label"] = fold_labels(table["label"], chosen, other, "the training data")
+        if sample_weight is not None:
+            weigh(table, sample_weight, data, self.unit)
         log = TrainingLog(self.verbosity)
         if validation is None:
             fraction = self.validation_fraction
@@ -115,7 +135,7 @@ class RNNSkolModel(ModelParameters, TrainedModel, BaseEstimator):  # type: ignor
         if message:
             log.say(message)
         fitting = Fitting(settings, chosen)
-        fitted = fitting.run(split, Path(checkpoint) if checkpoint else None, strict, callback)
+        fitted = fitting.run(split, Path(checkpoint) if checkpoint else None, strict, called)
         self.validation_documents_ = _documents(split)
         self.class_weights_, self.weights_, self.counts_ = fitted.class_weights, fitted.weights, fitted.counts
         self.history_, self.findings_ = History(fitted.history), fitted.findings
@@ -153,6 +173,16 @@ class RNNSkolModel(ModelParameters, TrainedModel, BaseEstimator):  # type: ignor
         self.set_params(**settings)
         self.set_params(**{name: None for name in not_given if name in settings})
         return settings
+
+    def _require_trained(self) -> None:
+        if not self.__sklearn_is_fitted__():
+            raise _NotFittedError("Model not trained. Call fit() first.")
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array, tags.input_tags.string = False, True
+        # No classifier to scikit-learn, which would then refuse y of documents of different lengths for cv=3.
+        return tags
 
     def __getstate__(self) -> dict[str, Any]:
         if not self.__sklearn_is_fitted__():

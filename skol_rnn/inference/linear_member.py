@@ -47,6 +47,7 @@ class LinearMember:
         share: float,
         logit_offsets: np.ndarray,
         seed: int,
+        weights: np.ndarray | None = None,
     ) -> LinearMember | None:
         """Train on lines of whole documents by averaged stochastic gradient descent; None if they have one label only."""
         from sklearn.linear_model import SGDClassifier
@@ -59,7 +60,7 @@ class LinearMember:
         passes = int(np.clip(_LINES_SEEN // len(own), _PASSES, _MOST_PASSES))
         model = SGDClassifier(
             loss="log_loss", alpha=penalty, average=True, max_iter=passes, tol=None, random_state=seed, n_jobs=-1
-        ).fit(inputs, own)
+        ).fit(inputs, own, sample_weight=None if weights is None else weights[known])
         coefficients, intercept = model.coef_, model.intercept_
         if len(model.classes_) == 2:  # scikit-learn then has one score, that of the second label
             coefficients, intercept = np.vstack([-coefficients, coefficients]), np.append(-intercept, intercept)

@@ -6,12 +6,15 @@ nothing to the loss: masking does not depend on a Keras mask that an operation m
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
+
+from skol_rnn.imbalance.class_weights import resolve_weights
+from skol_rnn.labels import LabelSet
 
 _EPSILON = 1e-7  # clip of probabilities; logits need none
 _PACKAGE = "skol_rnn"
@@ -61,13 +64,31 @@ class _MaskedLoss(keras.losses.Loss):
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         y_pred = ops.convert_to_tensor(y_pred)
         y_true = ops.cast(y_true, y_pred.dtype)
+        self._check_shapes(y_true.shape, y_pred.shape)
         real = ops.sum(y_true, axis=-1)  # (batch, window): 1 at real lines, 0 at padding
         per_line = self.call(y_true, y_pred)
         if sample_weight is not None:
-            per_line = per_line * ops.cast(sample_weight, per_line.dtype)
+            sample_weight = ops.cast(sample_weight, per_line.dtype)
+            if len(sample_weight.shape) > len(per_line.shape):  # (batch, window, 1)
+                sample_weight = ops.squeeze(sample_weight, axis=-1)
+            while len(sample_weight.shape) < len(per_line.shape):  # one weight for all lines of a window
+                sample_weight = ops.expand_dims(sample_weight, axis=-1)
+            per_line = per_line * sample_weight
         # The divisor is the number of real lines, not the batch's sum of weights: what a line adds to the loss
         # must not depend on the labels of the other lines in its batch.
         return ops.sum(per_line * real) / ops.maximum(ops.sum(real), 1.0)
+
+    def _check_shapes(self, true: Sequence[int | None], predicted: Sequence[int | None]) -> None:
+        """Raise where NumPy's broadcasting would hide labels that are not one-hot, or weights of other labels."""
+        if len(true) != len(predicted) or None not in (true[-1], predicted[-1]) and true[-1] != predicted[-1]:
+            raise ValueError(
+                f"The labels have shape {tuple(true)}, the predictions {tuple(predicted)}: give one-hot labels "
+                "(keras.utils.to_categorical)."
+            )
+        if self.weights is not None and predicted[-1] not in (None, len(self.weights)):
+            raise ValueError(
+                f"There are {len(self.weights)} class weights, but the network has {predicted[-1]} outputs."
+            )
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments, for Keras to rebuild the loss."""
@@ -280,24 +301,50 @@ class FocalLabelF1(_MaskedLoss):
 
 
 def weighted_categorical_crossentropy(
-    y_true: Any, y_pred: Any, weights: Sequence[float], from_logits: bool = True
-) -> Any:
-    """Compute the weighted cross-entropy of one batch.
+    weights: Sequence[float] | np.ndarray | Mapping[str, float],
+    labels: Sequence[str] | None = None,
+    *,
+    from_logits: bool = False,
+) -> WeightedCategoricalCrossentropy:
+    """Return the weighted cross-entropy as a loss for ``keras.Model.compile``.
 
     Parameters
     ----------
-    y_true : array, shape (batch, window, labels)
-        One-hot labels; all-zero rows are padding.
-    y_pred : array, shape (batch, window, labels)
-        Logits, or probabilities with ``from_logits=False``.
-    weights : sequence of float
-        Weight of each label, in label order.
-    from_logits : bool, default True
-        What ``y_pred`` is.
+    weights : sequence of float, array, or dict of str to float
+        Weight of each label, in label order; or by name, where a label left out weighs 1.0.
+    labels : sequence of str, optional
+        Label names in the order of the network's outputs; needed with a dict.
+    from_logits : bool, default False
+        Whether the network returns logits.  It is False as in Keras: :func:`build_bilstm_model` returns probabilities.
 
     Returns
     -------
-    scalar tensor
-        See :class:`WeightedCategoricalCrossentropy`.
+    WeightedCategoricalCrossentropy
+        The loss of one-hot labels; rows that are all zero are padding.  ``keras.models.load_model`` finds it without
+        ``custom_objects`` once this function has been imported.
+
+    Raises
+    ------
+    ValueError
+        If a weight is negative or not finite, a label unknown, or a dict comes without labels.
+
+    Examples
+    --------
+    >>> import keras
+    >>> model = keras.Sequential([keras.layers.Input((15, 4)), keras.layers.Dense(2, activation="softmax")])
+    >>> loss = weighted_categorical_crossentropy({"Nomenclature": 100.0}, labels=["Nomenclature", "Misc"])
+    >>> model.compile("adam", loss)
+    >>> loss.weights
+    [100.0, 1.0]
     """
-    return WeightedCategoricalCrossentropy(weights, from_logits)(np.asarray(y_true), y_pred)
+    if isinstance(weights, Mapping):
+        if labels is None:
+            raise ValueError("Weights by name need labels=[...], the names in the order of the network's outputs.")
+    elif np.ndim(weights) != 1:
+        raise ValueError(
+            f"weights must be one number per label, but have {np.ndim(weights)} dimensions. "
+            "weighted_categorical_crossentropy(weights) returns a loss, which takes y_true and y_pred."
+        )
+    names = LabelSet(tuple(map(str, range(len(weights)) if labels is None else labels)))
+    resolved = resolve_weights(weights, names, np.ones(len(names)))
+    return WeightedCategoricalCrossentropy(resolved.weights, from_logits)

@@ -26,6 +26,7 @@ class WindowBatches(keras.utils.PyDataset):
         rates: np.ndarray | None = None,
         corrections: np.ndarray | None = None,
         n_outputs: int = 1,
+        weights: np.ndarray | None = None,
     ) -> None:
         super().__init__()
         self.rates, self.corrections, self.n_outputs = rates, corrections, n_outputs
@@ -36,6 +37,8 @@ class WindowBatches(keras.utils.PyDataset):
         one_hot[known, true[known]] = 1.0
         self.one_hot = one_hot
         self.line_weights = _line_weights(windows)
+        if weights is not None:
+            self.line_weights[:-1] *= weights
         self.start_epoch(0)
 
     def start_epoch(self, epoch: int) -> None:

@@ -38,12 +38,14 @@ from skol_rnn.inference.predictor import PredictionWindows, Predictor
 from skol_rnn.labels import LabelSet, label_counts, rare_labels
 from skol_rnn.network.build import NetworkSpec, build_network, training_model
 from skol_rnn.training.batches import WindowBatches
+from skol_rnn.training.callbacks import Callbacks
 from skol_rnn.training.decision import decoder_without_validation, fitted_decoder, named_values
 from skol_rnn.training.lines import TrainingLines, draw_rates, sample_lines
 from skol_rnn.training.log import TrainingLog
-from skol_rnn.training.loop import EpochCallback, History, TrainingPlan, train
+from skol_rnn.training.loop import History, TrainingPlan, train
 from skol_rnn.training.objective import Objective
 from skol_rnn.training.rounds import FurtherRounds
+from skol_rnn.training.sample_weights import weights_of
 from skol_rnn.training.split import Split
 from skol_rnn.training.validation import Validation
 from skol_rnn.windows import cut_windows
@@ -88,22 +90,23 @@ class Fitting:
         self.log = TrainingLog(self.of.verbosity)
 
     def run(
-        self, split: Split, checkpoint: Path | None = None, strict: bool = False, callback: EpochCallback | None = None
+        self, split: Split, checkpoint: Path | None = None, strict: bool = False, callbacks: Callbacks | None = None
     ) -> Fitted:
         """Train; with ``refit`` a second time, on the validation set too."""
+        callbacks = callbacks or Callbacks()
         if not (self.of.refit and split.validation and len(split.all) > len(split.training)):
-            return self._fit(split, checkpoint, strict, callback)
+            return self._fit(split, checkpoint, strict, callbacks)
         selecting = Fitting({**self.settings, "ensemble_size": 1}, self.labels)
-        return self._refit(selecting._fit(split, checkpoint, strict, callback), split.all, checkpoint)
+        return self._refit(selecting._fit(split, checkpoint, strict, callbacks), split.all, checkpoint)
 
-    def _fit(self, split: Split, checkpoint: Path | None, strict: bool, callback: EpochCallback | None) -> Fitted:
+    def _fit(self, split: Split, checkpoint: Path | None, strict: bool, callbacks: Callbacks) -> Fitted:
         """Train on the training rows; the validation set selects epoch and decoder."""
         rows = split.training
         if not rows.counts.any():
             raise DataError("No training line has a label: annotate more documents, or set validation_fraction=0.")
         class_weights = resolve_weights(self.objective.class_weights, self.labels, rows.counts)
         self._check_drift(class_weights, split, strict)
-        ready = self._prepare(rows, split.validation, class_weights, bool(checkpoint), callback)
+        ready = self._prepare(rows, split.validation, class_weights, bool(checkpoint), callbacks)
         history = ready.loop(ready.plan, checkpoint=checkpoint)
         history = ready.rounds.run(ready.loop, ready.plan, history, len(ready.batches), checkpoint, self.log)
         decoder, evaluation = ready.predictor.decoder, None
@@ -124,7 +127,7 @@ class Fitting:
         last = int(np.argmax(scores)) + 1 if scores else len(selected.history["loss"])
         self.log.say(f"Refitting on all {len(rows.lengths)} documents, validation set included.")
         class_weights = resolve_weights(self.objective.class_weights, self.labels, rows.counts)
-        ready = self._prepare(rows, None, class_weights, bool(checkpoint), None)
+        ready = self._prepare(rows, None, class_weights, bool(checkpoint), Callbacks())
         second = checkpoint and checkpoint.with_name(checkpoint.name + ".refit")
         plan = replace(ready.plan, last_epoch=last)
         history = ready.loop(plan, checkpoint=second)
@@ -146,7 +149,7 @@ class Fitting:
         validation_rows: LabelledRows | None,
         class_weights: ClassWeights,
         resumable: bool,
-        callback: EpochCallback | None,
+        callbacks: Callbacks,
     ) -> _Prepared:
         """Compute features, weights and batches, build network and loss."""
         lines, counts = self._lines(rows), rows.counts
@@ -177,9 +180,9 @@ class Fitting:
             log=self.log,
             score=partial(validation.evaluate_epoch, self.of.decision) if validation else None,
             fingerprint=self._fingerprint(lines, validation_rows, class_weights, weights) if resumable else "",
-            callback=callback,
+            callbacks=callbacks,
         )
-        rounds = FurtherRounds(predictor, validation, lines, counts, important, self.settings)
+        rounds = FurtherRounds(predictor, validation, lines, counts, important, self.settings, callbacks)
         return _Prepared(predictor, spec, weights, batches, validation, loop, plan, rounds)
 
     # -- parts of a training ------------------------------------------------------------------------------
@@ -205,7 +208,8 @@ class Fitting:
             seed=self.of.random_state,
             unit=self.of.unit,
         )
-        lines = TrainingLines(self._features.fit_transform(rows.table), rows.true, rows.lengths)
+        features = self._features.fit_transform(rows.table)
+        lines = TrainingLines(features, rows.true, rows.lengths, weights_of(rows.table))
         return sample_lines(lines, rows.table, Sampling.parse(self.of.sampling))
 
     def _used_weights(self, class_weights: ClassWeights, counts: np.ndarray) -> np.ndarray:
@@ -275,14 +279,16 @@ class Fitting:
             share=self.of.linear_share,
             logit_offsets=decoder.correction.logit_offsets(),
             seed=self.of.random_state,
+            weights=lines.scaled_weights(),
         )
 
     def _batches(self, lines: TrainingLines, n_outputs: int) -> WindowBatches:
         windows = cut_windows(lines.lengths, self.of.window_size, self.of.stride)
         rates, corrections = draw_rates(windows, lines.true, self.labels, Sampling.parse(self.of.sampling))
         size, seed = self.of.batch_size, self.of.random_state
+        weights, n_labels = lines.scaled_weights(), len(self.labels)
         return WindowBatches(
-            lines.features, lines.true, len(self.labels), windows, size, seed, rates, corrections, n_outputs
+            lines.features, lines.true, n_labels, windows, size, seed, rates, corrections, n_outputs, weights
         )
 
     def _fingerprint(
@@ -296,7 +302,8 @@ class Fitting:
         settings = {name: value for name, value in self.settings.items() if name != "verbosity"}
         settings["class_weights"] = class_weights.to_dict()
         digest = hashlib.sha256(json.dumps([settings, list(self.labels), weights.tolist()], default=str).encode())
-        for array in (*lines.features, lines.true):
+        weights_given = () if lines.weights is None else (lines.weights,)
+        for array in (*lines.features, lines.true, *weights_given):
             digest.update(np.ascontiguousarray(array).tobytes())
         if validation is not None:
             rows = validation.table[["doc_id", "value", "label"]].fillna("").astype(str)

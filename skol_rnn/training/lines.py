@@ -15,16 +15,24 @@ from skol_rnn.windows import Windows
 
 
 class TrainingLines(NamedTuple):
-    """Lines of consecutive documents: features, encoded labels, and the length of each document."""
+    """Lines of consecutive documents: features, encoded labels, the length of each document, and sample weights."""
 
     features: LineFeatures
     true: np.ndarray
     lengths: list[int]
+    weights: np.ndarray | None = None
 
     def at(self, rows: np.ndarray, lengths: list[int]) -> TrainingLines:
         """Select rows that form documents of some lengths."""
         ids, numbers = self.features
-        return TrainingLines(LineFeatures(ids[rows], numbers[rows]), self.true[rows], lengths)
+        weights = None if self.weights is None else self.weights[rows]
+        return TrainingLines(LineFeatures(ids[rows], numbers[rows]), self.true[rows], lengths, weights)
+
+    def scaled_weights(self) -> np.ndarray | None:
+        """Return the sample weights with a mean of 1 over the labelled lines: only their ratios matter."""
+        if self.weights is None:
+            return None
+        return (self.weights / self.weights[self.true != NO_LABEL].mean()).astype(np.float32)
 
 
 def sample_lines(lines: TrainingLines, table: pd.DataFrame, sampling: Sampling | None) -> TrainingLines:

@@ -18,13 +18,13 @@ from skol_rnn.network.build import float32
 from skol_rnn.persistence.atomic import write_atomically
 from skol_rnn.persistence.bundle import npz_bytes, read_npz
 from skol_rnn.training.batches import WindowBatches
+from skol_rnn.training.callbacks import Callbacks
 from skol_rnn.training.log import TrainingLog
 
 _FINAL_RATE = 0.02  # share of the learning rate that the cosine schedule ends at
 _CLIP = 1.0
 
 History = dict[str, list[float]]
-EpochCallback = Callable[[int, Evaluation], None]
 
 
 @dataclass(frozen=True)
@@ -58,10 +58,10 @@ class EpochScores(keras.callbacks.Callback):
         log: TrainingLog,
         checkpoint: Path | None,
         fingerprint: str,
-        callback: EpochCallback | None = None,
+        callbacks: Callbacks,
     ) -> None:
         super().__init__()
-        self.callback = callback
+        self.callbacks = callbacks
         self.plan, self.score, self.log, self.checkpoint, self.fingerprint = plan, score, log, checkpoint, fingerprint
         self.progress = _Progress()
         self.best_weights: list[np.ndarray] | None = None
@@ -88,7 +88,7 @@ class EpochScores(keras.callbacks.Callback):
         self.log.step(loss)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Score the epoch, save its state, and stop if training is finished."""
+        """Score the epoch, save its state, and show the scores to the callbacks."""
         scores: dict[str, float] = {"loss": float((logs or {})["loss"])}
         evaluation = self.score() if self.score else None
         if evaluation is not None:
@@ -102,10 +102,21 @@ class EpochScores(keras.callbacks.Callback):
         self.log.end_epoch(epoch + 1, scores, evaluation)
         if self.checkpoint:
             self._save(self.checkpoint)
-        if self.callback and evaluation is not None:
-            self.callback(epoch + 1, evaluation)
+        if evaluation is not None:
+            for function in self.callbacks.functions:
+                function(epoch + 1, evaluation)
+            # EarlyStopping and ModelCheckpoint of Keras look at val_loss by default.
+            scores["val_loss"] = evaluation.mean_loss
+        if logs is not None:
+            logs.update(scores)
+
+    def stop(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Note whether a callback stopped the training, and stop if it is finished."""
+        self.callbacks.stopped = bool(self.model.stop_training)
         if self.finished:
             self.model.stop_training = True
+        elif self.callbacks.stopped:
+            self.log.say(f"A callback stopped the training after epoch {epoch + 1}.")
 
     def restore_best(self) -> None:
         """Restore the weights of the best epoch and check that they are finite."""
@@ -151,16 +162,17 @@ def train(
     score: Callable[[], Evaluation] | None = None,
     checkpoint: Path | None = None,
     fingerprint: str = "",
-    callback: EpochCallback | None = None,
+    callbacks: Callbacks | None = None,
 ) -> History:
     """Train a network; it keeps the weights of its best epoch."""
+    callbacks = callbacks or Callbacks()
     updates = len(batches) * plan.epochs
     schedule = keras.optimizers.schedules.CosineDecay(plan.learning_rate, updates, alpha=_FINAL_RATE)
     optimizer = keras.optimizers.Adam(schedule, global_clipnorm=_CLIP)
     # XLA would compile each window length and batch size, and cannot compile cuDNN's LSTM.
     network.compile(optimizer, loss, jit_compile=False)
     optimizer.build(network.trainable_variables)
-    scores = EpochScores(plan, score, log, checkpoint, fingerprint, callback)
+    scores = EpochScores(plan, score, log, checkpoint, fingerprint, callbacks)
     scores.set_model(network)
     if math.isfinite(best):
         scores.progress.best, scores.best_weights = best, network.get_weights()
@@ -175,7 +187,8 @@ def train(
                 batches,
                 epochs=plan.epochs,
                 initial_epoch=scores.progress.epoch,
-                callbacks=[scores],
+                # The caller's come after the scores, which they see in the logs, and before the decision to stop.
+                callbacks=[scores, *callbacks.of_keras, keras.callbacks.LambdaCallback(on_epoch_end=scores.stop)],
                 verbose=0,
                 shuffle=False,  # WindowBatches draws an order that a resumed run repeats
             )

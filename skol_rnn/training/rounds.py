@@ -14,6 +14,7 @@ from skol_rnn.data.bio import is_bio
 from skol_rnn.decoding.offsets import prior_offsets
 from skol_rnn.inference.predictor import Predictor
 from skol_rnn.labels import NO_LABEL, LabelSet, label_counts
+from skol_rnn.training.callbacks import Callbacks
 from skol_rnn.training.lines import TrainingLines
 from skol_rnn.training.log import TrainingLog
 from skol_rnn.training.loop import History, TrainingPlan
@@ -36,7 +37,9 @@ class FurtherRounds:
         counts: np.ndarray,
         important: list[str],
         settings: Mapping[str, Any],
+        callbacks: Callbacks,
     ) -> None:
+        self.callbacks = callbacks
         self.predictor, self.validation, self.lines, self.counts = predictor, validation, lines, counts
         self.important, self.unit, self.min_updates = important, settings["unit"], settings["min_updates"]
         self.decision = "corrected" if settings["decision"] == "tuned" else settings["decision"]
@@ -54,10 +57,11 @@ class FurtherRounds:
         """Train on where necessary; return the history of all rounds."""
         labels = self.predictor.labels
         # For spans the offset of O, tuned after training, decides whether labels are predicted.
-        missing = [] if not self.min_updates or is_bio(labels) else self.never_predicted()
+        needed = self.min_updates and not is_bio(labels) and not self.callbacks.stopped
+        missing = self.never_predicted() if needed else []
         epochs = -(-self.min_updates // batches) if batches else 0
         for attempt in range(1, _MOST_ROUNDS + 1):
-            if not missing:
+            if not missing or self.callbacks.stopped:
                 return history
             log.say(
                 f"Never predicted on the {self.where}: {_quoted(missing)}. "
@@ -85,8 +89,9 @@ class FurtherRounds:
             true, lengths = self.validation.rows.true, self.validation.rows.lengths
             raw = self.validation.probabilities()
         else:
-            features, true, lengths = _rich_documents(self.lines)
-            raw = self.predictor.probabilities_of(features, lengths)
+            lines = _rich_documents(self.lines)
+            true, lengths = lines.true, lines.lengths
+            raw = self.predictor.probabilities_of(lines.features, lengths)
             decoder = replace(decoder, offsets=prior_offsets(self.counts))
         predicted = np.bincount(decoder.decide(raw, lengths, self.decision), minlength=len(labels)) > 0
         present = label_counts(true, len(labels)) > 0
