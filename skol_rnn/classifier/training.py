@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from skol_rnn.classifier.labelling import document_name, documents_of
+from skol_rnn.classifier.labelling import by_number, document_name, documents_of
 from skol_rnn.classifier.options import CHOICES
 from skol_rnn.classifier.segmentation import page_markers
 from skol_rnn.classifier.spark import collect_rows
@@ -31,13 +31,11 @@ def training_rows(units: Any, limit: int) -> pd.DataFrame:
         raise DataError(f"There are {len(rows):,} training rows, but max_training_rows={limit:,}.")
     if "errors" in rows and rows["errors"].notna().any():
         raise DataError(str(rows["errors"].dropna().iloc[0]))
-    if "label" not in rows:
-        raise DataError("The training rows have no column 'label'.")
     rows = rows[~page_markers(rows)]
     documents = [part.assign(doc_id=document_name(part)) for part in documents_of(rows)]
     rows = pd.concat([rows[:0], *documents]).drop(columns="attachment_name", errors="ignore")
     order = ["doc_id", "line_number"] if "line_number" in rows else ["doc_id"]
-    return rows.sort_values(order, kind="stable").reset_index(drop=True)
+    return rows.sort_values(order, kind="stable", key=by_number).reset_index(drop=True)
 
 
 def split_rows(

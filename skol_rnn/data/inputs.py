@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from skol_rnn.data.document import Corpus, Document
+from skol_rnn.data.label_numbers import NUMBERS, label_names
 from skol_rnn.data.reading import read_documents
 from skol_rnn.data.table import check_table, collapse_labels, lengths_of, none_for_missing, object_array
 from skol_rnn.data.tokens import by_unit
@@ -98,10 +99,12 @@ def labelled_table(
     unit: str = "line",
     other: str | None = None,
     required: bool = True,
+    names: Sequence[str] | LabelSet | None = None,
 ) -> pd.DataFrame:
     """Make the shared table with labels in column ``label``, which are all None if they are absent and not required.
 
-    Documents that nobody annotated are left out where ``other`` would label all their lines.
+    Documents that nobody annotated are left out where ``other`` would label all their lines.  Numbers in the column
+    of labels are positions in ``names``.
     """
     corpus = _corpus(data, unit)
     table = as_table(data if corpus is None else corpus, line_no_col=line_no_col, unit=unit)
@@ -113,8 +116,8 @@ def labelled_table(
         flat = [str(label) if isinstance(label, (int, np.integer)) else label for label in flat]
         # The table is in document order, y in the caller's.
         table["label"] = np.array(flat, dtype=object)[table["order"]]
-    elif label_col in table:
-        table["label"] = table[label_col]
+    elif (column := NUMBERS if label_col == "label" and "label" not in table else label_col) in table:
+        table["label"] = label_names(table[column], None if names is None else list(names), column)
     if "label" not in table or (len(table) and table["label"].isna().all()):
         if not required:
             return table.assign(label=None)

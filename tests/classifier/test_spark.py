@@ -91,9 +91,10 @@ def same(one, other):
 @pytest.mark.parametrize("mode", ["line", "paragraph", "section"])
 def test_units_read_by_spark_are_those_read_here(spark, mode):
     from skol_rnn.classifier.classifier import SkolClassifierV2
+    from skol_rnn.classifier.reading import read_units
 
-    here = ordered(SkolClassifierV2(file_paths=[SAMPLE / "test"], extraction_mode=mode)._read(labelled=True))
-    there = ordered(SkolClassifierV2(spark, file_paths=[SAMPLE / "test"], extraction_mode=mode)._read(labelled=True))
+    options = {"file_paths": [SAMPLE / "test"], "extraction_mode": mode}
+    here, there = (ordered(read_units(SkolClassifierV2(engine, **options), True)) for engine in (None, spark))
     there["filename"] = here["filename"]  # ours is as it was given, Spark's is absolute
     for name in here:
         assert here[name].tolist() == [None if pd.isna(value) else value for value in there[name]], name
