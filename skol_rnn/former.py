@@ -16,9 +16,11 @@ class Former(NamedTuple):
 SAME, CHANGED, IGNORED, REFUSED = "accepted", "accepted, changed", "no effect", "refused"
 _ATTRIBUTE = Former(CHANGED, "an attribute for your reader or writer in skol_rnn.classifier.SOURCES and DESTINATIONS")
 _FEATURES = Former(IGNORED, "features= and input_size= set the features of the network")
-_OTHER_MODEL = Former(REFUSED, "it belongs to the logistic and tree models, and skol_rnn trains a network: leave it out")
+_OTHER_MODEL = Former(
+    REFUSED, "it belongs to the logistic and tree models, and skol_rnn trains a network: leave it out"
+)
 _HYBRID = Former(REFUSED, "skol_rnn has no hybrid model: write the entries for the network as options of their own")
-_TREES = Former(REFUSED, 'skol_rnn trains a network only: use SkolClassifierV2, or scikit-learn for other models')
+_TREES = Former(REFUSED, "skol_rnn trains a network only: use SkolClassifierV2, or scikit-learn for other models")
 _SECTIONS = Former(IGNORED, "your own reader in skol_rnn.classifier.SOURCES returns the texts")
 
 OPTIONS: Mapping[str, Former] = {
@@ -129,7 +131,9 @@ CLASSIFIER_NAMES: Mapping[str, Former] = {
     "_feature_pipeline": Former(REFUSED, "the features are part of classifier.model"),
     "_label_mapping": Former(REFUSED, "write {label: i for i, label in enumerate(classifier.model.labels)}"),
     "_reverse_label_mapping": Former(REFUSED, "write dict(enumerate(classifier.model.labels))"),
-    "_load_annotated_data": Former(REFUSED, "write read_documents(paths).table, or call fit(), which reads the documents"),
+    "_load_annotated_data": Former(
+        REFUSED, "write read_documents(paths).table, or call fit(), which reads the documents"
+    ),
     "_format_as_strings": Former(REFUSED, 'write output_dest="strings" and call save_annotated(predictions)'),
 }
 """Methods and attributes of ``SkolClassifierV2``."""

@@ -186,14 +186,14 @@ class SkolClassifierV2(FormerNames):
         DataError
             If there are fewer than two documents, no labels, or more rows than ``max_training_rows``.
         """
+        if self.verbosity and not self._model_type_given:
+            known.say_model_type()
         from skol_rnn.model import RNNSkolModel  # loads TensorFlow
 
         units = training.training_rows(reading.read_units(self, True, annotated_data), self.max_training_rows)
         train, test, labels = training.split_rows(units, self.collapse_labels, self.model_params)
         self._label_frequencies = training.label_counts(train["label"])
         parameters = self.model_params | {"verbosity": self.verbosity} | known.COLUMNS
-        if self.verbosity and not self._model_type_given:
-            known.say_model_type()
         if self.weight_strategy is not None and parameters.get("class_weights") is None:
             limits = self.min_weight, self.max_weight
             parameters["class_weights"] = self.get_recommended_class_weights(self.weight_strategy, *limits)

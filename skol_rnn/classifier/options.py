@@ -117,7 +117,7 @@ def _without_model_params(
     extra = options.pop("model_params", None) or {}
     if not isinstance(extra, Mapping):
         raise TypeError(f"model_params must be a dict of options, not {type(extra).__name__}.")
-    attributes = {}
+    attributes: dict[str, Any] = {}
     for name, value in extra.items():
         mine = name in own and own[name].kind is inspect.Parameter.KEYWORD_ONLY
         before = given[name] if mine else options.get(name, value)
@@ -131,7 +131,7 @@ def _without_model_params(
 def _check_model_type(model_type: object) -> None:
     if model_type != "rnn":
         advice = 'leave it out, or write model_type="rnn"'
-        raise ValueError(f"model_type is {model_type!r}, but skol_rnn has only the network, \"rnn\": {advice}.")
+        raise ValueError(f'model_type is {model_type!r}, but skol_rnn has only the network, "rnn": {advice}.')
 
 
 def _extraction_mode(options: Mapping[str, Any], now: str) -> dict[str, str]:

@@ -76,7 +76,9 @@ def _named(data: Any, parameters: dict[str, Any], labelled: bool) -> Any:
         if source in data.columns:
             columns[name] = data[source]
         elif source != name:
-            raise DataError(f"The rows have no column {source!r}, which {option} names, only {', '.join(map(str, data.columns))}.")
+            raise DataError(
+                f"The rows have no column {source!r}, which {option} names, only {', '.join(map(str, data.columns))}."
+            )
     if "value" not in data.columns:
         raise DataError(f"The rows have no column 'value' or 'text', only {', '.join(map(str, data.columns))}.")
     if labelled and "label" not in columns:

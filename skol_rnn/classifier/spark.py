@@ -106,8 +106,12 @@ def _read_batches(batches: Batches, to_units: ToUnits, columns: list[str]) -> Ba
 
 def label_units(units: DataFrame, blob: bytes, decision: str | None, on_error: str, together: bool) -> DataFrame:
     """Label units with a model; with ``together`` each document is within one task already."""
-    from pyspark.sql.types import DataType, StructType
+    from pyspark.sql.types import DataType, StructType, UserDefinedType
 
+    for field in units.schema:
+        if isinstance(field.dataType, UserDefinedType):
+            problem = f"Column {field.name!r} holds vectors of Spark, which do not pass through its Python workers"
+            raise DataError(f"{problem}: drop it, the model makes its features of column 'value'.")
     prepare_workers(units.sparkSession)
     units = units if together else _by_document(units)
     added = DataType.fromDDL(_LABELS + (", errors string" if on_error == "collect" else ""))

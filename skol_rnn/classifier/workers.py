@@ -61,6 +61,6 @@ def _advice(message: str, python: str) -> str:
             f"Spark's workers run Python {found[1]} ({python}), and this program {sys.version_info.major}."
             f"{sys.version_info.minor}: {todo}, or on a cluster to the same version on each machine."
         )
-    if f'Cannot run program "{python}"' in message:
+    if f'Cannot run program "{python}"' in message or "Error from python worker" in message:
         return f"Spark cannot start the Python of its workers, {python}: {todo}."
     return ""

@@ -68,6 +68,8 @@ def as_table(data: object, *, line_no_col: str = "line_number", unit: str = "lin
         if corpus.unit != unit:
             corpus = Corpus(tuple(by_unit(document, unit) for document in corpus))
         return check_table(corpus.table)
+    if type(data).__module__.startswith("pyspark."):
+        raise TypeError("This is a DataFrame of Spark: pass its toPandas(), or use SkolClassifierV2.")
     if not isinstance(data, _LISTS):
         raise TypeError(f"Give a table, a corpus, path(s) or a list of documents, not {type(data).__name__}.")
     tables = [

@@ -14,7 +14,8 @@ NUMBERS = "label_indexed"
 
 def label_names(column: Iterable[Any], labels: Sequence[str] | None, name: str) -> list[Any]:
     """Return a column of labels in which each number has become the label at that position."""
-    return [label if is_missing(label) or isinstance(label, str) else _name(label, labels, name) for label in column]
+    found = [None if is_missing(label) else label for label in column]
+    return [label if label is None or isinstance(label, str) else _name(label, labels, name) for label in found]
 
 
 def _name(number: Any, labels: Sequence[str] | None, name: str) -> str:

@@ -321,7 +321,9 @@ def current_names(former: Mapping[str, Any], current: Mapping[str, Any], stackle
         else:
             known = (*current, *FORMER)
             advice = refusal([old], MODEL_OPTIONS)
-            raise TypeError(f"RNNSkolModel has no parameter {advice or repr(old)}.{'' if advice else suggestion(old, known)}")
+            raise TypeError(
+                f"RNNSkolModel has no parameter {advice or repr(old)}.{'' if advice else suggestion(old, known)}"
+            )
         if stacklevel is not None:
             message = f"The parameter {old} of RNNSkolModel is gone: {advice}."
             warnings.warn(message, FutureWarning, stacklevel=stacklevel)
