@@ -110,7 +110,7 @@ def _with_columns(rows: pd.DataFrame) -> pd.DataFrame:
 def _positions(rows: pd.DataFrame) -> np.ndarray:
     """Return the line numbers, which may be text, as whole numbers; the ranks of the rows where they are none."""
     numbers = by_number(rows["line_number"]) if "line_number" in rows else pd.Series(np.arange(len(rows)))
-    if not (numbers % 1 == 0).all():
+    if numbers.isna().any() or not (numbers % 1 == 0).all():
         numbers = numbers.rank(method="first", na_option="bottom") - 1
     return numbers.to_numpy(dtype=np.int64)
 

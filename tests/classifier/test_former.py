@@ -17,6 +17,7 @@ import skol_rnn
 from skol_rnn import RNNSkolModel, SkolClassifierV2, former
 from skol_rnn.classifier import options as known
 from skol_rnn.classifier import reading, training
+from skol_rnn.classifier.labelling import _positions
 from skol_rnn.data.inputs import labelled_table
 from skol_rnn.errors import DataError, NotTrainedError
 from skol_rnn.former import IGNORED, REFUSED
@@ -144,11 +145,9 @@ def test_model_params_are_options():
     )
     assert classifier.model_params == {"hidden_size": 7, "epochs": 3}
     assert classifier.verbosity == 0 and classifier.couchdb_url == "http://db"
-    for given in ({"hidden_size": 8}, {"verbosity": 2}):
-        with pytest.raises(
-            ValueError, match=rf"{[*given][0]} is {[*given.values()][0]} as an option, and 5 in model_params"
-        ):
-            SkolClassifierV2(**given, model_params=dict.fromkeys(given, 5))
+    for name, value in (("hidden_size", 8), ("verbosity", 2)):
+        with pytest.raises(ValueError, match=f"{name} is {value} as an option, and 5 in model_params: give it once"):
+            SkolClassifierV2(**{name: value}, model_params={name: 5})
     with pytest.raises(TypeError, match="Did you mean 'hidden_size'"):
         SkolClassifierV2(model_params={"hiden_size": 3})
     with pytest.raises(TypeError, match="model_params must be a dict"):
@@ -200,8 +199,8 @@ def test_a_number_is_a_label_or_missing_or_an_error(number):
     table = pd.DataFrame({"doc_id": "d", "value": ["a", "b"], "label_indexed": pd.Series([1, number], dtype=object)})
     fits = not isinstance(number, bool) and number in (0, 1, 2)
     if fits or number is pd.NaT or number != number:
-        expected = LABELS[int(number)] if fits else None
-        assert labelled_table(table, names=LABELS)["label"].tolist()[1] == expected
+        found = labelled_table(table, names=LABELS)["label"].tolist()[1]
+        assert found == LABELS[int(number)] if fits else pd.isna(found)
     else:
         with pytest.raises(DataError, match="which is no number of a label: 0 to 2 for Nomenclature"):
             labelled_table(table, names=LABELS)
@@ -280,3 +279,10 @@ def test_other_data_is_refused_by_its_type():
         reading.read_units(SkolClassifierV2(), True, {"a": 1})
     with pytest.raises(DataError, match="Row 0 of column 'texts' holds 3"):
         reading.read_units(SkolClassifierV2(), True, [3])
+
+
+@pytest.mark.parametrize("numbers", [["10", "9"], [10, 9], [10.0, 9.0], pd.array([10, 9], "Int64"), [2.5, 1.5]])
+def test_positions_are_whole_numbers(numbers):
+    found = _positions(pd.DataFrame({"line_number": numbers}))
+    assert found.dtype == np.int64 and found[0] > found[1]
+    assert _positions(pd.DataFrame({"line_number": pd.array([None], "Int64")})).tolist() == [0]
