@@ -66,7 +66,8 @@ class RNNSkolModel(ModelParameters, TrainedModel, BaseEstimator):  # type: ignor
             mark lines without a label; whole numbers are named by their digits.
         labels : list of str or LabelSet, optional
             Labels to learn, in order; all that occur, sorted, if not given.  A label of a list must occur in the data;
-            those of a LabelSet need not, as in the folds of a cross-validation.
+            those of a LabelSet need not, as in the folds of a cross-validation.  Numbers in the column of labels, or in
+            a column ``label_indexed`` without one, are positions in this list.
         other : str, optional
             Label of the lines whose own is not among ``labels``, and of lines without one.
         unlabelled : {"skip", "other"}, default "skip"
@@ -112,7 +113,8 @@ class RNNSkolModel(ModelParameters, TrainedModel, BaseEstimator):  # type: ignor
         data = Input.of(data, line_no_col=self.line_no_col, unit=self.unit)
         if labels is None and y is not None and is_label_list(y, data, self.label_col):
             labels, y = list(y), None
-        table = labelled_table(data, y, self.label_col, self.line_no_col, self.unit, skipped_for)
+        columns = self.label_col, self.line_no_col, self.unit
+        table = labelled_table(data, y, *columns, skipped_for, names=labels)
         chosen = choose_labels(table["label"], labels, other, self.unit)
         settings = resolve(self.get_params(), is_bio(chosen))
         check_against_labels(settings, chosen)

@@ -5,22 +5,17 @@ from __future__ import annotations
 import inspect
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from skol_rnn.classifier import options as known
+from skol_rnn.classifier import reading, training
 from skol_rnn.classifier import spark as on_spark
-from skol_rnn.classifier import training
 from skol_rnn.classifier.labelling import document_texts, label_table, select_columns
-from skol_rnn.classifier.segmentation import ToUnits, segment, text_documents, unit_rows
-from skol_rnn.data.document import Document
-from skol_rnn.data.inputs import frame_of
-from skol_rnn.data.reading import read_documents
-from skol_rnn.data.table import check_texts, document_names
-from skol_rnn.errors import DataError, NotTrainedError
+from skol_rnn.errors import NotTrainedError
+from skol_rnn.former import CLASSIFIER_NAMES, OPTIONS, FormerNames
 from skol_rnn.inference.predictor import ServingModel, load_serving
 from skol_rnn.persistence.bundle import Bundle
 from skol_rnn.persistence.store import DiskStore, ModelStore, RedisStore, Version
@@ -29,7 +24,7 @@ if TYPE_CHECKING:
     from skol_rnn.model import RNNSkolModel
 
 
-class SkolClassifierV2:
+class SkolClassifierV2(FormerNames):
     r"""Train on annotated documents, label documents, and save labels and models, with Spark or pandas.
 
     Parameters
@@ -68,7 +63,7 @@ class SkolClassifierV2:
         Whether a bad document raises an error, or is reported in a column ``errors``.
     **options
         Parameters of :class:`skol_rnn.RNNSkolModel`; ``couchdb_*`` and ``output_couchdb_*``, attributes for your
-        reader and writer; former options, with a FutureWarning where they have no effect.
+        reader and writer; former options, see docs/compatibility.md.
 
     Raises
     ------
@@ -85,6 +80,8 @@ class SkolClassifierV2:
     >>> labelled["value"].tolist(), len(classifier.save_annotated(labelled))
     (['Fusella minor', 'Pileus red'], 1)
     """
+
+    _former, _former_order, _by_position = CLASSIFIER_NAMES, tuple(OPTIONS), 1
 
     def __init__(
         self,
@@ -123,9 +120,10 @@ class SkolClassifierV2:
         self.section_filter = None if section_filter is None else list(section_filter)
         self.min_weight, self.max_weight = min_weight, max_weight
         own = inspect.signature(SkolClassifierV2).parameters
-        attributes, self.model_params = known.split_options(options, own)
+        attributes, self.model_params = known.split_options(options, own, vars(self))
         vars(self).update(attributes)
         known.check_options(self)
+        self._model_type_given = "model_type" in (options | (options.get("model_params") or {}))
         self._asked = known.asked_options(self, own)
         self._bundle: Bundle | None = None
         self._trained: RNNSkolModel | None = None
@@ -147,7 +145,7 @@ class SkolClassifierV2:
         DataError
             If there is no document, or a file is unusable.
         """
-        return self._read(labelled=False)
+        return reading.read_units(self, labelled=False)
 
     def load_raw_from_df(self, df: Any) -> Any:
         """Segment documents that are rows of a table.
@@ -156,41 +154,19 @@ class SkolClassifierV2:
         ----------
         df : DataFrame
             Of Spark, pandas or another library, with ``doc_id`` and ``text``; a table without ``text`` holds units already.
+            Units of Spark need ``line_number``, or what ``line_no_col`` names; the others are in order without it.
 
         Returns
         -------
         DataFrame
             Units, as :meth:`load_raw` returns them.
+
+        Raises
+        ------
+        DataError
+            If a column is missing.
         """
-        if "text" not in (df := frame_of(df)).columns:
-            return df
-        if not isinstance(df, pd.DataFrame):
-            return on_spark.segment_texts(df, self._to_units(False), on_spark.unit_schema(self.extraction_mode))
-        check_texts(df["text"], "text")
-        return segment(map(Document, document_names(df), df["text"]), self._to_units(False))
-
-    def _to_units(self, labelled: bool) -> ToUnits:
-        return partial(unit_rows, mode=self.extraction_mode, sections=self.section_filter, labelled=labelled)
-
-    def _read(self, labelled: bool, data: Any = None) -> Any:
-        mode, to_units, data = self.extraction_mode, self._to_units(labelled), frame_of(data)
-        if isinstance(data, (str, list, tuple)):
-            documents = text_documents([data] if isinstance(data, str) else data, labelled)
-        elif data is not None:
-            return self.load_raw_from_df(data)
-        elif self.input_source in known.SOURCES:
-            documents = known.SOURCES[self.input_source](self, labelled)
-        elif self.input_source != "files":
-            raise DataError(f'With input_source="{self.input_source}", pass the documents to the method.')
-        elif not self.file_paths:
-            raise ValueError('input_source="files" needs file_paths.')
-        elif self.spark is not None:
-            schema = on_spark.unit_schema(mode, labelled, self.on_error == "collect")
-            return on_spark.read_units(self.spark, self.file_paths, to_units, schema)
-        else:
-            documents = read_documents(self.file_paths)
-        rows = segment(documents, to_units)
-        return rows if self.spark is None else on_spark.to_spark(self.spark, rows, mode)
+        return reading.table_units(self, df, labelled=False)
 
     def fit(self, annotated_data: Any = None) -> dict[str, Any]:
         """Train on four fifths of the documents and score the other fifth.
@@ -210,12 +186,14 @@ class SkolClassifierV2:
         DataError
             If there are fewer than two documents, no labels, or more rows than ``max_training_rows``.
         """
+        if self.verbosity and not self._model_type_given:
+            known.say_model_type()
         from skol_rnn.model import RNNSkolModel  # loads TensorFlow
 
-        units = training.training_rows(self._read(True, annotated_data), self.max_training_rows)
+        units = training.training_rows(reading.read_units(self, True, annotated_data), self.max_training_rows)
         train, test, labels = training.split_rows(units, self.collapse_labels, self.model_params)
         self._label_frequencies = training.label_counts(train["label"])
-        parameters = self.model_params | {"verbosity": self.verbosity}
+        parameters = self.model_params | {"verbosity": self.verbosity} | known.COLUMNS
         if self.weight_strategy is not None and parameters.get("class_weights") is None:
             limits = self.min_weight, self.max_weight
             parameters["class_weights"] = self.get_recommended_class_weights(self.weight_strategy, *limits)
@@ -278,7 +256,7 @@ class SkolClassifierV2:
             If a document is unusable; the message names it.
         """
         bundle, decision = self._tuned_bundle(), self.model_params.get("decision")
-        units = self._read(False, raw_data)
+        units = reading.read_units(self, False, raw_data)
         if isinstance(units, pd.DataFrame):
             self._serving = self._serving or load_serving(bundle.to_bytes())
             rows = label_table(self._serving, units, decision, self.on_error)
@@ -322,6 +300,11 @@ class SkolClassifierV2:
             for name, text in texts.items():
                 write(self, name, text)
         return list(texts.values()) if dest == "strings" else None
+
+    @property
+    def line_level(self) -> bool:
+        """Whether the unit is the line; the former class's name."""
+        return self.extraction_mode == "line"
 
     @property
     def store(self) -> ModelStore:

@@ -104,8 +104,20 @@ def _table(rows: pd.DataFrame) -> dict[str, np.ndarray]:
 
 def _with_columns(rows: pd.DataFrame) -> pd.DataFrame:
     """Add the columns of a prediction, without values."""
-    position = rows["line_number"] if "line_number" in rows else np.arange(len(rows))
-    return rows.assign(pos=position, **dict.fromkeys(_PREDICTION)).astype({"prediction": np.float64})
+    return rows.assign(pos=_positions(rows), **dict.fromkeys(_PREDICTION)).astype({"prediction": np.float64})
+
+
+def _positions(rows: pd.DataFrame) -> np.ndarray:
+    """Return the line numbers, which may be text, as whole numbers; the ranks of the rows where they are none."""
+    numbers = by_number(rows["line_number"]) if "line_number" in rows else pd.Series(np.arange(len(rows)))
+    if numbers.isna().any() or not (numbers % 1 == 0).all():
+        numbers = numbers.rank(method="first", na_option="bottom") - 1
+    return numbers.to_numpy(dtype=np.int64)
+
+
+def by_number(column: pd.Series[Any]) -> pd.Series[Any]:
+    """Return the key that sorts a column: line 10 comes after line 9, also where line numbers are text."""
+    return pd.to_numeric(column, errors="coerce") if column.name == "line_number" else column
 
 
 def _with_prediction(
@@ -142,7 +154,7 @@ def document_text(rows: pd.DataFrame, output_format: str, coalesce: bool) -> str
     if "errors" in rows and isinstance(rows["errors"].iloc[0], str):
         raise DataError(f"{rows['errors'].iloc[0]}; it has no labels, and nothing was written.")
     if "line_number" in rows:
-        rows = rows.sort_values("line_number", kind="stable")
+        rows = rows.sort_values("line_number", kind="stable", key=by_number)
     if output_format == "annotated":
         return annotated_text(rows, coalesce)
     names = ["line_number", "predicted_label"]
@@ -168,7 +180,7 @@ def annotated_text(rows: pd.DataFrame, coalesce: bool) -> str:
         text += gap + value
     text += "".join(rows["text_after"]) if exact else ""
     labels = [label if isinstance(label, str) else None for label in rows["predicted_label"]]
-    return format_yedda(text, spans, labels, coalesce=coalesce, name=str(rows["doc_id"].iloc[0]))
+    return format_yedda(text, spans, labels, coalesce=coalesce, name=document_name(rows))
 
 
 def write_text(rows: pd.DataFrame, name: str, text: str, folder: str | Path, output_format: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -10,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 from skol_rnn.classifier.segmentation import MODES
 from skol_rnn.data.document import Document
 from skol_rnn.errors import DataError
+from skol_rnn.former import OPTIONS, refusal
 from skol_rnn.labels import check_choice, suggestion
+from skol_rnn.training.log import TrainingLog
 from skol_rnn.training.parameters import FORMER, PARAMETERS, current_names, refuse_both, saved_parameters
 
 if TYPE_CHECKING:
@@ -45,6 +48,16 @@ CHOICES: Mapping[str, Sequence[str | None]] = {
 SAVED = ("extraction_mode", "section_filter", "collapse_labels", "weight_strategy", "min_weight", "max_weight")
 """Options of the classifier that a saved model restores."""
 TUNABLE = ("prediction_batch_size", "prediction_stride", "batch_size")  # may differ from those of a saved model
+_OF_CALLER = ("decision", "label_col", "line_no_col")  # how a caller decides, and names of columns in the caller's rows
+
+COLUMNS = {"label_col": "label", "line_no_col": "line_number"}
+"""Names of the columns of units, whatever the caller's are."""
+
+
+@functools.cache
+def say_model_type() -> None:
+    """Say once in a process what a left-out ``model_type`` means."""
+    TrainingLog().say('model_type is left out: SkolClassifierV2 trains the network, "rnn"; it used to be "logistic".')
 
 
 def check_options(classifier: SkolClassifierV2) -> None:
@@ -67,35 +80,79 @@ def check_options(classifier: SkolClassifierV2) -> None:
         raise ValueError('section_filter needs extraction_mode="section".')
 
 
-def split_options(options: Mapping[str, Any], own: Iterable[str]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Split keyword arguments into attributes of the classifier and model parameters under their current names."""
-    known = (*PARAMETERS, *FORMER, *PLUGIN_OPTIONS, *WITHOUT_EFFECT, *IGNORED, "line_level")
+def split_options(
+    options: Mapping[str, Any], own: Mapping[str, inspect.Parameter], given: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Split keyword arguments into attributes of the classifier and model parameters under their current names.
+
+    ``own`` are the arguments of the classifier itself, ``given`` the values that they have.
+    """
+    options, attributes = _without_model_params(options, own, given)
+    known = (*PARAMETERS, *FORMER, *PLUGIN_OPTIONS, *WITHOUT_EFFECT, *IGNORED, "line_level", "tokenizer")
+    _check_model_type(options.get("model_type", "rnn"))
+    if refused := refusal(options, OPTIONS):
+        raise TypeError(f"SkolClassifierV2 has no option {refused}.")
     for name in options:
         if name not in known:
             raise TypeError(f"SkolClassifierV2 has no option {name!r}.{suggestion(name, [*own, *known])}")
-    check_choice("model_type", options.get("model_type", "rnn"), ("rnn",))
     without = [name for name, default in WITHOUT_EFFECT.items() if options.get(name, default) != default]
-    if without:
-        message = f"SkolClassifierV2 ignores {', '.join(without)}: features= and input_size= set its features."
-        warnings.warn(message, FutureWarning, stacklevel=3)
-    given = {name: value for name, value in options.items() if name in PARAMETERS}
+    for advice in dict.fromkeys(OPTIONS[name].advice for name in without):
+        names = ", ".join(name for name in without if OPTIONS[name].advice == advice)
+        warnings.warn(f"SkolClassifierV2 ignores {names}: {advice}.", FutureWarning, stacklevel=3)
+    current = {name: value for name, value in options.items() if name in PARAMETERS}
     former = {name: value for name, value in options.items() if name in FORMER and name not in IGNORED}
     defaults = saved_parameters({})
-    current = current_names(former, defaults | given, stacklevel=4)
-    refuse_both(current["class_weights"], current["focal_labels"])
-    parameters = {name: value for name, value in current.items() if name in given or value is not defaults[name]}
-    attributes = {name: options.get(name, default) for name, default in PLUGIN_OPTIONS.items()}
+    found = current_names(former, defaults | current, stacklevel=4)
+    refuse_both(found["class_weights"], found["focal_labels"])
+    parameters = {name: value for name, value in found.items() if name in current or value is not defaults[name]}
+    attributes |= {name: options.get(name, default) for name, default in PLUGIN_OPTIONS.items()}
+    return attributes | _extraction_mode(options, given["extraction_mode"]), parameters
+
+
+def _without_model_params(
+    options: Mapping[str, Any], own: Mapping[str, inspect.Parameter], given: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Merge ``model_params`` into the options; return them, and the arguments of the classifier that it sets."""
+    options = dict(options)
+    extra = options.pop("model_params", None) or {}
+    if not isinstance(extra, Mapping):
+        raise TypeError(f"model_params must be a dict of options, not {type(extra).__name__}.")
+    attributes: dict[str, Any] = {}
+    for name, value in extra.items():
+        mine = name in own and own[name].kind is inspect.Parameter.KEYWORD_ONLY
+        before = given[name] if mine else options.get(name, value)
+        if before != value and not (mine and before == own[name].default):
+            problem = f"{name} is {before!r} as an option, and {value!r} in model_params"
+            raise ValueError(f"{problem}: give it once.")
+        (attributes if mine else options)[name] = value
+    return options, attributes
+
+
+def _check_model_type(model_type: object) -> None:
+    if model_type != "rnn":
+        advice = 'leave it out, or write model_type="rnn"'
+        raise ValueError(f'model_type is {model_type!r}, but skol_rnn has only the network, "rnn": {advice}.')
+
+
+def _extraction_mode(options: Mapping[str, Any], now: str) -> dict[str, str]:
+    """Return the extraction mode that former options ask for, with a FutureWarning for each."""
+    asked = {}
+    if (mode := options.get("tokenizer")) is not None:
+        asked["tokenizer"] = mode
     if (line_level := options.get("line_level")) is not None:
-        message = 'SkolClassifierV2 renamed line_level=True to extraction_mode="line".'
-        warnings.warn(message, FutureWarning, stacklevel=3)
-        attributes |= {"extraction_mode": "line"} if line_level else {}
-    return attributes, parameters
+        asked["line_level"] = "line" if line_level else now
+    for name, mode in asked.items():
+        warnings.warn(f"SkolClassifierV2 {OPTIONS[name].advice}.", FutureWarning, stacklevel=4)
+        if mode != now and now != "paragraph":
+            raise ValueError(f"{name}={options[name]!r} contradicts extraction_mode={now!r}: leave {name} out.")
+        now = mode
+    return {"extraction_mode": now} if asked else {}
 
 
 def asked_options(classifier: SkolClassifierV2, own: Mapping[str, inspect.Parameter]) -> dict[str, Any]:
     """Return the caller's options and parameters that a saved model must have been trained with."""
     changed = {name: value for name in SAVED if (value := getattr(classifier, name)) != own[name].default}
-    return changed | {k: v for k, v in classifier.model_params.items() if k not in (*TUNABLE, "decision")}
+    return changed | {k: v for k, v in classifier.model_params.items() if k not in (*TUNABLE, *_OF_CALLER)}
 
 
 def saved_options(state: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[str, Any]:

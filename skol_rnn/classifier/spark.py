@@ -12,9 +12,11 @@ import pandas as pd
 
 from skol_rnn.classifier import labelling
 from skol_rnn.classifier.segmentation import ToUnits
+from skol_rnn.classifier.workers import prepare_workers
 from skol_rnn.data.discovery import ONE_DOCUMENT, Found, find_files, unique_names
 from skol_rnn.data.document import Document
 from skol_rnn.data.reading import Reader
+from skol_rnn.data.table import check_texts, document_names
 from skol_rnn.errors import DataError, SkolError
 from skol_rnn.inference.predictor import load_serving
 
@@ -46,6 +48,11 @@ def _names(schema: str) -> list[str]:
     return [column.split()[0] for column in schema.split(", ")]
 
 
+def is_spark(data: object) -> bool:
+    """Return whether data is a DataFrame of Spark; pyspark need not be installed."""
+    return type(data).__name__ == "DataFrame" and type(data).__module__.startswith("pyspark.sql.")
+
+
 def to_spark(session: SparkSession, rows: pd.DataFrame, mode: str) -> DataFrame:
     """Send units to Spark."""
     schema = unit_schema(mode, "label" in rows)
@@ -57,14 +64,17 @@ def segment_texts(rows: DataFrame, to_units: ToUnits, schema: str) -> DataFrame:
 
     def segmented(batches: Batches) -> Batches:
         for batch in batches:
-            for name, text in zip(batch["doc_id"], batch["text"], strict=True):
-                yield to_units(Document(str(name), text))
+            for name, text in zip(document_names(batch), batch["text"], strict=True):
+                check_texts([text], f"text of document {name}")
+                yield to_units(Document(name, text))
 
+    prepare_workers(rows.sparkSession)
     return rows.select("doc_id", "text").mapInPandas(segmented, schema)
 
 
 def read_units(session: SparkSession, paths: Sequence[str | Path], to_units: ToUnits, schema: str) -> DataFrame:
     """Read plain or annotated text files in the workers; the driver only lists them."""
+    prepare_workers(session)
     found, _ = find_files(paths, None)
     for file in found:
         if file.format not in ONE_DOCUMENT:
@@ -96,14 +106,18 @@ def _read_batches(batches: Batches, to_units: ToUnits, columns: list[str]) -> Ba
 
 def label_units(units: DataFrame, blob: bytes, decision: str | None, on_error: str, together: bool) -> DataFrame:
     """Label units with a model; with ``together`` each document is within one task already."""
-    for needed in ("line_number", "value"):
-        if needed not in units.columns:
-            raise DataError(f"The rows have no column {needed!r}: Spark keeps no order without it.")
+    from pyspark.sql.types import DataType, StructType, UserDefinedType
+
+    for field in units.schema:
+        if isinstance(field.dataType, UserDefinedType):
+            problem = f"Column {field.name!r} holds vectors of Spark, which do not pass through its Python workers"
+            raise DataError(f"{problem}: drop it, the model makes its features of column 'value'.")
+    prepare_workers(units.sparkSession)
     units = units if together else _by_document(units)
-    schema = ", ".join(f"`{field.name}` {field.dataType.simpleString()}" for field in units.schema)
-    schema += f", {_LABELS}"
-    if on_error == "collect" and "errors" not in units.columns:
-        schema += ", errors string"
+    added = DataType.fromDDL(_LABELS + (", errors string" if on_error == "collect" else ""))
+    replaced = [name for name in added.names if name != "errors"]
+    kept = [field for field in units.schema if field.name not in replaced]
+    schema = StructType([*kept, *(field for field in added if field.name not in [old.name for old in kept])])
     sent, digest = units.sparkSession.sparkContext.broadcast(blob), hashlib.sha256(blob).hexdigest()
     work = partial(label_batches, sent=sent, digest=digest, decision=decision, on_error=on_error)
     return units.mapInPandas(work, schema)
@@ -163,5 +177,6 @@ def write_texts(rows: DataFrame, folder: str | Path | None, output_format: str, 
                 result = labelling.write_text(part, name, result, folder, output_format)
             yield pd.DataFrame({"name": [name], "result": [result]})
 
+    prepare_workers(rows.sparkSession)
     found = _by_document(rows).mapInPandas(written, "name string, result string").toLocalIterator()
     return dict(sorted((row["name"], row["result"]) for row in found))

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from skol_rnn.classifier.labelling import document_name, documents_of
+from skol_rnn.classifier.labelling import by_number, document_name, documents_of
 from skol_rnn.classifier.options import CHOICES
 from skol_rnn.classifier.segmentation import page_markers
 from skol_rnn.classifier.spark import collect_rows
 from skol_rnn.data.splits import split_documents
-from skol_rnn.errors import DataError
+from skol_rnn.data.table import check_texts, none_for_missing
+from skol_rnn.errors import DataError, LabelWarning
 from skol_rnn.imbalance.strategies import class_weight_strategy
 from skol_rnn.labels import check_choice
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from skol_rnn.model import RNNSkolModel
 
 TEST_FRACTION = 0.2
+_MOST_NAMED = 5
 IMPORTANT = ("Nomenclature", "Description")  # what ``collapse_labels`` keeps; all other labels become one
 
 
@@ -31,13 +34,26 @@ def training_rows(units: Any, limit: int) -> pd.DataFrame:
         raise DataError(f"There are {len(rows):,} training rows, but max_training_rows={limit:,}.")
     if "errors" in rows and rows["errors"].notna().any():
         raise DataError(str(rows["errors"].dropna().iloc[0]))
-    if "label" not in rows:
-        raise DataError("The training rows have no column 'label'.")
     rows = rows[~page_markers(rows)]
-    documents = [part.assign(doc_id=document_name(part)) for part in documents_of(rows)]
+    rows = rows.assign(label=none_for_missing(rows["label"]))
+    check_texts(rows["label"], "label", none_allowed=True)
+    documents = _annotated([part.assign(doc_id=document_name(part)) for part in documents_of(rows)])
     rows = pd.concat([rows[:0], *documents]).drop(columns="attachment_name", errors="ignore")
     order = ["doc_id", "line_number"] if "line_number" in rows else ["doc_id"]
-    return rows.sort_values(order, kind="stable").reset_index(drop=True)
+    return rows.sort_values(order, kind="stable", key=by_number).reset_index(drop=True)
+
+
+def _annotated(documents: list[pd.DataFrame]) -> list[pd.DataFrame]:
+    """Leave out the documents without any label, which would be negative examples, and name them in a warning."""
+    without = [str(part["doc_id"].iloc[0]) for part in documents if part["label"].isna().all()]
+    if documents and len(without) == len(documents):
+        raise DataError("No training row has a label: give annotated files, or rows with a column 'label'.")
+    if without:
+        named = ", ".join(without[:_MOST_NAMED]) + ", ..." * (len(without) > _MOST_NAMED)
+        verbs = ("s have", "are") if len(without) > 1 else (" has", "is")
+        message = f"{len(without)} document{verbs[0]} no label and {verbs[1]} left out: {named}."
+        warnings.warn(message, LabelWarning, stacklevel=4)
+    return [part for part in documents if part["label"].notna().any()]
 
 
 def split_rows(

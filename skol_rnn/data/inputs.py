@@ -18,6 +18,7 @@ import pandas as pd
 from skol_rnn.data.discovery import ENDINGS
 from skol_rnn.data.document import Corpus, Document
 from skol_rnn.data.frames import FORMS, columns_of, items_of
+from skol_rnn.data.label_numbers import NUMBERS, label_names
 from skol_rnn.data.reading import read_documents
 from skol_rnn.data.table import (
     array_of,
@@ -92,8 +93,8 @@ class Input:
                 corpus = read_documents(paths, unit=unit)
         if corpus is not None:
             return cls._of_corpus(corpus, unit)
-        if hasattr(data, "toPandas"):
-            raise TypeError("SkolClassifierV2(spark=...) labels a Spark table; elsewhere give table.toPandas().")
+        if type(data).__module__.startswith("pyspark."):
+            raise TypeError("This is a DataFrame of Spark: pass its toPandas(), or use SkolClassifierV2.")
         if items is None:
             raise TypeError(f"Give {FORMS}, not {type(data).__name__}.")
         flat = bool(items) and isinstance(items[0], str)
@@ -224,15 +225,17 @@ def labelled_table(
     unit: str = "line",
     other: str | None = None,
     required: bool = True,
+    names: Sequence[str] | LabelSet | None = None,
 ) -> pd.DataFrame:
     """Make the shared table with labels in column ``label``, which are all None if they are absent and not required.
 
     A label is text; whole numbers in ``y`` are named by their digits, as scikit-learn encodes labels before some of its
-    calls.  None, NaN and pandas' NA mark a row without a label; an empty label is refused.  Documents that nobody
-    annotated are left out where ``other`` would label all their lines.
+    calls, and those in the column of labels are positions in ``names``.  None, NaN and pandas' NA mark a row without a
+    label; an empty label is refused.  Documents that nobody annotated are left out where ``other`` would label all their
+    lines.
     """
     given = Input.of(data, line_no_col=line_no_col, unit=unit)
-    labels = _column_labels(given, label_col, required) if y is None else _row_labels(y, given, unit)
+    labels = _column_labels(given, label_col, required, names) if y is None else _row_labels(y, given, unit)
     if labels is None or (labels and all(label is None for label in labels)):
         if not required:
             return given.table.assign(label=None)
@@ -262,12 +265,16 @@ def _annotated(table: pd.DataFrame, given: Input, advice: str) -> pd.DataFrame:
     return table[~table["doc_id"].isin(without)].reset_index(drop=True)
 
 
-def _column_labels(given: Input, label_col: str, required: bool) -> list[str | None] | None:
+def _column_labels(
+    given: Input, label_col: str, required: bool, names: Sequence[str] | LabelSet | None
+) -> list[str | None] | None:
     """Return the labels in the data's own column, in the caller's order, None if there is no such column."""
     if given.kind != "table":
         return list(none_for_missing(given.rows["label"])) if "label" in given.rows else None
-    if label_col in given.rows:
-        return _check_labels(given.rows[label_col], f"column {label_col!r}")
+    column = NUMBERS if label_col == "label" and "label" not in given.rows else label_col
+    if column in given.rows:
+        named = label_names(given.rows[column], None if names is None else list(names), column)
+        return _check_labels(named, f"column {column!r}")
     if label_col in given.rows.index.names:
         raise DataError(f"{label_col!r} is the index of the table: call reset_index() first.")
     refuse_other_spelling(given.rows, label_col)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 
 from skol_rnn.data.inputs import Input, LabelledRows, fold_labels, labelled_table
+from skol_rnn.data.label_numbers import NUMBERS
 from skol_rnn.data.table import lengths_of
 from skol_rnn.decoding.decoder import Decoder
 from skol_rnn.decoding.offsets import DECISIONS
@@ -188,7 +189,7 @@ class TrainedModel(SavedModel):
     def _labelled(self, data: Any, y: Any, what: str, required: bool = True) -> pd.DataFrame:
         """Return the table of annotated documents with the model's labels."""
         columns = (self.label_col, self.line_no_col, self.unit)
-        table = labelled_table(data, y, *columns, self.other_, required)
+        table = labelled_table(data, y, *columns, self.other_, required, self.labels_)
         if not required and table["label"].isna().all():
             return table
         table["label"] = fold_labels(table["label"], LabelSet(tuple(self.labels_)), self.other_, what)
@@ -315,6 +316,8 @@ class TrainedModel(SavedModel):
         """
         self._require_trained()
         missing = {self.label_col, "predicted_label"} - set(predictions.columns)
+        if NUMBERS in predictions.columns:
+            missing.discard("label")
         if missing:
             column = sorted(missing)[0]
             raise DataError(f"The predictions have no column {column!r}: use the table that predict returned.")

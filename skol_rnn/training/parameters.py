@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from skol_rnn.former import IGNORED, MODEL_NAMES, MODEL_OPTIONS, FormerNames, refusal
 from skol_rnn.labels import suggestion
 
 if TYPE_CHECKING:
@@ -18,9 +19,7 @@ REMOVED = {
     "steep_weights": "class weights are capped at the ratio of the label counts",
     "merge": "a line's label comes from the window that has it nearest its centre",
     "tuning_folds": "offsets are tuned on the validation documents",
-    "use_gpu_in_udf": "TensorFlow chooses the device",
-    "num_workers": "batches are gathered by one thread",
-    "num_classes": "labels are counted in the data",
+    **{name: former.advice for name, former in MODEL_OPTIONS.items() if former.now == IGNORED},
 }
 """Former parameters without effect, and what happens instead."""
 
@@ -38,7 +37,7 @@ FORMER = ("members", *REMOVED, *_OPTIONS)
 """Names of all former parameters."""
 
 
-class ModelParameters:
+class ModelParameters(FormerNames):
     """Bidirectional LSTM that labels every line, or every token, of a document.
 
     Parameters without a value take a default that suits the unit and the preset; ``settings_`` has the values used.
@@ -181,6 +180,8 @@ class ModelParameters:
     (60, 2)
     """
 
+    _former, _former_order = MODEL_NAMES, tuple(MODEL_OPTIONS)
+
     def __init__(
         self,
         *,
@@ -322,7 +323,10 @@ def current_names(former: Mapping[str, Any], current: Mapping[str, Any], stackle
             advice = f'add the option to {parameter}, as in "name:{option}={default or 1}"'
         else:
             known = (*current, *FORMER)
-            raise TypeError(f"RNNSkolModel has no parameter {old!r}.{suggestion(old, known)}")
+            advice = refusal([old], MODEL_OPTIONS)
+            raise TypeError(
+                f"RNNSkolModel has no parameter {advice or repr(old)}.{'' if advice else suggestion(old, known)}"
+            )
         if stacklevel is not None:
             message = f"The parameter {old} of RNNSkolModel is gone: {advice}."
             warnings.warn(message, FutureWarning, stacklevel=stacklevel)

@@ -17,6 +17,7 @@ import skol_rnn
 from skol_rnn.classifier import DESTINATIONS, SOURCES, SkolClassifierV2
 from skol_rnn.classifier.labelling import annotated_text
 from skol_rnn.classifier.options import IGNORED, WITHOUT_EFFECT, saved_options
+from skol_rnn.classifier.reading import read_units
 from skol_rnn.classifier.segmentation import unit_rows
 from skol_rnn.classifier.training import recommended_weights
 from skol_rnn.data.document import Document
@@ -46,7 +47,7 @@ def test_scores_are_flat_and_under_test_stats_and_of_other_documents(trained):
     stats = trained.stats
     assert stats["test_stats"]["Nomenclature_f1"] == stats["Nomenclature_f1"]
     assert stats["total_predictions"] == stats["test_size"] == sum(r["count"] for r in stats["class_frequencies"])
-    assert stats["train_size"] + stats["test_size"] == len(trained._read(labelled=True))
+    assert stats["train_size"] + stats["test_size"] == len(read_units(trained, labelled=True))
     assert sum(trained.get_label_frequencies().values()) == stats["train_size"]
 
 
@@ -208,7 +209,7 @@ def test_a_missing_model_is_an_error(tmp_path):
         ({"model_storage": "redis"}, ValueError, "needs redis_client and redis_key"),
         ({"extraction_mode": "lines"}, ValueError, "Did you mean 'line'"),
         ({"output_format": "label"}, ValueError, "Did you mean 'labels'"),
-        ({"model_type": "logistic"}, ValueError, "model_type must be one of rnn"),
+        ({"model_type": "logistic"}, ValueError, "model_type is 'logistic', but skol_rnn has only the network"),
         ({"weight_strategy": "inverse", "focal_labels": ["Nomenclature"]}, ValueError, "mutually exclusive"),
         ({"class_weights": {"a": 1.0}, "focal_labels": ["a"]}, ValueError, "exclu"),
         ({"section_filter": ["Key"]}, ValueError, 'section_filter needs extraction_mode="section"'),

@@ -104,7 +104,8 @@ def test_the_complete_example_finds_the_rare_label_and_a_second_process_predicts
     ):
         shutil.copy(source, tmp_path / "data" / "annotated" / f"file{number}.txt.ann")
     server = RedisServer(tmp_path)
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYSPARK_PYTHON": sys.executable}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment.pop("PYSPARK_PYTHON", None)  # the example does not set it
     environment |= {"PYSPARK_SUBMIT_ARGS": "--master local[2] --conf spark.ui.enabled=false pyspark-shell"}
 
     def run(code):

@@ -15,6 +15,7 @@ import pytest
 from toy import SMALL
 
 import skol_rnn
+from skol_rnn.errors import DataError, SkolError
 
 pytestmark = [
     pytest.mark.spark,
@@ -91,9 +92,10 @@ def same(one, other):
 @pytest.mark.parametrize("mode", ["line", "paragraph", "section"])
 def test_units_read_by_spark_are_those_read_here(spark, mode):
     from skol_rnn.classifier.classifier import SkolClassifierV2
+    from skol_rnn.classifier.reading import read_units
 
-    here = ordered(SkolClassifierV2(file_paths=[SAMPLE / "test"], extraction_mode=mode)._read(labelled=True))
-    there = ordered(SkolClassifierV2(spark, file_paths=[SAMPLE / "test"], extraction_mode=mode)._read(labelled=True))
+    options = {"file_paths": [SAMPLE / "test"], "extraction_mode": mode}
+    here, there = (ordered(read_units(SkolClassifierV2(engine, **options), True)) for engine in (None, spark))
     there["filename"] = here["filename"]  # ours is as it was given, Spark's is absolute
     for name in here:
         assert here[name].tolist() == [None if pd.isna(value) else value for value in there[name]], name
@@ -241,3 +243,132 @@ def test_a_killed_executor_changes_no_result(spark, stored, tmp_path):
     found = there.predict(frame.mapInPandas(deadly, frame.schema))
     same(classifier(stored).predict(), found)
     assert os.path.exists(flag)
+
+
+# The rows that callers bring: the same in fit and predict, and the same as with pandas.
+
+
+def from_table(spark, stored, rows, **options):
+    return classifier(stored, spark=spark, input_source="dataframe", **options), spark.createDataFrame(rows)
+
+
+@pytest.mark.parametrize("kind", ["int", "bigint", "double", "string", "decimal(9,0)"])
+@pytest.mark.parametrize("name", ["line_number", "place"])
+def test_line_numbers_of_any_type_and_name_order_the_lines(spark, stored, kind, name):
+    rows = bad_rows().iloc[:30]
+    there, frame = from_table(spark, stored, rows, **({} if name == "line_number" else {"line_no_col": name}))
+    frame = frame.withColumn("line_number", frame["line_number"].cast(kind)).withColumnRenamed("line_number", name)
+    here = classifier(stored, input_source="dataframe")
+    assert there.save_annotated(there.predict(frame.repartition(3))) == here.save_annotated(here.predict(rows))
+
+
+def test_without_an_order_rows_are_refused_in_fit_and_predict(spark, stored):
+    there, frame = from_table(spark, stored, bad_rows().assign(label="Misc"))
+    frame = frame.drop("line_number")
+    for use in (there.predict, there.fit, there.load_raw_from_df):
+        with pytest.raises(DataError, match="The rows of Spark have no column 'line_number', and no order without it"):
+            use(frame)
+    with pytest.raises(DataError, match="no column 'lines', which line_no_col names, only doc_id, value, label"):
+        classifier(stored, line_no_col="lines").fit(frame)
+
+
+def test_training_puts_shuffled_rows_in_order(spark, stored):
+    from skol_rnn.classifier.reading import read_units
+    from skol_rnn.classifier.training import training_rows
+
+    rows = bad_rows().iloc[:30].assign(label="Misc")
+    there, frame = from_table(spark, stored, rows.astype({"line_number": str}).sample(frac=1, random_state=0))
+    units = training_rows(read_units(there, True, frame.repartition(3)), 100)
+    assert units["value"].tolist() == rows["value"].tolist()
+
+
+def test_rows_named_by_file_and_rows_labelled_before_are_labelled(spark, stored):
+    rows = bad_rows().iloc[:30]
+    there, frame = from_table(spark, stored, rows.rename(columns={"doc_id": "filename"}))
+    once = there.predict(frame)
+    twice = there.predict(once)
+    assert twice.columns == once.columns
+    assert there.save_annotated(twice) == classifier(stored).save_annotated(classifier(stored).predict(rows))
+
+
+@pytest.mark.parametrize(
+    ("schema", "row", "message"),
+    [
+        ("text string", ("a",), "no column 'doc_id'"),
+        ("doc_id string, line_number int", ("a", 0), "no column 'value' or 'text'"),
+        ("value string, line_number int", ("a", 0), "no column 'doc_id' or 'filename'"),
+        ("doc_id string, text string", ("a", None), "text of document a"),
+        ("doc_id string, text string", (None, "a"), "Column 'doc_id' is empty in row 0"),
+        ("doc_id string, line_number string, value string", ("a", "p3", "x"), "'line_number' holds 'p3'"),
+        ("doc_id string, line_number int, value string", ("a", 1, None), "'value' holds None"),
+    ],
+)
+def test_rows_that_lack_something_say_what(spark, stored, schema, row, message):
+    there = classifier(stored, spark=spark, input_source="dataframe")
+    with pytest.raises(Exception, match=message):
+        there.predict(spark.createDataFrame([row], schema)).collect()
+
+
+def test_vectors_are_refused_by_the_name_of_their_column(spark, stored):
+    from pyspark.ml.linalg import Vectors
+
+    there = classifier(stored, spark=spark, input_source="dataframe")
+    frame = spark.createDataFrame(
+        [("d", 0, "x", Vectors.dense([1.0]))], ["doc_id", "line_number", "value", "combined_idf"]
+    )
+    with pytest.raises(DataError, match="Column 'combined_idf' holds vectors of Spark.*: drop it"):
+        there.predict(frame)
+
+
+def test_a_model_of_pandas_says_what_to_do_with_rows_of_spark(spark, tiny_model):
+    with pytest.raises(TypeError, match="pass its toPandas"):
+        tiny_model.predict(spark.createDataFrame(bad_rows()))
+
+
+# The Python of the workers.
+
+
+@pytest.fixture
+def workers(spark, monkeypatch):
+    """Return the context of the session, whose Python may be changed."""
+    context = spark.sparkContext
+    for name in ("pythonExec", "pythonVer"):
+        monkeypatch.setattr(context, name, getattr(context, name))
+    return context
+
+
+def test_workers_on_this_machine_run_this_python_unless_the_caller_chose_one(spark, stored, workers, monkeypatch):
+    workers.pythonExec = "python-of-somebody-else"
+    with pytest.raises(
+        SkolError, match="Spark cannot start the Python of its workers, python-of-somebody-else: set the "
+    ):
+        classifier(stored, spark=spark).predict()
+    monkeypatch.delenv("PYSPARK_PYTHON")
+    assert classifier(stored, spark=spark).predict().count()
+    assert workers.pythonExec == sys.executable
+
+
+def test_workers_of_another_version_are_one_sentence(spark, stored, workers, monkeypatch):
+    monkeypatch.setattr(workers_module(), "_checked", set())
+    workers.pythonVer = "3.9"
+    with pytest.raises(
+        SkolError, match=r"^Spark's workers run Python 3\.\d+ \(.*\), and this program 3\.\d+: set the "
+    ):
+        classifier(stored, spark=spark).predict()
+
+
+def test_workers_without_the_package_are_one_sentence(spark, stored, workers, tmp_path):
+    bare = tmp_path / "python"
+    keep = "PYTHONPATH=$(echo \"$PYTHONPATH\" | tr : '\\n' | grep -E 'pyspark|py4j' | paste -sd: -)"
+    bare.write_text(f'#!/bin/sh\n{keep} exec {sys.executable} -S "$@"\n')
+    bare.chmod(0o755)
+    workers.pythonExec = str(bare)
+    for use in (lambda c: c.load_raw(), lambda c: c.fit(), lambda c: c.predict()):
+        with pytest.raises(SkolError, match=r"The Python of Spark's workers, .*/python, has no module '\w+': install "):
+            use(classifier(stored, spark=spark))
+
+
+def workers_module():
+    import skol_rnn.classifier.workers
+
+    return skol_rnn.classifier.workers
