@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from skol_rnn.errors import DataError
@@ -91,6 +91,25 @@ def from_utf16(text: str, spans: Sequence[Span]) -> tuple[Span, ...]:
         return unit + beyond if unit > units else unit
 
     return tuple((place(start), place(end), kind) for start, end, kind in spans)
+
+
+def quotation_problem(
+    text: str, parts: Sequence[Span], quoted: str, same: Callable[[str, str], bool]
+) -> str | None:
+    """Compare the text that a file quotes for a span with the text at its offsets; bad offsets are reported later."""
+    if any(offset_problem(start, end, len(text)) for start, end, _ in parts):
+        return None
+    found = _joined(text, parts)
+    if same(found, quoted):
+        return None
+    problem = f"quotes {quoted!r:.60}, but the text at its offsets is {found!r:.60}"
+    if not text.isascii() and same(_joined(text, from_utf16(text, parts)), quoted):
+        problem += "; it fits if offsets count UTF-16 units (offsets utf-16)"
+    return problem
+
+
+def _joined(text: str, parts: Sequence[Span]) -> str:
+    return " ".join(text[start:end] for start, end, _ in parts)
 
 
 def cut_words(text: str, spans: Sequence[Span]) -> int:
