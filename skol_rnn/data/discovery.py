@@ -82,7 +82,7 @@ def _found_in(source: str, form: str | None, skipped: Skipped) -> list[Found]:
     path = Path(source)
     left_out: Skipped = []
     _check_exists(source, path)
-    if path.is_dir():
+    if os.path.isdir(path):
         files, root = _files_below(path, left_out), path
     elif os.path.exists(path):
         # A .json file that is named holds records, even if it is one object.
@@ -97,7 +97,7 @@ def _found_in(source: str, form: str | None, skipped: Skipped) -> list[Found]:
     found: list[Found] = []
     for file in files:
         # A glob selects files itself, so it may override their endings; a folder may not.
-        chosen = form if form and not path.is_dir() else _format_of(file)
+        chosen = form if form and not os.path.isdir(path) else _format_of(file)
         if chosen is None and is_label_table(file):
             continue  # read with the articles of that folder
         if reason := _reason_to_skip(file, file.relative_to(root), chosen, form):
@@ -209,8 +209,8 @@ def unique_names(documents: Sequence[tuple[str, Found]], files: Sequence[Found])
                 names[index] = path if file.format in ONE_DOCUMENT else f"{path}/{name}"
     for name, count in Counter(names).items():
         if count > 1:
-            path = next(file.path for found, (_, file) in zip(names, documents, strict=True) if found == name)
-            raise DataError(f"{path}: {count} documents have the name {name!r:.80}: give each a name of its own.")
+            first = next(file.path for found, (_, file) in zip(names, documents, strict=True) if found == name)
+            raise DataError(f"{first}: {count} documents have the name {name!r:.80}: give each a name of its own.")
     return names
 
 

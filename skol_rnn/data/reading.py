@@ -99,9 +99,7 @@ class Reader:
         cut = cut_words(text, spans)
         if len(spans) < _FEW_SPANS or 2 * cut <= len(spans):
             return document
-        detail = (
-            f"{cut} of {len(spans)} spans begin or end within a word; offsets utf-16 reads those that count UTF-16 units"
-        )
+        detail = f"{cut} of {len(spans)} spans begin or end within a word; offsets utf-16 reads those that count UTF-16 units"
         repair = Repair(document.path or document.doc_id, 1, "offsets that cut words", detail)
         return replace(document, repairs=(*document.repairs, repair))
 
@@ -125,6 +123,7 @@ class Reader:
                     raise DataError(f"{path} has no labels: give it as {where}.")
                 repairs: tuple[Repair, ...] = ()
                 if table not in self._tables:
+                    self._tables[table] = LabelTable()  # an error is reported once
                     self._tables[table] = read_labels(table, path.parent, self.problems)
                     repairs = self._tables[table].repairs  # listed once
                 return with_repairs([read_article(path, doc_id, table, self._tables[table], self._offsets)], repairs)

@@ -93,9 +93,7 @@ def from_utf16(text: str, spans: Sequence[Span]) -> tuple[Span, ...]:
     return tuple((place(start), place(end), kind) for start, end, kind in spans)
 
 
-def quotation_problem(
-    text: str, parts: Sequence[Span], quoted: str, same: Callable[[str, str], bool]
-) -> str | None:
+def quotation_problem(text: str, parts: Sequence[Span], quoted: str, same: Callable[[str, str], bool]) -> str | None:
     """Compare the text that a file quotes for a span with the text at its offsets; bad offsets are reported later."""
     if any(offset_problem(start, end, len(text)) for start, end, _ in parts):
         return None
@@ -125,7 +123,7 @@ def offset_problem(start: int, end: int, length: int) -> str | None:
     """Return what is wrong with the offsets of a span in a text of some length."""
     if start >= end:
         return "is empty or reversed"
-    return f"is outside the text of {length} characters" if start < 0 or end > length else None
+    return f"is outside the text of {length} character{'s' * (length != 1)}" if start < 0 or end > length else None
 
 
 def check_spans(spans: Sequence[Span], length: int, types: Sequence[str] | None = None) -> list[tuple[int, str]]:

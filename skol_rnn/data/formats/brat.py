@@ -78,9 +78,7 @@ def read_brat(path: Path, doc_id: str, problems: list[str], offsets: str = "char
             parts = list(from_utf16(decoded.text, parts))
             places = ";".join(f"{start + shift} {end + shift}" for start, end, _ in parts)
             lines[number - 1] = line.replace(found["parts"], places, 1)
-        if found["text"] is not None and (
-            mismatch := quotation_problem(decoded.text, parts, found["text"], _same)
-        ):
+        if found["text"] is not None and (mismatch := quotation_problem(decoded.text, parts, found["text"], _same)):
             problems.append(f"{path}:{number}: the annotation {mismatch}")
             continue
         if len(parts) > 1:

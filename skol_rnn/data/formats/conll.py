@@ -54,8 +54,10 @@ class _Columns:
         if "FORM" not in names:
             raise DataError(f"{place}: no column has the name FORM: give this name to the column of the tokens")
         if "LABEL" not in names and (others := set(names) - set(_WRITTEN)):
-            what = f"only {', '.join(sorted(others)):.80} besides FORM"
-            raise DataError(f"{place}: no column has the name LABEL, {what}: give this name to the column of the labels")
+            what = f"only {', '.join(map(repr, sorted(others))):.80} besides FORM"
+            raise DataError(
+                f"{place}: no column has the name LABEL, {what}: give this name to the column of the labels"
+            )
         form, start, end, label = (names.index(name) if name in names else None for name in _WRITTEN)
         exact = start is not None and end is not None
         return cls(len(names), form or 0, label, start if exact else None, end if exact else None)
@@ -126,7 +128,9 @@ def _take(key: str, value: str, part: _Part, place: str, problems: list[str]) ->
     if key == "text" and (any(part.lines) or part.text is not None):
         return  # of a later sentence
     with suppress(ValueError, RecursionError):
-        if isinstance(found := json.loads(value), str) and not replace_surrogates(found)[1]:
+        if isinstance(found := json.loads(value), str):
+            if replace_surrogates(found)[1]:
+                problems.append(f"{place}: the {key} holds half of a surrogate pair: write the whole character")
             setattr(part, key, found)
             return
     problem = f'{place}: {value!r:.60} is not a JSON string, such as "..."'

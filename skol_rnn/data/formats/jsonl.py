@@ -58,8 +58,7 @@ def read_jsonl(path: Path, doc_id: str, problems: list[str], offsets: str = "cha
 def _records(text: str) -> Iterator[tuple[int, int, Any]]:
     """Yield the lines, or the records of one list, with their numbers and lines."""
     lines = [(number, number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
-    one_a_line = not lines or (len(lines) > 1 and _is_json(lines[0][2]))
-    if one_a_line or not text.lstrip().startswith(("[", "{")):
+    if not lines or (len(lines) > 1 and _is_record(lines[0][2])) or not text.lstrip().startswith(("[", "{")):
         yield from lines
     elif text.lstrip().startswith("["):
         items = list(_items(text))
@@ -133,6 +132,11 @@ def _is_json(text: str) -> bool:
     return True
 
 
+def _is_record(line: str) -> bool:
+    """Return whether a line is a record and no list of them."""
+    return _is_json(line) and not re.match(r"\s*\[\s*[\[{]", line)
+
+
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Make an object; Python's own reader would drop all but the last of two equal keys."""
     found = dict(pairs)
@@ -196,10 +200,7 @@ def _entries(record: dict[str, Any], name: str, notes: list[str]) -> list[Any] |
     given = [key for key in _LABEL_KEYS if record.get(key) is not None]
     full = [key for key in given if record[key]]
     if not full:
-        for key, value in record.items():
-            if key not in (*_OTHER_LISTS, *_LABEL_KEYS) and _holds_spans(value):
-                known = ", ".join(map(repr, _LABEL_KEYS))
-                raise DataError(f"record {name!r:.80}: the spans are under {key!r:.60}; give them as one of {known}")
+        _refuse_other_keys(record, name)
     if not given:
         return None
     if len(full) > 1:
@@ -218,6 +219,14 @@ def _entries(record: dict[str, Any], name: str, notes: list[str]) -> list[Any] |
     if key == "annotations" and any(isinstance(entry, dict) and "result" in entry for entry in entries):
         return _label_studio(entries, name, notes)
     return entries
+
+
+def _refuse_other_keys(record: dict[str, Any], name: str) -> None:
+    """Raise a DataError if spans are under a key that is not read."""
+    for key, value in record.items():
+        if key not in (*_OTHER_LISTS, *_LABEL_KEYS) and _holds_spans(value):
+            known = ", ".join(map(repr, _LABEL_KEYS))
+            raise DataError(f"record {name!r:.80}: the spans are under {key!r:.60}; give them as one of {known}")
 
 
 def _holds_spans(value: object) -> bool:
@@ -269,9 +278,11 @@ def _spans(entries: list[Any], text: str, name: str, offsets: str) -> list[Span]
                 spans.append((start, end, label))
                 quotations.append(quoted)
             case [int(), int(), int(label)]:
-                problems.append(f"{entry!r:.60} has the number {label} for a label: export the names of the labels")
+                problems.append(f"{_shown(entry)} has the number {label} for a label: export the names of the labels")
+            case [int(), int(), ""]:
+                problems.append(f"{_shown(entry)} has an empty label")
             case _:
-                problems.append(f'{entry!r:.60} is not [start, end, "Name"] with whole numbers')
+                problems.append(f'{_shown(entry)} is not [start, end, "Name"] with whole numbers')
     if offsets == "utf-16":
         spans = list(from_utf16(text, spans))
     for (start, end, kind), quoted in zip(spans, quotations, strict=True):
@@ -280,6 +291,10 @@ def _spans(entries: list[Any], text: str, name: str, offsets: str) -> list[Span]
     if problems:
         raise DataError(f"record {name!r:.80}: {'; '.join(problems)}")
     return sorted(spans)
+
+
+def _shown(entry: object) -> str:
+    return f"{json.dumps(entry, ensure_ascii=False):.60}"
 
 
 def _same(found: str, quoted: str) -> bool:

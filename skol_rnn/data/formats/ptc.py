@@ -74,7 +74,8 @@ def read_labels(path: Path, folder: Path, problems: list[str]) -> LabelTable:
                 if name in here:
                     found.rows.setdefault(name, []).append((number, (int(start), int(end), kind)))
                 else:
-                    problems.append(f"{path}:{number}: there is no article{printable(name):.60}.txt in {folder}")
+                    wrong = "; write its ID alone" if name.removeprefix("article").removesuffix(".txt") in here else ""
+                    problems.append(f"{path}:{number}: there is no article{printable(name):.60}.txt in {folder}{wrong}")
             case _:
                 problems.append(f"{path}:{number}: {line!r:.80} is not {_COLUMNS} with tabs between them")
     return found

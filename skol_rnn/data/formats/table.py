@@ -50,10 +50,8 @@ def read_csv(path: Path, doc_id: str) -> list[Document]:
     table = pd.DataFrame(
         {name: pd.Series(list(column), dtype=object) for name, column in zip(header, columns, strict=True)}
     )
-    for name in set(_NUMBERS) & set(table.columns):
-        table[name] = [value or None for value in table[name]]
-    if "label" in table:
-        table["label"] = pd.Series([label or None for label in table["label"]], dtype=object)
+    for name in {*_NUMBERS, "doc_id", "filename", "label"} & set(table.columns):
+        table[name] = pd.Series([value or None for value in table[name]], dtype=object)
     return with_repairs(_documents(table, path, doc_id, lines), repairs)
 
 
@@ -104,13 +102,18 @@ def read_parquet(path: Path, doc_id: str) -> list[Document]:
     """Read documents from a Parquet file of the shared table."""
     _require_pyarrow()
     data = read_bytes(path)
+    # pyarrow raises errors of many classes
     try:
         table = pd.read_parquet(io.BytesIO(data), engine="pyarrow")
     except UnicodeDecodeError as error:
-        raise DataError(f"{path}: a column holds text that is not UTF-8: write the file again with UTF-8.") from error
-    except Exception as error:  # pyarrow raises many kinds
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise DataError(f"{path} is not a Parquet table: {reason.rstrip('.')}.") from error
+        raise DataError(f"{path} holds text that is not UTF-8: write it as UTF-8.") from error
+    except Exception as error:
+        raise DataError(f"{path} is not a Parquet table, or it is damaged: write it again.") from error
+    texts = [name for name in table.columns if isinstance(table[name].dtype, pd.StringDtype)]
+    try:
+        table = table.astype(dict.fromkeys(texts, object))  # decodes them
+    except Exception as error:
+        raise DataError(f"{path} holds text that is not UTF-8: write it as UTF-8.") from error
     if any(name is not None for name in table.index.names):
         table = table.reset_index()  # a named index is a column
     return _documents(table, path, doc_id)
@@ -173,7 +176,8 @@ def _of_tokens(doc_id: str, table: pd.DataFrame, path: str) -> Document:
             gap = _GAPS[max(0, min(int(before), 3))] if row else ""
         else:
             gap = _token_gap(int(start) - length, int(before) if row else 0)
-            if int(start) != length + len(gap) or (not pd.isna(end) and int(end) - int(start) != len(value)):
+            touches = row > 0 and before > 0 and not gap
+            if touches or int(start) != length + len(gap) or (not pd.isna(end) and int(end) - int(start) != len(value)):
                 reason = f"does not fit its offsets {start} and {end} or break_before"
                 problems.append(f"token {row}, {value!r:.40}, {reason} (row {number})")
         if not value.strip():
@@ -181,7 +185,7 @@ def _of_tokens(doc_id: str, table: pd.DataFrame, path: str) -> Document:
         try:
             split_label(label)
         except DataError as error:
-            problems.append(f"row {number}: {error}")
+            problems.append(f"row {number}: {str(error).rstrip('.')}")
         pieces += [gap, value]
         tokens.append((length + len(gap), length + len(gap) + len(value)))
         length = tokens[-1][1]
