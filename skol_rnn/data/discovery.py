@@ -145,8 +145,8 @@ def _files_below(folder: Path, left_out: Skipped) -> list[Path]:
                 entered.add(real)
                 folders.append(name)
             else:
-                left_out.append((path, f"a link to {real}, which is read once"))
-    return sorted(found)
+                left_out.append((path, f"another way to {real}, which is read once"))
+    return sorted(found, key=lambda path: (path.is_symlink(), path))  # a file before the links to it
 
 
 def _format_of(path: Path) -> str | None:

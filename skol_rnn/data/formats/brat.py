@@ -117,7 +117,7 @@ def format_brat(document: Document) -> str | None:
     spans = document_spans(document)
     if spans is None:
         return None
-    lines, shift = [], int(document.bom)
+    lines, shift = [], int(document.has_mark)
     for number, (start, end, kind) in enumerate(sorted(spans), 1):
         if not kind or re.search(r"\s", kind):
             raise DataError(f"{document.doc_id}: brat cannot store the type {kind!r}, which contains white space.")

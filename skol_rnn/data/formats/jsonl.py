@@ -265,12 +265,8 @@ def _spans(entries: list[Any], text: str, name: str, offsets: str) -> list[Span]
     spans: list[Span] = []
     quotations: list[Any] = []
     problems = []
-    for entry in entries:
-        quoted = None
-        if isinstance(entry, dict):
-            quoted = entry.get("text")
-            values = [next((entry[key] for key in keys if key in entry), None) for keys in (_STARTS, _ENDS, _NAMES)]
-            entry = [*values[:2], values[2][0] if isinstance(values[2], list) and len(values[2]) == 1 else values[2]]
+    for given in entries:
+        entry, quoted = _flat(given)
         match entry:
             case [int(), int(), str(label)] if replace_surrogates(label)[1]:
                 problems.append(f"the label {label!r:.60} holds half of a surrogate pair")
@@ -280,7 +276,7 @@ def _spans(entries: list[Any], text: str, name: str, offsets: str) -> list[Span]
             case [int(), int(), int(label)]:
                 problems.append(f"{_shown(entry)} has the number {label} for a label: export the names of the labels")
             case [int(), int(), ""]:
-                problems.append(f"{_shown(entry)} has an empty label")
+                problems.append(f'{_shown(entry)} is not [start, end, "Name"]: its name is empty')
             case _:
                 problems.append(f'{_shown(entry)} is not [start, end, "Name"] with whole numbers')
     if offsets == "utf-16":
@@ -291,6 +287,14 @@ def _spans(entries: list[Any], text: str, name: str, offsets: str) -> list[Span]
     if problems:
         raise DataError(f"record {name!r:.80}: {'; '.join(problems)}")
     return sorted(spans)
+
+
+def _flat(entry: Any) -> tuple[Any, Any]:
+    """Return a span that is an object as a list, and the text that it quotes."""
+    if not isinstance(entry, dict):
+        return entry, None
+    start, end, name = (next((entry[key] for key in keys if key in entry), None) for keys in (_STARTS, _ENDS, _NAMES))
+    return [start, end, name[0] if isinstance(name, list) and len(name) == 1 else name], entry.get("text")
 
 
 def _shown(entry: object) -> str:

@@ -104,12 +104,12 @@ def format_labels(documents: Iterable[Document]) -> str:
         name = article_id(document.doc_id)
         if seen.setdefault(name, document.doc_id) != document.doc_id:
             raise DataError(f"{seen[name]} and {document.doc_id} are both article {name}: rename one of them.")
-        shift = int(document.bom)
+        shift = int(document.has_mark)
         for start, end, kind in sorted(document_spans(document) or ()):
-            if not kind.strip() or re.search(r"[\t\r\n]", name + kind):
+            if not kind.strip() or re.search("[\t\r\n\ud800-\udfff]", name + kind):
                 what = f"the type {kind!r:.60} of article {name!r:.60}"
                 raise DataError(
-                    f"{document.doc_id}: the table cannot store {what}, which is blank or holds a tab or line end."
+                    f"{document.doc_id}: the table cannot store {what}, which is blank or holds a tab, a line end or no character."
                 )
             rows.append(f"{name}\t{kind}\t{start + shift}\t{end + shift}\n")
     return "".join(rows)
