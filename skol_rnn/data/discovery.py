@@ -50,6 +50,10 @@ class Found:
         return without_ending(self.relative)
 
 
+def _folder_of(table: Path) -> str:
+    return table.name.removesuffix(".labels.tsv")
+
+
 def _ending_of(name: str) -> str:
     return next((ending for ending in ENDINGS if name.lower().endswith(ending)), "")
 
@@ -67,30 +71,36 @@ def find_files(paths: Paths, form: str | None) -> tuple[list[Found], Skipped]:
     skipped: Skipped = []
     for path in [paths] if isinstance(paths, (str, Path)) else paths:
         for file in _found_in(str(path), form, skipped):
-            found.setdefault(os.path.realpath(file.path), file)
+            real = os.path.realpath(file.path)
+            first = found.setdefault(real, file)
+            if first is not file and file.path.is_symlink():
+                skipped.append((str(file.path), f"a link to {first.path}, which is read"))
     return list(found.values()), skipped
 
 
 def _found_in(source: str, form: str | None, skipped: Skipped) -> list[Found]:
     path = Path(source)
+    left_out: Skipped = []
     _check_exists(source, path)
-    if path.is_dir():
-        files, root = _files_below(path), path
-    elif path.exists():
-        if (chosen := form or _format_of(path)) is None:
+    if os.path.isdir(path):
+        files, root = _files_below(path, left_out), path
+    elif os.path.exists(path):
+        # A .json file that is named holds records, even if it is one object.
+        if (chosen := form or _format_of(path) or ENDINGS.get(_ending_of(path.name))) is None:
+            if is_label_table(path):
+                raise DataError(f"{source} labels the articles of a folder: give {path.parent / _folder_of(path)}.")
             raise DataError(f"{source}: its ending is unknown (known are {', '.join(ENDINGS)}): give format=.")
         return [Found(path, path.name, chosen, source, named=True)]
     else:
         files = [Path(name) for name in sorted(glob.glob(source, recursive=True)) if os.path.isfile(name)]
         root = Path(*takewhile(lambda part: not glob.has_magic(part), Path(source).parts[:-1]))
     found: list[Found] = []
-    left_out: Skipped = []
     for file in files:
         # A glob selects files itself, so it may override their endings; a folder may not.
-        chosen = form if form and not path.is_dir() else _format_of(file)
+        chosen = form if form and not os.path.isdir(path) else _format_of(file)
         if chosen is None and is_label_table(file):
             continue  # read with the articles of that folder
-        if reason := _reason_to_skip(file.relative_to(root), chosen, form):
+        if reason := _reason_to_skip(file, file.relative_to(root), chosen, form):
             left_out.append((str(file), reason))
         elif chosen is not None:
             found.append(Found(file, file.relative_to(root).as_posix(), chosen, source, named=False))
@@ -103,9 +113,11 @@ def _found_in(source: str, form: str | None, skipped: Skipped) -> list[Found]:
 def _check_exists(source: str, path: Path) -> None:
     if not source.strip():
         raise DataError("A path is empty: give a file, a folder or a glob, such as . for this folder.")
-    if not path.exists() and not glob.has_magic(source):
-        near = suggestion(path.name, os.listdir(path.parent)) if path.parent.is_dir() else ""
-        raise DataError(f"{source} does not exist.{near}")
+    if not os.path.exists(path) and not glob.has_magic(source):
+        if os.path.islink(path):
+            raise DataError(f"{source} is a link to {os.readlink(path)}, which does not exist.")
+        near = suggestion(path.name, os.listdir(path.parent)) if os.path.isdir(path.parent) else ""
+        raise DataError(f"{source:.300} does not exist.{near}")
 
 
 def summary(skipped: Skipped) -> str:
@@ -115,7 +127,7 @@ def summary(skipped: Skipped) -> str:
     return f"; {len(skipped)} skipped, the first is {skipped[0][0]}: {skipped[0][1]}"
 
 
-def _files_below(folder: Path) -> list[Path]:
+def _files_below(folder: Path, left_out: Skipped) -> list[Path]:
     def refuse(error: OSError) -> None:
         raise DataError(f"{error.filename} cannot be read: {error.strerror}.") from error
 
@@ -132,7 +144,9 @@ def _files_below(folder: Path) -> list[Path]:
             if real not in entered and not (os.path.islink(path) and Path(real).is_relative_to(top)):
                 entered.add(real)
                 folders.append(name)
-    return sorted(found)
+            else:
+                left_out.append((path, f"another way to {real}, which is read once"))
+    return sorted(found, key=lambda path: (path.is_symlink(), path))  # a file before the links to it
 
 
 def _format_of(path: Path) -> str | None:
@@ -153,13 +167,15 @@ def _begins_with_list(path: Path) -> bool:
         return True  # the reader reports it
 
 
-def _reason_to_skip(relative: Path, chosen: str | None, form: str | None) -> str | None:
+def _reason_to_skip(file: Path, relative: Path, chosen: str | None, form: str | None) -> str | None:
     if any(part.startswith(".") for part in relative.parts):
         return "hidden"
+    if os.path.exists(file) and not file.is_file():
+        return "no regular file"  # a pipe would block
     if relative.name.lower().endswith(".anns"):
         return "YEDDA's export of one token per line, not a document"
     if chosen is None:
-        return "unknown ending"
+        return "no list of JSON records" if _ending_of(relative.name) == ".json" else "unknown ending"
     if form == "ptc" and chosen == "text":
         return "not FOLDER/article<ID>.txt with FOLDER.labels.tsv"
     return f"not {form} by its ending" if form and chosen != form else None
@@ -193,7 +209,8 @@ def unique_names(documents: Sequence[tuple[str, Found]], files: Sequence[Found])
                 names[index] = path if file.format in ONE_DOCUMENT else f"{path}/{name}"
     for name, count in Counter(names).items():
         if count > 1:
-            raise DataError(f"{count} documents have the name {name!r}; give each file or record a unique one.")
+            first = next(file.path for found, (_, file) in zip(names, documents, strict=True) if found == name)
+            raise DataError(f"{first}: {count} documents have the name {name!r:.80}: give each a name of its own.")
     return names
 
 

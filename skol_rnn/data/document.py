@@ -175,6 +175,11 @@ class Document:
         return "line" if self.tokens is None else "token"
 
     @property
+    def has_mark(self) -> bool:
+        """Whether its file begins with a byte order mark; one is added to a text that begins with U+FEFF itself."""
+        return self.bom or self.text.startswith("\ufeff")
+
+    @property
     def n_rows(self) -> int:
         """Number of rows."""
         return len(self.lines if self.tokens is None else self.tokens)

@@ -11,22 +11,23 @@ from itertools import chain
 from pathlib import Path
 
 from skol_rnn.data.discovery import ONE_DOCUMENT, Found, Paths, Skipped, find_files, summary, unique_names
-from skol_rnn.data.document import Corpus, Document, Repair, RepairCount
-from skol_rnn.data.formats.brat import read_brat
+from skol_rnn.data.document import Corpus, Document, Repair, RepairCount, with_repairs
+from skol_rnn.data.formats.brat import read_brat, rename_types
 from skol_rnn.data.formats.conll import read_bio
-from skol_rnn.data.formats.encoding import INVALID, MIXED, read_file
+from skol_rnn.data.formats.encoding import INVALID, MIXED, SURROGATE
 from skol_rnn.data.formats.jsonl import read_jsonl
 from skol_rnn.data.formats.ptc import LabelTable, label_table_of, read_article, read_labels
-from skol_rnn.data.formats.yedda import read_yedda
-from skol_rnn.data.spans import SpanRules, cut_words, from_utf16
+from skol_rnn.data.formats.yedda import read_text, read_yedda
+from skol_rnn.data.spans import SpanRules, cut_words
 from skol_rnn.data.tokens import Tokeniser, by_unit
 from skol_rnn.errors import DataError, RepairWarning
 from skol_rnn.labels import alike_labels
 
-_DAMAGE = {INVALID, "missing closer", "nested block", "stray closer", "typo closer", "unclosed block"}
+_DAMAGE = {INVALID, SURROGATE, "missing closer", "nested block", "stray closer", "typo closer", "unclosed block"}
 """Kinds of repair that change the text or guess a label; ``strict`` refuses them, and mixed line ends with offsets."""
 
 
+_MOST_PROBLEMS = 100  # of one error
 _FEW_SPANS = 3  # of a document: fewer do not show what offsets count
 
 
@@ -51,24 +52,33 @@ class Reader:
         """Read the documents of a file that have rows; add the file to ``skipped`` if there are none."""
         found: list[Document] = []
         documents: list[Document] = []
+        empty: Skipped = []
         with self._collecting():
             found = self._read(file)
         for document in found:
             with self._collecting():
                 self._refuse_damage(document, file.format)
-                document = self._in_characters(document)
+                document = self._with_doubtful_offsets(document)
                 document = by_unit(document, self.unit, self.tokeniser, self.rules)
-                documents += [document] if document.n_rows else []
+                if document.n_rows:
+                    documents.append(document)
+                elif file.format not in ONE_DOCUMENT:
+                    empty.append((str(file.path), f"document {document.doc_id!r:.80} has no line with text"))
         if not documents and not self.problems:
             if file.named:
                 raise DataError(f"{file.path} is empty: it has no line with text.")
             skipped.append((str(file.path), "empty"))
+        elif documents:
+            skipped += empty
         return documents
 
     def raise_problems(self) -> None:
         """Raise a DataError with all problems, if there are any."""
         if self.problems:
-            raise DataError("\n".join(self.problems))
+            shown = self.problems[:_MOST_PROBLEMS]
+            more = len(self.problems) - len(shown)
+            shown += [f"and {more:,} more of these problem{'s' * (more != 1)}"] * bool(more)
+            raise DataError("\n".join(shown))
 
     @contextmanager
     def _collecting(self) -> Iterator[None]:
@@ -77,19 +87,19 @@ class Reader:
         except DataError as error:
             self.problems.append(str(error))
 
-    def _in_characters(self, document: Document) -> Document:
-        """Convert offsets that count UTF-16 units; say where offsets seem to count something else than characters."""
+    @property
+    def _offsets(self) -> str:
+        return self.rules.offsets if self.rules else "characters"
+
+    def _with_doubtful_offsets(self, document: Document) -> Document:
+        """List offsets that seem to count something else than characters."""
         spans, text = document.spans, document.text
-        if not spans or text.isascii() or document.tokens:
+        if not spans or text.isascii() or document.tokens or self._offsets == "utf-16":
             return document
-        if self.rules and self.rules.offsets == "utf-16":
-            return replace(document, spans=from_utf16(text, spans))
         cut = cut_words(text, spans)
         if len(spans) < _FEW_SPANS or 2 * cut <= len(spans):
             return document
-        detail = (
-            f"{cut} of {len(spans)} spans begin or end within a word; if offsets count UTF-16 units, say so (--offsets)"
-        )
+        detail = f"{cut} of {len(spans)} spans begin or end within a word; offsets utf-16 reads those that count UTF-16 units"
         repair = Repair(document.path or document.doc_id, 1, "offsets that cut words", detail)
         return replace(document, repairs=(*document.repairs, repair))
 
@@ -104,24 +114,28 @@ class Reader:
         path, doc_id = file.path, file.doc_id
         match file.format:
             case "text":
-                decoded = read_file(path)
-                return [Document(doc_id, decoded.text, None, decoded.repairs, str(path), bom=decoded.bom)]
+                return [read_text(path, doc_id)]
             case "yedda":
                 return [read_yedda(path, doc_id, self.unit)]
             case "ptc":
                 if (table := label_table_of(path)) is None:
                     where = "article<ID>.txt in a folder with FOLDER.labels.tsv"
                     raise DataError(f"{path} has no labels: give it as {where}.")
+                repairs: tuple[Repair, ...] = ()
                 if table not in self._tables:
+                    self._tables[table] = LabelTable()  # an error is reported once
                     self._tables[table] = read_labels(table, path.parent, self.problems)
-                return [read_article(path, doc_id, table, self._tables[table])]
+                    repairs = self._tables[table].repairs  # listed once
+                return with_repairs([read_article(path, doc_id, table, self._tables[table], self._offsets)], repairs)
             case "csv" | "parquet":
                 from skol_rnn.data.formats.table import read_csv, read_parquet  # loads pandas
 
                 return (read_csv if file.format == "csv" else read_parquet)(path, doc_id)
+            case "bio":
+                return read_bio(path, doc_id, self.problems)
             case _:
-                read = {"jsonl": read_jsonl, "brat": read_brat, "bio": read_bio}[file.format]
-                return read(path, doc_id, self.problems)
+                read = {"jsonl": read_jsonl, "brat": read_brat}[file.format]
+                return read(path, doc_id, self.problems, self._offsets)
 
 
 def _refuse_empty_inputs(files: Sequence[Found], read: Iterable[Found], skipped: Skipped) -> None:
@@ -227,7 +241,7 @@ def _folded(documents: Sequence[Document]) -> list[Document]:
             document,
             labels=document.labels and tuple(fold(label, prefixes[document.doc_id]) for label in document.labels),
             spans=document.spans and tuple((start, end, kept.get(kind, kind)) for start, end, kind in document.spans),
-            standoff=None,
+            standoff=document.standoff and rename_types(document.standoff, kept),
         )
         for document in documents
     ]

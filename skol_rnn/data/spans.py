@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from skol_rnn.errors import DataError
@@ -93,6 +93,23 @@ def from_utf16(text: str, spans: Sequence[Span]) -> tuple[Span, ...]:
     return tuple((place(start), place(end), kind) for start, end, kind in spans)
 
 
+def quotation_problem(text: str, parts: Sequence[Span], quoted: str, same: Callable[[str, str], bool]) -> str | None:
+    """Compare the text that a file quotes for a span with the text at its offsets; bad offsets are reported later."""
+    if any(offset_problem(start, end, len(text)) for start, end, _ in parts):
+        return None
+    found = _joined(text, parts)
+    if same(found, quoted):
+        return None
+    problem = f"quotes {quoted!r:.60}, but the text at its offsets is {found!r:.60}"
+    if not text.isascii() and same(_joined(text, from_utf16(text, parts)), quoted):
+        problem += "; it fits if offsets count UTF-16 units (offsets utf-16)"
+    return problem
+
+
+def _joined(text: str, parts: Sequence[Span]) -> str:
+    return " ".join(text[start:end] for start, end, _ in parts)
+
+
 def cut_words(text: str, spans: Sequence[Span]) -> int:
     """Count the spans that begin or end within a word."""
 
@@ -106,7 +123,7 @@ def offset_problem(start: int, end: int, length: int) -> str | None:
     """Return what is wrong with the offsets of a span in a text of some length."""
     if start >= end:
         return "is empty or reversed"
-    return f"is outside the text of {length} characters" if start < 0 or end > length else None
+    return f"is outside the text of {length} character{'s' * (length != 1)}" if start < 0 or end > length else None
 
 
 def check_spans(spans: Sequence[Span], length: int, types: Sequence[str] | None = None) -> list[tuple[int, str]]:

@@ -161,7 +161,9 @@ def _with_rows_of(document: Document, format: str) -> Document:
 
 def _contents(document: Document, format: str, probabilities: Any) -> dict[str | None, bytes]:
     """Return the content of the files of a document by ending; None, the usual ending of the format, comes last."""
-    mark = codecs.BOM_UTF8 if document.bom else b""
+    mark = codecs.BOM_UTF8 if document.has_mark else b""
+    if "" in (document.labels or ()) or any(not kind for _, _, kind in document.spans or ()):
+        raise DataError(f"{document.doc_id}: a label is empty: give None to lines without a label.")
     try:
         match format:
             case "csv" | "parquet":

@@ -329,7 +329,7 @@ def test_offsets_without_blank_lines_are_kept(tmp_path):
         ("value,page_break\na,yes\n", "Row 0 of column 'page_break' holds 'yes', not true or false"),
         ("value,start\na,300000000\n", "ask for 300,000,000 characters, but the values have 1"),
         ("value,blank_before\na,100000000\n", "ask for 100,000,000 characters"),
-        ('value\n"a\n', ":2: this is not a CSV record: unexpected end of data"),
+        ('value\n"a\n', ":2: the record that begins here is not CSV: a quotation mark that is not closed"),
     ],
 )
 def test_bad_tables_are_refused(tmp_path, content, message):
@@ -456,7 +456,7 @@ def test_the_exports_of_annotation_tools_are_read(tmp_path, tool, name):
     assert corpus.documents[0].text == "EU met"
     assert corpus.documents[0].spans == ((0, 2, "ORG"),)
     assert corpus.documents[0].labels == ("B-ORG", "O")
-    assert reasons(corpus) == {"settings.json": "unknown ending"}
+    assert reasons(corpus) == {"settings.json": "no list of JSON records"}
 
 
 def test_what_a_record_holds_besides_spans_is_listed(tmp_path):
@@ -472,7 +472,7 @@ def test_what_a_record_holds_besides_spans_is_listed(tmp_path):
     assert [(repair.line, repair.detail) for repair in corpus.repairs] == [
         (1, "spans with the answer 'reject' left out"),
         (2, "2 annotations of one text: the first is kept"),
-        (2, "1 results that are no spans left out"),
+        (2, "1 result that is no span left out"),
     ]
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 from skol_rnn.data.document import Document, Repair
-from skol_rnn.data.formats.encoding import read_file
-from skol_rnn.data.spans import Span
+from skol_rnn.data.formats.encoding import INVALID, read_file
+from skol_rnn.data.spans import Span, from_utf16, quotation_problem
 from skol_rnn.data.tokens import document_spans
 from skol_rnn.errors import DataError
 
@@ -28,27 +29,40 @@ _LINE_END = re.compile(r"[\r\n]")
 
 
 def is_standoff(path: Path) -> bool:
-    """Return whether ``X.ann`` is brat's: ``X.txt`` exists, and the file does not begin with YEDDA markup."""
-    if path.name.lower().endswith(".txt.ann") or not path.with_suffix(".txt").is_file():
+    """Return whether ``X.ann`` is brat's: ``X.txt`` exists, and the file begins as brat's or has no YEDDA markup."""
+    text = path.with_suffix(".txt")
+    if path.name.lower().endswith(".txt.ann") or not text.is_file():
         return False
     try:
-        start = path.read_bytes()[:4096].decode("utf-8", errors="replace").removeprefix("\ufeff")
+        start = _beginning(path)
+        if "[@" in start or start == _beginning(text):  # a YEDDA file without a label is its text
+            return bool(STANDOFF.match(start)) or not start.strip()
     except OSError:
         return False  # the reader reports it
-    return not start.strip() or bool(STANDOFF.match(start))
+    return True
 
 
-def read_brat(path: Path, doc_id: str, problems: list[str]) -> list[Document]:
+def _beginning(path: Path) -> str:
+    with path.open("rb") as file:
+        return file.read(4096).decode("utf-8", errors="replace").removeprefix("\ufeff")
+
+
+def read_brat(path: Path, doc_id: str, problems: list[str], offsets: str = "characters") -> list[Document]:
     """Read a text with brat's annotation."""
     text_path, path = path.with_suffix(".txt"), path.with_suffix(".ann")
-    decoded = read_file(text_path)
+    decoded, annotation = read_file(text_path), read_file(path)
     shift = int(decoded.bom)  # brat counts a byte order mark as a character
     spans: list[Span] = []
     sources: list[tuple[str, int]] = []
-    repairs = list(decoded.repairs)
-    standoff = read_file(path).text
-    for number, line in enumerate(standoff.split("\n"), 1):
+    repairs = [*decoded.repairs, *(repair for repair in annotation.repairs if repair.kind == INVALID)]
+    seen: dict[str, int] = {}
+    lines = annotation.text.split("\n")
+    for number, line in enumerate(tuple(lines), 1):
         if not (line := line.removesuffix("\r")).strip():
+            continue
+        name = line.split("\t")[0]
+        if name != "*" and seen.setdefault(name, number) != number:
+            problems.append(f"{path}:{number}: line {seen[name]} has the same ID {name!r:.40}: give each its own")
             continue
         found = _SPAN.fullmatch(line)
         if found is None:
@@ -60,8 +74,12 @@ def read_brat(path: Path, doc_id: str, problems: list[str]) -> list[Document]:
             continue
         pairs = [tuple(map(int, part.split())) for part in found["parts"].split(";")]
         parts = [(start - shift * (start > 0), end - shift, found["kind"]) for start, end in pairs]
-        if mismatch := _mismatch(decoded.text, parts, found["text"]):
-            problems.append(f"{path}:{number}: {mismatch}")
+        if offsets == "utf-16":
+            parts = list(from_utf16(decoded.text, parts))
+            places = ";".join(f"{start + shift} {end + shift}" for start, end, _ in parts)
+            lines[number - 1] = line.replace(found["parts"], places, 1)
+        if found["text"] is not None and (mismatch := quotation_problem(decoded.text, parts, found["text"], _same)):
+            problems.append(f"{path}:{number}: the annotation {mismatch}")
             continue
         if len(parts) > 1:
             detail = f"{found['kind']} {found['parts']} read as {len(parts)} spans"
@@ -69,17 +87,20 @@ def read_brat(path: Path, doc_id: str, problems: list[str]) -> list[Document]:
         spans += parts
         sources += [(str(path), number)] * len(parts)
     read = (decoded.text, None, tuple(repairs), str(text_path), tuple(spans), decoded.bom)
-    return [Document(doc_id, *read, sources=tuple(sources), standoff=standoff)]
+    return [Document(doc_id, *read, sources=tuple(sources), standoff="\n".join(lines))]
 
 
-def _mismatch(text: str, parts: list[Span], quoted: str | None) -> str | None:
-    """Compare the text that an annotation quotes with the one at its offsets; bad offsets are reported later."""
-    if quoted is None or any(not 0 <= start < end <= len(text) for start, end, _ in parts):
-        return None
-    found = " ".join(text[start:end] for start, end, _ in parts)
-    if _LINE_END.sub(" ", found) == _LINE_END.sub(" ", quoted):
-        return None
-    return f"the annotation quotes {quoted!r:.60}, but the text at its offsets is {found!r:.60}"
+def _same(found: str, quoted: str) -> bool:
+    return _LINE_END.sub(" ", found) == _LINE_END.sub(" ", quoted)
+
+
+def rename_types(standoff: str, names: Mapping[str, str]) -> str:
+    """Replace types of spans in brat's annotation."""
+
+    def rename(match: re.Match[str]) -> str:
+        return match[1] + names.get(match[2], match[2])
+
+    return re.sub(r"(?m)^(T[0-9]+\t)(\S+)", rename, standoff)
 
 
 def other_annotations(document: Document) -> Counter[str]:
@@ -96,7 +117,7 @@ def format_brat(document: Document) -> str | None:
     spans = document_spans(document)
     if spans is None:
         return None
-    lines, shift = [], int(document.bom)
+    lines, shift = [], int(document.has_mark)
     for number, (start, end, kind) in enumerate(sorted(spans), 1):
         if not kind or re.search(r"\s", kind):
             raise DataError(f"{document.doc_id}: brat cannot store the type {kind!r}, which contains white space.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -12,11 +13,13 @@ from pathlib import Path
 
 from skol_rnn.data.bio import OUTSIDE, decode_spans, split_label, stray_positions
 from skol_rnn.data.document import Document, Repair, breaks_before, with_repairs
-from skol_rnn.data.formats.encoding import read_records
+from skol_rnn.data.formats.encoding import read_records, replace_surrogates
 from skol_rnn.errors import DataError
 
 _COMMENT = re.compile(r"# (?P<key>[\w.: -]+?) = (?P<value>.*)")
+_NEW = re.compile(r"# newdoc(?: id = (?P<id>.*))?")
 _BLANKS = re.compile(r"[ \t]+")  # no other white space separates columns: a token may hold it
+_WHOLE = re.compile(r"[0-9]{1,15}")
 _START = "-DOCSTART-"
 _WRITTEN = ("FORM", "START", "END", "LABEL")
 _Row = tuple[int, list[str]]  # line of the file, cells
@@ -24,11 +27,57 @@ _Row = tuple[int, list[str]]  # line of the file, cells
 
 @dataclass
 class _Part:
-    """The lines of one document: its rows, with None for a blank line."""
+    """The lines of one document, which begins at a line of the file: its rows, with None for a blank line."""
 
+    line: int = 1
     doc_id: str | None = None
     text: str | None = None
+    problem: str = ""  # why its text is not JSON
     lines: list[_Row | None] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """Which column holds what; without names, the token is the first column and its label the last of several."""
+
+    width: int
+    form: int = 0
+    label: int | None = None
+    start: int | None = None
+    end: int | None = None
+
+    @classmethod
+    def named(cls, names: Sequence[str], place: str) -> _Columns:
+        """Find columns by the names of ``# global.columns``."""
+        if twice := [name for name, count in Counter(names).items() if count > 1]:
+            raise DataError(f"{place}: two columns have the name {twice[0]!r:.60}: rename one of them")
+        if "FORM" not in names:
+            raise DataError(f"{place}: no column has the name FORM: give this name to the column of the tokens")
+        if "LABEL" not in names and (others := set(names) - set(_WRITTEN)):
+            what = f"only {', '.join(map(repr, sorted(others))):.80} besides FORM"
+            raise DataError(
+                f"{place}: no column has the name LABEL, {what}: give this name to the column of the labels"
+            )
+        form, start, end, label = (names.index(name) if name in names else None for name in _WRITTEN)
+        exact = start is not None and end is not None
+        return cls(len(names), form or 0, label, start if exact else None, end if exact else None)
+
+    @classmethod
+    def counted(cls, rows: Sequence[_Row]) -> _Columns:
+        """Take the width that most rows have, so that a damaged first row is the one to be reported."""
+        widths = Counter(len(row) for _, row in rows)
+        width = widths.most_common(1)[0][0] if widths else 1
+        return cls(width, label=width - 1 if width > 1 else None)
+
+    def problem(self, row: Sequence[str]) -> str | None:
+        """Return what is wrong with a row."""
+        if len(row) != self.width:
+            return f"{len(row)} column{'s' * (len(row) != 1)}, but most rows have {self.width}"
+        try:
+            split_label(None if self.label is None else row[self.label])
+        except DataError as error:
+            return str(error)
+        return None
 
 
 def read_bio(path: Path, doc_id: str, problems: list[str]) -> list[Document]:
@@ -36,28 +85,34 @@ def read_bio(path: Path, doc_id: str, problems: list[str]) -> list[Document]:
     text, repairs = read_records(path)
     parts, columns = _parts(text, str(path), problems)
     documents = []
+    seen: dict[str, int] = {}
     for number, part in enumerate(parts, 1):
         name = part.doc_id or (doc_id if len(parts) == 1 else f"{doc_id}/{number}")
-        if document := _document(part, name, columns, str(path), problems):
+        if seen.setdefault(name, part.line) != part.line:
+            problems.append(f"{path}:{part.line}: the document of line {seen[name]} has the name {name!r:.60}, too")
+        elif document := _document(part, name, columns, str(path), problems):
             documents.append(document)
     return with_repairs(documents, repairs)
 
 
-def _parts(text: str, path: str, problems: list[str]) -> tuple[list[_Part], tuple[str, ...] | None]:
+def _parts(text: str, path: str, problems: list[str]) -> tuple[list[_Part], _Columns | None]:
     """Split a file into documents, and find the column names if it has them."""
     parts = [_Part()]
-    columns: tuple[str, ...] | None = None
+    columns: _Columns | None = None
     for number, line in enumerate(text.split("\n"), 1):
         line = line.removesuffix("\r")
-        comment = _COMMENT.fullmatch(line)
-        if comment and comment["key"] == "global.columns":
-            columns = tuple(comment["value"].split())
+        comment, new = _COMMENT.fullmatch(line), _NEW.fullmatch(line)
+        key = comment["key"] if comment else ""
+        if comment and key == "global.columns":
+            columns = _Columns.named(comment["value"].split(), f"{path}:{number}")
             continue
-        starts = line.startswith(_START)
-        if (starts or (comment and comment["key"] == "doc_id")) and (parts[-1].lines or parts[-1].doc_id is not None):
-            parts.append(_Part())
-        if comment and comment["key"] in ("doc_id", "text"):
-            _take(comment["key"], comment["value"], parts[-1], f"{path}:{number}", problems)
+        starts = line.startswith(_START) or bool(new)
+        if (starts or key == "doc_id") and (any(parts[-1].lines) or parts[-1].doc_id is not None):
+            parts.append(_Part(number))
+        if new and new["id"]:
+            parts[-1].doc_id = new["id"].strip()
+        elif comment and key in ("doc_id", "text"):
+            _take(key, comment["value"], parts[-1], f"{path}:{number}", problems)
         elif not starts and not comment:
             cells = line.split("\t") if "\t" in line else _BLANKS.split(line.strip(" "))
             parts[-1].lines.append((number, cells) if line.strip() else None)
@@ -70,37 +125,51 @@ def _take(key: str, value: str, part: _Part, place: str, problems: list[str]) ->
         if key == "doc_id":
             part.doc_id = value.strip()
         return
+    if key == "text" and (any(part.lines) or part.text is not None):
+        return  # of a later sentence
     with suppress(ValueError, RecursionError):
         if isinstance(found := json.loads(value), str):
+            if replace_surrogates(found)[1]:
+                problems.append(f"{place}: the {key} holds half of a surrogate pair: write the whole character")
             setattr(part, key, found)
             return
-    problems.append(f'{place}: {value!r:.60} is not a JSON string, such as "..."')
+    problem = f'{place}: {value!r:.60} is not a JSON string, such as "..."'
+    if key == "text":
+        part.problem = problem  # unless the sentence itself begins with a quotation mark
+    else:
+        problems.append(problem)
 
 
-def _document(
-    part: _Part, doc_id: str, columns: tuple[str, ...] | None, path: str, problems: list[str]
-) -> Document | None:
+def _rows(part: _Part, columns: _Columns) -> list[_Row | None]:
+    """Leave out comments: lines before a sentence that begin with # and are no row."""
+    kept: list[_Row | None] = []
+    for row in part.lines:
+        if not (row and row[1][0].startswith("#") and (not kept or kept[-1] is None) and columns.problem(row[1])):
+            kept.append(row)
+    return kept
+
+
+def _document(part: _Part, doc_id: str, columns: _Columns | None, path: str, problems: list[str]) -> Document | None:
     rows = [row for row in part.lines if row]
-    width = len(columns or (rows[0][1] if rows else ()))
-    labelled = width > 1 if columns is None else "LABEL" in columns
-    found = [f"{path}:{line}: {len(row)} columns, not {width}" for line, row in rows if len(row) != width]
-    for line, row in rows if labelled else ():
-        try:
-            split_label(row[-1])
-        except DataError as error:
-            found.append(f"{path}:{line}: {error}")
+    columns = columns or _Columns.counted([row for row in rows if not row[1][0].startswith("#")] or rows)
+    lines = _rows(part, columns)
+    rows = [row for row in lines if row]
+    found = [f"{path}:{line}: {problem}" for line, row in rows if (problem := columns.problem(row))]
+    bare = _is_bare(part, rows, columns)
+    if part.problem and not bare:
+        found.append(part.problem)
     if not found:
         # Without a text, there is a space between two tokens, and a line end between sentences.
-        sentences = (list(group) for blank, group in groupby(part.lines, key=lambda row: row is None) if not blank)
-        joined = "\n".join(" ".join(row[1][0] for row in sentence if row) for sentence in sentences)
-        text = joined if part.text is None else part.text
+        sentences = (list(group) for blank, group in groupby(lines, key=lambda row: row is None) if not blank)
+        joined = "\n".join(" ".join(row[1][columns.form] for row in sentence if row) for sentence in sentences)
+        text = joined if part.text is None or bare else part.text
         tokens = tuple(_places(rows, columns, text, path, found))
     if found:
         problems += found
         return None
-    if not labelled:
+    if columns.label is None:
         return Document(doc_id, text, path=path, tokens=tokens)
-    labels = tuple(row[-1] for _, row in rows)
+    labels = tuple(row[columns.label] for _, row in rows)
     repairs = tuple(
         Repair(path, rows[position][0], "label that continues nothing", f"{labels[position]} begins a span")
         for position in stray_positions(labels)
@@ -111,22 +180,30 @@ def _document(
     return Document(doc_id, text, labels, repairs, path, spans, tokens=tokens, sources=sources)
 
 
+def _is_bare(part: _Part, rows: Sequence[_Row], columns: _Columns) -> bool:
+    """Return whether a text in quotation marks is that of a sentence which begins with a quotation mark."""
+    if columns.start is not None or not rows:
+        return False
+    return rows[0][1][columns.form].startswith('"') and not (part.text or "").lstrip().startswith('"')
+
+
 def _places(
-    rows: Sequence[_Row], columns: tuple[str, ...] | None, text: str, path: str, problems: list[str]
+    rows: Sequence[_Row], columns: _Columns, text: str, path: str, problems: list[str]
 ) -> Iterator[tuple[int, int]]:
     """Find each token in the text."""
-    names, end = columns or (), 0
-    exact = {"START", "END"} <= set(names)
+    end = 0
     for line, row in rows:
-        value = row[0]
-        try:
-            start = int(row[names.index("START")]) if exact else text.find(value, end)
-            stop = int(row[names.index("END")]) if exact else start + len(value)
-        except ValueError:
+        value, where = row[columns.form], f"after character {end}"
+        if columns.start is None or columns.end is None:
+            start = text.find(value, end)
+            stop = start + len(value)
+        elif _WHOLE.fullmatch(row[columns.start]) and _WHOLE.fullmatch(row[columns.end]):
+            start, stop = int(row[columns.start]), int(row[columns.end])
+            where = f"at {start} to {stop}"
+        else:
             problems.append(f"{path}:{line}: START and END must be whole numbers")
             continue
         if start < end or text[start:stop] != value or not value.strip():
-            where = f"at {start} to {stop}" if exact else f"after character {end}"
             problems.append(f"{path}:{line}: {value!r:.60} is not in the text {where}")
             continue
         yield start, stop

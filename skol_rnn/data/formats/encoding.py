@@ -12,11 +12,23 @@ from skol_rnn.errors import DataError
 
 INVALID = "invalid UTF-8"
 MIXED = "mixed line ends"
+SURROGATE = "lone surrogate"
 
 _HEAD = 8192  # bytes that are enough to recognise text
 _ODD = re.compile(r"\r(?!\n)|[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f]")  # form feeds and tabs belong to text
 _BARE = re.compile(r"(?<!\r)\n")
-_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_BINARY = {
+    codecs.BOM_UTF32_LE: "UTF-32",  # begins with the mark of UTF-16
+    codecs.BOM_UTF16_LE: "UTF-16",
+    codecs.BOM_UTF16_BE: "UTF-16",
+    b"%PDF-": "PDF",
+    b"\x1f\x8b": "gzip",
+    b"BZh91AY&SY": "bzip2",
+    b"\xfd7zXZ\x00": "xz",
+    b"PK\x03\x04": "zip",
+    b"\x89PNG": "PNG",
+}
+_LONE = re.compile("[\ud800-\udfff]")
 
 
 class Decoded(NamedTuple):
@@ -64,7 +76,10 @@ def decode(data: bytes, path: str) -> Decoded:
     if (crlf := text.find("\r\n")) >= 0:
         count = text.count("\r\n")
         found.append((crlf, "CRLF line ends", f"{count} in the file, kept"))
-    if odd := list(_ODD.finditer(text)):
+    if "\n" not in text and "\r" in text.strip():
+        returns = text.count("\r")
+        found.append((0, "CR line ends", f"{returns} in the file and no LF, so it is one line; end its lines with LF"))
+    elif odd := list(_ODD.finditer(text)):
         detail = f"{len(odd)} in the file, kept; the first is {odd[0].group()!r}"
         found.append((odd[0].start(), "control characters", detail))
     if crlf >= 0 and (bare := _BARE.search(text)):
@@ -73,16 +88,27 @@ def decode(data: bytes, path: str) -> Decoded:
     return Decoded(text, bom, tuple(repairs))
 
 
+def replace_surrogates(text: str) -> tuple[str, int]:
+    """Replace halves of surrogate pairs, which JSON can hold and UTF-8 cannot, by U+FFFD; return their number, too."""
+    return (text, 0) if text.isascii() else _LONE.subn("\ufffd", text)
+
+
 def _refuse_binary(data: bytes, path: str) -> None:
     head = data[:_HEAD]
-    if head.startswith(_UTF16):
-        raise DataError(f"{path} is not text in UTF-8 but UTF-16: convert it to UTF-8.")
+    what = next((what for start, what in _BINARY.items() if head.startswith(start)), "")
+    nulls = sorted((head[::2].count(0), head[1::2].count(0)))
+    if not what and nulls[0] == 0 and nulls[1] > 2 and nulls[1] * 4 > len(head):
+        what = "UTF-16"  # without a byte order mark
+    if what.startswith("UTF"):
+        raise DataError(f"{path} is not text in UTF-8 but {what}: convert it to UTF-8.")
+    if what:
+        raise DataError(f"{path} is not text but {what}: extract its text as UTF-8 first.")
     strange = head.decode("utf-8", errors="replace")
     odd = (
         sum(char not in "\r\x85" for char in _ODD.findall(strange))
         + strange.count("\ufffd")
         - head.count("\ufffd".encode())
     )
-    nulls = head.count(0)
-    if head.startswith(b"%PDF-") or (nulls > 3 and nulls * 10 > len(head)) or (odd > 9 and odd * 10 > 3 * len(strange)):
+    null = sum(nulls)
+    if (null > 3 and null * 10 > len(head)) or (odd > 9 and odd * 10 > 3 * len(strange)):
         raise DataError(f"{path} is not text: extract its text as UTF-8 first.")

@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from skol_rnn.data.document import Document, Repair
-from skol_rnn.data.formats.encoding import read_file
-from skol_rnn.data.spans import Span
+from skol_rnn.data.formats.encoding import read_file, read_records
+from skol_rnn.data.spans import Span, from_utf16
 from skol_rnn.data.tokens import document_spans
 from skol_rnn.errors import DataError
+from skol_rnn.labels import printable
 
 _ARTICLE = re.compile(r"article(?P<id>.+)\.txt")
 _ENDING = ".labels.tsv"
-_COLUMNS = "article_id, technique, start, end"
+_COLUMNS = "article_id, technique, start, end (whole numbers)"
 _WHOLE = re.compile(r"-?[0-9]{1,15}")
 
-LabelTable = dict[str, list[tuple[int, Span]]]  # line in the file and span of each row, by article ID
+
+@dataclass
+class LabelTable:
+    """Line in the file and span of each row by article ID, and what was repaired to read the file."""
+
+    rows: dict[str, list[tuple[int, Span]]] = field(default_factory=dict)
+    repairs: tuple[Repair, ...] = ()
 
 
 def labels_of_folder(folder: Path) -> Path:
@@ -55,28 +63,32 @@ def article_name(name: str) -> str:
 def read_labels(path: Path, folder: Path, problems: list[str]) -> LabelTable:
     r"""Read a label table."""
     here = {match["id"] for item in folder.iterdir() if (match := _ARTICLE.fullmatch(item.name))}
-    found: LabelTable = {}
-    for number, line in enumerate(read_file(path).text.split("\n"), 1):
+    text, repairs = read_records(path)
+    found = LabelTable(repairs=repairs)
+    for number, line in enumerate(text.split("\n"), 1):
         line = line.removesuffix("\r")
         if not line.strip() or (number == 1 and line.startswith("article_id\t")):
             continue
         match line.split("\t"):
             case [name, kind, start, end] if kind.strip() and _WHOLE.fullmatch(start) and _WHOLE.fullmatch(end):
                 if name in here:
-                    found.setdefault(name, []).append((number, (int(start), int(end), kind)))
+                    found.rows.setdefault(name, []).append((number, (int(start), int(end), kind)))
                 else:
-                    problems.append(f"{path}:{number}: there is no article{name}.txt in {folder}")
+                    wrong = "; write its ID alone" if name.removeprefix("article").removesuffix(".txt") in here else ""
+                    problems.append(f"{path}:{number}: there is no article{printable(name):.60}.txt in {folder}{wrong}")
             case _:
                 problems.append(f"{path}:{number}: {line!r:.80} is not {_COLUMNS} with tabs between them")
     return found
 
 
-def read_article(path: Path, doc_id: str, table: Path, labels: LabelTable) -> Document:
+def read_article(path: Path, doc_id: str, table: Path, labels: LabelTable, offsets: str = "characters") -> Document:
     """Read an article with its spans."""
     decoded = read_file(path)
-    rows = labels.get(article_id(path.name), [])
+    rows = labels.rows.get(article_id(path.name), [])
     shift = int(decoded.bom)
     spans = tuple((start - shift * (start > 0), end - shift, kind) for _, (start, end, kind) in rows)
+    if offsets == "utf-16":
+        spans = from_utf16(decoded.text, spans)
     repairs = decoded.repairs
     if not rows:
         repairs += (Repair(str(path), 1, "article without labels", f"no row in {table}; read without spans"),)
@@ -92,9 +104,12 @@ def format_labels(documents: Iterable[Document]) -> str:
         name = article_id(document.doc_id)
         if seen.setdefault(name, document.doc_id) != document.doc_id:
             raise DataError(f"{seen[name]} and {document.doc_id} are both article {name}: rename one of them.")
-        shift = int(document.bom)
+        shift = int(document.has_mark)
         for start, end, kind in sorted(document_spans(document) or ()):
-            if re.search(r"[\t\r\n]", name + kind):
-                raise DataError(f"{document.doc_id}: {kind!r} holds a tab or line end, which the table cannot store.")
+            if not kind.strip() or re.search("[\t\r\n\ud800-\udfff]", name + kind):
+                what = f"the type {kind!r:.60} of article {name!r:.60}"
+                raise DataError(
+                    f"{document.doc_id}: the table cannot store {what}, which is blank or holds a tab, a line end or no character."
+                )
             rows.append(f"{name}\t{kind}\t{start + shift}\t{end + shift}\n")
     return "".join(rows)

@@ -24,8 +24,9 @@ _MARKER = re.compile(
 )
 _LINE_END = re.compile(r"[ \t]*\r?(?:\n|\Z)")
 _UNWRITABLE = re.compile(r"\[@|#[^*#\n]+\*\]")
+_BLOCK = re.compile(rf"\[@[^#]*#{_ANY_NAME}\*\]")
 _CONFUSING = re.compile(rf"@{_NAME}\*\]|#{_NAME}\s*\Z")
-_STANDOFF = re.compile(r"\s*[TREAMN][0-9]+\t")
+_STANDOFF = re.compile(r"\s*(?:[TREAMN][0-9]+\t|T[0-9]+ +\S+ +[0-9]+ +[0-9]+\s)")
 
 
 @dataclass(slots=True)
@@ -177,6 +178,18 @@ def read_yedda(path: Path, doc_id: str, unit: str = "line") -> Document:
     repairs = tuple(r for r in document.repairs if unit == "line" or r.kind != WITHIN)
     repairs = (*decoded.repairs, *repairs)
     return replace(document, doc_id=doc_id, path=str(path), repairs=repairs, bom=decoded.bom)
+
+
+def read_text(path: Path, doc_id: str) -> Document:
+    """Read a plain text; markup in it is listed, as it is probably a file with another ending."""
+    decoded = read_file(path)
+    repairs = decoded.repairs
+    blocks = list(_BLOCK.finditer(decoded.text)) if "[@" in decoded.text else []
+    if blocks:
+        line = decoded.text.count("\n", 0, blocks[0].start()) + 1
+        detail = f"{len(blocks)} YEDDA block{'s' * (len(blocks) != 1)} kept as text; the ending .ann or format yedda reads labels"
+        repairs += (Repair(str(path), line, "markup in a plain text", detail),)
+    return Document(doc_id, decoded.text, None, repairs, str(path), bom=decoded.bom)
 
 
 def format_yedda(
