@@ -525,6 +525,20 @@ def test_label_counts_take_tables_and_refuse_a_path():
         label_distribution("annotated")
 
 
-def test_a_checked_table_stays(tmp_path):
+def test_the_classifier_takes_tables_of_texts():
+    from skol_rnn.classifier.classifier import SkolClassifierV2
+
+    classifier = SkolClassifierV2(input_source="dataframe", output_dest="strings", extraction_mode="line")
+    columns = {"doc_id": ["a", "b"], "text": ["one\ntwo", "three"]}
+    records = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    for data in (columns, records, pl.DataFrame(columns), pa.table(columns)):
+        assert classifier.load_raw_from_df(data)["value"].tolist() == ["one", "two", "three"]
+    with pytest.raises(DataError, match="Row 1 of column 'text' holds (None|nan), not text"):
+        classifier.load_raw_from_df(columns | {"text": ["one", None]})
+    with pytest.raises(DataError, match="'doc_id' is empty in row 0"):
+        classifier.load_raw_from_df(columns | {"doc_id": [None, "b"]})
+
+
+def test_a_checked_table_stays():
     table = check_table(FRAME)
     assert as_table(table)["value"].tolist() == table["value"].tolist()
