@@ -93,7 +93,7 @@ class Input:
                 corpus = read_documents(paths, unit=unit)
         if corpus is not None:
             return cls._of_corpus(corpus, unit)
-        if type(data).__module__.startswith("pyspark."):
+        if hasattr(data, "toPandas"):
             raise TypeError("This is a DataFrame of Spark: pass its toPandas(), or use SkolClassifierV2.")
         if items is None:
             raise TypeError(f"Give {FORMS}, not {type(data).__name__}.")

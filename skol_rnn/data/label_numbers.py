@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from numbers import Number
 from typing import Any
-
-import numpy as np
 
 from skol_rnn.data.table import is_missing
 from skol_rnn.errors import DataError
@@ -16,9 +13,11 @@ NUMBERS = "label_indexed"
 
 
 def label_names(column: Iterable[Any], labels: Sequence[str] | None, name: str) -> list[Any]:
-    """Return a column of labels in which each number has become the label at that position."""
+    """Return a column of labels in which each number has become the label at that position; texts stay."""
     found = [None if is_missing(label) else label for label in column]
-    return [_name(label, labels, name) if isinstance(label, (Number, np.number)) else label for label in found]
+    if any(isinstance(label, str) for label in found):
+        return found
+    return [label if label is None else _name(label, labels, name) for label in found]
 
 
 def _name(number: Any, labels: Sequence[str] | None, name: str) -> str:

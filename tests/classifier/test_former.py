@@ -275,8 +275,8 @@ def test_tables_that_lack_something_say_what(rows, message):
 
 
 def test_other_data_is_refused_by_its_type():
-    with pytest.raises(TypeError, match="DataFrame of pandas or Spark, or a list of texts, not dict"):
-        reading.read_units(SkolClassifierV2(), True, {"a": 1})
+    with pytest.raises(TypeError, match="a table or a list of texts, not set"):
+        reading.read_units(SkolClassifierV2(), True, {"a"})
     with pytest.raises(DataError, match="Row 0 of column 'texts' holds 3"):
         reading.read_units(SkolClassifierV2(), True, [3])
 
