@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path, PurePosixPath
@@ -59,19 +59,22 @@ def without_ending(name: str) -> str:
     return name[: len(name) - len(_ending_of(name))] or name
 
 
-def find_files(paths: Paths, form: str | None) -> tuple[list[Found], Skipped]:
-    """List the files to read, each once, in the order of the paths, and those skipped with the reason."""
+def find_files(paths: Paths, form: str | None, without: Container[str] = ()) -> tuple[list[Found], Skipped]:
+    """List the files to read, each once, in the order of the paths, and those skipped with the reason.
+
+    Files below folders and globs whose real path is in ``without`` are no documents: the command itself wrote them.
+    """
     if form is not None:
         check_choice("format", form, FORMATS)
     found: dict[str, Found] = {}
     skipped: Skipped = []
     for path in [paths] if isinstance(paths, (str, Path)) else paths:
-        for file in _found_in(str(path), form, skipped):
+        for file in _found_in(str(path), form, skipped, without):
             found.setdefault(os.path.realpath(file.path), file)
     return list(found.values()), skipped
 
 
-def _found_in(source: str, form: str | None, skipped: Skipped) -> list[Found]:
+def _found_in(source: str, form: str | None, skipped: Skipped, without: Container[str] = ()) -> list[Found]:
     path = Path(source)
     _check_exists(source, path)
     if path.is_dir():
@@ -86,6 +89,8 @@ def _found_in(source: str, form: str | None, skipped: Skipped) -> list[Found]:
     found: list[Found] = []
     left_out: Skipped = []
     for file in files:
+        if without and os.path.realpath(file) in without:
+            continue
         # A glob selects files itself, so it may override their endings; a folder may not.
         chosen = form if form and not path.is_dir() else _format_of(file)
         if chosen is None and is_label_table(file):
@@ -203,9 +208,13 @@ def place_for(document: Document, folder: Path, form: str, ending: str | None = 
     if not name.name or name.is_absolute() or ".." in name.parts or "\0" in document.doc_id:
         raise DataError(f"Document name {document.doc_id!r} is not a path below {folder}: rename the document.")
     place = folder / name.parent / (name.name + (ending or _ending_to_write(document, form)))
-    if not place.resolve().is_relative_to(folder.resolve()):
+    try:
+        real, root = place.resolve(), folder.resolve()
+    except (UnicodeError, RuntimeError) as error:  # a lone surrogate; links in a circle
+        raise DataError(f"Document name {document.doc_id!r} cannot name a file: rename the document.") from error
+    if not real.is_relative_to(root):
         raise DataError(f"Document {document.doc_id!r} would be written outside {folder}: a link leads out of it.")
-    if document.path is not None and os.path.realpath(document.path) == str(place.resolve()):
+    if document.path is not None and os.path.realpath(document.path) == str(real):
         raise DataError(f"{place} is the file that its document was read from: choose another folder.")
     return place
 

@@ -263,11 +263,13 @@ class ServingModel:
         """
         decision = self.predictor.decoder.resolved(decision or self.decision)
         waiting: list[tuple[Lines, np.ndarray]] = []
+        rows = 0
         for table in tables:
             waiting.append(self._in_order(table))
-            if sum(len(back) for _, back in waiting) >= CHUNK:
+            rows += len(waiting[-1][1])
+            if rows >= CHUNK:
                 yield from self._predictions(waiting, decision)
-                waiting = []
+                waiting, rows = [], 0
         if waiting:
             yield from self._predictions(waiting, decision)
 

@@ -85,7 +85,7 @@ def _records(text: str, path: Path) -> tuple[list[str], list[list[str]]]:
 
 def read_parquet(path: Path, doc_id: str) -> list[Document]:
     """Read documents from a Parquet file of the shared table."""
-    _require_pyarrow()
+    require_libraries("parquet")
     data = read_bytes(path)
     try:
         table = pd.read_parquet(io.BytesIO(data), engine="pyarrow")
@@ -96,7 +96,10 @@ def read_parquet(path: Path, doc_id: str) -> list[Document]:
     return _documents(table, path, doc_id)
 
 
-def _require_pyarrow() -> None:
+def require_libraries(format: str) -> None:
+    """Check that what reads and writes a format of tables is installed."""
+    if format != "parquet":
+        return
     try:
         import pyarrow  # noqa: F401  # pandas' own message does not name our extra
     except ImportError as error:
@@ -237,7 +240,7 @@ def format_table(
         table["probabilities"] = [json.dumps(v) for v in vectors] if kind == "csv" else vectors
     if kind == "csv":
         return table.to_csv(index=False, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n").encode("utf-8")
-    _require_pyarrow()
+    require_libraries("parquet")
     buffer = io.BytesIO()
     table.to_parquet(buffer, engine="pyarrow", index=False)
     return buffer.getvalue()
