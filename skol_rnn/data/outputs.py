@@ -14,10 +14,15 @@ from typing import IO, Any
 
 from skol_rnn.data.formats.ptc import label_table_of
 from skol_rnn.errors import DataError
-from skol_rnn.persistence.atomic import remove_temporary, write_atomically
+from skol_rnn.persistence.atomic import remove_temporary, sync_files, write_atomically
 from skol_rnn.persistence.bundle import checksum
 
 JOURNAL = ".skol-rnn-journal"
+
+_SYNCED = 256  # files at a time; one by one they take most of the time
+
+_EMPTY = checksum(b"")
+_UNWRITTEN = ("", _EMPTY)
 
 Entry = dict[str, Any]
 Identity = tuple[int, int]  # device and inode: equal for links, and for other spellings of a path
@@ -47,6 +52,7 @@ class Outputs:
         self._folder = root.parent if one_file else root
         mark = f"-{checksum(os.fsencode(root.name))[:8]}" if one_file else ""
         self._journal = self._folder / f"{JOURNAL}{mark}.jsonl"
+        self._unsynced: list[Path] = []
         self._file: IO[bytes] | None = None
         self._own: dict[str, set[str]] = {}  # checksums of what the run wrote to each place
         self._claims: dict[str, str] = {}  # document of each place that this run writes
@@ -75,7 +81,10 @@ class Outputs:
             return False
         # Under --overwrite an old file may still be in the place; else what is there was written, or corrected since.
         places = {self._folder / place: sums for place, sums in entry["files"].items()}
-        return all(p.is_file() and (not self.overwrite or _checksum_of(p) == s) for p, s in places.items())
+        found = {place: _checksum_of(place) for place in places}
+        if self.overwrite:
+            return found == places
+        return all(found[place] == sums or found[place] not in _UNWRITTEN for place, sums in places.items())
 
     def claim(self, name: str, places: Iterable[Path], done: bool = False) -> None:
         """Reserve the places of a document's files, or raise a DataError that says why it cannot be written there."""
@@ -127,21 +136,33 @@ class Outputs:
         """Write files, each whole; the journal lists them first."""
         for place in files:
             self.check(place)  # another program may have been faster
-        places = {os.path.relpath(place, self._folder): checksum(data) for place, data in files.items()}
+        places = {os.path.relpath(place, self._folder): _sum_of(data) for place, data in files.items()}
         entry = {"name": name, "files": places, **facts}
         self._note(entry)
         for place, data in files.items():
-            write_atomically(place, data)
+            # A file that is replaced must survive a power failure; of a new one, the journal says what is missing.
+            write_atomically(place, data, sync=os.path.lexists(place))
+        self._unsynced += files
+        if len(self._unsynced) >= _SYNCED:
+            self._sync()
         if name is not None:
             self.done[name] = entry
 
     def close(self) -> None:
         """Remove the journal of a complete run, or of one that did nothing."""
-        if self._file is not None:
+        if self._file is None:
+            return
+        try:
+            self._sync()
             if self.complete or not self.done:
                 self._journal.unlink(missing_ok=True)
+        finally:
             self._file.close()
             self._file = None
+
+    def _sync(self) -> None:
+        sync_files(self._unsynced)
+        self._unsynced = []
 
     def _key(self, place: Path) -> str:
         text = os.path.abspath(place)
@@ -149,7 +170,7 @@ class Outputs:
 
     def _is_own(self, place: Path) -> bool:
         own = self._own.get(os.path.abspath(place), ())
-        return bool(own) and _checksum_of(place) in own
+        return bool(own) and _checksum_of(place) in (*own, _EMPTY)
 
     def _note(self, entry: Entry) -> None:
         if self._file is None:
@@ -261,8 +282,13 @@ def _ignores_case(folder: Path) -> bool:
     return False
 
 
+def _sum_of(data: bytes) -> str:
+    return checksum(data if data.strip(b"\0") else b"")
+
+
 def _checksum_of(place: Path) -> str:
+    """Return the checksum of a file; that of nothing for one that a power failure emptied, "" if there is none."""
     try:
-        return checksum(place.read_bytes())
+        return _sum_of(place.read_bytes())
     except OSError:
         return ""
