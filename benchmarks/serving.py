@@ -204,7 +204,7 @@ def cold_start(corpus, arguments, folder):
     source = next(corpus.rglob("*.txt"))
     small = folder / "small.txt"
     small.write_text("\n".join(source.read_text(encoding="utf-8").split("\n")[:SMALL_DOCUMENT]), encoding="utf-8")
-    words = ["predict", str(arguments.model), str(small), "--out", str(folder / "out")]
+    words = ["predict", str(arguments.model), str(small), "--out", str(folder / "out"), "--overwrite"]
     seconds = []
     for _ in range(COLD_STARTS):
         started = time.monotonic()

@@ -16,7 +16,6 @@ import typer
 from skol_rnn.data.document import Corpus, Document
 from skol_rnn.data.reading import read_documents
 from skol_rnn.data.spans import SpanRules
-from skol_rnn.data.writing import DocumentWriter
 from skol_rnn.errors import DataError, GraphWarning, LabelWarning, RepairWarning, SeenWarning
 from skol_rnn.evaluation.span_scores import SpanScores, fragment_scores, strict_scores
 from skol_rnn.inference.predictor import Predictions, ServingModel, chosen_backend
@@ -77,13 +76,18 @@ def read(
     offsets: str = "characters",
 ) -> Corpus:
     """Read documents and report the files that were skipped."""
-    # A type may contain commas, so these options are repeated instead of split.
-    rules = SpanRules(
-        overlap=overlap, priority=tuple(priority or ()), types=tuple(types) if types else None, offsets=offsets
-    )
+    rules = span_rules(overlap, priority, types, offsets)
     corpus = read_documents(paths, format=input_format, strict=strict, unit=unit, rules=rules, fold_labels=fold_labels)
     say_skipped(corpus.skipped)
     return corpus
+
+
+def span_rules(overlap: str, priority: list[str] | None, types: list[str] | None, offsets: str) -> SpanRules:
+    """Return the rules that the options of spans describe."""
+    # A type may contain commas, so these options are repeated instead of split.
+    return SpanRules(
+        overlap=overlap, priority=tuple(priority or ()), types=tuple(types) if types else None, offsets=offsets
+    )
 
 
 def say_skipped(skipped: Iterable[tuple[str, str]]) -> None:
@@ -146,15 +150,6 @@ def predicted(
     # The features of lines need no pandas, those of tokens do.
     tables = (one.columns() if one.unit == "line" else one.table() for one in ahead)
     yield from zip(documents, predictor.predict_documents(tables, decision), strict=True)
-
-
-def write_labelled(found: Iterable[tuple[Document, Predictions]], out: Path, form: str) -> list[Path]:
-    """Write predicted documents below a folder, all of them or none."""
-    with DocumentWriter(out, form) as writer:
-        for document, labelled in found:
-            # Records of tokens hold spans, which have no probabilities.
-            writer.add(document, labelled.labels, labelled.probabilities if document.unit == "line" else None)
-    return writer.written
 
 
 def span_scores(gold: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, SpanScores]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
@@ -13,9 +14,12 @@ from rich.table import Table
 from rich.text import Text
 
 from skol_rnn.cli import options
-from skol_rnn.cli.common import names, print_json, read, say
+from skol_rnn.cli.common import names, print_json, read, say, say_skipped, span_rules
+from skol_rnn.cli.writing import OnError, Overwrite, Run, check_output, plural
+from skol_rnn.data.document import Document
 from skol_rnn.data.formats.brat import other_annotations
-from skol_rnn.data.writing import count_lost_spans, write_documents
+from skol_rnn.data.reading import DocumentStream, Reader, label_folding
+from skol_rnn.data.writing import count_lost_spans
 from skol_rnn.errors import RepairWarning
 from skol_rnn.labels import alike_labels, printable
 
@@ -62,7 +66,7 @@ def validate(
 
 def convert(
     paths: options.Paths,
-    out: Annotated[Path, typer.Option(help="Folder for the converted documents.")],
+    out: Annotated[Path, typer.Option(help="Folder for the converted documents; - for standard output.")],
     to: Annotated[str, typer.Option(help=f"{options.FORMATS}.")],
     labels: options.Keep = None,
     other: options.Rest = "Misc",
@@ -74,30 +78,70 @@ def convert(
     types: options.Types = None,
     offsets: options.Offsets = "characters",
     fold_labels: options.FoldLabels = False,
+    overwrite: Overwrite = False,
+    on_error: OnError = "stop",
     json: options.Json = False,
 ) -> None:
-    """Write documents in another format; text, labels and spans stay the same, unless --labels collapses labels."""
+    """Write documents in another format; text, labels and spans stay the same, unless --labels collapses labels.
+
+    A run that was stopped goes on where it was when the same command is given again.
+    """
     from skol_rnn.data.table import collapse_labels
 
     if labels and (unit == "token" or to == "bio"):
         raise typer.BadParameter("--labels collapses labels of lines, not of tokens: leave it out.")
+    check_output(out, json=json)
     # The output format decides what a row is.
     unit = {"bio": "token", "yedda": "line"}.get(to, unit)
-    corpus = read(paths, input_format, strict, unit, overlap, priority, types, fold_labels, offsets)
-    collapsed = None
-    if keep := names(labels):
-        collapsed = {d.doc_id: collapse_labels(d.labels, keep, other) for d in corpus if d.labels is not None}
-    written = write_documents(corpus, out, format=to, labels_by_doc=collapsed)
-    lost = 0 if collapsed else sum(count_lost_spans(document, to) for document in corpus)
-    others: Counter[str] = Counter()
-    for document in corpus if collapsed or to != "brat" else ():
-        others += other_annotations(document)
+    keep = names(labels)
+    settings = [labels, other, input_format, strict, unit, overlap, priority, types, offsets, fold_labels]
+    run = Run(out, to, on_error, overwrite, {"convert": settings})
+    rules = span_rules(overlap, priority, types, offsets)
+
+    def documents() -> DocumentStream:
+        reader = Reader(strict, unit, rules=rules)
+        return DocumentStream(
+            paths, format=input_format, reader=reader, on_error=run.on_read_error, without=run.without
+        )
+
+    stream = documents()
+    if run.folder:
+        run.folder.protect(stream.files)
+    lost = _Lost(None if keep else to)
+    with run.writing():
+        folded = label_folding(run.read_ahead(documents())) if fold_labels else None
+        for document in run.pending(stream, change=folded, done=lost.count):
+            collapsed = collapse_labels(document.labels, keep, other) if keep and document.labels is not None else None
+            run.add(document, collapsed)
+            lost.count(document)
+    say_skipped(stream.skipped)
+    if repairs := str(stream.repairs):
+        say(repairs)
     if json:
-        print_json({"files": [str(path) for path in written], "untold_spans": lost, "lost": dict(others)})
-        return
-    say(f"Wrote {len(written)} documents to {out}")
-    if lost:
-        say(f"{lost:,} spans are lost or changed in {to}: jsonl, brat and ptc keep all spans.")
-    if others:
-        named = ", ".join(f"{count:,} {kind}" for kind, count in others.items())
-        say(f"Lost in {to}: {named}; only brat keeps them.")
+        found = {"files": [str(path) for path in run.written], "untold_spans": lost.spans, "lost": dict(lost.others)}
+        print_json(found | run.as_dict())
+        return run.finish()
+    say(f"Wrote {plural(run.done, 'document')}{run.place}{run.resumed}")
+    lost.say(to)
+    run.finish()
+
+
+@dataclass
+class _Lost:
+    """Counts what a format does not keep; nothing for collapsed labels, which are meant to lose spans."""
+
+    form: str | None
+    spans: int = 0
+    others: Counter[str] = field(default_factory=Counter)
+
+    def count(self, document: Document, _: object = None) -> None:
+        self.spans += count_lost_spans(document, self.form) if self.form else 0
+        if self.form != "brat":
+            self.others += other_annotations(document)
+
+    def say(self, form: str) -> None:
+        if self.spans:
+            say(f"{self.spans:,} spans are lost or changed in {form}: jsonl, brat and ptc keep all spans.")
+        if self.others:
+            named = ", ".join(f"{count:,} {kind}" for kind, count in self.others.items())
+            say(f"Lost in {form}: {named}; only brat keeps them.")

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import nullcontext
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,16 +14,17 @@ from rich.console import Console
 from skol_rnn.cli import common, options
 from skol_rnn.cli.options import option
 from skol_rnn.cli.report import check_page, page_title
+from skol_rnn.cli.writing import OnError, Overwrite, Run, check_output, plural
 from skol_rnn.data.bio import decode_spans
-from skol_rnn.data.formats.ptc import format_labels
 from skol_rnn.data.reading import DocumentStream, Reader
 from skol_rnn.data.spans import SpanRules
 from skol_rnn.data.tokens import document_spans
+from skol_rnn.data.writing import check_labels
 from skol_rnn.errors import DataError
 from skol_rnn.evaluation.findings import summary
 from skol_rnn.evaluation.report import comparison_text, to_text
 from skol_rnn.persistence.atomic import write_atomically
-from skol_rnn.persistence.bundle import load_bundle
+from skol_rnn.persistence.bundle import fingerprint, load_bundle, saved_files
 from skol_rnn.report.lines import label_marks
 from skol_rnn.report.pages import INDEX, Pages, document_lines
 from skol_rnn.report.training import important_f1_without, seen_documents, seen_sentence
@@ -36,75 +36,114 @@ if TYPE_CHECKING:
     from skol_rnn.inference.predictor import Predictions, ServingModel
     from skol_rnn.model import RNNSkolModel
 
-    Labelled = tuple[Document, Predictions]
-
 _FORMATS = f"{options.FORMATS}; yedda for lines and jsonl for tokens if not given."
 
 
 def predict(
     model: options.ModelPath,
     paths: options.Paths,
-    out: Annotated[Path, typer.Option(help="Folder for the labelled documents; for tokens also a NAME.tsv of spans.")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            help="Folder for the labelled documents; for tokens also a NAME.tsv of spans; - for standard output."
+        ),
+    ],
     form: Annotated[options.Text, option(_FORMATS, "--format")] = None,
     html: Annotated[options.File, option("Folder for HTML pages, one for each document, and their index.")] = None,
     decision: options.Decision = None,
     backend: Annotated[str, typer.Option(help="What runs the network.", metavar="auto|onnx|keras")] = "auto",
+    overwrite: Overwrite = False,
+    on_error: OnError = "stop",
     input_format: options.InputFormat = None,
     strict: options.Strict = False,
     json: options.Json = False,
 ) -> None:
-    """Label every line or token of plain or annotated documents; existing labels are ignored."""
-    pages = html and Pages(html)
+    """Label every line or token of plain or annotated documents; existing labels are ignored.
+
+    A run that was stopped goes on where it was when the same command is given again.
+    """
+    check_output(out, html, json)
+    pages = Pages(html) if html else None
     predictor = common.load_predictor(model, backend)
     unit = predictor.unit
-    to_table = out.suffix == ".tsv"
-    if to_table and (unit != "token" or form):
+    if out.suffix == ".tsv" and (unit != "token" or form):
         raise typer.BadParameter("a .tsv file takes spans of a token model and no --format: give a folder instead.")
+    form = form or ("ptc" if out.suffix == ".tsv" else {"line": "yedda", "token": "jsonl"}[unit])
+    settings = {"model": fingerprint(model), "decision": decision, "html": html and str(html.absolute())}
+    run = Run(out, form, on_error, overwrite, settings | {"strict": strict, "input_format": input_format})
+    check_labels(predictor.labels, form, unit)
     # Existing labels are ignored, so overlapping spans are no error.
     reader = Reader(strict, unit, rules=SpanRules(overlap="longest"))
-    stream = DocumentStream(paths, format=input_format, reader=reader)
-    counts: Counter[str] = Counter()
-    found = _counted(common.predicted(predictor, stream, decision), counts)
-    with pages or nullcontext():
-        if pages:
-            found = _paged(found, pages, predictor)
-        if to_table:
-            written = [out]
-            documents = [_with_spans(document, labelled.labels.tolist()) for document, labelled in found]
-            write_atomically(out, format_labels(documents).encode())
-        else:
-            written = common.write_labelled(found, out, form or {"line": "yedda", "token": "jsonl"}[unit])
+    stream = DocumentStream(paths, format=input_format, reader=reader, on_error=run.on_read_error, without=run.without)
+    if run.folder:
+        run.folder.protect([*stream.files, *saved_files(model)])
+    results = _Results(run, pages, predictor)
+    with run.writing():
+        results.begin()
+        pending = run.pending(stream, results.places, results.note_done)
+        for document, labelled in common.predicted(predictor, pending, decision):
+            results.add(document, labelled)
+        results.end()
     common.say_skipped(stream.skipped)
     if repairs := str(stream.repairs):
         common.say(repairs)
-    rows, by_frequency = counts.total(), dict(counts.most_common())
+    rows, by_frequency = results.counts.total(), dict(results.counts.most_common())
     if json:
-        files = [str(path) for path in written]
-        common.print_json({"files": files, f"{unit}s": rows, "labels": by_frequency, "backend": predictor.backend})
-        return
-    common.say(f"Labelled {rows:,} {unit}s of {stream.read} documents in {out}")
-    if html:
-        common.say(f"Wrote a page for each document: open {html / INDEX}")
-    common.say("Labels: " + ", ".join(f"{label} {count:,}" for label, count in by_frequency.items()))
+        files = [str(path) for path in run.written]
+        whole = {"files": files, f"{unit}s": rows, "labels": by_frequency, "backend": predictor.backend}
+        common.print_json(whole | run.as_dict())
+    else:
+        common.say(f"Labelled {rows:,} {unit}s of {plural(run.done, 'document')}{run.place}{run.resumed}")
+        if html:
+            common.say(f"Wrote a page for each document: open {html / INDEX}")
+        common.say("Labels: " + ", ".join(f"{label} {count:,}" for label, count in by_frequency.items()))
+    run.finish()
 
 
-def _counted(found: Iterable[Labelled], counts: Counter[str]) -> Iterator[Labelled]:
-    for document, labelled in found:
-        counts.update(labelled.labels.tolist())
-        yield document, labelled
+@dataclass
+class _Results:
+    """Writes predicted documents and their pages, and counts their labels."""
 
+    run: Run
+    pages: Pages | None
+    predictor: ServingModel
+    counts: Counter[str] = field(default_factory=Counter)
 
-def _paged(found: Iterable[Labelled], pages: Pages, predictor: ServingModel) -> Iterator[Labelled]:
-    """Write a page of each document on the way."""
-    pages.marks = label_marks(predictor.labels, neutral=[predictor.majority])
-    for document, labelled in found:
+    def begin(self) -> None:
+        if self.pages:
+            self.pages.marks = label_marks(self.predictor.labels, neutral=[self.predictor.majority])
+            for place in self.pages.index():
+                self.run.check(place)
+
+    def places(self, document: Document) -> list[Path]:
+        return [self.pages.place_of(document)] if self.pages else []
+
+    def note_done(self, document: Document, entry: Mapping[str, Any]) -> None:
+        self.counts.update(entry["counts"])
+        if self.pages:
+            self.pages.listed(document, entry["page"])
+
+    def add(self, document: Document, labelled: Predictions) -> None:
+        labels = Counter(labelled.labels.tolist())
+        self.counts.update(labels)
+        more, row = {}, None
+        if self.pages:
+            more = {self.pages.place_of(document): self._page(self.pages, document, labelled)}
+            row = self.pages.row_of(document)
+        # Records of tokens hold spans, which have no probabilities.
+        shares = labelled.probabilities if document.unit == "line" else None
+        self.run.add(document, labelled.labels, shares, more, counts=labels, page=row)
+
+    def end(self) -> None:
+        if self.pages:
+            self.run.write(self.pages.index())
+
+    def _page(self, pages: Pages, document: Document, labelled: Predictions) -> bytes:
         labels = labelled.labels.tolist()
         if document.unit == "token":
-            pages.add_spans(document, None, _with_spans(document, labels).spans or ())
-        else:
-            shares = labelled.probabilities
-            pages.add_lines(document, document_lines(document, labels, probabilities=shares, labels=predictor.labels))
-        yield document, labelled
+            return pages.spans_page(document, None, _with_spans(document, labels).spans or ())
+        lines = document_lines(document, labels, probabilities=labelled.probabilities, labels=self.predictor.labels)
+        return pages.lines_page(document, lines)
 
 
 def _with_spans(document: Document, labels: Sequence[str]) -> Document:

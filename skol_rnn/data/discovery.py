@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path, PurePosixPath
@@ -63,14 +63,17 @@ def without_ending(name: str) -> str:
     return name[: len(name) - len(_ending_of(name))] or name
 
 
-def find_files(paths: Paths, form: str | None) -> tuple[list[Found], Skipped]:
-    """List the files to read, each once, in the order of the paths, and those skipped with the reason."""
+def find_files(paths: Paths, form: str | None, without: Container[str] = ()) -> tuple[list[Found], Skipped]:
+    """List the files to read, each once, in the order of the paths, and those skipped with the reason.
+
+    Files below folders and globs whose real path is in ``without`` are no documents: the command itself wrote them.
+    """
     if form is not None:
         check_choice("format", form, FORMATS)
     found: dict[str, Found] = {}
     skipped: Skipped = []
     for path in [paths] if isinstance(paths, (str, Path)) else paths:
-        for file in _found_in(str(path), form, skipped):
+        for file in _found_in(str(path), form, skipped, without):
             real = os.path.realpath(file.path)
             first = found.setdefault(real, file)
             if first is not file and file.path.is_symlink():
@@ -78,24 +81,21 @@ def find_files(paths: Paths, form: str | None) -> tuple[list[Found], Skipped]:
     return list(found.values()), skipped
 
 
-def _found_in(source: str, form: str | None, skipped: Skipped) -> list[Found]:
+def _found_in(source: str, form: str | None, skipped: Skipped, without: Container[str] = ()) -> list[Found]:
     path = Path(source)
     left_out: Skipped = []
     _check_exists(source, path)
     if os.path.isdir(path):
         files, root = _files_below(path, left_out), path
     elif os.path.exists(path):
-        # A .json file that is named holds records, even if it is one object.
-        if (chosen := form or _format_of(path) or ENDINGS.get(_ending_of(path.name))) is None:
-            if is_label_table(path):
-                raise DataError(f"{source} labels the articles of a folder: give {path.parent / _folder_of(path)}.")
-            raise DataError(f"{source}: its ending is unknown (known are {', '.join(ENDINGS)}): give format=.")
-        return [Found(path, path.name, chosen, source, named=True)]
+        return [Found(path, path.name, form or _known_format(source, path), source, named=True)]
     else:
         files = [Path(name) for name in sorted(glob.glob(source, recursive=True)) if os.path.isfile(name)]
         root = Path(*takewhile(lambda part: not glob.has_magic(part), Path(source).parts[:-1]))
     found: list[Found] = []
     for file in files:
+        if without and os.path.realpath(file) in without:
+            continue
         # A glob selects files itself, so it may override their endings; a folder may not.
         chosen = form if form and not os.path.isdir(path) else _format_of(file)
         if chosen is None and is_label_table(file):
@@ -108,6 +108,16 @@ def _found_in(source: str, form: str | None, skipped: Skipped) -> list[Found]:
         raise DataError(f"There is no document in {source}{summary(left_out)}.")
     skipped += left_out
     return _prefer_annotated(found, skipped)
+
+
+def _known_format(source: str, path: Path) -> str:
+    """Return the format that the ending of a named file stands for."""
+    # A .json file that is named holds records, even if it is one object.
+    if (found := _format_of(path) or ENDINGS.get(_ending_of(path.name))) is not None:
+        return found
+    if is_label_table(path):
+        raise DataError(f"{source} labels the articles of a folder: give {path.parent / _folder_of(path)}.")
+    raise DataError(f"{source}: its ending is unknown (known are {', '.join(ENDINGS)}): give format=.")
 
 
 def _check_exists(source: str, path: Path) -> None:
@@ -220,9 +230,13 @@ def place_for(document: Document, folder: Path, form: str, ending: str | None = 
     if not name.name or name.is_absolute() or ".." in name.parts or "\0" in document.doc_id:
         raise DataError(f"Document name {document.doc_id!r} is not a path below {folder}: rename the document.")
     place = folder / name.parent / (name.name + (ending or _ending_to_write(document, form)))
-    if not place.resolve().is_relative_to(folder.resolve()):
+    try:
+        real, root = place.resolve(), folder.resolve()
+    except (UnicodeError, RuntimeError) as error:  # a lone surrogate; links in a circle
+        raise DataError(f"Document name {document.doc_id!r} cannot name a file: rename the document.") from error
+    if not real.is_relative_to(root):
         raise DataError(f"Document {document.doc_id!r} would be written outside {folder}: a link leads out of it.")
-    if document.path is not None and os.path.realpath(document.path) == str(place.resolve()):
+    if document.path is not None and os.path.realpath(document.path) == str(real):
         raise DataError(f"{place} is the file that its document was read from: choose another folder.")
     return place
 

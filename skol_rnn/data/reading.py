@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import chain
@@ -222,44 +222,65 @@ def read_documents(
         warnings.warn(repairs, RepairWarning, stacklevel=2)
     names = unique_names([(document.doc_id, file) for document, file in read], files)
     documents = [document.named(name) for name, (document, _) in zip(names, read, strict=True)]
-    return Corpus(tuple(_folded(documents) if fold_labels else documents), tuple(skipped))
+    return Corpus(tuple(map(label_folding(documents), documents) if fold_labels else documents), tuple(skipped))
 
 
-def _folded(documents: Sequence[Document]) -> list[Document]:
-    """Replace each label by the most frequent of those that differ from it in case, blanks or Unicode form only."""
-    prefixes = {document.doc_id: 2 * (document.unit == "token") for document in documents}  # B-, I-
-    counts = Counter(
-        label[prefixes[document.doc_id] :] for document in documents for label in document.labels or () if label
-    )
+def label_folding(documents: Iterable[Document]) -> Callable[[Document], Document]:
+    """Return what replaces each label by the most frequent of those that differ in case, blanks or Unicode form only."""
+    counts: Counter[str] = Counter()
+    for document in documents:
+        counts.update(label[_prefix(document) :] for label in document.labels or () if label)
     kept = alike_labels(counts)
 
-    def fold(label: str | None, prefix: int = 0) -> str | None:
+    def fold(label: str | None, prefix: int) -> str | None:
         return label and label[:prefix] + kept.get(label[prefix:], label[prefix:])
 
-    return [
-        replace(
-            document,
-            labels=document.labels and tuple(fold(label, prefixes[document.doc_id]) for label in document.labels),
-            spans=document.spans and tuple((start, end, kept.get(kind, kind)) for start, end, kind in document.spans),
-            standoff=document.standoff and rename_types(document.standoff, kept),
-        )
-        for document in documents
-    ]
+    def folded(document: Document) -> Document:
+        labels = document.labels and tuple(fold(label, _prefix(document)) for label in document.labels)
+        spans = document.spans and tuple((start, end, kept.get(kind, kind)) for start, end, kind in document.spans)
+        standoff = document.standoff and rename_types(document.standoff, kept)
+        return replace(document, labels=labels, spans=spans, standoff=standoff)
+
+    return folded
+
+
+def _prefix(document: Document) -> int:
+    return 2 * (document.unit == "token")  # B-, I-
 
 
 class DocumentStream:
-    """Documents of files, folders and globs, each file read only when it is reached; ``read`` counts them, ``repairs`` their repairs."""
+    """Documents of files, folders and globs, each file read only when it is reached.
 
-    def __init__(self, paths: Paths, *, format: str | None = None, reader: Reader | None = None) -> None:
+    ``read`` counts the documents, ``repairs`` their repairs.  With ``on_error``, which is called with the path of a file
+    and what is wrong with it, the stream goes on with what can be read.  Files in ``without`` are no documents.
+    """
+
+    def __init__(
+        self,
+        paths: Paths,
+        *,
+        format: str | None = None,
+        reader: Reader | None = None,
+        on_error: Callable[[str, str], None] | None = None,
+        without: Container[str] = (),
+    ) -> None:
         self._reader, self.read, self.repairs = reader or Reader(), 0, RepairCount()
-        self._files, self.skipped = find_files(paths, format)
+        self._files, self.skipped = find_files(paths, format, without)
+        self._on_error = on_error
+
+    @property
+    def files(self) -> list[str]:
+        """The files to read, and those found next to them."""
+        return [*(str(file.path) for file in self._files), *(path for path, _ in self.skipped)]
 
     def __iter__(self) -> Iterator[Document]:
         names, self.read = self._names(), 0
         read: list[Found] = []
         for index, file in enumerate(self._files):
-            documents = self._reader.read(file, self.skipped)
-            read += [file] * bool(documents)
+            documents, problem = self._collect(file, self.skipped)
+            if problem and self._on_error:
+                self._on_error(str(file.path), problem)
+            read += [file] * bool(documents or problem)
             for place, document in enumerate(documents):
                 self.read += 1
                 self.repairs.add(document.repairs)
@@ -279,4 +300,15 @@ class DocumentStream:
         return dict(zip(places, unique_names(named, self._files), strict=True))
 
     def _ids(self, file: Found) -> list[str]:
-        return [document.doc_id for document in self._reader.read(file, [])]
+        return [document.doc_id for document in self._collect(file, [])[0]]
+
+    def _collect(self, file: Found, skipped: Skipped) -> tuple[list[Document], str]:
+        """Read the documents of a file, and what is wrong with it; raise that if nobody is to be called."""
+        if self._on_error is None:
+            return self._reader.read(file, skipped), ""
+        self._reader.problems.clear()
+        try:
+            documents = self._reader.collect(file, skipped)
+        except DataError as error:
+            return [], str(error)
+        return documents, "\n".join(self._reader.problems)

@@ -190,6 +190,25 @@ def _load(path: Path) -> Bundle:
         raise BundleError(f"{path} cannot be read ({error.strerror or error}).") from error
 
 
+def fingerprint(path: Path) -> str:
+    """Return a checksum of the model at a path, equal for its folder and its file."""
+    if path.is_dir():
+        return checksum((path / _MANIFEST).read_bytes())
+    with zipfile.ZipFile(path) as archive:
+        return checksum(archive.read(_MANIFEST))
+
+
+def saved_files(path: Path) -> list[Path]:
+    """Return the files of the model at a path."""
+    return [path, *(path / name for name in (_MANIFEST, *_FILES, *_OPTIONAL))]
+
+
+def model_above(path: Path) -> Path | None:
+    """Return the saved model, if there is one, that a path is in."""
+    folders = (path, *path.parents)
+    return next((each for each in folders if all((each / name).is_file() for name in (_MANIFEST, _STATE))), None)
+
+
 def _check_size(size: int, name: str) -> None:
     if size > SIZE_LIMIT:
         raise BundleError(f"{name} has {size:,} bytes, more than the limit of {SIZE_LIMIT:,}.")

@@ -343,14 +343,18 @@ def test_the_command_gives_one_result_whatever_runs_the_network(saved, table, tm
     assert len(read_all(tmp_path / "auto")) == 6
 
 
-def test_a_document_that_cannot_be_written_leaves_all_as_it_was(saved, table, tmp_path, capsys):
+def test_a_document_that_cannot_be_written_replaces_nothing_and_loses_no_other(saved, table, tmp_path, capsys):
     documents = write_documents(table, tmp_path / "documents")
     (documents / "zz.txt").write_text("[@markup#Of*] its own", encoding="utf-8")
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "doc0.txt.ann").write_text("older", encoding="utf-8")
     assert skol("predict", saved, documents, "--out", tmp_path / "out") == 3
-    assert "write JSONL or CSV instead" in capsys.readouterr().err
+    assert "doc0.txt.ann exists" in capsys.readouterr().err
     assert read_all(tmp_path / "out") == {"doc0.txt.ann": b"older"}
+    assert skol("predict", saved, documents, "--out", tmp_path / "out", "--overwrite") == 3
+    assert "write JSONL or CSV instead" in capsys.readouterr().err
+    written = [name for name in read_all(tmp_path / "out") if name.endswith(".txt.ann")]
+    assert sorted(written) == [f"doc{number}.txt.ann" for number in range(6)]
 
 
 BLOCK = f"import sys\nfor name in {BLOCKED!r}: sys.modules[name] = None\n"

@@ -100,7 +100,7 @@ def _check_header(header: Sequence[str], path: Path) -> None:
 
 def read_parquet(path: Path, doc_id: str) -> list[Document]:
     """Read documents from a Parquet file of the shared table."""
-    _require_pyarrow()
+    require_libraries("parquet")
     data = read_bytes(path)
     # pyarrow raises errors of many classes
     try:
@@ -119,7 +119,10 @@ def read_parquet(path: Path, doc_id: str) -> list[Document]:
     return _documents(table, path, doc_id)
 
 
-def _require_pyarrow() -> None:
+def require_libraries(format: str) -> None:
+    """Check that what reads and writes a format of tables is installed."""
+    if format != "parquet":
+        return
     try:
         import pyarrow  # noqa: F401  # pandas' own message does not name our extra
     except ImportError as error:
@@ -282,7 +285,7 @@ def format_table(
         table["probabilities"] = [json.dumps(v) for v in vectors] if kind == "csv" else vectors
     if kind == "csv":
         return table.to_csv(index=False, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n").encode("utf-8")
-    _require_pyarrow()
+    require_libraries("parquet")
     buffer = io.BytesIO()
     table.to_parquet(buffer, engine="pyarrow", index=False)
     return buffer.getvalue()
