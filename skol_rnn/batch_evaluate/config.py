@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import pickle
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
@@ -126,6 +127,9 @@ def read_batch(config: str | Path | Mapping[str, Any]) -> Batch:
     path = Path(config)
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        near = suggestion(path.name, os.listdir(path.parent)) if path.parent.is_dir() else ""
+        raise DataError(f"{path} does not exist.{near}") from error
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise DataError(f"{path} cannot be read as a configuration ({error}).") from error
     return _batch(values, str(path), path.parent)
@@ -184,6 +188,10 @@ def _data(name: str, value: Any, where: str, base: Path) -> Data:
         given = [given] if isinstance(given, (str, Path)) else given
         if not isinstance(given, Sequence) or not all(isinstance(path, (str, Path)) for path in given):
             raise DataError(f"{here}: {key} must be a path or a list of paths.")
+        if not all(str(path).strip() for path in given):
+            raise DataError(
+                f'{here}: a path of {key} is empty: give a file, a folder or a glob, or "." for this folder.'
+            )
         paths[key] = tuple(str(base / path) for path in given)
     if not paths["test"]:
         raise DataError(f"{here} needs test, the documents to score.")

@@ -136,3 +136,12 @@ def command(words, capsys):
     with pytest.raises(SystemExit) as stop:
         run(words)
     return stop.value.code or 0, capsys.readouterr()
+
+
+def test_paths_of_a_batch_are_checked_as_those_of_commands(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("a.toml").write_text('[settings.s]\nepochs = 1\n[data.d]\ntrain = ""\ntest = "x"\n')
+    code, said = command(["batch", "a.toml"], capsys)
+    assert code == BAD_DATA and "a path of train is empty" in said.err
+    code, said = command(["batch", "b.toml"], capsys)
+    assert (code, said.err) == (BAD_DATA, "skol-rnn: b.toml does not exist. Did you mean 'a.toml'?\n")
