@@ -1,3 +1,4 @@
+from . import scorers as scorers
 from .batch_evaluate.run import batch_evaluate as batch_evaluate
 from .classifier.classifier import SkolClassifierV2 as SkolClassifierV2
 from .data.document import Corpus as Corpus
@@ -14,6 +15,8 @@ from .evaluation.result import Evaluation as Evaluation
 from .evaluation.span_errors import boundary_errors as boundary_errors
 from .evaluation.span_scores import fragment_scores as fragment_scores
 from .evaluation.span_scores import strict_scores as strict_scores
+from .flat_classifier import FlatClassifier as FlatClassifier
+from .flat_classifier import flatten as flatten
 from .imbalance.class_weights import ClassWeights as ClassWeights
 from .imbalance.counts import label_distribution as label_distribution
 from .imbalance.sampling import oversample_documents_with_rare_labels as oversample_documents_with_rare_labels

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from sklearn.base import BaseEstimator
+from sklearn.exceptions import NotFittedError
 
 import skol_rnn.inference.quiet  # noqa: F401  # before the modules that load TensorFlow
 from skol_rnn.data.bio import is_bio
 from skol_rnn.data.inputs import choose_labels, fold_labels, is_label_list, labelled_table
 from skol_rnn.data.table import text_hashes
-from skol_rnn.errors import SeenWarning
+from skol_rnn.errors import NotTrainedError, SeenWarning
 from skol_rnn.evaluation.history import History
 from skol_rnn.imbalance.class_weights import ClassWeights
 from skol_rnn.inference.card import calibration_facts, score_facts, training_facts
@@ -34,6 +35,10 @@ from skol_rnn.training.split import Split, drawn_split, given_split
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+class _NotFittedError(NotTrainedError, NotFittedError):
+    """The package's error, under the name of scikit-learn too."""
 
 
 class RNNSkolModel(ModelParameters, TrainedModel, BaseEstimator):  # type: ignore[misc]  # noqa: D101  # inherited
@@ -168,6 +173,16 @@ class RNNSkolModel(ModelParameters, TrainedModel, BaseEstimator):  # type: ignor
         self.set_params(**settings)
         self.set_params(**{name: None for name in not_given if name in settings})
         return settings
+
+    def _require_trained(self) -> None:
+        if not self.__sklearn_is_fitted__():
+            raise _NotFittedError("Model not trained. Call fit() first.")
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array, tags.input_tags.string = False, True
+        # No classifier to scikit-learn, which would then refuse y of documents of different lengths for cv=3.
+        return tags
 
     def __getstate__(self) -> dict[str, Any]:
         if not self.__sklearn_is_fitted__():

@@ -18,6 +18,7 @@ from skol_rnn.evaluation.findings import Finding, diagnose
 from skol_rnn.evaluation.predicted import Predicted
 from skol_rnn.evaluation.result import Evaluation
 from skol_rnn.inference.saved_model import SavedModel
+from skol_rnn.inference.scored import Scored
 from skol_rnn.labels import LabelSet
 
 if TYPE_CHECKING:
@@ -241,6 +242,9 @@ class TrainedModel(SavedModel):
     def score(self, data: Any, y: Any = None) -> float:
         """Return the important F1 of annotated documents, for grid search.
 
+        A label that the model does not know, because its training documents lacked it, counts as missed.
+        :mod:`skol_rnn.scorers` has other scores.
+
         Parameters
         ----------
         data : DataFrame, list of documents, or path(s)
@@ -253,7 +257,7 @@ class TrainedModel(SavedModel):
         float
             Mean F1 of the labels in ``important``.
         """
-        return self.evaluate(data, y).important_f1
+        return Scored.of(self, data, y).evaluation(self).important_f1
 
     def diagnose(self, evaluation: Evaluation | None = None) -> list[Finding]:
         """Say in words what may have gone wrong, with figures and advice.

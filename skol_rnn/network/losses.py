@@ -86,7 +86,9 @@ class _MaskedLoss(keras.losses.Loss):
                 "(keras.utils.to_categorical)."
             )
         if self.weights is not None and predicted[-1] not in (None, len(self.weights)):
-            raise ValueError(f"There are {len(self.weights)} class weights, but the network has {predicted[-1]} outputs.")
+            raise ValueError(
+                f"There are {len(self.weights)} class weights, but the network has {predicted[-1]} outputs."
+            )
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments, for Keras to rebuild the loss."""

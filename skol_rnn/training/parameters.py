@@ -43,6 +43,9 @@ class ModelParameters:
 
     Parameters without a value take a default that suits the unit and the preset; ``settings_`` has the values used.
 
+    A sample of scikit-learn is a document here, and its label a list of labels.  :mod:`skol_rnn.scorers` has scores for
+    ``cross_val_score`` and searches; :class:`skol_rnn.FlatClassifier` makes each line a sample.
+
     Parameters
     ----------
     unit : {"line", "token"}, default "line"

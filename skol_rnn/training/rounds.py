@@ -89,8 +89,9 @@ class FurtherRounds:
             true, lengths = self.validation.rows.true, self.validation.rows.lengths
             raw = self.validation.probabilities()
         else:
-            features, true, lengths = _rich_documents(self.lines)
-            raw = self.predictor.probabilities_of(features, lengths)
+            lines = _rich_documents(self.lines)
+            true, lengths = lines.true, lines.lengths
+            raw = self.predictor.probabilities_of(lines.features, lengths)
             decoder = replace(decoder, offsets=prior_offsets(self.counts))
         predicted = np.bincount(decoder.decide(raw, lengths, self.decision), minlength=len(labels)) > 0
         present = label_counts(true, len(labels)) > 0

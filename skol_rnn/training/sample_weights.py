@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,7 @@ def weigh(table: pd.DataFrame, sample_weight: Any, data: Any, line_no_col: str, 
             raise DataError(f"sample_weight has {len(weights)} numbers for {rows} {unit}s; give one per {unit}.")
     table[_COLUMN] = weights[order]
     if not (table[_COLUMN] > 0)[table["label"].notna()].any():
-        raise DataError(f"sample_weight is 0 on every {unit} that has a label.")
+        raise DataError(f"All sample weights of {unit}s that have a label are zero.")
     table.loc[table[_COLUMN] == 0, "label"] = None
 
 
@@ -42,7 +43,7 @@ def weights_of(table: pd.DataFrame) -> np.ndarray | None:
 
 def _checked(sample_weight: Any, unit: str) -> tuple[np.ndarray, list[tuple[int, int]] | None]:
     """Flatten and check weights; also return the document and line of each where they came by document."""
-    if not isinstance(sample_weight, _LISTS):
+    if isinstance(sample_weight, str | bytes | Mapping) or not isinstance(sample_weight, Iterable):
         raise TypeError(f"sample_weight must be one number per {unit}, not {type(sample_weight).__name__}.")
     nested = any(isinstance(part, _LISTS) for part in sample_weight)
     flat: list[Any] = []

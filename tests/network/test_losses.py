@@ -64,7 +64,9 @@ def test_from_logits_it_equals_the_seed_formula(seed, weights):
     true, logits = batch(seed)
     logits = np.clip(logits, -7, 7)  # the seed's formula clips probabilities at 1e-7, the loss from logits need not
     expected = seed_formula(true, probabilities_of(logits), weights)
-    assert float(weighted_categorical_crossentropy(weights, from_logits=True)(true, logits)) == pytest.approx(expected, rel=1e-6)
+    assert float(weighted_categorical_crossentropy(weights, from_logits=True)(true, logits)) == pytest.approx(
+        expected, rel=1e-6
+    )
 
 
 def test_from_probabilities_it_equals_the_seed_formula():
