@@ -61,7 +61,8 @@ class FlatClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         y : sequence of str or int
             The label of each row.
         **fit_params
-            Further arguments of :meth:`RNNSkolModel.fit`, such as ``sample_weight``.
+            Further arguments of :meth:`RNNSkolModel.fit`, such as ``sample_weight``.  ``labels`` may hold labels that ``y``
+            lacks.
 
         Returns
         -------
@@ -84,7 +85,8 @@ class FlatClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
                 )
         check_classification_targets(given)
         lines = self._lines(X)
-        self.classes_ = np.unique(given)
+        # In a fold y may lack labels that the caller names.
+        self.classes_ = np.unique(list(fit_params.pop("labels", given)))
         labels = LabelSet(tuple(map(str, self.classes_)))
         self.estimator_ = clone(self.estimator).fit(X, list(map(str, given)), labels=labels, **fit_params)
         self._trained_lines = lines

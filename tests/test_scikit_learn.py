@@ -220,13 +220,28 @@ def test_searches_over_numbers_of_numpy_choose_by_a_scorer_in_volumes():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", NAMES)
-def test_grid_search_by_each_name_in_processes(name):
+def test_an_important_label_that_a_fold_lacks_is_scored_where_the_labels_of_all_folds_are_named():
+    documents, labels = uneven(5)
+    every = LabelSet((*LABELS, "Rare"))
+    for estimator, X, y, groups in (
+        (model(important=["Rare"]), documents, labels, None),
+        (FlatClassifier(model(important=["Rare"])), *flatten(documents, labels)),
+    ):
+        cv = GroupKFold(2) if groups is not None else 2
+        found = cross_val_score(
+            estimator, X, y, groups=groups, cv=cv, scoring=important_f1, params={"labels": every}, error_score="raise"
+        )
+        assert found.tolist() == [0.0, 0.0]
+
+
+@pytest.mark.slow
+def test_grid_search_by_each_name_in_processes():
     documents, labels = uneven()
+    scoring = {name: flat(name) for name in NAMES}
     search = GridSearchCV(
-        model(), {"hidden_size": [3, 4]}, scoring=flat(name), cv=2, n_jobs=2, error_score="raise"
+        model(), {"hidden_size": [3]}, scoring=scoring, refit="f1_macro", cv=2, n_jobs=2, error_score="raise"
     ).fit(documents, labels)
-    assert np.isfinite(search.best_score_)
+    assert all(np.isfinite(search.cv_results_[f"mean_test_{name}"]).all() for name in NAMES)
 
 
 # -- lines as samples -------------------------------------------------------------------------------------------------

@@ -105,10 +105,9 @@ class EpochScores(keras.callbacks.Callback):
         if evaluation is not None:
             for function in self.callbacks.functions:
                 function(epoch + 1, evaluation)
-            # EarlyStopping and ModelCheckpoint of Keras look at val_loss by default.
-            scores["val_loss"] = evaluation.mean_loss
-        if logs is not None:
-            logs.update(scores)
+        if self.callbacks.of_keras and logs is not None:
+            # EarlyStopping and ModelCheckpoint look at val_loss by default.
+            logs.update(scores if evaluation is None else {**scores, "val_loss": evaluation.mean_loss})
 
     def stop(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Note whether a callback stopped the training, and stop if it is finished."""

@@ -65,7 +65,7 @@ def test_the_network_of_the_package_can_be_compiled_with_it():
     assert found == pytest.approx(seed_formula(y, model.predict(x, verbose=0)), rel=1e-5)
 
 
-@pytest.mark.parametrize("shape", [(6,), (6, 5), (6, 5, 1)])
+@pytest.mark.parametrize("shape", [(6,), pytest.param((6, 5), marks=pytest.mark.slow), (6, 5, 1)])
 def test_sample_weights_of_keras_multiply_the_loss_of_their_lines(shape):
     model, (x, y) = dense(), windows()
     model.compile("adam", weighted_categorical_crossentropy(WEIGHTS, LABELS))

@@ -89,12 +89,14 @@ def test_a_callback_stops_the_training_and_its_further_rounds():
     assert recorder.calls.count("train_begin") == 1 and len(fitted.history_["loss"]) == 1
 
 
+@pytest.mark.slow
 def test_early_stopping_of_keras_works_with_its_defaults():
     stopping = keras.callbacks.EarlyStopping(min_delta=100, restore_best_weights=True)
     fitted = model(epochs=6).fit(toy_table(3, 16), callbacks=stopping)  # one callback needs no list
     assert len(fitted.history_["loss"]) == 2
 
 
+@pytest.mark.slow
 def test_the_refit_calls_no_callback():
     recorder = Recorder()
     fitted = model(epochs=1, refit=True).fit(toy_table(3, 16), callbacks=(recorder,))
