@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import hashlib
 import os
 import uuid
 from pathlib import Path
@@ -12,7 +13,7 @@ def write_atomically(path: str | Path, data: bytes) -> None:
     """Write a file completely; after any failure it is as it was before."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.parent / f".{uuid.uuid4().hex}.tmp"
+    temporary = path.parent / f"{_prefix(path)}{uuid.uuid4().hex}.tmp"
     try:
         with open(temporary, "xb") as file:
             file.write(data)
@@ -21,6 +22,17 @@ def write_atomically(path: str | Path, data: bytes) -> None:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_left_overs(path: Path) -> None:
+    """Remove what killed processes left of a file that no other process writes."""
+    for left in path.parent.glob(f"{_prefix(path)}*.tmp"):
+        left.unlink(missing_ok=True)
+
+
+def _prefix(path: Path) -> str:
+    """Return how the names of a file's temporary files begin; they are short, whatever its name."""
+    return f".{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:12]}-"
 
 
 def exchanged(one: Path, other: Path) -> bool:
