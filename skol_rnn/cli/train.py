@@ -22,6 +22,7 @@ from skol_rnn.imbalance.class_weights import is_frozen_file
 from skol_rnn.imbalance.strategies import STRATEGIES
 from skol_rnn.labels import suggestion
 from skol_rnn.persistence.bundle import check_destination
+from skol_rnn.training.checkpoint import check_place
 from skol_rnn.training.parameters import FORMER, PARAMETERS, REMOVED, ModelParameters, current_names
 
 PANELS = {
@@ -70,6 +71,8 @@ def train(
     from skol_rnn.data.inputs import labelled_table
 
     check_destination(out)
+    if checkpoint:
+        check_place(checkpoint)
     if lacking := [name for name in ("onnx", "onnxruntime") if find_spec(name) is None]:
         say(f"Without {' and '.join(lacking)} the model will predict with Keras only: pip install {' '.join(lacking)}")
     settings = read_settings(config, {"labels": names(labels), "other": other, **parameters})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import hashlib
 import os
 import re
 import uuid
@@ -11,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
-_TEMPORARY = re.compile(r"\.[0-9a-f]{32}\.tmp")
+_TEMPORARY = re.compile(r"\.[0-9a-f]{12}-[0-9a-f]{32}\.tmp")
 
 
 def write_atomically(path: str | Path, data: bytes, sync: bool = True) -> None:
@@ -20,7 +21,7 @@ def write_atomically(path: str | Path, data: bytes, sync: bool = True) -> None:
     Without ``sync`` this holds for a killed process; for a power failure it holds after :func:`sync_files`.
     """
     path = Path(path)
-    temporary = path.parent / f".{uuid.uuid4().hex}.tmp"
+    temporary = path.parent / f"{_prefix(path)}{uuid.uuid4().hex}.tmp"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(temporary, "xb") as file:
@@ -59,6 +60,17 @@ def remove_temporary(folder: Path) -> None:
         for entry in os.scandir(folder):
             if _TEMPORARY.fullmatch(entry.name):
                 Path(entry).unlink(missing_ok=True)
+
+
+def remove_left_overs(path: Path) -> None:
+    """Remove what killed processes left of a file that no other process writes."""
+    for left in path.parent.glob(f"{_prefix(path)}*.tmp"):
+        left.unlink(missing_ok=True)
+
+
+def _prefix(path: Path) -> str:
+    """Return how the names of a file's temporary files begin; they are short, whatever its name."""
+    return f".{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:12]}-"
 
 
 def exchanged(one: Path, other: Path) -> bool:

@@ -39,6 +39,7 @@ from skol_rnn.labels import LabelSet, label_counts, rare_labels
 from skol_rnn.network.build import NetworkSpec, build_network, training_model
 from skol_rnn.training.batches import WindowBatches
 from skol_rnn.training.callbacks import Callbacks
+from skol_rnn.training.checkpoint import check_place, check_run
 from skol_rnn.training.decision import decoder_without_validation, fitted_decoder, named_values
 from skol_rnn.training.lines import TrainingLines, draw_rates, sample_lines
 from skol_rnn.training.log import TrainingLog
@@ -88,15 +89,21 @@ class Fitting:
         self.of = SimpleNamespace(**settings)
         self.objective = Objective.of(settings)
         self.log = TrainingLog(self.of.verbosity)
+        self.run_id = ""
 
     def run(
         self, split: Split, checkpoint: Path | None = None, strict: bool = False, callbacks: Callbacks | None = None
     ) -> Fitted:
         """Train; with ``refit`` a second time, on the validation set too."""
         callbacks = callbacks or Callbacks()
+        if checkpoint:
+            check_place(checkpoint)
+            self.run_id = self._run_id(split)
+            check_run(checkpoint, self.run_id)
         if not (self.of.refit and split.validation and len(split.all) > len(split.training)):
             return self._fit(split, checkpoint, strict, callbacks)
         selecting = Fitting({**self.settings, "ensemble_size": 1}, self.labels)
+        selecting.run_id = self.run_id
         return self._refit(selecting._fit(split, checkpoint, strict, callbacks), split.all, checkpoint)
 
     def _fit(self, split: Split, checkpoint: Path | None, strict: bool, callbacks: Callbacks) -> Fitted:
@@ -179,7 +186,7 @@ class Fitting:
             batches,
             log=self.log,
             score=partial(validation.evaluate_epoch, self.of.decision) if validation else None,
-            fingerprint=self._fingerprint(lines, validation_rows, class_weights, weights) if resumable else "",
+            fingerprint=self._fingerprint(lines, class_weights, weights) if resumable else "",
             callbacks=callbacks,
         )
         rounds = FurtherRounds(predictor, validation, lines, counts, important, self.settings, callbacks)
@@ -291,24 +298,25 @@ class Fitting:
             lines.features, lines.true, n_labels, windows, size, seed, rates, corrections, n_outputs, weights
         )
 
-    def _fingerprint(
-        self,
-        lines: TrainingLines,
-        validation: LabelledRows | None,
-        class_weights: ClassWeights,
-        weights: np.ndarray,
-    ) -> str:
-        """Hash what a resumed run must share with the interrupted one."""
-        settings = {name: value for name, value in self.settings.items() if name != "verbosity"}
-        settings["class_weights"] = class_weights.to_dict()
-        digest = hashlib.sha256(json.dumps([settings, list(self.labels), weights.tolist()], default=str).encode())
+    def _run_id(self, split: Split) -> str:
+        """Hash what all checkpoints of a run share: settings, labels and documents."""
+        digest = hashlib.sha256(json.dumps([self._kept_settings(), list(self.labels)], default=_plain).encode())
+        for rows in (split.training, split.validation):
+            table = None if rows is None else rows.table[["doc_id", "value", "label"]].fillna("").astype(str)
+            digest.update(b"" if table is None else pd.util.hash_pandas_object(table, index=False).to_numpy().tobytes())
+        return digest.hexdigest()[:32]
+
+    def _kept_settings(self) -> dict[str, Any]:
+        return {name: value for name, value in self.settings.items() if name != "verbosity"}
+
+    def _fingerprint(self, lines: TrainingLines, class_weights: ClassWeights, weights: np.ndarray) -> str:
+        """Hash what a resumed run must share with the interrupted one, after what its other stages have too."""
+        settings = {**self._kept_settings(), "class_weights": class_weights.to_dict()}
+        digest = hashlib.sha256(json.dumps([settings, weights.tolist()], default=str).encode())
         weights_given = () if lines.weights is None else (lines.weights,)
         for array in (*lines.features, lines.true, *weights_given):
             digest.update(np.ascontiguousarray(array).tobytes())
-        if validation is not None:
-            rows = validation.table[["doc_id", "value", "label"]].fillna("").astype(str)
-            digest.update(pd.util.hash_pandas_object(rows, index=False).to_numpy().tobytes())
-        return digest.hexdigest()
+        return f"{self.run_id}:{digest.hexdigest()}"
 
     def _findings(
         self, ready: _Prepared, counts: np.ndarray, history: History, evaluation: Evaluation | None
@@ -329,3 +337,7 @@ class Fitting:
         for line in summary(found):
             self.log.warn(line)
         return found
+
+
+def _plain(value: Any) -> Any:
+    return value.to_dict() if isinstance(value, ClassWeights) else str(value)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -15,10 +14,9 @@ import numpy as np
 from skol_rnn.errors import DataError
 from skol_rnn.evaluation.result import Evaluation
 from skol_rnn.network.build import float32
-from skol_rnn.persistence.atomic import write_atomically
-from skol_rnn.persistence.bundle import npz_bytes, read_npz
 from skol_rnn.training.batches import WindowBatches
 from skol_rnn.training.callbacks import Callbacks
+from skol_rnn.training.checkpoint import Checkpoint, check_fit, check_room, other_run, read_checkpoint
 from skol_rnn.training.log import TrainingLog
 
 _FINAL_RATE = 0.02  # share of the learning rate that the cosine schedule ends at
@@ -128,25 +126,20 @@ class EpochScores(keras.callbacks.Callback):
         return [*self.model.variables, *self.model.optimizer.variables]
 
     def _save(self, path: Path) -> None:
-        arrays = {f"variable/{i}": np.asarray(v) for i, v in enumerate(self._variables())}
-        arrays |= {f"best/{i}": w for i, w in enumerate(self.best_weights or [])}
-        state = json.dumps({"fingerprint": self.fingerprint, **asdict(self.progress)})
-        write_atomically(path, npz_bytes({**arrays, "state": np.array(state)}))
+        variables = [np.asarray(variable) for variable in self._variables()]
+        Checkpoint(self.fingerprint, asdict(self.progress), variables, self.best_weights or []).write(path)
 
     def load(self, path: Path) -> None:
         """Continue from a checkpoint."""
-        arrays = read_npz(path)
-        state = json.loads(str(arrays["state"]))
-        if state.pop("fingerprint") != self.fingerprint:
-            raise DataError(
-                f"{path} belongs to a run with other data, labels, weights or settings: "
-                "delete it to start again, or train with what that run had."
-            )
-        for i, variable in enumerate(self._variables()):
-            variable.assign(arrays[f"variable/{i}"])
-        best = [arrays[f"best/{i}"] for i in range(sum(name.startswith("best/") for name in arrays))]
-        self.best_weights = best or None
-        self.progress = _Progress(**state)
+        found = read_checkpoint(path)
+        if found.fingerprint != self.fingerprint:
+            raise other_run(path)
+        variables = self._variables()
+        check_fit(path, variables, self.model.weights, found)
+        for variable, array in zip(variables, found.variables, strict=True):
+            variable.assign(array)
+        self.best_weights = found.best or None
+        self.progress = _Progress(**found.progress)
 
 
 @float32()
@@ -175,6 +168,8 @@ def train(
     scores.set_model(network)
     if math.isfinite(best):
         scores.progress.best, scores.best_weights = best, network.get_weights()
+    if checkpoint:
+        check_room(checkpoint, [*scores._variables(), *network.weights])
     if checkpoint and checkpoint.exists():
         scores.load(checkpoint)
         log.say(f"Continuing after epoch {scores.progress.epoch} of {checkpoint}.")

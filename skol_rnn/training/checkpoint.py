@@ -1,0 +1,130 @@
+"""Checkpoints: the files that an interrupted training continues from."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from skol_rnn.errors import DataError
+from skol_rnn.persistence.atomic import remove_left_overs, write_atomically
+from skol_rnn.persistence.bundle import npz_bytes, read_npz
+
+STAGES = ("", ".more1", ".more2", ".refit", ".refit.more1", ".refit.more2")
+"""Endings of the files of one run: its rounds, and those of the refit."""
+_HEADERS = 1 << 20  # bytes of a file besides its arrays, at most
+
+
+class Checkpoint(NamedTuple):
+    """The state of a training after an epoch."""
+
+    fingerprint: str
+    progress: dict[str, Any]
+    variables: list[np.ndarray]
+    best: list[np.ndarray]
+
+    def write(self, path: Path) -> None:
+        """Write the file, or keep the one of the epoch before."""
+        state = json.dumps({"fingerprint": self.fingerprint, **self.progress})
+        arrays = {f"variable/{i}": array for i, array in enumerate(self.variables)}
+        arrays |= {f"best/{i}": array for i, array in enumerate(self.best)}
+        try:
+            write_atomically(path, npz_bytes({**arrays, "state": np.array(state)}))
+        except OSError as error:
+            before = f"{path} still has the epoch before" if path.exists() else "no epoch is saved"
+            raise DataError(
+                f"The checkpoint {path} cannot be written ({error.strerror or error}): training stopped, {before}. "
+                "Make room, then start again with the same checkpoint."
+            ) from error
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """Read and check a file."""
+    try:
+        arrays = read_npz(path)
+        progress = json.loads(str(arrays.pop("state")))
+        fingerprint, history = progress.pop("fingerprint"), progress["history"]
+        lists = [_numbered(arrays, "variable/"), _numbered(arrays, "best/")]
+        fits = (
+            isinstance(fingerprint, str)
+            and set(progress) == {"epoch", "best", "best_epoch", "history"}
+            and all(type(progress[name]) is int and progress[name] >= 0 for name in ("epoch", "best_epoch"))
+            and isinstance(progress["best"], float)
+            and all(len(values) <= progress["epoch"] for values in history.values())
+            and all(type(value) in (int, float) for values in history.values() for value in values)
+            and len(arrays) == len(lists[0]) + len(lists[1])
+            and progress["best_epoch"] <= progress["epoch"]
+            and all(array.dtype.kind in "iuf" and np.isfinite(array).all() for part in lists for array in part)
+        )
+        if not fits:
+            raise ValueError("its parts do not fit together")
+        return Checkpoint(fingerprint, progress, *lists)
+    except Exception as error:  # a damaged file raises errors of many kinds
+        raise DataError(
+            f"{path} is damaged or no checkpoint ({str(error) or type(error).__name__:.200}): "
+            "copy it again, or delete it to start again."
+        ) from error
+
+
+def _numbered(arrays: Mapping[str, np.ndarray], prefix: str) -> list[np.ndarray]:
+    return [arrays[f"{prefix}{i}"] for i in range(sum(name.startswith(prefix) for name in arrays))]
+
+
+def check_place(path: str | Path) -> None:
+    """Check before any work that the files of a run can be written, and remove what a killed run left."""
+    path = Path(path)
+    try:
+        for stage in STAGES:
+            file = path.with_name(path.name + stage)
+            if file.exists() and not file.is_file():
+                raise DataError(f"The checkpoint {file} is a folder or a device: give a file.")
+            if path.parent.is_dir():
+                remove_left_overs(file)
+        probe = path.with_name(f"{path.name}{STAGES[-1]}")
+        probe.stat() if probe.exists() else write_atomically(probe, b"")
+        if not probe.stat().st_size:
+            probe.unlink()
+    except (OSError, ValueError) as error:
+        if isinstance(error, DataError):
+            raise
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(f"The checkpoint {path} cannot be written ({reason}): give another path.") from error
+
+
+def check_run(path: Path, run: str) -> None:
+    """Refuse, before any work, files that belong to another run."""
+    for stage in STAGES:
+        file = path.with_name(path.name + stage)
+        if file.exists() and read_checkpoint(file).fingerprint.partition(":")[0] != run:
+            raise other_run(file)
+
+
+def other_run(path: Path) -> DataError:
+    """Return the error for a file of another run."""
+    return DataError(
+        f"{path} belongs to a run with other data, labels, weights or settings: "
+        "delete it to start again, or train with what that run had."
+    )
+
+
+def check_fit(path: Path, variables: Sequence[Any], weights: Sequence[Any], found: Checkpoint) -> None:
+    """Check that the arrays of a file are those of a network and its optimizer."""
+    for arrays, expected in ((found.variables, variables), (found.best or weights, weights)):
+        if [array.shape for array in arrays] != [tuple(one.shape) for one in expected]:
+            raise DataError(f"{path} is damaged: its arrays are not those of this network. Delete it to start again.")
+
+
+def check_room(path: Path, arrays: Sequence[Any]) -> None:
+    """Check before training that there is room for the file beside the one of the epoch before."""
+    size = _HEADERS + sum(4 * math.prod(array.shape) for array in arrays)
+    free = shutil.disk_usage(path.parent).free
+    if free < 2 * size:
+        raise DataError(
+            f"The checkpoint {path} needs {2 * size / 1e6:,.0f} MB and the disk has {free / 1e6:,.0f} MB free: "
+            "make room, or give another path."
+        )
