@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -22,6 +23,8 @@ ODD = st.text(
     st.sampled_from("aé#*@[]\"'\\,;:\t\r\n\f\v\0\x1c\x85\xa0\u2028\ufeff\u0301\ud800\U0001f600-BIO "), max_size=12
 )
 ANY = ODD | st.text(max_size=8)
+# What a label must not hold; empty labels and halves of surrogate pairs are refused everywhere.
+CANNOT = {"yedda": r"[*#\r\n\f]|\[@", "ptc": r"^\s*$|[\t\r\n]", "brat": r"\s", "bio": r"[\t\n]|\r$"}
 EXACT = ("yedda", "text", "jsonl", "ptc", "brat", "bio")
 
 
@@ -52,12 +55,7 @@ def test_any_label_comes_back_or_is_refused_when_it_is_written(label, form):
         document = by_unit(document, "token")
     again = there_and_back(document, form)
     if again is None:
-        assert (
-            not label.strip()
-            or any(c in label for c in "#*\r\n\f\t[\ud800")
-            or not label.isprintable()
-            or (form == "brat" and len(label.split()) > 1)
-        ), f"{form} can hold {label!r}"
+        assert re.search(f"^$|[\ud800-\udfff]|{CANNOT.get(form, '^$')}", label), f"{form} can hold {label!r}"
         return
     assert again.labels == document.labels
     if form not in ("csv", "parquet"):
@@ -72,7 +70,7 @@ def test_any_label_comes_back_or_is_refused_when_it_is_written(label, form):
 @example(text="a\r\nb\rc\n\r", bom=False, form="bio")
 def test_any_text_comes_back_or_is_refused_when_it_is_written(text, bom, form):
     text += "\none two" + " and more words" * 20  # few NULs, for many of them are no text
-    start = text.index("one")
+    start = text.rindex("one two")
     document = Document("name", text, bom=bom, spans=None if form == "text" else ((start, start + 3, "X"),))
     again = there_and_back(by_unit(document, "token") if form == "bio" else by_unit(document, "line"), form)
     if again is None:
