@@ -1,7 +1,7 @@
 """Near copies: documents that share most of their text with another one, found by small sketches of their texts.
 
 A sketch is the lowest hashes of a document's windows of 16 letters and digits, as in MinHash with bottom-k sampling
-(Broder 1997, "On the resemblance and containment of documents").  docs/reliability.md has the figures.
+(Broder 1997, "On the resemblance and containment of documents").  docs/pitfalls.md has the figures.
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ def sketches(table: Lines) -> dict[str, str]:
     limit = 2**32 * min(1.0, _MOST_WINDOWS / max(sum(map(len, texts.values())), 1))
     windows = {name: found[found < limit] for name, text in texts.items() for found in [_windows(text)]}
     values = np.sort(_joined([windows[name] for name in _distinct(digests)]))
-    most = int(np.clip(len(windows) // 20, *_MOST_COPIES))
+    few = len(windows) < 4  # a text that most of the documents have is no copy
+    most = 1 if few else int(np.clip(len(windows) // 20, *_MOST_COPIES))
     template = _without_repetition(values[most:][values[most:] == values[: len(values) - most]])
     own = {name: np.setdiff1d(found, template, assume_unique=True) for name, found in windows.items()}
     own = {name: found for name, found in own.items() if len(found) >= _SHORTEST}

@@ -35,7 +35,7 @@ def document_texts(table: Lines) -> dict[str, str]:
     """Return the text of each document, its rows joined by line ends, by document name."""
     names, values = np.asarray(table["doc_id"], dtype=object), np.asarray(table["value"], dtype=object)
     ends = np.cumsum(lengths_of(table), dtype=np.int64).tolist()
-    return {str(names[a]): "\n".join(values[a:b]) for a, b in zip([0, *ends[:-1]], ends, strict=True)}
+    return {str(names[a]): "\n".join(values[a:b]) for a, b in zip([0, *ends], ends, strict=False)}
 
 
 def text_hashes(table: Lines) -> dict[str, str]:

@@ -80,7 +80,7 @@ def test_a_page_of_a_volume_is_named():
     assert [(copy.document, copy.of) for copy in found] == [("page", "vol1")]
 
 
-@pytest.mark.parametrize(("known", "scored"), [(20, 5), (3, 1), (2, 30)])
+@pytest.mark.parametrize(("known", "scored"), [(20, 5), (3, 1), (2, 1), (2, 30)])
 def test_forms_with_the_same_printed_text_are_different_documents(known, scored):
     printed = text("form", 30)
     forms = [[*printed[:15], *text(f"own {i}", 6), *printed[15:]] for i in range(known + scored)]
@@ -98,6 +98,11 @@ def test_a_copy_of_a_form_is_named_by_what_is_written_in_it():
 
 def test_short_documents_have_no_sketch():
     assert sketches(table(a=["Thanks to our friends."], b=[], c=["+ - *"] * 500)) == {}
+
+
+def test_nothing_is_a_copy_of_nothing():
+    assert sketches(table()) == {} and near_copies(table(), sketches(table(**KNOWN))) == []
+    assert near_copies(table(a=text(0)), {}) == []
 
 
 @given(st.lists(st.text(max_size=60), max_size=30))
