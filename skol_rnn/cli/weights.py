@@ -40,10 +40,20 @@ def weights(
     beta: Annotated[Number, option(f"Beta of effective weights; {DEFAULT_BETA} if not given.")] = None,
     max_ratio: Annotated[Number, option("Largest weight, in multiples of the smallest.")] = None,
     save: Annotated[
-        options.File, option(f"Save the weights of --strategy ({SAVED}) to a .json file, or export them to .pt.")
+        options.File,
+        option(
+            f"Save the weights of --strategy ({SAVED}) to a .json file, or export them to .pt.",
+            callback=options.output_file("--save", "weights.json", standard=False),
+        ),
     ] = None,
     chart: Annotated[bool, typer.Option("--chart", help="Draw the counts as bars on a log axis.")] = False,
-    chart_file: Annotated[options.File, option("Draw the same to a .png or .svg file.")] = None,
+    chart_file: Annotated[
+        options.File,
+        option(
+            "Draw the same to a .png or .svg file.",
+            callback=options.output_file("--chart-file", "counts.png", standard=False),
+        ),
+    ] = None,
     unit: options.Unit = "line",
     overlap: options.Overlap = "error",
     input_format: options.InputFormat = None,

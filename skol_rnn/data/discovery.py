@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from skol_rnn.data.document import Document
 from skol_rnn.data.formats.brat import is_standoff
+from skol_rnn.data.formats.encoding import STANDARD_INPUT
 from skol_rnn.data.formats.ptc import is_label_table, label_table_of
 from skol_rnn.errors import DataError
 from skol_rnn.labels import check_choice, suggestion
@@ -65,19 +66,24 @@ def find_files(paths: Paths, form: str | None) -> tuple[list[Found], Skipped]:
         check_choice("format", form, FORMATS)
     found: dict[str, Found] = {}
     skipped: Skipped = []
-    for path in [paths] if isinstance(paths, (str, Path)) else paths:
+    paths = [paths] if isinstance(paths, (str, Path)) else list(paths)
+    if [str(path) for path in paths].count("-") > 1:
+        raise DataError("- is given twice, but standard input can be read only once.")
+    for path in paths:
         for file in _found_in(str(path), form, skipped):
             found.setdefault(os.path.realpath(file.path), file)
     return list(found.values()), skipped
 
 
 def _found_in(source: str, form: str | None, skipped: Skipped) -> list[Found]:
+    if source == "-":
+        return [_standard_input(form)]
     path = Path(source)
     _check_exists(source, path)
     if path.is_dir():
         files, root = _files_below(path), path
     elif path.exists():
-        if (chosen := form or _format_of(path)) is None:
+        if (chosen := form or find_format(path)) is None:
             raise DataError(f"{source}: its ending is unknown (known are {', '.join(ENDINGS)}): give format=.")
         return [Found(path, path.name, chosen, source, named=True)]
     else:
@@ -87,7 +93,7 @@ def _found_in(source: str, form: str | None, skipped: Skipped) -> list[Found]:
     left_out: Skipped = []
     for file in files:
         # A glob selects files itself, so it may override their endings; a folder may not.
-        chosen = form if form and not path.is_dir() else _format_of(file)
+        chosen = form if form and not path.is_dir() else find_format(file)
         if chosen is None and is_label_table(file):
             continue  # read with the articles of that folder
         if reason := _reason_to_skip(file.relative_to(root), chosen, form):
@@ -98,6 +104,14 @@ def _found_in(source: str, form: str | None, skipped: Skipped) -> list[Found]:
         raise DataError(f"There is no document in {source}{summary(left_out)}.")
     skipped += left_out
     return _prefer_annotated(found, skipped)
+
+
+def _standard_input(form: str | None) -> Found:
+    if form is None:
+        raise DataError("Standard input (-) has no ending that tells its format: give format=.")
+    if form in ("brat", "ptc"):
+        raise DataError(f"Standard input (-) is one file, but {form} needs two: give files.")
+    return Found(STANDARD_INPUT, "stdin", form, "-", named=True)
 
 
 def _check_exists(source: str, path: Path) -> None:
@@ -135,7 +149,8 @@ def _files_below(folder: Path) -> list[Path]:
     return sorted(found)
 
 
-def _format_of(path: Path) -> str | None:
+def find_format(path: Path) -> str | None:
+    """Return the format that the ending of a file stands for, and for ``.json`` also its beginning."""
     ending = _ending_of(path.name)
     form = ENDINGS.get(ending)
     if ending == ".json" and not _begins_with_list(path):

@@ -284,8 +284,7 @@ class ModelParameters:
         return self
 
     def _set_former(self, former: Mapping[str, Any], stacklevel: int) -> None:
-        current = {key: getattr(self, key) for key in PARAMETERS}
-        for key, value in current_names(former, current, stacklevel + 1).items():
+        for key, value in current_names(former, values_of(self), stacklevel + 1).items():
             setattr(self, key, value)
 
 
@@ -293,6 +292,11 @@ PARAMETERS = tuple(
     name for name, p in inspect.signature(ModelParameters.__init__).parameters.items() if p.kind is p.KEYWORD_ONLY
 )
 """Names of all parameters."""
+
+
+def values_of(model: ModelParameters) -> dict[str, Any]:
+    """Return the values of all parameters by name."""
+    return {name: getattr(model, name) for name in PARAMETERS}
 
 
 def refuse_both(class_weights: Any, focal_labels: Sequence[str] | None) -> None:

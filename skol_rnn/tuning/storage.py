@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,13 @@ from skol_rnn.persistence.bundle import npz_bytes, read_npz
 FINISHED = ("COMPLETE", "PRUNED")
 """States of trials that count; a failed trial runs again."""
 _STARTUP = 4  # trials that are never pruned: there is no median to compare them with
+
+
+def require_libraries() -> None:
+    """Raise an ImportError that names the extra where a library of the search is missing; call it before any work."""
+    for package in ("optuna", "tomli_w"):
+        if find_spec(package) is None:
+            raise ImportError(f'The search needs {package.replace("_", "-")}: pip install "skol_rnn[tune]"')
 
 
 def open_study(storage: str | Path | None, name: str, seed: int, fingerprint: str, warmup: int = 0) -> Any:
