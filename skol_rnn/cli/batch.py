@@ -14,7 +14,9 @@ from skol_rnn.errors import SkolError
 
 
 def batch(
-    config: Annotated[Path, typer.Argument(help="TOML file with settings, data and seeds.", show_default=False)],
+    config: Annotated[
+        Path, typer.Argument(help="TOML file with settings, data and seeds.", show_default=False, metavar="CONFIG")
+    ],
     out: Annotated[
         options.File,
         option(

@@ -13,19 +13,21 @@ from dataclasses import replace
 from functools import partial
 from itertools import tee
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 from rich.console import Console
+from rich.measure import Measurement
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Column, Table
 
 from skol_rnn.cli.options import STANDARD
 from skol_rnn.data.discovery import find_files
 from skol_rnn.data.document import Corpus, Document
+from skol_rnn.data.probabilities import with_names
 from skol_rnn.data.reading import Reader, read_files
 from skol_rnn.data.spans import SpanRules
-from skol_rnn.data.writing import DocumentWriter, write_documents
+from skol_rnn.data.writing import DocumentWriter
 from skol_rnn.errors import DataError, LabelWarning, RepairWarning, SeenWarning
 from skol_rnn.evaluation.span_scores import SpanScores, fragment_scores, strict_scores
 from skol_rnn.inference.predictor import Predictions, ServingModel, chosen_backend, saved_decoder
@@ -44,10 +46,11 @@ T = TypeVar("T")
 @contextlib.contextmanager
 def progress(text: str, total: int | None = None) -> Iterator[Callable[[int, int | None], None]]:
     """Show a bar on standard error while it is a terminal; call what this yields with the steps done and all of them."""
-    console = Console(stderr=True)
+    # Some environments make rich write colours, and bars, into pipes.
+    shown = sys.stderr.isatty() and "--json" not in COMMAND_LINE
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     # A bar without a number of steps only moves: it says that the command works.
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not shown) as bar:
         task = bar.add_task(text, total=total)
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
@@ -58,6 +61,16 @@ def counted(items: Iterable[T], text: str, total: int | None = None) -> Iterator
         for done, item in enumerate(items):
             report(done, total)
             yield item
+
+
+def folded(heading: str) -> Column:
+    """Return the column of a table whose long texts are broken over lines instead of cut."""
+    return Column(heading, overflow="fold")
+
+
+def fits(console: Console, table: Table) -> bool:
+    """Whether a table is no wider than the terminal."""
+    return Measurement.get(console, console.options.update(max_width=10_000), table).maximum <= console.width
 
 
 COMMAND_LINE: list[str] = []
@@ -197,28 +210,6 @@ def write_output(path: Path, data: bytes) -> None:
         stream.flush()
 
 
-_JOINED = ("jsonl", "csv", "bio")  # a file of these formats may hold several documents
-
-
-def write_stdout(documents: Iterable[Document], form: str, **columns: Any) -> list[Path]:
-    """Write documents to standard output as ``write_documents`` does to a folder; return a path for each."""
-    if form in ("brat", "ptc", "parquet"):
-        raise ValueError(f"{form} cannot be written to standard output: give a folder, or another format.")
-    with TemporaryDirectory() as folder:  # an error must not leave half of the documents in a pipe
-        written = write_documents(documents, folder, format=form, **columns)
-        if len(written) > 1 and form not in _JOINED:
-            raise ValueError(
-                f"There are {len(written)} documents, and {form} on standard output would join them: "
-                "give a folder, or choose jsonl or csv."
-            )
-        for number, path in enumerate(written):
-            data = path.read_bytes()
-            if form == "csv" and number:  # one header for all
-                data = data.partition(b"\n")[2]
-            write_output(Path(STANDARD), data)
-    return written
-
-
 def say_skipped(skipped: Iterable[tuple[str, str]]) -> None:
     """Report files that were not read, with the reason."""
     for path, reason in skipped:
@@ -311,12 +302,15 @@ def predicted(
     yield from zip(documents, predictor.predict_documents(tables, decision), strict=True)
 
 
-def write_labelled(found: Iterable[tuple[Document, Predictions]], out: Path, form: str) -> list[Path]:
+def write_labelled(
+    found: Iterable[tuple[Document, Predictions]], out: Path, form: str, labels: Sequence[str]
+) -> list[Path]:
     """Write predicted documents below a folder, all of them or none."""
     with DocumentWriter(out, form) as writer:
         for document, labelled in found:
             # Records of tokens hold spans, which have no probabilities.
-            writer.add(document, labelled.labels, labelled.probabilities if document.unit == "line" else None)
+            shares = with_names(labelled.probabilities, labels) if document.unit == "line" else None
+            writer.add(document, labelled.labels, shares)
     return writer.written
 
 

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from skol_rnn.cli import options
-from skol_rnn.cli.common import counted, names, print_json, read, say, write_stdout
+from skol_rnn.cli.common import folded, names, print_json, read, say
 from skol_rnn.data.formats.brat import other_annotations
 from skol_rnn.data.writing import count_lost_spans, write_documents
 from skol_rnn.errors import RepairWarning
@@ -48,7 +48,7 @@ def validate(
         return
     console = Console(soft_wrap=True, highlight=False)
     console.print(f"{len(corpus):,} documents, {len(table):,} {unit}s, {len(corpus.repairs):,} repairs")
-    shares = Table("label", f"{unit}s", "share")
+    shares = Table(folded("label"), f"{unit}s", "share")
     for label, count in labels:
         shares.add_row(Text(printable(label or "(no label)")), f"{count:,}", f"{count / max(len(table), 1):.2%}")
     console.print(shares)
@@ -62,13 +62,7 @@ def validate(
 
 def convert(
     paths: options.Paths,
-    out: Annotated[
-        Path,
-        typer.Option(
-            help="Folder for the converted documents; - is standard output.",
-            callback=options.output_folder("--out", standard=True),
-        ),
-    ],
+    out: Annotated[Path, typer.Option(help="Folder for the converted documents.")],
     to: Annotated[str, typer.Option(help=f"{options.FORMATS}.", callback=options.written_format("--to"))],
     labels: options.Keep = None,
     other: options.Rest = "Misc",
@@ -87,20 +81,13 @@ def convert(
 
     if labels and (unit == "token" or to == "bio"):
         raise typer.BadParameter("--labels collapses labels of lines, not of tokens: leave it out.")
-    to_stdout = str(out) == options.STANDARD
-    if to_stdout and json:
-        raise ValueError("--out - and --json would both print to standard output: give one of them.")
     # The output format decides what a row is.
     unit = {"bio": "token", "yedda": "line"}.get(to, unit)
     corpus = read(paths, input_format, strict, unit, overlap, priority, types, fold_labels, offsets)
     collapsed = None
     if keep := names(labels):
         collapsed = {d.doc_id: collapse_labels(d.labels, keep, other) for d in corpus if d.labels is not None}
-    watched = counted(corpus, "Writing", len(corpus))
-    if to_stdout:
-        written = write_stdout(watched, to, labels_by_doc=collapsed)
-    else:
-        written = write_documents(watched, out, format=to, labels_by_doc=collapsed)
+    written = write_documents(corpus, out, format=to, labels_by_doc=collapsed)
     lost = 0 if collapsed else sum(count_lost_spans(document, to) for document in corpus)
     others: Counter[str] = Counter()
     for document in corpus if collapsed or to != "brat" else ():
@@ -108,7 +95,7 @@ def convert(
     if json:
         print_json({"files": [str(path) for path in written], "untold_spans": lost, "lost": dict(others)})
         return
-    say(f"Wrote {len(written)} document{'s' * (len(written) != 1)} to {'standard output' if to_stdout else out}")
+    say(f"Wrote {len(written)} documents to {out}")
     if lost:
         say(f"{lost:,} spans are lost or changed in {to}: jsonl, brat and ptc keep all spans.")
     if others:

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from skol_rnn.cli import options
-from skol_rnn.cli.common import interrupted
+from skol_rnn.cli.common import folded, interrupted
 from skol_rnn.data.reading import read_documents
 from skol_rnn.datasets import sample_corpus
 from skol_rnn.errors import RepairWarning
@@ -81,7 +81,7 @@ def scores_table(scores: Evaluation) -> Table:
     from skol_rnn.report.curves import bootstrap_intervals
 
     intervals = bootstrap_intervals(scores)
-    table = Table("label", box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(folded("label"), box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in ("precision", "recall", "F1", "95 % interval", "lines"):
         table.add_column(heading, justify="right")
     columns = (scores.precision, scores.recall, scores.f1)

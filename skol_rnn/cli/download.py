@@ -40,6 +40,7 @@ def download(
         sample_corpus(out)
         files = sorted(out.glob("*/*.ann"))
     else:
+        options.require("pooch", "Downloading needs pooch: install it with pip install 'skol_rnn[data]'.")
         names = [name for name in JOURNAL_FILES if fnmatchcase(name, only)]
         if not names:
             raise DataError(f"No file matches {only!r}; names are such as {JOURNAL_FILES[0]}.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from importlib.util import find_spec
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -30,6 +30,14 @@ def option(text: str, *names: str, **settings: Any) -> Any:
     return typer.Option(*names, help=text, show_default=False, **settings)
 
 
+def require(module: str, sentence: str) -> None:
+    """Raise an ImportError with a sentence of ours where a library is missing; call it before any work."""
+    try:
+        import_module(module)
+    except ImportError as error:
+        raise ImportError(sentence) from error
+
+
 def one_of(name: str, allowed: Iterable[str]) -> Callable[[Text], Text]:
     """Return a check that the value of an option is one of a few."""
 
@@ -46,9 +54,8 @@ def written_format(name: str) -> Callable[[Text], Text]:
 
     def check(value: Text) -> Text:
         one_of(name, _FORMATS)(value)
-        for package, remedy in (("pandas", "pandas"), ("pyarrow", "'skol_rnn[parquet]'")):
-            if value in ("csv", "parquet")[package == "pyarrow" :] and find_spec(package) is None:
-                raise ImportError(f"{name} {value} needs {package}: pip install {remedy}.")
+        if value == "parquet":
+            require("pyarrow", f"{name} parquet needs pyarrow: pip install 'skol_rnn[parquet]'.")
         return value
 
     return check
@@ -104,8 +111,11 @@ def output_folder(name: str, standard: bool = False) -> Callable[[File], File]:
     return check
 
 
-Paths = Annotated[list[str], typer.Argument(help="Files, folders or globs; - is standard input.", show_default=False)]
-ModelPath = Annotated[Path, typer.Argument(help="A saved model, folder or file.", show_default=False)]
+Paths = Annotated[
+    list[str],
+    typer.Argument(help="Files, folders or globs; - is standard input.", show_default=False, metavar="PATHS"),
+]
+ModelPath = Annotated[Path, typer.Argument(help="A saved model, folder or file.", show_default=False, metavar="MODEL")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output and nothing else there.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Refuse files with damaged markup instead of repairing them.")]
 InputFormat = Annotated[

@@ -15,6 +15,7 @@ from rich.console import Console
 from skol_rnn.cli import common, options
 from skol_rnn.cli.options import option
 from skol_rnn.cli.report import page_title
+from skol_rnn.cli.train import OPTION_OF
 from skol_rnn.data.bio import decode_spans
 from skol_rnn.data.discovery import find_format
 from skol_rnn.data.formats.ptc import format_labels
@@ -74,7 +75,9 @@ def predict(
             documents = [_with_spans(document, labelled.labels.tolist()) for document, labelled in found]
             write_atomically(out, format_labels(documents).encode())
         else:
-            written = common.write_labelled(found, out, form or {"line": "yedda", "token": "jsonl"}[unit])
+            written = common.write_labelled(
+                found, out, form or {"line": "yedda", "token": "jsonl"}[unit], predictor.labels
+            )
     common.say_skipped(stream.skipped)
     if repairs := str(stream.repairs):
         common.say(repairs)
@@ -170,7 +173,7 @@ def evaluate(
     if _written_as_json(whole, out, json):
         return
     width = Console().width
-    typer.echo(to_text(evaluation, width, summary(found, width=width)))
+    typer.echo(to_text(evaluation, width, [common.in_options(line, OPTION_OF) for line in summary(found, width=width)]))
     for score in spans.values():
         typer.echo(f"\n{score}")
     if decisions:

@@ -45,8 +45,8 @@ def report(
 
 
 def compare(
-    first: Annotated[Path, typer.Argument(help="A saved model.", show_default=False)],
-    second: Annotated[Path, typer.Argument(help="Another saved model.", show_default=False)],
+    first: Annotated[Path, typer.Argument(help="A saved model.", show_default=False, metavar="FIRST")],
+    second: Annotated[Path, typer.Argument(help="Another saved model.", show_default=False, metavar="SECOND")],
     paths: options.Paths,
     out: Out = Path("comparison.html"),
     title: Title = None,

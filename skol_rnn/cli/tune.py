@@ -13,6 +13,8 @@ from rich.table import Table
 from skol_rnn.cli import options
 from skol_rnn.cli.common import (
     check_labels,
+    fits,
+    folded,
     interrupted,
     names,
     print_json,
@@ -105,7 +107,9 @@ def tune(
         files = {"config": str(out), "curves": curves and str(curves)}
         print_json({**files, **found, "settings": result.settings, "trials": result.trials.to_dict("records")})
         return
-    Console(highlight=False).print(_best_trials(result))
+    console = Console(highlight=False)
+    table = _best_trials(result)
+    console.print(table if fits(console, table) else _best_trials(result, together=True))
     say(f"Saved the settings of trial {result.best_number} to {out}")
     say(f"Saved all trials to {storage}")
     if curves:
@@ -133,17 +137,21 @@ def _search(corpus: Corpus, trials: int, storage: Path, arguments: dict[str, Any
         return tune_class_weights(corpus, **arguments, storage=storage, callback=callback)
 
 
-def _best_trials(result: TuningResult) -> Table:
+def _best_trials(result: TuningResult, together: bool = False) -> Table:
+    """Return the best trials, with what was searched in a column each or all together in one."""
     finished = result.trials.dropna(subset="score").nlargest(_SHOWN, "score", keep="first")
     searched = [str(name) for name in result.trials if name not in ("number", "state", "score", *_DECISIONS)]
     table = Table(
         "trial",
-        *(escape(printable(name)) for name in searched),
+        *([folded("settings")] if together else [escape(printable(name)) for name in searched]),
         *_DECISIONS,
         title=f"Best trials by cross-validated {result.metric}",
     )
     for row in finished.to_dict("records"):
         values = ["" if row[name] != row[name] else row[name] for name in searched]
         parameters = [f"{value:.3g}" if isinstance(value, float) else escape(str(value)) for value in values]
+        if together:
+            pairs = zip(searched, parameters, strict=True)
+            parameters = [", ".join(f"{escape(printable(name))} {value}" for name, value in pairs if value)]
         table.add_row(str(row["number"]), *parameters, *[f"{row[name]:.4f}" for name in _DECISIONS])
     return table

@@ -32,7 +32,12 @@ _NAMES = ", ".join(STRATEGIES)
 
 
 def weights(
-    paths: Annotated[list[str], typer.Argument(help="Annotated documents, or one .json or .csv table of counts.")],
+    paths: Annotated[
+        list[str],
+        typer.Argument(
+            help="Annotated documents, or one .json or .csv table of counts; - is standard input.", metavar="PATHS"
+        ),
+    ],
     labels: options.Keep = None,
     other: options.Rest = "Misc",
     strategy: Annotated[options.Text, option(f"Show one only, with or without options: {_NAMES}.")] = None,
@@ -67,6 +72,8 @@ def weights(
     name, chosen = parse_strategy(strategy or SAVED, max_ratio=max_ratio, **given)
     if save:
         check_ending(save)
+        if save.suffix.lower() == ".pt":
+            options.require("torch", "--save to a .pt file needs PyTorch: pip install torch, or give a .json file.")
     if chart_file:
         check_figure_path(chart_file)
     _check_options(name if strategy else None, {"alpha": alpha, "beta": beta}, json and chart)

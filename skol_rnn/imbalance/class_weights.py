@@ -8,7 +8,6 @@ import logging
 import reprlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -286,12 +285,10 @@ class ClassWeights:
 
 
 def check_ending(path: str | Path) -> None:
-    """Raise an error if weights cannot be written to the path."""
+    """Raise a ValueError if weights cannot be written to the path."""
     ending = Path(path).suffix.lower()
     if ending not in (".json", ".pt"):
         raise ValueError(f"Class weights are saved as .json, or exported for PyTorch as .pt, not as {ending!r}.")
-    if ending == ".pt" and find_spec("torch") is None:
-        raise ImportError("Class weights in a .pt file need PyTorch: pip install torch, or use .json.")
 
 
 def _torch_bytes(weights: ClassWeights) -> bytes:

@@ -55,7 +55,7 @@ class ModelParameters:
     class_weights : str, dict of str to float, or ClassWeights, default "auto"
         Class weights in the loss: none, a strategy, a weight for each label, or the path of a saved file.  Strategies
         are "inverse", "balanced", "smoothed", "effective", "log" and "aggressive", with options as in
-        ``"smoothed:alpha=0.5,max_ratio=10"``.  A label missing from a dict weighs 1.0.  None means no weights.  "auto"
+        ``"smoothed:alpha=1,max_ratio=9"``.  A label missing from a dict weighs 1.0.  None means no weights.  "auto"
         is "smoothed" for tokens under cross-entropy, otherwise None, the best-scoring option.  Weights steeper than the
         ratio of the label counts are capped at it.
     loss : str, default "auto"
@@ -69,9 +69,10 @@ class ModelParameters:
         hold the rarest label, "stratify" leaves out some of the others, "rare_windows" draws windows with rare labels
         more often.  A dict holds the "name" and its options.
     decision : {"auto", "corrected", "argmax", "tuned", "viterbi"}, optional
-        How probabilities become labels; auto if not given.  "corrected" takes the largest posterior (weights, loss and
-        sampling undone), "argmax" the largest output of the network, "tuned" adds offsets to the posteriors that are
-        tuned on the validation documents for ``monitor``, "viterbi" takes the most probable sequence.  "auto" tunes
+        How probabilities become labels: auto, corrected, argmax, tuned or viterbi; auto if not given.  "corrected" takes
+        the largest posterior (weights, loss and sampling undone), "argmax" the largest output of the network, "tuned"
+        adds offsets to the posteriors that are tuned on the validation documents for ``monitor``, "viterbi" takes the
+        most probable sequence.  "auto" tunes
         offsets where there are validation documents and the cross-validated gain exceeds one standard error; without
         validation documents the offsets follow from the label counts.  BIO labels always form legal sequences.
     calibration : {"cautious", "bias", "temperature", "none"}, default "cautious"
@@ -137,7 +138,7 @@ class ModelParameters:
     verbosity : int, default 1
         0 is silent, 1 logs a line an epoch, 2 also every warning.
     random_state : int, NumPy generator or None, default 0
-        Seed of the split, the initial weights, dropout and the order of windows; a generator or None draws one.
+        Seed of the split, the initial weights, dropout and the order of windows.  A generator or None draws one.
     **renamed
         Former names, accepted for one version with a FutureWarning.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +20,18 @@ _STARTUP = 4  # trials that are never pruned: there is no median to compare them
 def require_libraries() -> None:
     """Raise an ImportError that names the extra where a library of the search is missing; call it before any work."""
     for package in ("optuna", "tomli_w"):
-        if find_spec(package) is None:
-            raise ImportError(f'The search needs {package.replace("_", "-")}: pip install "skol_rnn[tune]"')
+        try:
+            import_module(package)
+        except ImportError as error:
+            name = package.replace("_", "-")
+            raise ImportError(f'The search needs {name}: pip install "skol_rnn[tune]"') from error
 
 
 def open_study(storage: str | Path | None, name: str, seed: int, fingerprint: str, warmup: int = 0) -> Any:
     """Open or create the study of a search."""
-    try:
-        import optuna
-    except ImportError as error:
-        raise ImportError('The search needs optuna: pip install "skol_rnn[tune]"') from error
+    require_libraries()
+    import optuna
+
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     url = None
     if storage is not None:
