@@ -58,9 +58,9 @@ def progress(text: str, total: int | None = None) -> Iterator[Callable[[int, int
 def counted(items: Iterable[T], text: str, total: int | None = None) -> Iterator[T]:
     """Yield items under a bar."""
     with progress(text, total) as report:
-        for done, item in enumerate(items):
-            report(done, total)
+        for done, item in enumerate(items, 1):
             yield item
+            report(done, total)
 
 
 def folded(heading: str) -> Column:

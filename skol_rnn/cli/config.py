@@ -15,18 +15,25 @@ from skol_rnn.cli.common import say, write_output
 from skol_rnn.cli.options import option
 from skol_rnn.cli.train import PANELS, documented
 from skol_rnn.training.parameters import PARAMETERS, ModelParameters
-from skol_rnn.training.settings import DEFAULTS, resolve
+from skol_rnn.training.settings import resolve
 
 _WIDTH = 100
 _HEAD = """\
 Settings of a model, with their defaults, for `skol-rnn train PATHS --config FILE --out MODEL`.
 A setting in a comment depends on unit and preset; remove the # to choose it yourself.
 Options of the command line override this file."""
+# The values in comments: for lines and the default preset, or where nothing is chosen an example.
 _OF_FIT = {
     "labels": ("Labels to learn; all that occur if not given.", '["A", "B"]'),
     "other": ("Label of all other lines.", '"Misc"'),
 }
-_EXAMPLES = {"important": '["A", "B"]', "focal_labels": '["A"]', "sampling": '"oversample"'}
+_EXAMPLES = {
+    "important": '["A", "B"]',
+    "focal_labels": '["A"]',
+    "sampling": '"oversample"',
+    "input_size": "64",
+    "validation_fraction": "0.1",
+}
 
 
 def init_config(
@@ -50,7 +57,7 @@ def init_config(
 def config_text() -> str:
     """Return the settings as TOML; those without a value of their own are comments."""
     given = {name: inspect.signature(ModelParameters).parameters[name].default for name in PARAMETERS}
-    by_unit = {unit: resolve({**given, "unit": unit}) for unit in DEFAULTS}
+    of_lines = resolve(given)
     described = documented()
     pieces = [_comment(_HEAD)]
     for name, (text, example) in _OF_FIT.items():
@@ -62,13 +69,10 @@ def config_text() -> str:
         pieces.append(f"# ---- {panel} ----" if panel != "Main" else "")
         for name in names:
             text = _comment(" ".join(described[name][1]))
-            value = next((values[name] for values in by_unit.values() if values[name] is not None), None)
             if given[name] is not None:
                 line = f"{name} = {_toml(given[name])}"
-            elif name in _EXAMPLES or value is None:
-                line = f"# {name} = {_EXAMPLES.get(name, '...')}"
             else:
-                line = f"# {name} = {_toml(by_unit['line'][name])}"
+                line = f"# {name} = {_EXAMPLES.get(name) or _toml(of_lines[name])}"
             pieces.append(f"{text}\n{line}")
     return "\n\n".join(piece for piece in pieces if piece) + "\n"
 

@@ -35,12 +35,13 @@ def download(
         return
     check_choice("NAME", corpus, tuple(CORPORA))
     out = out or Path(corpus)
-    say(f"Licence: {CORPORA[corpus][1]}")
     if corpus == "sample":
+        say(f"Licence: {CORPORA[corpus][1]}")
         sample_corpus(out)
         files = sorted(out.glob("*/*.ann"))
     else:
         options.require("pooch", "Downloading needs pooch: install it with pip install 'skol_rnn[data]'.")
+        say(f"Licence: {CORPORA[corpus][1]}")
         names = [name for name in JOURNAL_FILES if fnmatchcase(name, only)]
         if not names:
             raise DataError(f"No file matches {only!r}; names are such as {JOURNAL_FILES[0]}.")

@@ -123,6 +123,7 @@ def train(
         warnings.simplefilter("ignore", LabelWarning)  # fit says it
         chosen = choose_labels(column, **how, what=unit)
     check_against_labels(resolve(values, is_bio(chosen)), chosen)
+    folded(column, chosen, how["other"], "the training data")
     if validation:
         folded(labelled_table(validation, unit=unit)["label"], chosen, how["other"], "the validation data")
     with results_on_stderr(json), interrupted(lambda: _how_to_go_on(checkpoint)):

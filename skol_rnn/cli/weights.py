@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -70,12 +71,7 @@ def weights(
 
     given = {"alpha": DEFAULT_ALPHA if alpha is None else alpha, "beta": DEFAULT_BETA if beta is None else beta}
     name, chosen = parse_strategy(strategy or SAVED, max_ratio=max_ratio, **given)
-    if save:
-        check_ending(save)
-        if save.suffix.lower() == ".pt":
-            options.require("torch", "--save to a .pt file needs PyTorch: pip install torch, or give a .json file.")
-    if chart_file:
-        check_figure_path(chart_file)
+    _check_files(save, chart_file)
     _check_options(name if strategy else None, {"alpha": alpha, "beta": beta}, json and chart)
     settings: dict[str, Any] = {**given, **chosen}
     frame, unit = _distribution(paths, names(labels), other, unit, overlap, input_format)
@@ -109,6 +105,16 @@ def weights(
             console.print(distribution_chart(frame))
     for finding in findings:
         say(f"Warning: {finding}")
+
+
+def _check_files(save: Path | None, chart_file: Path | None) -> None:
+    """Refuse files that cannot be written in the format of their ending."""
+    if save:
+        check_ending(save)
+        if save.suffix.lower() == ".pt":
+            options.require("torch", "--save to a .pt file needs PyTorch: pip install torch, or give a .json file.")
+    if chart_file:
+        check_figure_path(chart_file)
 
 
 def _check_options(strategy: str | None, given: dict[str, float | None], json_and_chart: bool) -> None:
