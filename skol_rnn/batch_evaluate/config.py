@@ -17,7 +17,6 @@ from skol_rnn.data.formats.ptc import label_table_of
 from skol_rnn.errors import DataError
 from skol_rnn.imbalance.class_weights import is_frozen_file
 from skol_rnn.labels import suggestion
-from skol_rnn.training.checks import check_parameters
 from skol_rnn.training.parameters import PARAMETERS, ModelParameters, values_of
 
 _TOP = ("settings", "data", "seeds")
@@ -178,6 +177,8 @@ def _setting(name: str, value: Any, where: str, base: Path) -> Setting:
     elif is_frozen_file(parameters.get("class_weights")):
         parameters["class_weights"] = str(base / parameters["class_weights"])
     # Processes find a wrong value only after TensorFlow has loaded.
+    from skol_rnn.training.checks import check_parameters  # loads pandas
+
     try:
         check_parameters(values_of(ModelParameters(**parameters)))
     except (TypeError, ValueError) as error:

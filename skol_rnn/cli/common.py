@@ -93,7 +93,7 @@ def in_options(message: str, options: Mapping[str, str] = OPTIONS) -> str:
 
     >>> in_options('loss must be one of A, B; leave out important_labels, or give unit="token".',
     ...            {"loss": "--loss", "important_labels": "--important", "unit": "--unit"})
-    'loss must be one of A, B; leave out --important, or give --unit token.'
+    '--loss must be one of A, B; leave out --important, or give --unit token.'
     """
     names = "|".join(sorted(map(re.escape, options), key=len, reverse=True))
     verbs = r"(?= (?:must|needs?|has|have) )"
