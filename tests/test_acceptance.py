@@ -50,9 +50,7 @@ def f1(gold, found, label):
 def test_the_demo_saves_the_default_model_and_says_what_its_scores_are(tmp_path):
     out = skol("demo", "--out", tmp_path / "demo")
     assert len(out.splitlines()) <= 25
-    scores = json.loads(
-        skol("evaluate", tmp_path / "demo" / "model", tmp_path / "demo" / "sample" / "test", "--json", "-")
-    )
+    scores = json.loads(skol("evaluate", tmp_path / "demo" / "model", tmp_path / "demo" / "sample" / "test", "--json"))
     assert scores["important_f1"] > 0.9
     assert re.search(rf"important F1 +{scores['important_f1']:.3f}", out)
     hits = scores["confusion_matrix"][scores["labels"].index("Nomenclature")][scores["labels"].index("Nomenclature")]
@@ -84,7 +82,7 @@ def test_real_volumes_from_training_to_an_independent_score(corpora, tmp_path):
         assert [line for line, _ in labelled] == [line for line, _ in expected]
         gold += [label for _, label in expected]
         found += [label for _, label in labelled]
-    scores = json.loads(skol("evaluate", tmp_path / "model", volumes / "dev", "--json", "-"))
+    scores = json.loads(skol("evaluate", tmp_path / "model", volumes / "dev", "--json"))
     for label in ("Nomenclature", "Description"):
         assert f"{scores[f'{label}_f1']:.4f}" == f"{f1(gold, found, label):.4f}"
     assert scores["important_f1"] >= 0.82

@@ -18,7 +18,7 @@ from skol_rnn.data.formats.ptc import label_table_of
 from skol_rnn.errors import DataError
 from skol_rnn.imbalance.class_weights import is_frozen_file
 from skol_rnn.labels import suggestion
-from skol_rnn.training.parameters import PARAMETERS
+from skol_rnn.training.parameters import PARAMETERS, ModelParameters, values_of
 
 _TOP = ("settings", "data", "seeds")
 _DATA = ("train", "test", "labels", "other", "important")
@@ -125,14 +125,20 @@ def read_batch(config: str | Path | Mapping[str, Any]) -> Batch:
     if isinstance(config, Mapping):
         return _batch(config, "The configuration", Path())
     path = Path(config)
+    return _batch(read_toml(path), str(path), path.parent)
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a TOML file."""
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError as error:
         near = suggestion(path.name, os.listdir(path.parent)) if path.parent.is_dir() else ""
         raise DataError(f"{path} does not exist.{near}") from error
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise DataError(f"{path} cannot be read as a configuration ({error}).") from error
-    return _batch(values, str(path), path.parent)
+    except OSError as error:
+        raise DataError(f"{path} cannot be read as a configuration ({error.strerror or error}).") from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise DataError(f"{path} is not a TOML file: {error}.") from error
 
 
 def _batch(values: Mapping[str, Any], where: str, base: Path) -> Batch:
@@ -174,6 +180,13 @@ def _setting(name: str, value: Any, where: str, base: Path) -> Setting:
         parameters["class_weights"] = None
     elif is_frozen_file(parameters.get("class_weights")):
         parameters["class_weights"] = str(base / parameters["class_weights"])
+    # Processes find a wrong value only after TensorFlow has loaded.
+    from skol_rnn.training.checks import check_parameters  # loads pandas
+
+    try:
+        check_parameters(values_of(ModelParameters(**parameters)))
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{here}: {error}") from error
     return Setting(name, parameters)
 
 

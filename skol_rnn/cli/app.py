@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import sys
 import threading
@@ -15,7 +16,8 @@ import typer
 
 from skol_rnn import __version__
 from skol_rnn.cli.batch import batch
-from skol_rnn.cli.common import say, warnings_as_lines
+from skol_rnn.cli.common import COMMAND_LINE, OPTIONS, in_options, say, warnings_as_lines
+from skol_rnn.cli.config import init_config
 from skol_rnn.cli.data import convert, validate
 from skol_rnn.cli.demo import demo
 from skol_rnn.cli.download import download
@@ -28,7 +30,7 @@ from skol_rnn.cli.tune import tune
 from skol_rnn.cli.weights import weights
 from skol_rnn.errors import SkolError
 
-OK, FAILED, USAGE, BAD_DATA, INTERRUPTED = 0, 1, 2, 3, 130
+OK, FAILED, USAGE, BAD_DATA, INTERRUPTED, CLOSED_PIPE, TERMINATED = 0, 1, 2, 3, 130, 141, 143
 _STATUSES = ((SkolError, BAD_DATA), ((ValueError, TypeError), USAGE), (ImportError, FAILED))
 
 app = typer.Typer(
@@ -40,7 +42,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 COMMANDS = (
-    train, predict, evaluate, report, compare, batch, info, weights, tune, validate, convert, spans, download, demo
+    train, predict, evaluate, report, compare, batch, info, weights, tune, init_config,
+    validate, convert, spans, download, demo,
 )  # fmt: skip
 for command in COMMANDS:
     app.command()(command)
@@ -73,9 +76,16 @@ def run(arguments: list[str] | None = None) -> None:
     sys.exit(_status(words, debug))
 
 
+_ALSO = {
+    "weights": {"class_weights": "--strategy"},
+    "tune": {"n_trials": "--trials", "monitor": "--metric", "random_state": "--seed"},
+}
+"""Arguments of Python that have another name on the command line."""
+
+
 @contextlib.contextmanager
 def _noted_interrupts() -> Iterator[list[int]]:
-    """Note Ctrl-C, since libraries in C can turn the KeyboardInterrupt into an error of their own."""
+    """Note Ctrl-C and the signal to end, since libraries in C can turn a KeyboardInterrupt into an error of their own."""
     noted: list[int] = []
 
     def note(number: int, frame: Any) -> None:
@@ -83,29 +93,36 @@ def _noted_interrupts() -> Iterator[list[int]]:
         signal.default_int_handler(number, frame)
 
     # Only the main thread may set a handler, and another one than Python's is the caller's.
-    replaced = threading.current_thread() is threading.main_thread()
-    replaced = replaced and signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    if replaced:
-        signal.signal(signal.SIGINT, note)
+    usual: dict[int, Any] = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+    main = threading.current_thread() is threading.main_thread()
+    replaced = [number for number, handler in usual.items() if main and signal.getsignal(number) is handler]
+    for number in replaced:
+        signal.signal(number, note)
     try:
         yield noted
     finally:
-        if replaced:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
+        for number in replaced:
+            signal.signal(number, usual[number])
 
 
 def _status(words: list[str], debug: bool) -> int:
+    COMMAND_LINE[:] = [word for word in words if word != "--debug"]
+    OPTIONS.clear()
+    OPTIONS.update(_options_of(words))
     with _noted_interrupts() as noted:
         status = _run(words, debug)
-    return _fail("Interrupted.", INTERRUPTED) if noted and status == FAILED else status
+        if status == INTERRUPTED or (noted and status == FAILED):
+            if signal.SIGTERM in noted:
+                return _fail("Terminated.", TERMINATED)
+            return _fail("Interrupted.", INTERRUPTED)
+    return status
 
 
 def _run(words: list[str], debug: bool) -> int:
     try:
         with warnings_as_lines():
             status = app(args=words, standalone_mode=False, prog_name="skol-rnn")
-        # Typer turns Ctrl-C into this status and prints nothing.
-        return _fail("Interrupted.", INTERRUPTED) if status == INTERRUPTED else status or OK
+        return status or OK  # Typer turns Ctrl-C into the status 130 and prints nothing
     except typer.Exit as stop:
         return stop.exit_code
     except typer.TyperException as error:
@@ -115,15 +132,36 @@ def _run(words: list[str], debug: bool) -> int:
             return USAGE
         return _fail(error.format_message(), USAGE)
     except (KeyboardInterrupt, typer.Abort):
-        return _fail("Interrupted.", INTERRUPTED)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # As in `| head`: whoever read the results has enough of them.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return CLOSED_PIPE
     except Exception as error:
         if debug:
             traceback.print_exc()
-        message = str(error) or type(error).__name__
-        for kinds, status in _STATUSES:
-            if isinstance(error, kinds):
-                return _fail(message, status)
-        return _fail(f"{type(error).__name__}: {message} (run again with --debug for the traceback)", FAILED)
+        return _explained(error)
+
+
+def _explained(error: Exception) -> int:
+    message = str(error) or type(error).__name__
+    for kinds, status in _STATUSES:
+        if isinstance(error, kinds):
+            return _fail(message if status == FAILED else in_options(message), status)
+    return _fail(f"{type(error).__name__}: {message} (run again with --debug for the traceback)", FAILED)
+
+
+def _options_of(words: list[str]) -> dict[str, str]:
+    """Return the options of the command on a command line, by the names that Python has for them."""
+    commands = getattr(typer.main.get_command(app), "commands", {})
+    command = next((commands[word] for word in words if word in commands), None)
+    found = {p.name: max(p.opts, key=len) for p in getattr(command, "params", ()) if p.opts[0].startswith("-")}
+    if "--input-format" in found.values():
+        found["format"] = "--input-format"
+    found |= _ALSO.get(getattr(command, "name", ""), {})
+    # What the command line does not have came from the file of settings, in its words.
+    given = {word.partition("=")[0] for word in words}
+    return {name: text for name, text in found.items() if "--config" not in given or text in given}
 
 
 def _fail(message: str, status: int) -> int:

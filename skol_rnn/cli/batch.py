@@ -8,17 +8,26 @@ from typing import Annotated
 import typer
 
 from skol_rnn.cli import options
-from skol_rnn.cli.common import print_json, say
+from skol_rnn.cli.common import interrupted, print_json, same_command, say
 from skol_rnn.cli.options import option
 from skol_rnn.errors import SkolError
 
 
 def batch(
-    config: Annotated[Path, typer.Argument(help="TOML file with settings, data and seeds.", show_default=False)],
+    config: Annotated[
+        Path, typer.Argument(help="TOML file with settings, data and seeds.", show_default=False, metavar="CONFIG")
+    ],
     out: Annotated[
-        options.File, option("Folder for the results; the path of the file without ending if not given.")
+        options.File,
+        option(
+            "Folder for the results; the path of the file without ending if not given.",
+            callback=options.output_folder("--out"),
+        ),
     ] = None,
-    jobs: Annotated[int | None, option("Processes; half the cores if not given.", metavar="N")] = None,
+    jobs: Annotated[
+        int | None,
+        option("Processes; half the cores if not given.", metavar="N", callback=options.at_least("--jobs", 1)),
+    ] = None,
     json: options.Json = False,
 ) -> None:
     """Train and score several settings on several data sets with several seeds.
@@ -27,14 +36,9 @@ def batch(
     """
     from skol_rnn.batch_evaluate.run import batch_evaluate
 
-    if jobs == 0:
-        raise typer.BadParameter("--jobs must be at least 1.")
     out = config.with_suffix("") if out is None else out
-    try:
+    with interrupted(lambda: f"{out} holds the finished cells; the same command continues.\n{same_command()}"):
         result = batch_evaluate(config, out, jobs=jobs)
-    except KeyboardInterrupt:
-        say(f"Stopped. Finished cells are kept in {out}; run the same command again to continue.")
-        raise
     if json:
         print_json({"folder": str(out), "cells": result.table.to_dict("records")})
     else:

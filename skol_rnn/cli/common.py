@@ -4,23 +4,34 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
+import shlex
 import sys
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from itertools import tee
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
+from rich.console import Console
+from rich.measure import Measurement
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Column, Table
 
+from skol_rnn.cli.options import STANDARD
+from skol_rnn.data.discovery import find_files
 from skol_rnn.data.document import Corpus, Document
-from skol_rnn.data.reading import read_documents
+from skol_rnn.data.reading import Reader, read_files
 from skol_rnn.data.spans import SpanRules
 from skol_rnn.errors import DataError, GraphWarning, LabelWarning, RepairWarning, SeenWarning
 from skol_rnn.evaluation.span_scores import SpanScores, fragment_scores, strict_scores
-from skol_rnn.inference.predictor import Predictions, ServingModel, chosen_backend
-from skol_rnn.inference.quiet import quiet_start
-from skol_rnn.labels import printable, suggestion
+from skol_rnn.inference.predictor import Predictions, ServingModel, chosen_backend, saved_decoder
+from skol_rnn.inference.quiet import quiet_tensorflow
+from skol_rnn.labels import LabelSet, printable, suggestion
+from skol_rnn.persistence.atomic import write_atomically
 from skol_rnn.persistence.bundle import Bundle, load_bundle
 
 if TYPE_CHECKING:
@@ -28,6 +39,87 @@ if TYPE_CHECKING:
 
 
 _SAID = (GraphWarning, LabelWarning, RepairWarning, SeenWarning)
+T = TypeVar("T")
+
+
+@contextlib.contextmanager
+def progress(text: str, total: int | None = None) -> Iterator[Callable[[int, int | None], None]]:
+    """Show a bar on standard error while it is a terminal; call what this yields with the steps done and all of them."""
+    # Some environments make rich write colours, and bars, into pipes.
+    shown = sys.stderr.isatty() and "--json" not in COMMAND_LINE
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    # A bar without a number of steps only moves: it says that the command works.
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not shown) as bar:
+        task = bar.add_task(text, total=total)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def counted(items: Iterable[T], text: str, total: int | None = None) -> Iterator[T]:
+    """Yield items under a bar."""
+    with progress(text, total) as report:
+        for done, item in enumerate(items, 1):
+            yield item
+            report(done, total)
+
+
+def folded(heading: str) -> Column:
+    """Return the column of a table whose long texts are broken over lines instead of cut."""
+    return Column(heading, overflow="fold")
+
+
+def fits(console: Console, table: Table) -> bool:
+    """Whether a table is no wider than the terminal."""
+    return Measurement.get(console, console.options.update(max_width=10_000), table).maximum <= console.width
+
+
+COMMAND_LINE: list[str] = []
+"""The words after ``skol-rnn``, for messages that repeat the command."""
+OPTIONS: dict[str, str] = {}
+"""The options of the command that runs, by the names that Python has for them."""
+
+
+def same_command() -> str:
+    """Return the command that runs, to be run again."""
+    return f"skol-rnn {shlex.join(COMMAND_LINE)}"
+
+
+_QUOTED = r"(?<!\w)'(?:[^'\\]|\\.)*'(?!\w)"
+_VALUE = r"""=(?:"([^"]*)"|'([^']*)'|([\w-]+)|)"""
+
+
+def in_options(message: str, options: Mapping[str, str] = OPTIONS) -> str:
+    """Write arguments of Python, as messages name them, as the options of a command.
+
+    >>> in_options('loss must be one of A, B; leave out important_labels, or give unit="token".',
+    ...            {"loss": "--loss", "important_labels": "--important", "unit": "--unit"})
+    '--loss must be one of A, B; leave out --important, or give --unit token.'
+    """
+    names = "|".join(sorted(map(re.escape, options), key=len, reverse=True))
+    verbs = r"(?= (?:must|needs?|has|have) )"
+    start = r"(?:^|(?<=\. )|(?<=: ))"
+    pattern = rf"(?P<quoted>{_QUOTED})|(?<![\w\"'/.-])(?P<given>{names}){_VALUE}|{start}(?P<first>{names}){verbs}"
+    pattern += r"|(?<![\w\"'/.-])(?P<plain>\w+_\w+)(?![\w/=(]|\.\w)"
+
+    def option(found: re.Match[str]) -> str:
+        if found["quoted"]:
+            return found[0]
+        name = options.get(found["given"] or found["first"] or found["plain"])
+        value = next((text for text in found.groups()[2:5] if text), "")
+        return found[0] if name is None else f"{name} {value.removesuffix('True')}".strip()
+
+    if not options:
+        return message
+    return re.sub(pattern, option, re.sub(r"read_documents\(\.\.\., (\w+=\w+)\)", r"\1", message))
+
+
+@contextlib.contextmanager
+def interrupted(advice: Callable[[], str]) -> Iterator[None]:
+    """Say how to go on when the user stops a command."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        say(f"Stopped. {advice()}")
+        raise
 
 
 def say(message: str) -> None:
@@ -76,18 +168,50 @@ def read(
     offsets: str = "characters",
 ) -> Corpus:
     """Read documents and report the files that were skipped."""
+    once(paths)
     rules = span_rules(overlap, priority, types, offsets)
-    corpus = read_documents(paths, format=input_format, strict=strict, unit=unit, rules=rules, fold_labels=fold_labels)
+    files, skipped = find_files(paths, input_format)
+    watched = partial(counted, text="Reading", total=len(files))
+    corpus = read_files(files, skipped, Reader(strict, unit, rules=rules), fold_labels, watched)
     say_skipped(corpus.skipped)
     return corpus
 
 
 def span_rules(overlap: str, priority: list[str] | None, types: list[str] | None, offsets: str) -> SpanRules:
     """Return the rules that the options of spans describe."""
+    if overlap == "priority" and not priority:
+        raise ValueError(
+            "--overlap priority needs the types in their order: --priority MOST_IMPORTANT --priority NEXT."
+        )
     # A type may contain commas, so these options are repeated instead of split.
     return SpanRules(
         overlap=overlap, priority=tuple(priority or ()), types=tuple(types) if types else None, offsets=offsets
     )
+
+
+def once(*paths: Sequence[str] | None) -> None:
+    """Refuse standard input where it would be read twice."""
+    if sum(list(given or ()).count(STANDARD) for given in paths) > 1:
+        raise ValueError("- is given twice, but standard input can be read only once.")
+
+
+def format_of(form: str | None, others: Sequence[str] | None) -> str | None:
+    """Return the format to read some paths as; where others are standard input, ``--input-format`` is for that alone."""
+    return None if STANDARD in (others or ()) else form
+
+
+def write_output(path: Path, data: bytes) -> None:
+    """Write a file, or to standard output where the path is -."""
+    if str(path) != STANDARD:
+        write_atomically(path, data)
+        return
+    sys.stdout.flush()
+    stream = getattr(sys.stdout, "buffer", None)
+    if stream is None:
+        sys.stdout.write(data.decode())
+    else:
+        stream.write(data)
+        stream.flush()
 
 
 def say_skipped(skipped: Iterable[tuple[str, str]]) -> None:
@@ -104,7 +228,7 @@ def warnings_as_lines() -> Iterator[None]:
 
         def show(message: Any, category: type[Warning], *place: Any, **more: Any) -> None:
             if issubclass(category, _SAID):
-                say(str(message))
+                say(in_options(str(message)))
             else:
                 shown(message, category, *place, **more)
 
@@ -123,9 +247,30 @@ def check_labels(column: Iterable[Any], labels: list[str] | None, other: str | N
             raise DataError(f"{subject} the label {label!r} of --labels.{suggestion(label, found)}")
 
 
+def check_decision(bundle: Bundle, decision: str | None) -> None:
+    """Refuse a decision that a saved model cannot take, before anything loads."""
+    if decision is not None:
+        saved_decoder(bundle).resolved(decision)
+
+
+def check_scored(corpus: Corpus, bundle: Bundle, required: bool = True) -> None:
+    """Refuse documents that a saved model cannot be scored on: without labels, or with labels that it does not know."""
+    from skol_rnn.data.inputs import fold_labels, labelled_table
+
+    state = bundle.state
+    if all(label is None for document in corpus for label in document.labels or ()):
+        if required:
+            raise DataError(
+                "The data have no labels: give annotated files. `skol-rnn report` shows predictions without scores."
+            )
+        return
+    column = labelled_table(corpus, unit=state["parameters"].get("unit", "line"), other=state["other"])["label"]
+    fold_labels(column, LabelSet(tuple(state["labels"])), state["other"], "the data")
+
+
 def load(bundle: Bundle, decision: str | None = None) -> RNNSkolModel:
     """Build the model of a bundle without TensorFlow's messages, with its own decision or another one."""
-    with quiet_tensorflow():
+    with progress("Loading TensorFlow"), quiet_tensorflow():
         from skol_rnn.model import RNNSkolModel
     model = RNNSkolModel().set_bundle(bundle)
     if decision:
@@ -134,9 +279,18 @@ def load(bundle: Bundle, decision: str | None = None) -> RNNSkolModel:
     return model
 
 
-def load_predictor(path: Path, backend: str = "auto") -> ServingModel:
+@contextlib.contextmanager
+def predicting(model: RNNSkolModel) -> Iterator[RNNSkolModel]:
+    """Show a bar while a loaded model predicts."""
+    with progress("Predicting") as report:
+        model._predictor = replace(model._predictor, watch=report)
+        yield model
+
+
+def load_predictor(path: Path, backend: str = "auto", decision: str | None = None) -> ServingModel:
     """Load a saved model for prediction, without TensorFlow's messages where Keras runs it."""
     bundle = load_bundle(path)
+    check_decision(bundle, decision)
     chosen = chosen_backend(bundle, backend)
     with quiet_tensorflow() if chosen == "keras" else contextlib.nullcontext():
         return ServingModel(bundle, chosen)
@@ -159,14 +313,3 @@ def span_scores(gold: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, 
         "fragment_untyped": fragment_scores(gold, found, typed=False),
         "strict": strict_scores(gold, found),
     }
-
-
-@contextlib.contextmanager
-def quiet_tensorflow() -> Iterator[None]:
-    """Hide what TensorFlow's libraries print while they load, unless they fail."""
-    with quiet_start() as hidden:
-        if hidden:
-            from skol_rnn.inference.keras_runner import load_tensorflow
-
-            load_tensorflow()
-        yield

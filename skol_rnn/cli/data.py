@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from skol_rnn.cli import options
-from skol_rnn.cli.common import names, print_json, read, say, say_skipped, span_rules
+from skol_rnn.cli.common import counted, folded, names, print_json, read, say, say_skipped, span_rules
 from skol_rnn.cli.writing import OnError, Overwrite, Run, check_output, plural
 from skol_rnn.data.document import Document
 from skol_rnn.data.formats.brat import other_annotations
@@ -29,7 +29,7 @@ def validate(
     input_format: options.InputFormat = None,
     strict: options.Strict = False,
     unit: options.Unit = "line",
-    overlap: options.Overlap = "error",
+    overlap: options.OverlapOrPriority = "error",
     priority: options.Priority = None,
     types: options.Types = None,
     offsets: options.Offsets = "characters",
@@ -52,7 +52,7 @@ def validate(
         return
     console = Console(soft_wrap=True, highlight=False)
     console.print(f"{len(corpus):,} documents, {len(table):,} {unit}s, {len(corpus.repairs):,} repairs")
-    shares = Table("label", f"{unit}s", "share")
+    shares = Table(folded("label"), f"{unit}s", "share")
     for label, count in labels:
         shares.add_row(Text(printable(label or "(no label)")), f"{count:,}", f"{count / max(len(table), 1):.2%}")
     console.print(shares)
@@ -67,13 +67,13 @@ def validate(
 def convert(
     paths: options.Paths,
     out: Annotated[Path, typer.Option(help="Folder for the converted documents; - for standard output.")],
-    to: Annotated[str, typer.Option(help=f"{options.FORMATS}.")],
+    to: Annotated[str, typer.Option(help=f"{options.FORMATS}.", callback=options.written_format("--to"))],
     labels: options.Keep = None,
     other: options.Rest = "Misc",
     input_format: options.InputFormat = None,
     strict: options.Strict = False,
     unit: options.Unit = "line",
-    overlap: options.Overlap = "error",
+    overlap: options.OverlapOrPriority = "error",
     priority: options.Priority = None,
     types: options.Types = None,
     offsets: options.Offsets = "characters",
@@ -109,8 +109,9 @@ def convert(
         run.folder.protect(stream.files)
     lost = _Lost(None if keep else to)
     with run.writing():
-        folded = label_folding(run.read_ahead(documents())) if fold_labels else None
-        for document in run.pending(stream, change=folded, done=lost.count):
+        fold = label_folding(run.read_ahead(documents())) if fold_labels else None
+        pending = run.pending(stream, change=fold, done=lost.count)
+        for document in counted(pending, "Converting", len(stream.files)):
             collapsed = collapse_labels(document.labels, keep, other) if keep and document.labels is not None else None
             run.add(document, collapsed)
             lost.count(document)

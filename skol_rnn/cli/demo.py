@@ -13,10 +13,12 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from skol_rnn.cli.common import quiet_tensorflow
+from skol_rnn.cli import options
+from skol_rnn.cli.common import folded, interrupted
 from skol_rnn.data.reading import read_documents
 from skol_rnn.datasets import sample_corpus
 from skol_rnn.errors import RepairWarning
+from skol_rnn.inference.quiet import quiet_tensorflow
 from skol_rnn.persistence.atomic import write_atomically
 
 if TYPE_CHECKING:
@@ -28,7 +30,10 @@ SETTINGS: dict[str, Any] = {"important": IMPORTANT, "verbosity": 0}  # all other
 
 
 def demo(
-    out: Annotated[Path, typer.Option(help="Folder for the sample, the model and the pages.")] = Path("demo-output"),
+    out: Annotated[
+        Path,
+        typer.Option(help="Folder for the sample, the model and the pages.", callback=options.output_folder("--out")),
+    ] = Path("demo-output"),
 ) -> None:
     """Train on the sample, score documents of other journals, and write the model, a labelled page and a report."""
     console = Console(highlight=False, markup=False, emoji=False)
@@ -41,7 +46,8 @@ def demo(
     with console.status("Training"):
         with quiet_tensorflow():
             from skol_rnn.model import RNNSkolModel
-        model = RNNSkolModel(**SETTINGS).fit(training, labels=IMPORTANT, other=OTHER)
+        with interrupted(lambda: "Nothing is saved but the sample; the same command starts again."):
+            model = RNNSkolModel(**SETTINGS).fit(training, labels=IMPORTANT, other=OTHER)
         model.save(out / "model")
     seconds = time.monotonic() - started
     with console.status("Labelling"):
@@ -75,7 +81,7 @@ def scores_table(scores: Evaluation) -> Table:
     from skol_rnn.report.curves import bootstrap_intervals
 
     intervals = bootstrap_intervals(scores)
-    table = Table("label", box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(folded("label"), box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in ("precision", "recall", "F1", "95 % interval", "lines"):
         table.add_column(heading, justify="right")
     columns = (scores.precision, scores.recall, scores.f1)

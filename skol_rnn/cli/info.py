@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 from skol_rnn.cli import common, options
+from skol_rnn.cli.common import fits, folded
 from skol_rnn.inference.card import calibration_sentence, score_with_interval, split_sentence
 from skol_rnn.labels import printable
 from skol_rnn.persistence.bundle import load_bundle
@@ -24,7 +25,7 @@ def info(model: options.ModelPath, json: options.Json = False) -> None:
         return
     console = Console(highlight=False, markup=False, emoji=False)
     console.print(printable(f"{model}: {state['name']}, written by skol_rnn {state['skol_rnn_version']}"))
-    labels = Table("label", "training lines", "weight", "offset")
+    labels = Table(folded("label"), "training lines", "weight", "offset")
     for row in zip(state["labels"], arrays["counts"], arrays["weights"], arrays["offsets"], strict=True):
         labels.add_row(printable(row[0]), f"{row[1]:,}", f"{row[2]:.4f}", f"{row[3]:+.4f}")
     console.print(labels)
@@ -33,17 +34,25 @@ def info(model: options.ModelPath, json: options.Json = False) -> None:
     console.print(f"{state['features']['name']} features, {size:,} network parameters, runs on {runs_on}")
     if card := state.get("card"):
         _print_card(console, card)
-    history = Table("epoch", "loss", *[printable(f"{label} F1") for label in state["labels"]], "important F1")
-    past = state["history"]
-    for epoch, loss in enumerate(past.get("loss", [])):
-        keys = [*(f"val_f1/{label}" for label in state["labels"]), "val_important_f1"]
-        scores = [f"{past[key][epoch]:.4f}" for key in keys if key in past]
-        history.add_row(str(epoch + 1), f"{loss:.4f}", *scores)
+    if not fits(console, history := _history(state, state["labels"])):
+        history = _history(state, [])
+        console.print("The F1 of each label after each epoch does not fit here: --json prints it.")
     console.print(history)
     console.print(printable("  ".join(f"{key}={value!r}" for key, value in state["parameters"].items())))
     if bundle.card:
         where = f"{model}/README.md" if model.is_dir() else f"README.md in {model}"
         console.print(printable(f"The model card with the documents and their hashes is {where}"), soft_wrap=True)
+
+
+def _history(state: Mapping[str, Any], labels: Sequence[str]) -> Table:
+    """Return a row for each epoch, with the F1 of some labels."""
+    table = Table("epoch", "loss", *[printable(f"{label} F1") for label in labels], "important F1")
+    past = state["history"]
+    for epoch, loss in enumerate(past.get("loss", [])):
+        keys = [*(f"val_f1/{label}" for label in labels), "val_important_f1"]
+        scores = [f"{past[key][epoch]:.4f}" for key in keys if key in past]
+        table.add_row(str(epoch + 1), f"{loss:.4f}", *scores)
+    return table
 
 
 def _print_card(console: Console, card: Mapping[str, Any]) -> None:
@@ -54,7 +63,7 @@ def _print_card(console: Console, card: Mapping[str, Any]) -> None:
     if not (scores := card["scores"]):
         return
     intervals = scores.get("intervals", {})
-    table = Table("validation set", "precision", "recall", "F1", "loss", "support")
+    table = Table(folded("validation set"), "precision", "recall", "F1", "loss", "support")
     for label, row in scores["labels"].items():
         found = intervals.get("by_label", {}).get(label, {})
         cells = [score_with_interval(row[key], found.get(key)) for key in ("precision", "recall", "f1")]

@@ -1,28 +1,26 @@
-"""Arguments and options that several commands have."""
+"""Arguments and options that several commands have, and the checks of their values before any work."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-FORMATS = "yedda, text, jsonl, csv, parquet, ptc, brat or bio"
+from skol_rnn.data.discovery import FORMATS as _FORMATS
+from skol_rnn.data.spans import OFFSETS, OVERLAP_POLICIES
+from skol_rnn.data.tokens import UNITS
+from skol_rnn.decoding.offsets import DECISIONS
+from skol_rnn.inference.predictor import BACKENDS
+from skol_rnn.labels import check_choice
+from skol_rnn.persistence.atomic import check_writable
 
-Paths = Annotated[list[str], typer.Argument(help="Files, folders or globs.", show_default=False)]
-ModelPath = Annotated[Path, typer.Argument(help="A saved model, folder or file.", show_default=False)]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output and nothing else there.")]
-Strict = Annotated[bool, typer.Option("--strict", help="Refuse files with damaged markup instead of repairing them.")]
-InputFormat = Annotated[str | None, typer.Option("--input-format", help=f"Read all files as {FORMATS}.")]
-Unit = Annotated[str, typer.Option(help="What gets a label.", metavar="line|token")]
-OVERLAP = "longest|first|priority|error"
-Overlap = Annotated[str, typer.Option(help="Which of two overlapping spans is kept.", metavar=OVERLAP)]
-Offsets = Annotated[str, typer.Option(help="What offsets of spans count.", metavar="characters|utf-16")]
-FoldLabels = Annotated[
-    bool, typer.Option("--fold-labels", help="Merge labels that differ in case, blanks or Unicode form only.")
-]
-Priority = Annotated[list[str] | None, typer.Option(help="Type for --overlap priority, most important first; repeat.")]
-Types = Annotated[list[str] | None, typer.Option("--type", help="Allowed span type; repeat it for more.")]
+FORMATS = "yedda, text, jsonl, csv, parquet, ptc, brat or bio"
+STANDARD = "-"
+"""The path of standard input, or of standard output."""
+
 Text = str | None
 File = Path | None
 
@@ -32,8 +30,141 @@ def option(text: str, *names: str, **settings: Any) -> Any:
     return typer.Option(*names, help=text, show_default=False, **settings)
 
 
-DECISIONS = "auto|corrected|argmax|tuned|viterbi"
-Decision = Annotated[Text, option("How labels are chosen; the model's own decision if not given.", metavar=DECISIONS)]
+def require(module: str, sentence: str) -> None:
+    """Raise an ImportError with a sentence of ours where a library is missing; call it before any work."""
+    try:
+        import_module(module)
+    except ImportError as error:
+        raise ImportError(sentence) from error
+
+
+def one_of(name: str, allowed: Iterable[str]) -> Callable[[Text], Text]:
+    """Return a check that the value of an option is one of a few."""
+
+    def check(value: Text) -> Text:
+        if value is not None:
+            check_choice(name, value, allowed)
+        return value
+
+    return check
+
+
+def written_format(name: str) -> Callable[[Text], Text]:
+    """Return a check that a format exists, and that what writes it is installed."""
+
+    def check(value: Text) -> Text:
+        one_of(name, _FORMATS)(value)
+        if value == "parquet":
+            require("pyarrow", f"{name} parquet needs pyarrow: pip install 'skol_rnn[parquet]'.")
+        return value
+
+    return check
+
+
+def at_least(name: str, least: int) -> Callable[[int | None], int | None]:
+    """Return a check that a number is not too small."""
+
+    def check(value: int | None) -> int | None:
+        if value is not None and value < least:
+            raise ValueError(f"{name} must be at least {least}, but is {value}.")
+        return value
+
+    return check
+
+
+def seed(value: int | None) -> int | None:
+    """Check the seed of a random generator."""
+    if value is not None and not 0 <= value < 2**31:
+        raise ValueError(f"--seed must be from 0 to 2147483647, but is {value}.")
+    return value
+
+
+def output_file(name: str, example: str, standard: bool = True) -> Callable[[File], File]:
+    """Return a check that a file can be written; ``standard`` says whether - is allowed."""
+
+    def check(path: File) -> File:
+        if path is None or (standard and str(path) == STANDARD):
+            return path
+        if str(path) == STANDARD:
+            raise ValueError(f"{name} cannot be standard output: give a file, such as {example}.")
+        if path.is_dir():
+            raise ValueError(f"{name} {path} is a folder: give a file, such as {path / example}.")
+        check_writable(path)
+        return path
+
+    return check
+
+
+def output_folder(name: str, standard: bool = False) -> Callable[[File], File]:
+    """Return a check that files can be written to a folder."""
+
+    def check(path: File) -> File:
+        if path is None or (standard and str(path) == STANDARD):
+            return path
+        if str(path) == STANDARD:
+            raise ValueError(f"{name} cannot be standard output: give a folder.")
+        if path.is_file():
+            raise ValueError(f"{name} {path} is a file: give a folder.")
+        check_writable(path)
+        return path
+
+    return check
+
+
+Paths = Annotated[
+    list[str],
+    typer.Argument(help="Files, folders or globs; - is standard input.", show_default=False, metavar="PATHS"),
+]
+ModelPath = Annotated[Path, typer.Argument(help="A saved model, folder or file.", show_default=False, metavar="MODEL")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output and nothing else there.")]
+Strict = Annotated[bool, typer.Option("--strict", help="Refuse files with damaged markup instead of repairing them.")]
+InputFormat = Annotated[
+    str | None,
+    typer.Option("--input-format", help=f"Read all files as {FORMATS}.", callback=one_of("--input-format", _FORMATS)),
+]
+Unit = Annotated[str, typer.Option(help="What gets a label.", metavar="line|token", callback=one_of("--unit", UNITS))]
+_KEPT = "Which of two overlapping spans is kept: longest, first"
+Overlap = Annotated[
+    str,
+    typer.Option(
+        help=f"{_KEPT}; or error.",
+        metavar="WHICH",
+        callback=one_of("--overlap", [policy for policy in OVERLAP_POLICIES if policy != "priority"]),
+    ),
+]
+OverlapOrPriority = Annotated[
+    str,
+    typer.Option(
+        help=f"{_KEPT}, or priority (the order of --priority); or error.",
+        metavar="WHICH",
+        callback=one_of("--overlap", OVERLAP_POLICIES),
+    ),
+]
+Offsets = Annotated[
+    str,
+    typer.Option(
+        help="What offsets of spans count: characters or utf-16.",
+        metavar="WHAT",
+        callback=one_of("--offsets", OFFSETS),
+    ),
+]
+FoldLabels = Annotated[
+    bool, typer.Option("--fold-labels", help="Merge labels that differ in case, blanks or Unicode form only.")
+]
+Priority = Annotated[list[str] | None, typer.Option(help="Type for --overlap priority, most important first; repeat.")]
+Types = Annotated[list[str] | None, typer.Option("--type", help="Allowed span type; repeat it for more.")]
+
+Decision = Annotated[
+    Text,
+    option(
+        f"How labels are chosen: {', '.join(DECISIONS)}; the model's own decision if not given.",
+        metavar="HOW",
+        callback=one_of("--decision", DECISIONS),
+    ),
+]
+Backend = Annotated[
+    str, typer.Option(help="What runs the network.", metavar="auto|onnx|keras", callback=one_of("--backend", BACKENDS))
+]
 Labels = Annotated[Text, option("Labels to learn; all that occur if not given.", metavar="A,B,C")]
 Keep = Annotated[Text, option("Labels to keep; all if not given.", metavar="A,B,C")]
 Rest = Annotated[str, typer.Option("--other", help="Label of the lines whose own label is not kept.")]

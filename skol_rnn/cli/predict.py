@@ -13,14 +13,16 @@ from rich.console import Console
 
 from skol_rnn.cli import common, options
 from skol_rnn.cli.options import option
-from skol_rnn.cli.report import check_page, page_title
+from skol_rnn.cli.report import page_title
+from skol_rnn.cli.train import OPTION_OF
 from skol_rnn.cli.writing import OnError, Overwrite, Run, check_output, plural
 from skol_rnn.data.bio import decode_spans
+from skol_rnn.data.discovery import find_format
+from skol_rnn.data.probabilities import with_names
 from skol_rnn.data.reading import DocumentStream, Reader
 from skol_rnn.data.spans import SpanRules
 from skol_rnn.data.tokens import document_spans
 from skol_rnn.data.writing import check_labels
-from skol_rnn.errors import DataError
 from skol_rnn.evaluation.findings import summary
 from skol_rnn.evaluation.report import comparison_text, to_text
 from skol_rnn.persistence.atomic import write_atomically
@@ -48,7 +50,7 @@ def predict(
             help="Folder for the labelled documents; for tokens also a NAME.tsv of spans; - for standard output."
         ),
     ],
-    form: Annotated[options.Text, option(_FORMATS, "--format")] = None,
+    form: Annotated[options.Text, option(_FORMATS, "--format", callback=options.written_format("--format"))] = None,
     html: Annotated[options.File, option("Folder for HTML pages, one for each document, and their index.")] = None,
     decision: options.Decision = None,
     backend: Annotated[str, typer.Option(help="What runs the network.", metavar="auto|onnx|keras")] = "auto",
@@ -64,7 +66,7 @@ def predict(
     """
     check_output(out, html, json)
     pages = Pages(html) if html else None
-    predictor = common.load_predictor(model, backend)
+    predictor = common.load_predictor(model, backend, decision)
     unit = predictor.unit
     if out.suffix == ".tsv" and (unit != "token" or form):
         raise typer.BadParameter("a .tsv file takes spans of a token model and no --format: give a folder instead.")
@@ -81,7 +83,8 @@ def predict(
     with run.writing():
         results.begin()
         pending = run.pending(stream, results.places, results.note_done)
-        for document, labelled in common.predicted(predictor, pending, decision):
+        found = common.predicted(predictor, pending, decision)
+        for document, labelled in common.counted(found, "Labelling", len(stream.files)):
             results.add(document, labelled)
         results.end()
     common.say_skipped(stream.skipped)
@@ -131,7 +134,7 @@ class _Results:
             more = {self.pages.place_of(document): self._page(self.pages, document, labelled)}
             row = self.pages.row_of(document)
         # Records of tokens hold spans, which have no probabilities.
-        shares = labelled.probabilities if document.unit == "line" else None
+        shares = with_names(labelled.probabilities, self.predictor.labels) if document.unit == "line" else None
         self.run.add(document, labelled.labels, shares, more, counts=labels, page=row)
 
     def end(self) -> None:
@@ -155,33 +158,44 @@ def _with_spans(document: Document, labels: Sequence[str]) -> Document:
 def evaluate(
     model: options.ModelPath,
     paths: options.Paths,
-    json_file: Annotated[options.File, option("File for the scores as JSON; - for standard output.", "--json")] = None,
+    out: Annotated[
+        options.File,
+        option(
+            "File for the scores as JSON; - is standard output.", callback=options.output_file("--out", "scores.json")
+        ),
+    ] = None,
     decision: options.Decision = None,
     compare: Annotated[bool, typer.Option("--compare", help="Also compare all decisions with plain argmax.")] = False,
-    html: Annotated[options.File, option("File for the page that `report` writes.")] = None,
+    html: Annotated[
+        options.File,
+        option(
+            "File for the page that `report` writes.",
+            callback=options.output_file("--html", "report.html", standard=False),
+        ),
+    ] = None,
     overlap: options.Overlap = "error",
     offsets: options.Offsets = "characters",
     fold_labels: options.FoldLabels = False,
     input_format: options.InputFormat = None,
     strict: options.Strict = False,
+    json: options.Json = False,
 ) -> None:
     """Predict annotated documents and print precision, recall, F1, loss and support of each class."""
     if html:
         from skol_rnn.report.page import require_libraries
 
         require_libraries()
-        check_page(html)
+    if json:
+        _refuse_former_json(paths, input_format)
     bundle = load_bundle(model)
+    common.check_decision(bundle, decision)
     unit = bundle.state["parameters"].get("unit", "line")
     corpus = common.read(paths, input_format, strict, unit, overlap, fold_labels=fold_labels, offsets=offsets)
-    trained = common.load(bundle, decision)
-    decisions = trained.compare_decisions(corpus) if compare else {}
-    predicted = trained.predicted(corpus)
+    common.check_scored(corpus, bundle)
+    with common.predicting(common.load(bundle, decision)) as trained:
+        decisions = trained.compare_decisions(corpus) if compare else {}
+        predicted = trained.predicted(corpus)
     evaluation, how = predicted.evaluation, predicted.decision
-    if not evaluation.support.sum():
-        raise DataError(
-            "The data have no labels: give annotated files. `skol-rnn report` shows predictions without scores."
-        )
     seen = _say_seen(trained, predicted)
     documents = {name: part.to_dict() for name, part in evaluation.per_document}
     found = trained.diagnose(evaluation)
@@ -194,17 +208,37 @@ def evaluate(
         whole["decisions"] = {name: scores.to_dict() for name, scores in decisions.items()}
     if html:
         write_atomically(html, trained.report(predicted, title=page_title(model, corpus)).encode())
-    if str(json_file) == "-":
-        common.print_json(whole)
+    if _written_as_json(whole, out, json):
         return
-    if json_file:
-        write_atomically(json_file, f"{common.json_text(whole)}\n".encode())
     width = Console().width
-    typer.echo(to_text(evaluation, width, summary(found, width=width)))
+    typer.echo(to_text(evaluation, width, [common.in_options(line, OPTION_OF) for line in summary(found, width=width)]))
     for score in spans.values():
         typer.echo(f"\n{score}")
     if decisions:
         typer.echo(comparison_text(list(decisions.items()), width=width))
+
+
+def _written_as_json(scores: Mapping[str, Any], out: Path | None, json: bool) -> bool:
+    """Write the scores to a file or print them as JSON; return whether standard output is taken."""
+    printed = json or str(out) == options.STANDARD
+    if out and str(out) != options.STANDARD:
+        common.write_output(out, f"{common.json_text(scores)}\n".encode())
+    if printed:
+        common.print_json(scores)
+    return printed
+
+
+def _holds_documents(path: Path) -> bool:
+    return path.exists() and find_format(path) is not None
+
+
+def _refuse_former_json(paths: list[str], input_format: str | None) -> None:
+    """Refuse ``--json FILE``, which wrote the scores to a file."""
+    files = [path for path in paths if path.endswith(".json") and not _holds_documents(Path(path))]
+    files += [options.STANDARD] if options.STANDARD in paths and input_format is None else []
+    if files:
+        instead = "--json alone" if files[0] == options.STANDARD else f"--out {files[0]}"
+        raise ValueError(f"--json takes no file, but prints the scores: write {instead} instead of --json {files[0]}.")
 
 
 def _say_seen(trained: RNNSkolModel, predicted: Predicted) -> dict[str, Any]:

@@ -10,13 +10,14 @@ import typer
 from skol_rnn.cli import common, options
 from skol_rnn.cli.options import option
 from skol_rnn.labels import printable
-from skol_rnn.persistence.atomic import write_atomically
 from skol_rnn.persistence.bundle import load_bundle
 
 if TYPE_CHECKING:
     from skol_rnn.data.document import Corpus
 
-Out = Annotated[Path, typer.Option(help="HTML file.")]
+Out = Annotated[
+    Path, typer.Option(help="HTML file; - is standard output.", callback=options.output_file("--out", "report.html"))
+]
 Title = Annotated[options.Text, option("Title of the page; the models and the number of documents if not given.")]
 
 
@@ -34,17 +35,18 @@ def report(
     from skol_rnn.report.page import require_libraries
 
     require_libraries()
-    check_page(out)
     bundle = load_bundle(model)
+    common.check_decision(bundle, decision)
     corpus = common.read(paths, input_format, strict, bundle.state["parameters"].get("unit", "line"), overlap)
-    trained = common.load(bundle, decision)
-    page = trained.report(trained.predicted(corpus), title=title or page_title(model, corpus))
-    _write(page, out)
+    common.check_scored(corpus, bundle, required=False)
+    with common.predicting(common.load(bundle, decision)) as trained:
+        predicted = trained.predicted(corpus)
+    _write(trained.report(predicted, title=title or page_title(model, corpus)), out)
 
 
 def compare(
-    first: Annotated[Path, typer.Argument(help="A saved model.", show_default=False)],
-    second: Annotated[Path, typer.Argument(help="Another saved model.", show_default=False)],
+    first: Annotated[Path, typer.Argument(help="A saved model.", show_default=False, metavar="FIRST")],
+    second: Annotated[Path, typer.Argument(help="Another saved model.", show_default=False, metavar="SECOND")],
     paths: options.Paths,
     out: Out = Path("comparison.html"),
     title: Title = None,
@@ -58,25 +60,21 @@ def compare(
     from skol_rnn.report.page import require_libraries
 
     require_libraries()
-    check_page(out)
     bundles = [load_bundle(path) for path in (first, second)]
     units = [bundle.state["parameters"].get("unit", "line") for bundle in bundles]
     if units[0] != units[1]:
         raise typer.BadParameter(f"{first} labels {units[0]}s and {second} {units[1]}s: they cannot be compared.")
     corpus = common.read(paths, input_format, strict, units[0], overlap)
+    for bundle in bundles:
+        common.check_decision(bundle, decision)
+        common.check_scored(corpus, bundle)
     sides = []
     for name, bundle in zip(_names(first, second), bundles, strict=True):
-        trained = common.load(bundle, decision)
-        sides.append(Side(name, trained.predicted(corpus), trained.training_record()))
+        with common.predicting(common.load(bundle, decision)) as trained:
+            sides.append(Side(name, trained.predicted(corpus), trained.training_record()))
     n = len(corpus)
     heading = title or f"{sides[0].name} and {sides[1].name} on {n:,} document{'s' * (n != 1)}"
     _write(comparison_html(*sides, title=heading), out)
-
-
-def check_page(out: Path) -> None:
-    """Refuse a folder; call it before any work."""
-    if out.is_dir():
-        raise typer.BadParameter(f"{out} is a folder: give a file, such as {out / 'report.html'}.")
 
 
 def page_title(model: Path, corpus: Corpus) -> str:
@@ -91,5 +89,6 @@ def _names(first: Path, second: Path) -> tuple[str, str]:
 
 
 def _write(page: str, out: Path) -> None:
-    write_atomically(out, page.encode())
-    common.say(f"Wrote {printable(str(out))} ({len(page.encode()) / 1e6:.1f} MB)")
+    common.write_output(out, page.encode())
+    if str(out) != options.STANDARD:
+        common.say(f"Wrote {printable(str(out))} ({len(page.encode()) / 1e6:.1f} MB)")

@@ -6,7 +6,6 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,15 +13,16 @@ from rich.console import Console
 from rich.text import Text
 
 from skol_rnn.cli import options
-from skol_rnn.cli.common import check_labels, names, print_json, read, say, span_scores
+from skol_rnn.cli.common import check_labels, format_of, names, once, print_json, read, say, span_scores
 from skol_rnn.cli.options import option
 from skol_rnn.data.document import Corpus, Document
 from skol_rnn.data.reading import read_documents
 from skol_rnn.data.spans import SpanRules
+from skol_rnn.data.tokens import UNITS
 from skol_rnn.errors import DataError
 from skol_rnn.evaluation.report import to_text
 from skol_rnn.evaluation.span_errors import boundary_errors
-from skol_rnn.labels import LabelSet, check_choice, printable, suggestion
+from skol_rnn.labels import LabelSet, printable, suggestion
 from skol_rnn.report.lines import Mark, label_marks, show_lines
 from skol_rnn.report.pages import INDEX, Pages, document_lines
 from skol_rnn.report.spans import show_spans
@@ -40,24 +40,33 @@ def spans(
     paths: options.Paths,
     predicted: Annotated[list[str], typer.Option(help="The same documents with predicted labels.")],
     show: Annotated[list[str] | None, typer.Option(help="Name of a document to print; repeat it for more.")] = None,
-    html: Annotated[Path | None, typer.Option(help="Folder for HTML pages, one for each document.")] = None,
+    html: Annotated[
+        options.File, option("Folder for HTML pages, one for each document.", callback=options.output_folder("--html"))
+    ] = None,
     labels: Annotated[options.Text, option(_KEEP, "--labels", metavar="A,B,C")] = None,
     other: Annotated[options.Text, option(_OTHER)] = None,
-    unit: Annotated[options.Text, option(_UNIT, "--unit", metavar="line|token")] = None,
+    unit: Annotated[
+        options.Text, option(_UNIT, "--unit", metavar="line|token", callback=options.one_of("--unit", UNITS))
+    ] = None,
     overlap: options.Overlap = "error",
+    input_format: options.InputFormat = None,
     json: options.Json = False,
 ) -> None:
     """Compare predicted labels with the true labels of PATHS: scores, and pages that show both; for spans or lines."""
     if html:
         require_jinja2()
-    if unit is not None:
-        check_choice("unit", unit, ("line", "token"))
     if other is not None and not labels:
         raise typer.BadParameter("--other names the label of lines that --labels does not keep: give --labels too.")
-    gold = read(paths, unit=unit or _unit_of(paths, overlap), overlap=overlap)
+    once(paths, predicted)
+    gold = read(
+        paths,
+        format_of(input_format, predicted),
+        unit=unit or _unit_of(paths, format_of(input_format, predicted), overlap),
+        overlap=overlap,
+    )
     if other is not None and gold.unit == "token":
         raise typer.BadParameter("--other is a label of lines, but the documents have spans: leave it out.")
-    pairs = _pairs(gold, read(predicted, unit=gold.unit, overlap=overlap))
+    pairs = _pairs(gold, read(predicted, format_of(input_format, paths), unit=gold.unit, overlap=overlap))
     if keep := names(labels):
         _check_kept(pairs, keep, other)
         pairs = {name: (_kept(true, keep, other), _kept(found, keep, other)) for name, (true, found) in pairs.items()}
@@ -122,9 +131,9 @@ def _marks(pairs: Pairs) -> dict[str, Mark]:
     return label_marks([*by_count, *sorted(found)], neutral=by_count[1:][-1:])
 
 
-def _unit_of(paths: list[str], overlap: str) -> str:
+def _unit_of(paths: list[str], form: str | None, overlap: str) -> str:
     """Return "line" where each true span covers whole lines, blanks aside, and "token" otherwise."""
-    documents = list(read_documents(paths, unit="line", rules=SpanRules(overlap=overlap)))
+    documents = list(read_documents(paths, format=form, unit="line", rules=SpanRules(overlap=overlap)))
     has_spans = any(document.spans is None or document.spans for document in documents)
     return "line" if has_spans and all(map(_labels_whole_lines, documents)) else "token"
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import re
-import tomllib
 import warnings
 from collections.abc import Mapping
 from copy import copy
@@ -14,16 +13,31 @@ from typing import Annotated, Any
 
 import typer
 
+from skol_rnn.batch_evaluate.config import read_toml
 from skol_rnn.cli import options
-from skol_rnn.cli.common import check_labels, names, print_json, quiet_tensorflow, read, results_on_stderr, say
+from skol_rnn.cli.common import (
+    check_labels,
+    format_of,
+    interrupted,
+    names,
+    once,
+    print_json,
+    read,
+    results_on_stderr,
+    same_command,
+    say,
+)
 from skol_rnn.cli.options import option
-from skol_rnn.errors import DataError
+from skol_rnn.data.bio import is_bio
+from skol_rnn.errors import DataError, LabelWarning
 from skol_rnn.imbalance.class_weights import is_frozen_file
 from skol_rnn.imbalance.strategies import STRATEGIES
+from skol_rnn.inference.quiet import quiet_tensorflow
 from skol_rnn.labels import suggestion
 from skol_rnn.persistence.bundle import check_destination
 from skol_rnn.training.checkpoint import check_place
-from skol_rnn.training.parameters import FORMER, PARAMETERS, REMOVED, ModelParameters, current_names
+from skol_rnn.training.parameters import FORMER, PARAMETERS, REMOVED, ModelParameters, current_names, values_of
+from skol_rnn.training.settings import resolve
 
 PANELS = {
     "Imbalance": "loss focal_labels sampling decision calibration monitor",
@@ -35,28 +49,48 @@ PANELS = {
 """Panels of the help; what is in none of them is shown first."""
 _PANEL_OF = {name: panel for panel, members in PANELS.items() for name in members.split()}
 
+OPTION_OF = {name: "--seed" if name == "random_state" else f"--{name.replace('_', '-')}" for name in PARAMETERS}
+"""The option of each parameter of the model."""
+
 _HIDDEN = {name: int if name == "members" else str if name in REMOVED else float for name in FORMER} | {"weights": str}
 """Options of former settings, accepted for one version with a FutureWarning, and their types."""
 
 _LISTS = ("important", "focal_labels")
-_METAVARS = {**dict.fromkeys(_LISTS, "A,B"), "class_weights": "STRATEGY|A=10,B=5|FILE"}
+_METAVARS = {**dict.fromkeys(_LISTS, "A,B"), "class_weights": "WEIGHTS", "decision": "HOW", "calibration": "HOW"}
 _TWO_SENTENCES = ("class_weights", "loss", "sampling", "monitor", "input_size")
 """Parameters whose values or defaults are in the second sentence of their documentation."""
 
 
+def _checked(out: Path) -> Path:
+    if str(out) == options.STANDARD:
+        raise ValueError("--out cannot be standard output: give a folder, or a file ending in .skol or .zip.")
+    check_destination(out)
+    return out
+
+
 def train(
     paths: options.Paths,
-    out: Annotated[Path, typer.Option(help="Where to save the model: a folder, or a file ending in .skol or .zip.")],
+    out: Annotated[
+        Path,
+        typer.Option(help="Where to save the model: a folder, or a file ending in .skol or .zip.", callback=_checked),
+    ],
     labels: options.Labels = None,
     other: options.Other = None,
     dev: Annotated[list[str] | None, option("Validation documents; repeat it for more paths.")] = None,
     config: options.ConfigFile = None,
-    checkpoint: Annotated[options.File, option("File written after each epoch; training resumes from it.")] = None,
+    checkpoint: Annotated[
+        options.File,
+        option(
+            "File written after each epoch; training resumes from it.",
+            callback=options.output_file("--checkpoint", "run.npz", standard=False),
+        ),
+    ] = None,
     unlabelled: Annotated[
         str,
         typer.Option(
             help="Documents without any label, with --other: skipped, or all lines get that label.",
             metavar="skip|other",
+            callback=options.one_of("--unlabelled", ("skip", "other")),
         ),
     ] = "skip",
     overlap: options.Overlap = "error",
@@ -68,22 +102,38 @@ def train(
     **parameters: Any,
 ) -> None:
     """Train a model on annotated documents and save it."""
-    from skol_rnn.data.inputs import labelled_table
+    # TensorFlow loads only after all that can be checked without it.
+    from skol_rnn.data.inputs import choose_labels, labelled_table
+    from skol_rnn.data.inputs import fold_labels as folded
+    from skol_rnn.training.checks import check_against_labels, check_parameters
 
     check_destination(out)
     if checkpoint:
         check_place(checkpoint)
     if lacking := [name for name in ("onnx", "onnxruntime") if find_spec(name) is None]:
         say(f"Without {' and '.join(lacking)} the model will predict with Keras only: pip install {' '.join(lacking)}")
+    once(paths, dev)
     settings = read_settings(config, {"labels": names(labels), "other": other, **parameters})
     how = {key: settings.pop(key, None) for key in ("labels", "other")}
     unit = settings.get("unit", "line")
-    corpus = read(paths, input_format, strict, unit, overlap, fold_labels=fold_labels, offsets=offsets)
+    values = values_of(ModelParameters(**settings))
+    check_parameters(values)
+    corpus = read(paths, format_of(input_format, dev), strict, unit, overlap, fold_labels=fold_labels, offsets=offsets)
     validation = (
-        read(dev, input_format, strict, unit, overlap, fold_labels=fold_labels, offsets=offsets) if dev else None
+        read(dev, format_of(input_format, paths), strict, unit, overlap, fold_labels=fold_labels, offsets=offsets)
+        if dev
+        else None
     )
-    check_labels(labelled_table(corpus, unit=unit)["label"], **how)
-    with results_on_stderr(json):
+    column = labelled_table(corpus, unit=unit)["label"]
+    check_labels(column, **how)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", LabelWarning)  # fit says it
+        chosen = choose_labels(column, **how, what=unit)
+    check_against_labels(resolve(values, is_bio(chosen)), chosen)
+    folded(column, chosen, how["other"], "the training data")
+    if validation:
+        folded(labelled_table(validation, unit=unit)["label"], chosen, how["other"], "the validation data")
+    with results_on_stderr(json), interrupted(lambda: _how_to_go_on(checkpoint)):
         with quiet_tensorflow():
             from skol_rnn.model import RNNSkolModel
         model = RNNSkolModel(**settings)
@@ -99,9 +149,17 @@ def train(
         print_json({"model": str(out), "labels": model.labels_, "parameters": model.get_params(), **scores})
 
 
+def _how_to_go_on(checkpoint: Path | None) -> str:
+    if checkpoint is None:
+        return "Nothing is saved. With --checkpoint FILE, a stopped training continues after its last whole epoch."
+    if not checkpoint.exists():
+        return f"No epoch was finished, so there is no {checkpoint}: run the same command again.\n{same_command()}"
+    return f"{checkpoint} holds the finished epochs; the same command continues after them.\n{same_command()}"
+
+
 def read_settings(config: Path | None, options: Mapping[str, Any]) -> dict[str, Any]:
     """Join the settings of a TOML file with the options of the command line, which override them."""
-    settings = {} if config is None else _current(_read_toml(config))
+    settings = {} if config is None else _current(_settings_of(config))
     given = {key: value for key, value in options.items() if value is not None}
     given |= {key: names(given[key]) for key in _LISTS if key in given}
     if "weights" in given:
@@ -115,11 +173,8 @@ def read_settings(config: Path | None, options: Mapping[str, Any]) -> dict[str, 
     return settings
 
 
-def _read_toml(path: Path) -> dict[str, Any]:
-    try:
-        settings = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise DataError(f"{path} cannot be read as a configuration ({error}).") from error
+def _settings_of(path: Path) -> dict[str, Any]:
+    settings = read_toml(path)
     allowed = ("labels", "other", *PARAMETERS)
     for key in settings:
         if key not in allowed and key not in FORMER:
@@ -163,12 +218,12 @@ def parse_class_weights(text: str) -> str | dict[str, float] | None:
     return parsed
 
 
-def _documented() -> dict[str, tuple[str | None, list[str]]]:
+def documented() -> dict[str, tuple[str | None, list[str]]]:
     """Read the choices and the sentences of each parameter from the docstring of the model."""
-    text = (inspect.getdoc(ModelParameters) or "").partition("\nAttributes\n")[0].replace("``", "").replace('"', "")
+    text = (inspect.getdoc(ModelParameters) or "").partition("\nAttributes\n")[0].replace("``", "")
     entries = {}
     for name, kind, body in re.findall(r"^(\w+) : (.*)\n((?: {4}.*\n)+)", text, re.MULTILINE):
-        choices = kind[1 : kind.index("}")].replace(", ", "|") if kind.startswith("{") else None
+        choices = kind[1 : kind.index("}")].replace(", ", "|").replace('"', "") if kind.startswith("{") else None
         entries[name] = (choices, re.split(r"(?<=\.)\s+", " ".join(body.split())))
     return entries
 
@@ -177,11 +232,12 @@ def _model_option(parameter: inspect.Parameter, choices: str | None, sentences: 
     """Turn a parameter of the model into an option that is None where it is not given."""
     name, default = parameter.name, parameter.default
     kind = {"int": int, "float": float, "bool": bool}.get(str(parameter.annotation).partition(" ")[0], str)
-    text = " ".join(sentences[: 2 if name in _TWO_SENTENCES else 1])
+    text = " ".join(sentences[: 2 if name in _TWO_SENTENCES else 1]).replace('"', "")
     described = option(
         text if default is None else f"{text.removesuffix('.')} (default: {default}).",
         *(["--seed"] if name == "random_state" else []),
         metavar=_METAVARS.get(name, choices),
+        callback=options.seed if name == "random_state" else None,
         rich_help_panel=_PANEL_OF.get(name),
     )
     return _keyword(name, Annotated[kind | None, described])
@@ -200,8 +256,8 @@ def _in_panel(parameter: inspect.Parameter) -> inspect.Parameter:
 def _signature() -> inspect.Signature:
     """Join the options of the command, of the model, and the former ones; the help shows them in this order."""
     own = [p for p in inspect.signature(train, eval_str=True).parameters.values() if p.kind is not p.VAR_KEYWORD]
-    documented, parameters = _documented(), inspect.signature(ModelParameters.__init__).parameters
-    model = [_model_option(parameters[name], *documented.get(name, (None, []))) for name in PARAMETERS]
+    described, parameters = documented(), inspect.signature(ModelParameters.__init__).parameters
+    model = [_model_option(parameters[name], *described.get(name, (None, []))) for name in PARAMETERS]
     hidden = [_keyword(name, Annotated[kind | None, typer.Option(hidden=True)]) for name, kind in _HIDDEN.items()]
     first = [p for p in own if p.name not in _PANEL_OF]
     in_panels = [_in_panel(p) for p in own if p.name in _PANEL_OF]

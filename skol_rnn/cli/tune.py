@@ -11,12 +11,24 @@ from rich.markup import escape
 from rich.table import Table
 
 from skol_rnn.cli import options
-from skol_rnn.cli.common import check_labels, names, print_json, quiet_tensorflow, read, results_on_stderr, say
+from skol_rnn.cli.common import (
+    check_labels,
+    fits,
+    folded,
+    interrupted,
+    names,
+    print_json,
+    read,
+    results_on_stderr,
+    same_command,
+    say,
+)
 from skol_rnn.cli.options import option
 from skol_rnn.cli.train import read_settings
 from skol_rnn.data.document import Corpus
 from skol_rnn.labels import printable
 from skol_rnn.persistence.figures import check_figure_path
+from skol_rnn.tuning.storage import require_libraries
 
 if TYPE_CHECKING:
     from skol_rnn.tuning.result import TrialReport, TuningResult
@@ -29,20 +41,43 @@ _ARGUMENTS = {**{name: name for name in ("labels", "other", "important")}, "moni
 
 def tune(
     paths: options.Paths,
-    out: Annotated[Path, typer.Option(help="TOML file for the best settings; skol-rnn train --config reads it.")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            help="TOML file for the best settings; skol-rnn train --config reads it.",
+            callback=options.output_file("--out", "best.toml", standard=False),
+        ),
+    ],
     labels: options.Labels = None,
     other: options.Other = None,
     important: Annotated[options.Text, option("Labels that count; all but the most frequent if not given.")] = None,
     metric: Annotated[options.Text, option("important_f1 (if not given), macro_f1, accuracy or f1/Label.")] = None,
-    trials: Annotated[int, typer.Option(help="Number of trials, including those in --storage.")] = 20,
-    folds: Annotated[int, typer.Option(help="Folds of whole documents.")] = 3,
+    trials: Annotated[
+        int,
+        typer.Option(help="Number of trials, including those in --storage.", callback=options.at_least("--trials", 1)),
+    ] = 20,
+    folds: Annotated[int, typer.Option(help="Folds of whole documents.", callback=options.at_least("--folds", 2))] = 3,
     by_folder: Annotated[bool, typer.Option("--groups-from-folder", help="Keep a folder in one fold.")] = False,
     search: Annotated[str, typer.Option(help="What to search: alpha or weights, and loss.")] = "alpha,loss",
     epochs: Annotated[int | None, option("Largest number of passes over the training windows.")] = None,
     config: options.ConfigFile = None,
-    storage: Annotated[options.File, option("SQLite file of the trials; next to --out if not given.")] = None,
-    curves: Annotated[options.File, option("File for precision-recall curves, .png or .svg.")] = None,
-    seed: Annotated[int | None, option("Seed of folds, networks and trials (default: 0).")] = None,
+    storage: Annotated[
+        options.File,
+        option(
+            "SQLite file of the trials; next to --out if not given.",
+            callback=options.output_file("--storage", "best.sqlite", standard=False),
+        ),
+    ] = None,
+    curves: Annotated[
+        options.File,
+        option(
+            "File for precision-recall curves, .png or .svg.",
+            callback=options.output_file("--curves", "curves.png", standard=False),
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None, option("Seed of folds, networks and trials (default: 0).", callback=options.seed)
+    ] = None,
     input_format: options.InputFormat = None,
     strict: options.Strict = False,
     json: options.Json = False,
@@ -50,6 +85,7 @@ def tune(
     """Search class weights, loss and decision by cross-validation over documents."""
     from skol_rnn.data.inputs import labelled_table
 
+    require_libraries()
     if curves:
         check_figure_path(curves)
     given = {"labels": names(labels), "other": other, "important": important, "monitor": metric}
@@ -71,7 +107,9 @@ def tune(
         files = {"config": str(out), "curves": curves and str(curves)}
         print_json({**files, **found, "settings": result.settings, "trials": result.trials.to_dict("records")})
         return
-    Console(highlight=False).print(_best_trials(result))
+    console = Console(highlight=False)
+    table = _best_trials(result)
+    console.print(table if fits(console, table) else _best_trials(result, together=True))
     say(f"Saved the settings of trial {result.best_number} to {out}")
     say(f"Saved all trials to {storage}")
     if curves:
@@ -90,30 +128,30 @@ def folders(corpus: Corpus) -> dict[str, str]:
 
 
 def _search(corpus: Corpus, trials: int, storage: Path, arguments: dict[str, Any]) -> TuningResult:
-    with quiet_tensorflow():
-        from skol_rnn.tuning.search import tune_class_weights
+    from skol_rnn.tuning.search import tune_class_weights
 
     def callback(report: TrialReport) -> None:
         typer.echo(f"{report.finished}/{trials}  {report}")
 
-    try:
+    with interrupted(lambda: f"{storage} holds the finished trials; the same command continues.\n{same_command()}"):
         return tune_class_weights(corpus, **arguments, storage=storage, callback=callback)
-    except KeyboardInterrupt:
-        say(f"Stopped. Finished trials are saved in {storage}; run the same command again to resume.")
-        raise
 
 
-def _best_trials(result: TuningResult) -> Table:
+def _best_trials(result: TuningResult, together: bool = False) -> Table:
+    """Return the best trials, with what was searched in a column each or all together in one."""
     finished = result.trials.dropna(subset="score").nlargest(_SHOWN, "score", keep="first")
     searched = [str(name) for name in result.trials if name not in ("number", "state", "score", *_DECISIONS)]
     table = Table(
         "trial",
-        *(escape(printable(name)) for name in searched),
+        *([folded("settings")] if together else [escape(printable(name)) for name in searched]),
         *_DECISIONS,
         title=f"Best trials by cross-validated {result.metric}",
     )
     for row in finished.to_dict("records"):
         values = ["" if row[name] != row[name] else row[name] for name in searched]
         parameters = [f"{value:.3g}" if isinstance(value, float) else escape(str(value)) for value in values]
+        if together:
+            pairs = zip(searched, parameters, strict=True)
+            parameters = [", ".join(f"{escape(printable(name))} {value}" for name, value in pairs if value)]
         table.add_row(str(row["number"]), *parameters, *[f"{row[name]:.4f}" for name in _DECISIONS])
     return table

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -32,7 +33,12 @@ _NAMES = ", ".join(STRATEGIES)
 
 
 def weights(
-    paths: Annotated[list[str], typer.Argument(help="Annotated documents, or one .json or .csv table of counts.")],
+    paths: Annotated[
+        list[str],
+        typer.Argument(
+            help="Annotated documents, or one .json or .csv table of counts; - is standard input.", metavar="PATHS"
+        ),
+    ],
     labels: options.Keep = None,
     other: options.Rest = "Misc",
     strategy: Annotated[options.Text, option(f"Show one only, with or without options: {_NAMES}.")] = None,
@@ -40,10 +46,20 @@ def weights(
     beta: Annotated[Number, option(f"Beta of effective weights; {DEFAULT_BETA} if not given.")] = None,
     max_ratio: Annotated[Number, option("Largest weight, in multiples of the smallest.")] = None,
     save: Annotated[
-        options.File, option(f"Save the weights of --strategy ({SAVED}) to a .json file, or export them to .pt.")
+        options.File,
+        option(
+            f"Save the weights of --strategy ({SAVED}) to a .json file, or export them to .pt.",
+            callback=options.output_file("--save", "weights.json", standard=False),
+        ),
     ] = None,
     chart: Annotated[bool, typer.Option("--chart", help="Draw the counts as bars on a log axis.")] = False,
-    chart_file: Annotated[options.File, option("Draw the same to a .png or .svg file.")] = None,
+    chart_file: Annotated[
+        options.File,
+        option(
+            "Draw the same to a .png or .svg file.",
+            callback=options.output_file("--chart-file", "counts.png", standard=False),
+        ),
+    ] = None,
     unit: options.Unit = "line",
     overlap: options.Overlap = "error",
     input_format: options.InputFormat = None,
@@ -55,10 +71,7 @@ def weights(
 
     given = {"alpha": DEFAULT_ALPHA if alpha is None else alpha, "beta": DEFAULT_BETA if beta is None else beta}
     name, chosen = parse_strategy(strategy or SAVED, max_ratio=max_ratio, **given)
-    if save:
-        check_ending(save)
-    if chart_file:
-        check_figure_path(chart_file)
+    _check_files(save, chart_file)
     _check_options(name if strategy else None, {"alpha": alpha, "beta": beta}, json and chart)
     settings: dict[str, Any] = {**given, **chosen}
     frame, unit = _distribution(paths, names(labels), other, unit, overlap, input_format)
@@ -92,6 +105,16 @@ def weights(
             console.print(distribution_chart(frame))
     for finding in findings:
         say(f"Warning: {finding}")
+
+
+def _check_files(save: Path | None, chart_file: Path | None) -> None:
+    """Refuse files that cannot be written in the format of their ending."""
+    if save:
+        check_ending(save)
+        if save.suffix.lower() == ".pt":
+            options.require("torch", "--save to a .pt file needs PyTorch: pip install torch, or give a .json file.")
+    if chart_file:
+        check_figure_path(chart_file)
 
 
 def _check_options(strategy: str | None, given: dict[str, float | None], json_and_chart: bool) -> None:

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from skol_rnn.cli import common
+from skol_rnn.cli import common, options
 from skol_rnn.data.document import Document
 from skol_rnn.data.reading import DocumentStream
 from skol_rnn.data.writing import DocumentWriter, StreamWriter
@@ -20,7 +20,7 @@ from skol_rnn.errors import DataError
 from skol_rnn.labels import check_choice
 from skol_rnn.persistence.bundle import model_above
 
-STANDARD = Path("-")
+STANDARD = Path(options.STANDARD)
 
 OnError = Annotated[
     str,

@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from skol_rnn.data.document import Document
 from skol_rnn.data.formats.brat import is_standoff
+from skol_rnn.data.formats.encoding import STANDARD_INPUT
 from skol_rnn.data.formats.ptc import is_label_table, label_table_of
 from skol_rnn.errors import DataError
 from skol_rnn.labels import check_choice, suggestion
@@ -72,7 +73,10 @@ def find_files(paths: Paths, form: str | None, without: Container[str] = ()) -> 
         check_choice("format", form, FORMATS)
     found: dict[str, Found] = {}
     skipped: Skipped = []
-    for path in [paths] if isinstance(paths, (str, Path)) else paths:
+    paths = [paths] if isinstance(paths, (str, Path)) else list(paths)
+    if [str(path) for path in paths].count("-") > 1:
+        raise DataError("- is given twice, but standard input can be read only once.")
+    for path in paths:
         for file in _found_in(str(path), form, skipped, without):
             real = os.path.realpath(file.path)
             first = found.setdefault(real, file)
@@ -82,6 +86,8 @@ def find_files(paths: Paths, form: str | None, without: Container[str] = ()) -> 
 
 
 def _found_in(source: str, form: str | None, skipped: Skipped, without: Container[str] = ()) -> list[Found]:
+    if source == "-":
+        return [_standard_input(form)]
     path = Path(source)
     left_out: Skipped = []
     _check_exists(source, path)
@@ -97,7 +103,7 @@ def _found_in(source: str, form: str | None, skipped: Skipped, without: Containe
         if without and os.path.realpath(file) in without:
             continue
         # A glob selects files itself, so it may override their endings; a folder may not.
-        chosen = form if form and not os.path.isdir(path) else _format_of(file)
+        chosen = form if form and not os.path.isdir(path) else find_format(file)
         if chosen is None and is_label_table(file):
             continue  # read with the articles of that folder
         if reason := _reason_to_skip(file, file.relative_to(root), chosen, form):
@@ -113,11 +119,19 @@ def _found_in(source: str, form: str | None, skipped: Skipped, without: Containe
 def _known_format(source: str, path: Path) -> str:
     """Return the format that the ending of a named file stands for."""
     # A .json file that is named holds records, even if it is one object.
-    if (found := _format_of(path) or ENDINGS.get(_ending_of(path.name))) is not None:
+    if (found := find_format(path) or ENDINGS.get(_ending_of(path.name))) is not None:
         return found
     if is_label_table(path):
         raise DataError(f"{source} labels the articles of a folder: give {path.parent / _folder_of(path)}.")
     raise DataError(f"{source}: its ending is unknown (known are {', '.join(ENDINGS)}): give format=.")
+
+
+def _standard_input(form: str | None) -> Found:
+    if form is None:
+        raise DataError("Standard input (-) has no ending that tells its format: give format=.")
+    if form in ("brat", "ptc"):
+        raise DataError(f"Standard input (-) is one file, but {form} needs two: give files.")
+    return Found(STANDARD_INPUT, "stdin", form, "-", named=True)
 
 
 def _check_exists(source: str, path: Path) -> None:
@@ -159,7 +173,8 @@ def _files_below(folder: Path, left_out: Skipped) -> list[Path]:
     return sorted(found, key=lambda path: (path.is_symlink(), path))  # a file before the links to it
 
 
-def _format_of(path: Path) -> str | None:
+def find_format(path: Path) -> str | None:
+    """Return the format that the ending of a file stands for, and for ``.json`` also its beginning."""
     ending = _ending_of(path.name)
     form = ENDINGS.get(ending)
     if ending == ".json" and not _begins_with_list(path):

@@ -167,7 +167,7 @@ def read_documents(
     Parameters
     ----------
     paths : str, Path, or iterable of these
-        Files, folders (read recursively, sorted) or globs.
+        Files, folders (read recursively, sorted) or globs; "-" is standard input and needs ``format``.
     format : {"yedda", "text", "jsonl", "csv", "parquet", "ptc", "brat", "bio"}, optional
         Format of files named directly or by a glob, whatever their endings; folders are read for such endings only.
     strict : bool, default False
@@ -213,13 +213,22 @@ def read_documents(
     >>> [reason for _, reason in corpus.skipped]
     ['unknown ending']
     """
-    files, skipped = find_files(paths, format)
-    reader = Reader(strict, unit, tokeniser, rules)
-    read = [(document, file) for file in files for document in reader.collect(file, skipped)]
+    return read_files(*find_files(paths, format), Reader(strict, unit, tokeniser, rules), fold_labels)
+
+
+def read_files(
+    files: Sequence[Found],
+    skipped: Skipped,
+    reader: Reader,
+    fold_labels: bool = False,
+    watched: Callable[[Sequence[Found]], Iterable[Found]] = iter,
+) -> Corpus:
+    """Read the files that were found; ``watched`` iterates over them and may show progress."""
+    read = [(document, file) for file in watched(files) for document in reader.collect(file, skipped)]
     reader.raise_problems()
     _refuse_empty_inputs(files, [file for _, file in read], skipped)
     if repairs := str(RepairCount(chain.from_iterable(document.repairs for document, _ in read))):
-        warnings.warn(repairs, RepairWarning, stacklevel=2)
+        warnings.warn(repairs, RepairWarning, stacklevel=3)
     names = unique_names([(document.doc_id, file) for document, file in read], files)
     documents = [document.named(name) for name, (document, _) in zip(names, read, strict=True)]
     return Corpus(tuple(map(label_folding(documents), documents) if fold_labels else documents), tuple(skipped))

@@ -63,7 +63,8 @@ def write_documents(
     labels_by_doc : mapping of str to sequence of (str or None), optional
         Labels of the rows of each document; a document that is not in the mapping keeps its own.
     probabilities : mapping of str to array of float, shape (n_rows, n_labels), optional
-        Probabilities to write in formats that can store them: JSON lines, CSV and Parquet.
+        Probabilities to write in formats that can store them: JSON lines, CSV and Parquet.  A DataFrame, or a
+        structured array, has the names of the labels: they name columns ``p(Label)``, and keys in JSON lines.
     overwrite : bool, default False
         Whether existing files are replaced; those that a document was read from never are.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -71,6 +71,7 @@ class Predictor:
     windows: PredictionWindows
     decoder: Decoder
     linear: LinearMember | None = None
+    watch: Callable[[int, int], object] | None = None  # called with the rows predicted so far, and all of them
 
     @classmethod
     def from_bundle(cls, bundle: Bundle, backend: str, threads: int | None = None) -> Predictor:
@@ -90,9 +91,7 @@ class Predictor:
             runner = KerasRunner.rebuilt(state["network"], bundle.network)
         labels, linear = LabelSet(tuple(state["labels"])), LinearMember.from_arrays(bundle.features)
         features = features_from_state(state["features"]["name"], state["features"]["settings"], bundle.features)
-        # Early models tuned offsets on any validation set.
-        tuned = bool(state["validation_documents"] or state["parameters"].get("tuning_folds"))
-        return cls(labels, features, runner, windows, Decoder.from_arrays(bundle.decision, tuned), linear)
+        return cls(labels, features, runner, windows, saved_decoder(bundle), linear)
 
     def probabilities(self, table: Lines) -> np.ndarray:
         """Compute the network's probabilities, (lines, labels), for a table in document order."""
@@ -100,6 +99,8 @@ class Predictor:
         for start, end in whole_documents(table, CHUNK):
             part = rows_of(table, start, end)
             pieces.append(self.probabilities_of(self.features.transform(part), lengths_of(part)))
+            if self.watch:
+                self.watch(end, len(table["value"]))
         return np.concatenate(pieces)
 
     def probabilities_of(self, features: LineFeatures, lengths: Sequence[int]) -> np.ndarray:
@@ -114,6 +115,13 @@ class Predictor:
             values[batch] = exponents / exponents.sum(axis=-1, keepdims=True)
         found = merge_windows(values, cut)
         return self.linear.mixed(found, features, lengths) if self.linear else found
+
+
+def saved_decoder(bundle: Bundle) -> Decoder:
+    """Rebuild the decoder of a saved model."""
+    # Early models tuned offsets on any validation set.
+    tuned = bool(bundle.state["validation_documents"] or bundle.state["parameters"].get("tuning_folds"))
+    return Decoder.from_arrays(bundle.decision, tuned)
 
 
 def saved_decision(state: Mapping[str, Any], decoder: Decoder) -> str:

@@ -28,8 +28,8 @@ def quiet_start() -> Iterator[bool]:
         os.dup2(caught.fileno(), 2)
         try:
             yield True
-        except SkolError:
-            raise  # our own error: the libraries' messages would only hide it
+        except (SkolError, KeyboardInterrupt):
+            raise  # the libraries' messages would only hide it
         except BaseException:
             caught.seek(0)
             os.write(kept, caught.read())
@@ -38,6 +38,17 @@ def quiet_start() -> Iterator[bool]:
             sys.stderr.flush()
             os.dup2(kept, 2)
             os.close(kept)
+
+
+@contextlib.contextmanager
+def quiet_tensorflow() -> Iterator[None]:
+    """Hide what TensorFlow's libraries print while they load, unless they fail."""
+    with quiet_start() as hidden:
+        if hidden:
+            from skol_rnn.inference.keras_runner import load_tensorflow
+
+            load_tensorflow()
+        yield
 
 
 if "ipykernel" in sys.modules:

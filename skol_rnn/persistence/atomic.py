@@ -12,7 +12,17 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
+from skol_rnn.errors import DataError
+
 _TEMPORARY = re.compile(r"\.[0-9a-f]{12}-[0-9a-f]{32}\.tmp")
+
+
+def check_writable(path: str | Path) -> None:
+    """Check before any work that a file or folder can be written."""
+    path = Path(path)
+    above = next((folder for folder in (path, *path.absolute().parents) if folder.exists()), Path("/"))
+    if (above != path and not above.is_dir()) or not os.access(above, os.W_OK):
+        raise DataError(f"{path} cannot be written: {above} is not a folder, or you may not write to it.")
 
 
 def write_atomically(path: str | Path, data: bytes, sync: bool = True) -> None:

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from skol_rnn.errors import BundleError, DataError
-from skol_rnn.persistence.atomic import exchanged, write_atomically
+from skol_rnn.persistence.atomic import check_writable, exchanged, write_atomically
 
 FORMAT = "skol_rnn model"
 FORMAT_VERSION = 1
@@ -108,9 +108,7 @@ def check_destination(path: str | os.PathLike[str]) -> None:
             raise DataError(f"{path} is a folder, not a saved model: choose another name.")
         if path.is_file() and not single:
             raise DataError(f"{path} is a file, not a saved model: choose another name.")
-        above = next((folder for folder in path.absolute().parents if folder.exists()), Path("/"))
-        if not above.is_dir() or not os.access(above, os.W_OK):
-            raise DataError(f"{path} cannot be written: {above} is not a folder, or you may not write to it.")
+        check_writable(path)
     except OSError as error:
         raise DataError(f"{path} cannot be written ({error.strerror or error}): choose another path.") from error
 

@@ -12,7 +12,7 @@ from skol_rnn.decoding.calibration import CALIBRATIONS
 from skol_rnn.decoding.offsets import DECISIONS
 from skol_rnn.evaluation.fragments import SPAN_METRIC
 from skol_rnn.features.families import check_family
-from skol_rnn.imbalance.class_weights import resolve_weights
+from skol_rnn.imbalance.class_weights import is_frozen_file, resolve_weights
 from skol_rnn.imbalance.sampling import Sampling
 from skol_rnn.labels import LabelSet, check_choice
 from skol_rnn.training.objective import Objective
@@ -68,5 +68,5 @@ def check_against_labels(parameters: Mapping[str, Any], labels: LabelSet) -> Non
         monitors = [SPAN_METRIC, *monitors]
     check_choice("monitor", parameters["monitor"], monitors)
     weights = parameters["class_weights"]
-    if isinstance(weights, Mapping):
+    if isinstance(weights, Mapping) or is_frozen_file(weights):
         resolve_weights(weights, labels, np.ones(len(labels)))

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import keras
 import numpy as np
 
 from skol_rnn.decoding.correction import Correction
 from skol_rnn.imbalance.class_weights import WeightsSpec, check_spec
 from skol_rnn.imbalance.options import parse_options
 from skol_rnn.labels import LabelSet
-from skol_rnn.network.losses import FocalLabelF1, FocalLoss, LogitAdjustedLoss, WeightedCategoricalCrossentropy
 from skol_rnn.training.parameters import chosen, refuse_both
+
+if TYPE_CHECKING:
+    import keras
 
 LOSSES: Mapping[str, Mapping[str, float]] = {
     "cross_entropy": {"smoothing": 0.0},
@@ -66,6 +67,9 @@ class Objective:
         self, weights: np.ndarray, counts: np.ndarray, labels: LabelSet, important: Sequence[str]
     ) -> keras.losses.Loss:
         """Build the Keras loss."""
+        # Parameters are checked before TensorFlow loads.
+        from skol_rnn.network.losses import FocalLabelF1, FocalLoss, LogitAdjustedLoss, WeightedCategoricalCrossentropy
+
         vector = None if self.class_weights is None else weights.tolist()
         smoothing = self.options["smoothing"]
         if self.loss in ("focal", "class_balanced_focal"):

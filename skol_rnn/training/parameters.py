@@ -57,7 +57,7 @@ class ModelParameters(FormerNames):
     class_weights : str, dict of str to float, or ClassWeights, default "auto"
         Class weights in the loss: none, a strategy, a weight for each label, or the path of a saved file.  Strategies
         are "inverse", "balanced", "smoothed", "effective", "log" and "aggressive", with options as in
-        ``"smoothed:alpha=0.5,max_ratio=10"``.  A label missing from a dict weighs 1.0.  None means no weights.  "auto"
+        ``"smoothed:alpha=1,max_ratio=9"``.  A label missing from a dict weighs 1.0.  None means no weights.  "auto"
         is "smoothed" for tokens under cross-entropy, otherwise None, the best-scoring option.  Weights steeper than the
         ratio of the label counts are capped at it.
     loss : str, default "auto"
@@ -71,9 +71,10 @@ class ModelParameters(FormerNames):
         hold the rarest label, "stratify" leaves out some of the others, "rare_windows" draws windows with rare labels
         more often.  A dict holds the "name" and its options.
     decision : {"auto", "corrected", "argmax", "tuned", "viterbi"}, optional
-        How probabilities become labels; auto if not given.  "corrected" takes the largest posterior (weights, loss and
-        sampling undone), "argmax" the largest output of the network, "tuned" adds offsets to the posteriors that are
-        tuned on the validation documents for ``monitor``, "viterbi" takes the most probable sequence.  "auto" tunes
+        How probabilities become labels: auto, corrected, argmax, tuned or viterbi; auto if not given.  "corrected" takes
+        the largest posterior (weights, loss and sampling undone), "argmax" the largest output of the network, "tuned"
+        adds offsets to the posteriors that are tuned on the validation documents for ``monitor``, "viterbi" takes the
+        most probable sequence.  "auto" tunes
         offsets where there are validation documents and the cross-validated gain exceeds one standard error; without
         validation documents the offsets follow from the label counts.  BIO labels always form legal sequences.
     calibration : {"cautious", "bias", "temperature", "none"}, default "cautious"
@@ -139,7 +140,7 @@ class ModelParameters(FormerNames):
     verbosity : int, default 1
         0 is silent, 1 logs a line an epoch, 2 also every warning.
     random_state : int, NumPy generator or None, default 0
-        Seed of the split, the initial weights, dropout and the order of windows; a generator or None draws one.
+        Seed of the split, the initial weights, dropout and the order of windows.  A generator or None draws one.
     **renamed
         Former names, accepted for one version with a FutureWarning.
 
@@ -288,8 +289,7 @@ class ModelParameters(FormerNames):
         return self
 
     def _set_former(self, former: Mapping[str, Any], stacklevel: int) -> None:
-        current = {key: getattr(self, key) for key in PARAMETERS}
-        for key, value in current_names(former, current, stacklevel + 1).items():
+        for key, value in current_names(former, values_of(self), stacklevel + 1).items():
             setattr(self, key, value)
 
 
@@ -297,6 +297,11 @@ PARAMETERS = tuple(
     name for name, p in inspect.signature(ModelParameters.__init__).parameters.items() if p.kind is p.KEYWORD_ONLY
 )
 """Names of all parameters."""
+
+
+def values_of(model: ModelParameters) -> dict[str, Any]:
+    """Return the values of all parameters by name."""
+    return {name: getattr(model, name) for name in PARAMETERS}
 
 
 def refuse_both(class_weights: Any, focal_labels: Sequence[str] | None) -> None:

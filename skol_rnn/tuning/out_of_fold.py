@@ -12,7 +12,7 @@ from skol_rnn.decoding.offsets import decide, metric_value
 from skol_rnn.decoding.tuning import cross_tuned_offsets
 from skol_rnn.evaluation.evaluate import evaluate_labels
 from skol_rnn.evaluation.result import Evaluation
-from skol_rnn.model import RNNSkolModel
+from skol_rnn.inference.quiet import quiet_tensorflow
 from skol_rnn.tuning.task import Task
 
 
@@ -26,6 +26,8 @@ class OutOfFold(NamedTuple):
 
 def train_folds(task: Task, settings: Mapping[str, Any], report: Callable[[int, int, float], None]) -> OutOfFold:
     """Train one network for each fold and predict the documents left out of it."""
+    with quiet_tensorflow():  # only now: all that can be checked is checked without it
+        from skol_rnn.model import RNNSkolModel
     raw, posterior = np.zeros((2, len(task.table), len(task.labels)))
     offsets = []
     # Calibration and offsets are fitted across the folds afterwards, never on the fold that is scored.

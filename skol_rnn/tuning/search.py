@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from skol_rnn.model import RNNSkolModel
+from skol_rnn.training.parameters import ModelParameters, values_of
 from skol_rnn.training.settings import resolve
 from skol_rnn.tuning.out_of_fold import calibrated, decisions, score_decisions, train_folds
 from skol_rnn.tuning.result import TrialReport, TuningResult
@@ -93,7 +93,7 @@ def tune_class_weights(
         if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
             raise ValueError(f"{name} must be a whole number of at least {least}, but is {value!r}.")
     task = Task.of(data, y, labels, other, folds, groups, metric, important, seed, settings or {}, search)
-    epochs = int(resolve(RNNSkolModel(**task.settings).get_params())["epochs"])
+    epochs = int(resolve(values_of(ModelParameters(**task.settings)))["epochs"])
     study = open_study(storage, study_name, seed, task.fingerprint(), warmup=epochs // 2)
     for parameters in moderate_trials(task.search, task.rarity):
         study.enqueue_trial(parameters, skip_if_exists=True)

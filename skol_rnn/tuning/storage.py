@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,21 @@ FINISHED = ("COMPLETE", "PRUNED")
 _STARTUP = 4  # trials that are never pruned: there is no median to compare them with
 
 
+def require_libraries() -> None:
+    """Raise an ImportError that names the extra where a library of the search is missing; call it before any work."""
+    for package in ("optuna", "tomli_w"):
+        try:
+            import_module(package)
+        except ImportError as error:
+            name = package.replace("_", "-")
+            raise ImportError(f'The search needs {name}: pip install "skol_rnn[tune]"') from error
+
+
 def open_study(storage: str | Path | None, name: str, seed: int, fingerprint: str, warmup: int = 0) -> Any:
     """Open or create the study of a search."""
-    try:
-        import optuna
-    except ImportError as error:
-        raise ImportError('The search needs optuna: pip install "skol_rnn[tune]"') from error
+    require_libraries()
+    import optuna
+
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     url = None
     if storage is not None:

@@ -17,8 +17,8 @@ from skol_rnn.decoding.offsets import METRICS
 from skol_rnn.errors import DataError
 from skol_rnn.imbalance.sampling import copies_with_originals
 from skol_rnn.labels import NO_LABEL, LabelSet, check_choice, label_counts, rare_labels, suggestion
-from skol_rnn.model import RNNSkolModel
 from skol_rnn.training.checks import check_parameters
+from skol_rnn.training.parameters import PARAMETERS, ModelParameters, values_of
 from skol_rnn.tuning.space import SEARCHES, searched_parameters
 
 _COLUMNS = ("label_col", "line_no_col")
@@ -75,7 +75,7 @@ class Task:
         _check_holders(true, units, chosen, "documents" if groups is None else "groups of documents")
         fixed = {name: value for name, value in settings.items() if name not in _COLUMNS}
         fixed |= {"important": list(counted), "monitor": metric, "random_state": seed}
-        check_parameters(RNNSkolModel(**fixed).get_params())
+        check_parameters(values_of(ModelParameters(**fixed)))
         pairs = document_folds(table, folds, seed, groups)
         return cls(table, chosen, other, true, units, pairs, metric, counted, fixed, columns, search, seed)
 
@@ -105,10 +105,9 @@ def _check_search(search: Sequence[str]) -> None:
 
 
 def _check_settings(settings: Mapping[str, Any], search: Sequence[str]) -> None:
-    known = RNNSkolModel().get_params()
     for name in settings:
-        if name not in known:
-            raise ValueError(f"Unknown setting {name!r}.{suggestion(name, known)}")
+        if name not in PARAMETERS:
+            raise ValueError(f"Unknown setting {name!r}.{suggestion(name, PARAMETERS)}")
         if name in searched_parameters(search):
             raise ValueError(f"The search chooses {name!r}: leave it out of the settings.")
         if name in _ARGUMENTS:

@@ -74,14 +74,17 @@ def test_an_interrupt_says_how_to_continue(config, capsys, monkeypatch):
 
     monkeypatch.setattr(RUN, "run_cells", interrupted)
     assert skol("batch", config) == 130
-    assert f"Finished cells are kept in {config.with_suffix('')}; run the same command again" in capsys.readouterr().err
+    assert (
+        f"{config.with_suffix('')} holds the finished cells; the same command continues.\nskol-rnn batch {config}\n"
+        in capsys.readouterr().err
+    )
 
 
 @pytest.mark.parametrize(
     ("text", "words", "status", "sentence"),
     [
         ("[setings.a]\n", (), 3, "unknown key 'setings'. Did you mean 'settings'?"),
-        ("[settings\n", (), 3, "cannot be read as a configuration"),
+        ("[settings\n", (), 3, "wrong.toml is not a TOML file"),
         ("", ("--jobs", 0), 2, "--jobs must be at least 1"),
     ],
     ids=["key", "toml", "jobs"],

@@ -95,14 +95,14 @@ def test_predict_in_other_formats(corpus, trained, tmp_path, form, ending):
 
 
 def test_evaluate_prints_the_classes_and_writes_json(corpus, trained, tmp_path, capsys):
-    assert skol("evaluate", trained, corpus, "--json", tmp_path / "scores.json") == 0
+    assert skol("evaluate", trained, corpus, "--out", tmp_path / "scores.json") == 0
     out = capsys.readouterr().out
     scores = json.loads((tmp_path / "scores.json").read_text())
     assert f"{scores['Nomenclature_f1']:.4f}" in out
     assert f"{scores['important_f1']:.4f}" in out
     assert scores["important_f1"] > 0.9
     assert len(scores["documents"]) == 6
-    assert skol("evaluate", trained, corpus, "--json", "-") == 0
+    assert skol("evaluate", trained, corpus, "--json") == 0
     assert json.loads(capsys.readouterr().out)["important_f1"] == scores["important_f1"]
 
 
@@ -124,7 +124,7 @@ def test_evaluate_names_the_documents_that_the_model_has_seen(corpus, trained, t
 
 def test_evaluate_agrees_with_scores_counted_from_the_predicted_files(corpus, trained, tmp_path, capsys):
     skol("predict", trained, corpus, "--out", tmp_path)
-    skol("evaluate", trained, corpus, "--json", "-")
+    skol("evaluate", trained, corpus, "--json")
     scores = json.loads(capsys.readouterr().out)
     gold, found = ([], [])
     for source in sorted(corpus.rglob("*.ann")):
@@ -140,7 +140,7 @@ def test_evaluate_agrees_with_scores_counted_from_the_predicted_files(corpus, tr
 def test_decisions_can_be_chosen_after_training(corpus, trained, capsys):
     seen = {}
     for decision in ("argmax", "corrected", "tuned"):
-        assert skol("evaluate", trained, corpus, "--decision", decision, "--json", "-") == 0
+        assert skol("evaluate", trained, corpus, "--decision", decision, "--json") == 0
         seen[decision] = json.loads(capsys.readouterr().out)
     assert {s["decision"] for s in seen.values()} == set(seen)
     assert skol("evaluate", trained, corpus, "--decision", "tned") == 2
@@ -322,8 +322,8 @@ BAD = [
     (["train", "{corpus}", "--out", "{tmp}/m", "--class-weights", "Misc=1,Key"], 2, "Label=number"),
     (["train", "{corpus}", "--out", "{tmp}/m", "--class-weights", "Misc=1", "--weights", "inverse"], 2, "alone"),
     (["train", "{corpus}", "--out", "{tmp}/m", "--class-weights", "inverted"], 2, "Did you mean 'inverse'"),
-    (["train", "{corpus}", "--out", "{tmp}/m", "--stride", "0"], 2, "stride must be between 1"),
-    (["train", "{corpus}", "--out", "{tmp}/m", "--prediction-stride", "16"], 2, "prediction_stride must be"),
+    (["train", "{corpus}", "--out", "{tmp}/m", "--stride", "0"], 2, "--stride must be between 1"),
+    (["train", "{corpus}", "--out", "{tmp}/m", "--prediction-stride", "16"], 2, "--prediction-stride must be"),
     (["train", "{corpus}", "--out", "{tmp}/m", "--window-size", "x"], 2, "--window-size"),
     (["train", "{corpus}"], 2, "--out"),
     (["train", "{corpus}", "--out", "{corpus}"], 3, "is a folder, not a saved model"),
@@ -370,7 +370,7 @@ def test_an_interrupt_ends_with_130(corpus, tmp_path, monkeypatch, capsys):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("skol_rnn.cli.common.read_documents", interrupt)
+    monkeypatch.setattr("skol_rnn.cli.common.read_files", interrupt)
     assert skol("validate", corpus) == 130
     assert "Interrupted" in capsys.readouterr().err
 

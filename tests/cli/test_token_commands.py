@@ -84,7 +84,7 @@ def test_predicted_spans_in_other_formats_are_those_of_the_table(articles, train
 
 def test_evaluate_prints_the_scores_of_spans_and_of_tokens(articles, trained, capsys):
     capsys.readouterr()
-    assert skol("evaluate", trained, articles / "dev", "--json", "-") == 0
+    assert skol("evaluate", trained, articles / "dev", "--json") == 0
     scores = json.loads(capsys.readouterr().out)
     assert scores["unit"] == "token" and scores["decision"] == "tuned"
     assert scores["fragment_f1"] == load_model(trained).evaluate(articles / "dev").fragment_f1 > 0.85

@@ -222,7 +222,7 @@ def test_charts(counts, tmp_path, capsys):
         (["{counts}", "--alpha", "-1"], 2, "alpha must be a finite number of at least 0"),
         (["{counts}", "--alpha", "nan"], 2, "alpha must be a finite number of at least 0"),
         (["{counts}", "--beta", "1"], 2, "beta must be at least 0 and below 1"),
-        (["{counts}", "--max-ratio", "0.5"], 2, "max_ratio must be a finite number of at least 1"),
+        (["{counts}", "--max-ratio", "0.5"], 2, "--max-ratio must be a finite number of at least 1"),
         (["{counts}", "--strategy", "inverse", "--alpha", "0.3"], 2, "it is an option of smoothed"),
         (["{counts}", "--strategy", "smoothed", "--beta", "0.3"], 2, "it is an option of effective"),
         (

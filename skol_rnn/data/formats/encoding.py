@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import codecs
 import re
+import sys
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from skol_rnn.data.document import Repair
 from skol_rnn.errors import DataError
@@ -13,6 +14,9 @@ from skol_rnn.errors import DataError
 INVALID = "invalid UTF-8"
 MIXED = "mixed line ends"
 SURROGATE = "lone surrogate"
+
+STANDARD_INPUT = Path("<stdin>")
+"""Stands for standard input, as in messages of other tools."""
 
 _HEAD = 8192  # bytes that are enough to recognise text
 _ODD = re.compile(r"\r(?!\n)|[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f]")  # form feeds and tabs belong to text
@@ -52,10 +56,26 @@ def read_records(path: Path) -> tuple[str, tuple[Repair, ...]]:
 
 def read_bytes(path: Path) -> bytes:
     """Return the content of a file, or raise a DataError that names it."""
+    if path == STANDARD_INPUT:
+        return _standard_input()
     try:
         return path.read_bytes()
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}.") from error
+
+
+_last_read: tuple[Any, bytes] = (None, b"")  # documents may be read twice, a stream only once
+
+
+def _standard_input() -> bytes:
+    global _last_read
+    if sys.stdin is None or sys.stdin.isatty():
+        raise DataError("Standard input is a terminal: pipe documents into the command, or give files.")
+    stream = getattr(sys.stdin, "buffer", sys.stdin)
+    if _last_read[0] is not stream:
+        data = stream.read()
+        _last_read = stream, data.encode() if isinstance(data, str) else data
+    return _last_read[1]
 
 
 def decode(data: bytes, path: str) -> Decoded:

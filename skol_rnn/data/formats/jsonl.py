@@ -13,6 +13,7 @@ from typing import Any
 
 from skol_rnn.data.document import Document, Repair, with_repairs
 from skol_rnn.data.formats.encoding import SURROGATE, read_records, replace_surrogates
+from skol_rnn.data.probabilities import by_label
 from skol_rnn.data.spans import Span, from_utf16, quotation_problem
 from skol_rnn.data.tokens import document_spans
 from skol_rnn.errors import DataError
@@ -312,5 +313,6 @@ def format_record(document: Document, probabilities: Sequence[Sequence[float]] |
     if (spans := document_spans(document)) is not None:
         record["label"] = spans
     if probabilities is not None:
-        record["probabilities"] = [[float(p) for p in line] for line in probabilities]
+        columns = by_label(probabilities)
+        record["probabilities"] = columns or [[float(p) for p in line] for line in probabilities]
     return json.dumps(record, ensure_ascii=False)

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from skol_rnn.data.bio import split_label
 from skol_rnn.data.document import Document, split_lines, with_repairs
 from skol_rnn.data.formats.encoding import read_bytes, read_records
+from skol_rnn.data.probabilities import by_label
 from skol_rnn.data.table import check_table, is_missing, refuse_other_spelling, require_column, whole_numbers
 from skol_rnn.errors import DataError
 from skol_rnn.labels import suggestion
@@ -280,7 +281,10 @@ def format_table(
 ) -> bytes:
     """Turn a document into the bytes of a CSV or Parquet file."""
     table = document.table()
-    if probabilities is not None:
+    columns = by_label(probabilities)
+    if columns is not None:
+        table = table.assign(**{f"p({label})": shares for label, shares in columns.items()})
+    elif probabilities is not None:
         vectors = [[float(p) for p in line] for line in probabilities]
         table["probabilities"] = [json.dumps(v) for v in vectors] if kind == "csv" else vectors
     if kind == "csv":
