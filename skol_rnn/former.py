@@ -139,7 +139,7 @@ CLASSIFIER_NAMES: Mapping[str, Former] = {
 """Methods and attributes of ``SkolClassifierV2``."""
 
 MODEL_NAMES: Mapping[str, Former] = {
-    "fit": Former(CHANGED, "takes a table of pandas, documents or paths, as data=, not train_data="),
+    "fit": Former(CHANGED, "takes a table, documents or paths as data=, not train_data="),
     "predict": Former(CHANGED, "also adds predicted_label"),
     "predict_with_labels": Former(SAME, "does what predict does"),
     "predict_proba": Former(CHANGED, "returns an array; posteriors that undo the class weights"),

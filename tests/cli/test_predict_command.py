@@ -47,7 +47,6 @@ def spans(tmp_path_factory):
 BAD = {
     "markup": ("doc2.txt", "first\nsecond [@ third\n"),
     "long name": ("x" * 250 + ".txt", "text\n"),
-    "surrogate": ("z.jsonl", '{"text": "one \\ud800"}\n'),
     "leads out": ("z.jsonl", '{"id": "../../out", "text": "one"}\n'),
     "twice": ("z.jsonl", '{"id": "doc3", "text": "one"}\n'),
 }

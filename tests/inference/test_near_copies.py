@@ -170,7 +170,7 @@ def test_evaluate_and_the_report_name_near_copies_and_score_the_others(model, tm
     rows = labelled(table(again=text(3)[4:], new=text("new")))
     rows.to_csv(tmp_path / "scored.csv", index=False)
     with pytest.raises(SystemExit) as stop:
-        run(["evaluate", str(path), str(tmp_path / "scored.csv"), "--json", "-"])
+        run(["evaluate", str(path), str(tmp_path / "scored.csv"), "--json"])
     assert stop.value.code == 0
     out, err = capsys.readouterr()
     expected = model.evaluate(rows[rows["doc_id"] == "new"]).important_f1

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from toy import LABELS, QUICK, SMALL, as_documents, toy_table
 
 from skol_rnn import RNNSkolModel, WeightedCategoricalCrossentropy
-from skol_rnn.data.inputs import labelled_table
+from skol_rnn.data.inputs import Input, labelled_table
 from skol_rnn.errors import DataError
 from skol_rnn.features.base import LineFeatures
 from skol_rnn.training.batches import WindowBatches
@@ -25,7 +25,7 @@ def model(**changes):
 
 def weighed(data, sample_weight, y=None, **options):
     table = labelled_table(data, y, **options)
-    weigh(table, sample_weight, data, "line_number", "line")
+    weigh(table, sample_weight, Input.of(data), "line")
     return table
 
 
