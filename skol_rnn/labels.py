@@ -13,6 +13,11 @@ NO_LABEL = -1
 """Index of padding and of lines without a label; no loss, gradient or metric includes it."""
 
 
+def plural(number: int, noun: str) -> str:
+    """Return a number with its noun, such as "1 line" or "2,000 lines"."""
+    return f"{number:,} {noun}{'s' * (number != 1)}"
+
+
 def suggestion(name: str, known: Iterable[str]) -> str:
     """Suggest the known name nearest to a misspelt one."""
     # difflib counts a difference in case, the most common slip, as a large distance.

@@ -118,8 +118,19 @@ def _status(words: list[str], debug: bool) -> int:
     return status
 
 
+def _refuse_empty_values(words: list[str]) -> None:
+    """Refuse an option without a value: as a path, an empty one would be the current folder."""
+    for option, value in zip(words, words[1:], strict=False):
+        if option.startswith("--") and "=" not in option and not value.strip():
+            raise ValueError(f"{option} has an empty value: check the variable that it came from.")
+    for word in words:
+        if word.startswith("--") and word.endswith("="):
+            raise ValueError(f"{word[:-1]} has an empty value: check the variable that it came from.")
+
+
 def _run(words: list[str], debug: bool) -> int:
     try:
+        _refuse_empty_values(words)
         with warnings_as_lines():
             status = app(args=words, standalone_mode=False, prog_name="skol-rnn")
         return status or OK  # Typer turns Ctrl-C into the status 130 and prints nothing

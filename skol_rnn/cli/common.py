@@ -113,6 +113,19 @@ def in_options(message: str, options: Mapping[str, str] = OPTIONS) -> str:
 
 
 @contextlib.contextmanager
+def log_in_options() -> Iterator[None]:
+    """Write the options of the command, instead of arguments of Python, into the log of training."""
+    from skol_rnn.training.log import TrainingLog
+
+    before = TrainingLog.words
+    TrainingLog.words = staticmethod(in_options)
+    try:
+        yield
+    finally:
+        TrainingLog.words = before
+
+
+@contextlib.contextmanager
 def interrupted(advice: Callable[[], str]) -> Iterator[None]:
     """Say how to go on when the user stops a command."""
     try:

@@ -15,13 +15,13 @@ from rich.text import Text
 
 from skol_rnn.cli import options
 from skol_rnn.cli.common import counted, folded, names, print_json, read, say, say_skipped, span_rules
-from skol_rnn.cli.writing import OnError, Overwrite, Run, check_output, plural
+from skol_rnn.cli.writing import OnError, Overwrite, Run, check_output
 from skol_rnn.data.document import Document
 from skol_rnn.data.formats.brat import other_annotations
 from skol_rnn.data.reading import DocumentStream, Reader, label_folding
 from skol_rnn.data.writing import count_lost_spans
 from skol_rnn.errors import RepairWarning
-from skol_rnn.labels import alike_labels, printable
+from skol_rnn.labels import alike_labels, plural, printable
 
 
 def validate(
@@ -51,7 +51,8 @@ def validate(
         print_json({**sizes, "labels": counts, "repairs": repairs, "left_out": skipped})
         return
     console = Console(soft_wrap=True, highlight=False)
-    console.print(f"{len(corpus):,} documents, {len(table):,} {unit}s, {len(corpus.repairs):,} repairs")
+    shown = (len(corpus), "document"), (len(table), unit), (len(corpus.repairs), "repair")
+    console.print(", ".join(plural(*size) for size in shown))
     shares = Table(folded("label"), f"{unit}s", "share")
     for label, count in labels:
         shares.add_row(Text(printable(label or "(no label)")), f"{count:,}", f"{count / max(len(table), 1):.2%}")

@@ -14,7 +14,7 @@ from skol_rnn.cli.common import counted, say
 from skol_rnn.cli.options import option
 from skol_rnn.datasets import BASE_URL, CORPORA, JOURNAL_FILES, SUMS, download_journals, sample_corpus
 from skol_rnn.errors import DataError
-from skol_rnn.labels import check_choice
+from skol_rnn.labels import check_choice, plural
 
 
 def download(
@@ -51,4 +51,4 @@ def download(
             download_journals(out, base_url=url, registry={name: None})
         files = [out / name for name in names]
         say(f"Checksums of the files are in {out / SUMS}.")
-    say(f"{len(files)} documents in {out}")
+    say(f"{plural(len(files), 'document')} in {out}")

@@ -15,7 +15,7 @@ from skol_rnn.cli import common, options
 from skol_rnn.cli.options import option
 from skol_rnn.cli.report import page_title
 from skol_rnn.cli.train import OPTION_OF
-from skol_rnn.cli.writing import OnError, Overwrite, Run, check_output, plural
+from skol_rnn.cli.writing import OnError, Overwrite, Run, check_output
 from skol_rnn.data.bio import decode_spans
 from skol_rnn.data.discovery import find_format
 from skol_rnn.data.probabilities import with_names
@@ -25,6 +25,7 @@ from skol_rnn.data.tokens import document_spans
 from skol_rnn.data.writing import check_labels
 from skol_rnn.evaluation.findings import summary
 from skol_rnn.evaluation.report import comparison_text, to_text
+from skol_rnn.labels import plural
 from skol_rnn.persistence.atomic import write_atomically
 from skol_rnn.persistence.bundle import fingerprint, load_bundle, saved_files
 from skol_rnn.report.lines import label_marks

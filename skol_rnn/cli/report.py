@@ -9,7 +9,7 @@ import typer
 
 from skol_rnn.cli import common, options
 from skol_rnn.cli.options import option
-from skol_rnn.labels import printable
+from skol_rnn.labels import plural, printable
 from skol_rnn.persistence.bundle import load_bundle
 
 if TYPE_CHECKING:
@@ -73,14 +73,14 @@ def compare(
         with common.predicting(common.load(bundle, decision)) as trained:
             sides.append(Side(name, trained.predicted(corpus), trained.training_record()))
     n = len(corpus)
-    heading = title or f"{sides[0].name} and {sides[1].name} on {n:,} document{'s' * (n != 1)}"
+    heading = title or f"{sides[0].name} and {sides[1].name} on {plural(n, 'document')}"
     _write(comparison_html(*sides, title=heading), out)
 
 
 def page_title(model: Path, corpus: Corpus) -> str:
     """Name a page after a model and the number of documents."""
     n = len(corpus)
-    return f"{model.name} on {n:,} document{'s' * (n != 1)}"
+    return f"{model.name} on {plural(n, 'document')}"
 
 
 def _names(first: Path, second: Path) -> tuple[str, str]:

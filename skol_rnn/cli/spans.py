@@ -22,7 +22,7 @@ from skol_rnn.data.tokens import UNITS
 from skol_rnn.errors import DataError
 from skol_rnn.evaluation.report import to_text
 from skol_rnn.evaluation.span_errors import boundary_errors
-from skol_rnn.labels import LabelSet, printable, suggestion
+from skol_rnn.labels import LabelSet, plural, printable, suggestion
 from skol_rnn.report.lines import Mark, label_marks, show_lines
 from skol_rnn.report.pages import INDEX, Pages, document_lines
 from skol_rnn.report.spans import show_spans
@@ -75,7 +75,7 @@ def spans(
     marks = _marks(pairs)
     if html:
         _write_pages(pairs, Pages(html, marks))
-        say(f"Wrote {len(pairs)} pages: open {html / INDEX}")
+        say(f"Wrote {plural(len(pairs), 'page')}: open {html / INDEX}")
     (_print_line_scores if gold.unit == "line" else _print_span_scores)(pairs, json)
     console = Console(highlight=False)
     for name in () if json else show or ():

@@ -19,6 +19,7 @@ from skol_rnn.cli.common import (
     check_labels,
     format_of,
     interrupted,
+    log_in_options,
     names,
     once,
     print_json,
@@ -107,7 +108,6 @@ def train(
     from skol_rnn.data.inputs import fold_labels as folded
     from skol_rnn.training.checks import check_against_labels, check_parameters
 
-    check_destination(out)
     if checkpoint:
         check_place(checkpoint)
     if lacking := [name for name in ("onnx", "onnxruntime") if find_spec(name) is None]:
@@ -133,7 +133,7 @@ def train(
     folded(column, chosen, how["other"], "the training data")
     if validation:
         folded(labelled_table(validation, unit=unit)["label"], chosen, how["other"], "the validation data")
-    with results_on_stderr(json), interrupted(lambda: _how_to_go_on(checkpoint)):
+    with results_on_stderr(json), log_in_options(), interrupted(lambda: _how_to_go_on(checkpoint)):
         with quiet_tensorflow():
             from skol_rnn.model import RNNSkolModel
         model = RNNSkolModel(**settings)

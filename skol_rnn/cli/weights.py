@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from skol_rnn.cli import options
-from skol_rnn.cli.common import check_labels, names, print_json, read, say
+from skol_rnn.cli.common import check_labels, in_options, names, print_json, read, say
 from skol_rnn.cli.options import option
 from skol_rnn.evaluation.findings import count_findings
 from skol_rnn.imbalance.class_weights import ClassWeights, check_ending
@@ -22,6 +22,7 @@ from skol_rnn.imbalance.strategies import (
     format_strategy,
     parse_strategy,
 )
+from skol_rnn.labels import plural
 from skol_rnn.persistence.figures import check_figure_path
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def weights(
     findings = count_findings(frame["label"], counts, frame["documents"], unit)
     if save:
         ClassWeights.from_counts(format_strategy(name, chosen), frame["label"].tolist(), counts).save(save)
-        say(f"Saved {name} weights of {len(frame)} labels to {save}")
+        say(f"Saved {name} weights of {plural(len(frame), 'label')} to {save}")
         if save.suffix.lower() == ".json":
             say(f"To train with them: skol-rnn train --class-weights {save}")
     if chart_file:
@@ -104,7 +105,7 @@ def weights(
         if chart:
             console.print(distribution_chart(frame))
     for finding in findings:
-        say(f"Warning: {finding}")
+        say(f"Warning: {in_options(str(finding))}")
 
 
 def _check_files(save: Path | None, chart_file: Path | None) -> None:

@@ -17,7 +17,7 @@ from skol_rnn.data.document import Document
 from skol_rnn.data.reading import DocumentStream
 from skol_rnn.data.writing import DocumentWriter, StreamWriter
 from skol_rnn.errors import DataError
-from skol_rnn.labels import check_choice
+from skol_rnn.labels import check_choice, plural
 from skol_rnn.persistence.bundle import model_above
 
 STANDARD = Path(options.STANDARD)
@@ -230,8 +230,3 @@ class _Stopped(Exception):
 
 def _named(name: str, reason: str) -> str:
     return reason if not name or name in reason else f"{name}: {reason}"
-
-
-def plural(number: int, noun: str) -> str:
-    """Return a number with its noun."""
-    return f"{number:,} {noun}{'s' * (number != 1)}"

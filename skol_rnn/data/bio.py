@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from skol_rnn.data.spans import Span, SpanRules, choose_spans
 from skol_rnn.errors import DataError
-from skol_rnn.labels import check_choice
+from skol_rnn.labels import check_choice, plural
 
 OUTSIDE = "O"
 BEGIN, INSIDE = "B-", "I-"
@@ -76,7 +76,7 @@ def encode_spans(tokens: Sequence[Token], spans: Sequence[Span], rules: SpanRule
 def decode_spans(tokens: Sequence[Token], labels: Sequence[str | None], *, stray: str = "begin") -> list[Span]:
     """Return the spans of token labels; ``stray`` sets how an I or E that continues no span is read."""
     if len(tokens) != len(labels):
-        raise ValueError(f"{len(labels)} labels for {len(tokens)} tokens.")
+        raise ValueError(f"{plural(len(labels), 'label')} for {plural(len(tokens), 'token')}.")
     check_choice("stray", stray, STRAY)
     strays = stray_positions(labels, drop=stray == "drop")
     if strays and stray == "error":

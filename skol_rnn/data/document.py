@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from skol_rnn.data.table import none_for_missing, object_array
+from skol_rnn.labels import plural
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,10 +56,7 @@ class RepairCount:
         more = len(self.kinds) - len(named)
         kinds = ", ".join(named) + f" and {more} more kinds" * bool(more)
         total, files = self.kinds.total(), len(self._files)
-        return (
-            f"{total:,} repair{'s' * (total != 1)} in {files:,} file{'s' * (files != 1)}: {kinds}. "
-            "`skol-rnn validate` lists them."
-        )
+        return f"{plural(total, 'repair')} in {plural(files, 'file')}: {kinds}. `skol-rnn validate` lists them."
 
 
 class Line(NamedTuple):

@@ -34,7 +34,7 @@ from skol_rnn.data.table import (
 )
 from skol_rnn.data.tokens import by_unit
 from skol_rnn.errors import DataError, LabelWarning
-from skol_rnn.labels import LabelSet, alike_labels, label_counts, printable, suggestion
+from skol_rnn.labels import LabelSet, alike_labels, label_counts, plural, printable, suggestion
 
 _MOST_NAMED = 5
 
@@ -309,7 +309,7 @@ def _row_labels(y: Any, given: Input, unit: str) -> list[str | None]:
     if any(part is not None for part in parts):
         labels = _joined(parts, given, unit)
     if len(labels) != len(given.table):
-        rows = f"{len(labels)} label{'s' * (len(labels) != 1)} for {len(given.table)} {unit}s"
+        rows = f"{plural(len(labels), 'label')} for {len(given.table)} {unit}s"
         raise DataError(f"There are {rows}; give one label per {unit}.")
     # scikit-learn encodes labels as integers before some of its calls; their digits serve as names.
     is_number = [isinstance(label, (int, np.integer)) and not isinstance(label, bool) for label in labels]
@@ -328,9 +328,11 @@ def _joined(parts: list[list[Any] | None], given: Input, unit: str) -> list[Any]
         if part is None:
             raise DataError(f"y[{index}] is a label, but other items are lists: give a list for each document.")
         if index < len(sizes) and len(part) != sizes[index]:
-            raise DataError(f"Document {index} has {sizes[index]} {unit}s, but y[{index}] has {len(part)} labels.")
+            raise DataError(
+                f"Document {index} has {plural(sizes[index], unit)}, but y[{index}] has {plural(len(part), 'label')}."
+            )
     if len(parts) != len(sizes):
-        raise DataError(f"y has lists for {len(parts)} documents, but there are {len(sizes)}.")
+        raise DataError(f"y has lists for {plural(len(parts), 'document')}, but there are {len(sizes)}.")
     return [label for part in parts for label in part or ()]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from skol_rnn.errors import DataError
-from skol_rnn.labels import check_choice, suggestion
+from skol_rnn.labels import check_choice, plural, suggestion
 
 Span = tuple[int, int, str]  # start and end (exclusive) in characters of the text, and type
 
@@ -123,7 +123,7 @@ def offset_problem(start: int, end: int, length: int) -> str | None:
     """Return what is wrong with the offsets of a span in a text of some length."""
     if start >= end:
         return "is empty or reversed"
-    return f"is outside the text of {length} character{'s' * (length != 1)}" if start < 0 or end > length else None
+    return f"is outside the text of {plural(length, 'character')}" if start < 0 or end > length else None
 
 
 def check_spans(spans: Sequence[Span], length: int, types: Sequence[str] | None = None) -> list[tuple[int, str]]:

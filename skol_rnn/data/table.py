@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from skol_rnn.errors import DataError
-from skol_rnn.labels import suggestion
+from skol_rnn.labels import plural, suggestion
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -288,7 +288,9 @@ def same_length(columns: Mapping[Any, Sequence[Any] | np.ndarray]) -> None:
     first = "value" if "value" in columns else next(iter(columns), None)
     for name, values in columns.items():
         if len(values) != len(columns[first]):
-            raise DataError(f"Column {name!r} has {len(values)} rows, but {first!r} has {len(columns[first])}.")
+            raise DataError(
+                f"Column {name!r} has {plural(len(values), 'row')}, but {first!r} has {len(columns[first])}."
+            )
 
 
 def array_of(values: Sequence[Any] | np.ndarray) -> np.ndarray:

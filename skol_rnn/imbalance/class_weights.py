@@ -17,7 +17,7 @@ from skol_rnn.data.bio import BEGIN, INSIDE
 from skol_rnn.errors import DataError
 from skol_rnn.imbalance.options import check_length, checked_counts, finite_number, whole_number
 from skol_rnn.imbalance.strategies import class_weight_strategy, format_strategy, parse_strategy
-from skol_rnn.labels import LabelSet, suggestion
+from skol_rnn.labels import LabelSet, plural, suggestion
 from skol_rnn.persistence.atomic import write_atomically
 
 if TYPE_CHECKING:
@@ -250,6 +250,8 @@ class ClassWeights:
             raise _unusable(path, ValueError("weights are read from .json files only"))
         try:
             values = json.loads(Path(path).read_bytes().decode("utf-8-sig"))
+        except FileNotFoundError as error:
+            raise DataError(f"{path} does not exist; {_REMEDY}") from error
         except _ERRORS as error:
             raise _unusable(path, error) from error
         return cls.from_dict(values, str(path))
@@ -368,7 +370,7 @@ def count_drift(frozen: ClassWeights, counts: Sequence[int] | np.ndarray, labels
     for name, now in zip(labels, checked_counts(counts), strict=True):
         if (then := frozen.counts[frozen.labels.index(name)]) != now:
             percent = f"{100 * (now - then) / then:+.1f} %" if then else "new"
-            before = f"{then:,} line{'s' * (then != 1)}"
+            before = f"{plural(then, 'line')}"
             found.append(f"{name!r} had {before} when the weights were saved and has {now:,.0f} now ({percent})")
     return found
 

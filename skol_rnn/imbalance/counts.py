@@ -16,6 +16,7 @@ from skol_rnn.data.document import Corpus
 from skol_rnn.data.inputs import frame_of
 from skol_rnn.errors import DataError
 from skol_rnn.imbalance.options import whole_number
+from skol_rnn.labels import plural
 
 
 def label_distribution(
@@ -153,7 +154,7 @@ def _counted(data: pd.DataFrame | Iterable[str | None], doc_ids: Iterable[str] |
     labels = list(data)
     documents = [None] * len(labels) if doc_ids is None else list(doc_ids)
     if len(labels) != len(documents):
-        raise ValueError(f"There are {len(labels)} labels, but {len(documents)} document ids.")
+        raise ValueError(f"There are {plural(len(labels), 'label')}, but {len(documents)} document ids.")
     # Lists, because the index of a caller's series must not pair labels with documents.
     lines = pd.DataFrame({"label": pd.Series(labels, dtype=object), "doc_id": pd.Series(documents, dtype=object)})
     frame = lines.groupby("label")["doc_id"].agg(count="size", documents="nunique").reset_index()

@@ -13,7 +13,7 @@ import pandas as pd
 
 from skol_rnn.data.inputs import labelled_table
 from skol_rnn.imbalance.options import finite_number, parse_options, whole_number
-from skol_rnn.labels import suggestion
+from skol_rnn.labels import plural, suggestion
 
 SCHEMES: Mapping[str, Mapping[str, float]] = {
     "oversample": {"min_count": 1, "replication_factor": 5},
@@ -71,7 +71,7 @@ class Sampling:
         """Draw the documents to train on, as pairs of a new name and the document that it stands for."""
         doc_ids, labels = list(doc_ids), list(labels)
         if len(doc_ids) != len(labels):
-            raise ValueError(f"There are {len(labels)} labels, but {len(doc_ids)} document ids.")
+            raise ValueError(f"There are {plural(len(labels), 'label')}, but {len(doc_ids)} document ids.")
         if self.name == "rare_windows":
             return [(doc_id, doc_id) for doc_id in dict.fromkeys(doc_ids)]
         rare = self.labels_among(labels)

@@ -8,7 +8,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from skol_rnn.evaluation.report import average_rows, class_rows, headings, score
-from skol_rnn.labels import printable
+from skol_rnn.labels import plural, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -111,8 +111,8 @@ def summary_of(corpus: Corpus) -> str:
     """Say in a line what a corpus holds."""
     rows = sum(document.n_rows for document in corpus)
     labelled = sum(map(_labelled, corpus))
-    parts = [f"{len(corpus):,} documents", f"{rows:,} {corpus.unit}s", f"{labelled:,} labelled"]
-    return ", ".join([*parts, f"{len(corpus.skipped):,} files skipped"] if corpus.skipped else parts)
+    parts = [plural(len(corpus), "document"), plural(rows, corpus.unit), f"{labelled:,} labelled"]
+    return ", ".join([*parts, f"{plural(len(corpus.skipped), 'file')} skipped"] if corpus.skipped else parts)
 
 
 def document_html(document: Document) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 
 import skol_rnn
 from skol_rnn.evaluation.report import score
-from skol_rnn.labels import label_counts
+from skol_rnn.labels import label_counts, plural
 from skol_rnn.report import tables
 from skol_rnn.report.curves import best_thresholds, bootstrap_intervals, calibration_error
 from skol_rnn.report.lines import DocumentLines, certainty, document_rows_html, label_marks, legend_html
@@ -113,8 +113,8 @@ def _page(title: str, parts: dict[str, Any], unit: str, **more: Any) -> str:
 def _headline(e: Evaluation, intervals: Mapping[str, Any]) -> str:
     spread = tables.between(intervals.get("important_f1"))
     rows, documents = int(e.support.sum()), len(e.per_document)
-    where = f" on {rows:,} {e.unit}{'s' * (rows != 1)}"
-    where += f" of {documents:,} document{'s' * (documents != 1)}" if documents else ""
+    where = f" on {plural(rows, e.unit)}"
+    where += f" of {plural(documents, 'document')}" if documents else ""
     named = f" (mean F1 of {' and '.join(e.important)})" if len(e.important) <= 3 else ""
     fragment = "" if e.fragment_f1 is None else f" Fragment F1 of the spans: {e.fragment_f1:.3f}."
     return (

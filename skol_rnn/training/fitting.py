@@ -35,7 +35,7 @@ from skol_rnn.imbalance.sampling import Sampling, sampling_shift
 from skol_rnn.inference.keras_runner import KerasRunner
 from skol_rnn.inference.linear_member import LinearMember
 from skol_rnn.inference.predictor import PredictionWindows, Predictor
-from skol_rnn.labels import LabelSet, label_counts, rare_labels
+from skol_rnn.labels import LabelSet, label_counts, plural, rare_labels
 from skol_rnn.network.build import NetworkSpec, build_network, training_model
 from skol_rnn.training.batches import WindowBatches
 from skol_rnn.training.callbacks import Callbacks
@@ -132,7 +132,7 @@ class Fitting:
         """Train on all rows for the selected number of epochs; calibration and offsets stay the selected ones."""
         scores = selected.history.get(f"val_{self.of.monitor}")
         last = int(np.argmax(scores)) + 1 if scores else len(selected.history["loss"])
-        self.log.say(f"Refitting on all {len(rows.lengths)} documents, validation set included.")
+        self.log.say(f"Refitting on all {plural(len(rows.lengths), 'document')}, validation set included.")
         class_weights = resolve_weights(self.objective.class_weights, self.labels, rows.counts)
         ready = self._prepare(rows, None, class_weights, bool(checkpoint), Callbacks())
         second = checkpoint and checkpoint.with_name(checkpoint.name + ".refit")
@@ -173,8 +173,8 @@ class Fitting:
             validation = Validation(validation_rows, predictor, self.of.monitor, self.of.important, self.of.unit)
         batches = self._batches(lines, spec.n_outputs)
         self.log.say(
-            f"[BiLSTM] {len(lines.true):,} {self.of.unit}s of {len(lines.lengths)} documents, {len(batches.windows):,} "
-            f"windows of {self.of.window_size}, {len(batches)} batches an epoch, "
+            f"[BiLSTM] {plural(len(lines.true), self.of.unit)} of {plural(len(lines.lengths), 'document')}, "
+            f"{plural(len(batches.windows), 'window')} of {self.of.window_size}, {plural(len(batches), 'update')} an epoch, "
             f"{runner.network.count_params():,} parameters."
         )
         important = list(self.of.important or rare_labels(counts, self.labels))

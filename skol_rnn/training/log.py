@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -21,6 +22,9 @@ _MOST_LABELS = 8  # whose scores fit into an epoch's line
 class TrainingLog:
     """Logs a training run on standard output."""
 
+    words: Callable[[str], str] = staticmethod(str)
+    """What turns arguments of Python in a message into those of the caller's interface."""
+
     def __init__(self, verbosity: int = 1) -> None:
         self.verbosity = verbosity
         # soft_wrap: a message stays one line in a narrow terminal, so that logs can be searched.
@@ -31,11 +35,11 @@ class TrainingLog:
 
     def say(self, message: str) -> None:
         """Print one line."""
-        self.console.print(printable(message, keep="\t\n"))
+        self.console.print(printable(self.words(message), keep="\t\n"))
 
     def warn(self, message: str) -> None:
         """Print one line in yellow."""
-        self.console.print(printable(message, keep="\t\n"), style="yellow")
+        self.console.print(printable(self.words(message), keep="\t\n"), style="yellow")
 
     def start_epoch(self, epoch: int, epochs: int, steps: int | None) -> None:
         """Start the progress bar of an epoch."""

@@ -13,7 +13,7 @@ import numpy as np
 from skol_rnn.data.bio import is_bio
 from skol_rnn.decoding.offsets import prior_offsets
 from skol_rnn.inference.predictor import Predictor
-from skol_rnn.labels import NO_LABEL, LabelSet, label_counts
+from skol_rnn.labels import NO_LABEL, LabelSet, label_counts, plural
 from skol_rnn.training.callbacks import Callbacks
 from skol_rnn.training.lines import TrainingLines
 from skol_rnn.training.log import TrainingLog
@@ -123,7 +123,7 @@ def _examples_needed(missing: list[str], lines: TrainingLines, labels: LabelSet,
         rows = np.flatnonzero(lines.true == labels.index(name))
         documents = len(np.unique(document[rows]))
         few |= len(rows) < _LINES_NEEDED or documents < 2
-        seen.append(f"{name!r} has {len(rows)} training {unit}s in {documents} document{'s' * (documents != 1)}")
+        seen.append(f"{name!r} has {len(rows)} training {unit}s in {plural(documents, 'document')}")
     advice = (
         f"annotate more documents with it; a label needs about {_LINES_NEEDED} {unit}s in two documents "
         "(docs/learning_curve.md)."

@@ -10,6 +10,7 @@ import pandas as pd
 
 from skol_rnn.data.inputs import Input
 from skol_rnn.errors import DataError
+from skol_rnn.labels import plural
 
 _COLUMN = "sample weight of fit"
 _LISTS = (list, tuple, np.ndarray, pd.Series)
@@ -22,11 +23,11 @@ def weigh(table: pd.DataFrame, sample_weight: Any, given: Input, unit: str) -> N
         for number, (size, part) in enumerate(zip(given.sizes or (), sample_weight, strict=False)):
             if size != len(part):
                 raise DataError(
-                    f"Document {number} has {size} {unit}s, but sample_weight has {len(part)} numbers for it."
+                    f"Document {number} has {plural(size, unit)}, but sample_weight has {plural(len(part), 'number')} for it."
                 )
     if len(weights) != len(given.table):
         raise DataError(
-            f"sample_weight has {len(weights)} numbers for {len(given.table)} {unit}s; give one per {unit}."
+            f"sample_weight has {plural(len(weights), 'number')} for {plural(len(given.table), unit)}; give one per {unit}."
         )
     table[_COLUMN] = weights[table["order"]]
     if not (table[_COLUMN] > 0)[table["label"].notna()].any():

@@ -15,6 +15,7 @@ from skol_rnn.data.bio import OUTSIDE, decode_spans, split_label, stray_position
 from skol_rnn.data.document import Document, Repair, breaks_before, with_repairs
 from skol_rnn.data.formats.encoding import read_records, replace_surrogates
 from skol_rnn.errors import DataError
+from skol_rnn.labels import plural
 
 _COMMENT = re.compile(r"# (?P<key>[\w.: -]+?) = (?P<value>.*)")
 _NEW = re.compile(r"# newdoc(?: id = (?P<id>.*))?")
@@ -72,7 +73,7 @@ class _Columns:
     def problem(self, row: Sequence[str]) -> str | None:
         """Return what is wrong with a row."""
         if len(row) != self.width:
-            return f"{len(row)} column{'s' * (len(row) != 1)}, but most rows have {self.width}"
+            return f"{plural(len(row), 'column')}, but most rows have {self.width}"
         try:
             split_label(None if self.label is None else row[self.label])
         except DataError as error:

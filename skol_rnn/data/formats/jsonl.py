@@ -17,6 +17,7 @@ from skol_rnn.data.probabilities import by_label
 from skol_rnn.data.spans import Span, from_utf16, quotation_problem
 from skol_rnn.data.tokens import document_spans
 from skol_rnn.errors import DataError
+from skol_rnn.labels import plural
 
 _LABEL_KEYS = ("label", "labels", "entities", "spans", "ents", "annotations")
 _OTHER_LISTS = ("tokens", "sents", "sentences", "words", "relations", "comments", "cats")  # lists without spans
@@ -257,7 +258,7 @@ def _label_studio(annotations: list[Any], name: str, notes: list[str]) -> list[A
     values = [each.get("value") if isinstance(each, dict) else None for each in results]
     spans = [value for value in values if isinstance(value, dict) and "start" in value]
     if left := len(results) - len(spans):
-        notes.append(f"{left} result{'s' * (left != 1)} that {'are no spans' if left != 1 else 'is no span'} left out")
+        notes.append(f"{plural(left, 'result')} that {'are no spans' if left != 1 else 'is no span'} left out")
     return spans
 
 
@@ -268,18 +269,11 @@ def _spans(entries: list[Any], text: str, name: str, offsets: str) -> list[Span]
     problems = []
     for given in entries:
         entry, quoted = _flat(given)
-        match entry:
-            case [int(), int(), str(label)] if replace_surrogates(label)[1]:
-                problems.append(f"the label {label!r:.60} holds half of a surrogate pair")
-            case [int(start), int(end), str(label)] if label and not {type(start), type(end)} & {bool}:
-                spans.append((start, end, label))
-                quotations.append(quoted)
-            case [int(), int(), int(label)]:
-                problems.append(f"{_shown(entry)} has the number {label} for a label: export the names of the labels")
-            case [int(), int(), ""]:
-                problems.append(f'{_shown(entry)} is not [start, end, "Name"]: its name is empty')
-            case _:
-                problems.append(f'{_shown(entry)} is not [start, end, "Name"] with whole numbers')
+        if problem := _problem(entry, given):
+            problems.append(problem)
+        else:
+            spans.append(tuple(entry))
+            quotations.append(quoted)
     if offsets == "utf-16":
         spans = list(from_utf16(text, spans))
     for (start, end, kind), quoted in zip(spans, quotations, strict=True):
@@ -288,6 +282,23 @@ def _spans(entries: list[Any], text: str, name: str, offsets: str) -> list[Span]
     if problems:
         raise DataError(f"record {name!r:.80}: {'; '.join(problems)}")
     return sorted(spans)
+
+
+def _problem(entry: Any, given: Any) -> str | None:
+    """Say what is wrong with a span."""
+    match entry:
+        case [int(), int(), str(label)] if replace_surrogates(label)[1]:
+            return f"the label {label!r:.60} holds half of a surrogate pair"
+        case [int(start), int(end), str(label)] if label and not {type(start), type(end)} & {bool}:
+            return None
+        case [int(), int(), int(label)]:
+            return f"{_shown(entry)} has the number {label} for a label: export the names of the labels"
+        case [int(), int(), ""]:
+            return f'{_shown(entry)} is not [start, end, "Name"]: its name is empty'
+        case _ if isinstance(given, dict) and None in entry:
+            keys = ", ".join(map(repr, given))
+            return f"a span has the keys {keys:.100}: give 'start', 'end' and 'label'"
+    return f'{_shown(entry)} is not [start, end, "Name"] with whole numbers'
 
 
 def _flat(entry: Any) -> tuple[Any, Any]:

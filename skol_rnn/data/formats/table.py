@@ -17,7 +17,7 @@ from skol_rnn.data.formats.encoding import read_bytes, read_records
 from skol_rnn.data.probabilities import by_label
 from skol_rnn.data.table import check_table, is_missing, refuse_other_spelling, require_column, whole_numbers
 from skol_rnn.errors import DataError
-from skol_rnn.labels import suggestion
+from skol_rnn.labels import plural, suggestion
 
 try:
     import pandas as pd
@@ -73,7 +73,7 @@ def _records(text: str, path: Path) -> tuple[list[str], list[list[str]], list[in
             elif record == header:
                 raise DataError(f"{where} is the header again: remove it, or give each table its own file.")
             elif record and len(record) != len(header):
-                fields = f"{len(record)} field{'s' * (len(record) != 1)}"
+                fields = f"{plural(len(record), 'field')}"
                 raise DataError(f"{where} has {fields}, but the header has {len(header)}: {record!r:.80}")
             elif record:
                 rows.append(record)
