@@ -163,5 +163,5 @@ def test_twelve_trials_survive_a_stop_and_a_restart(corpus, config, tmp_path, ho
     assert f"{len(first) + 1}/12  " in again.stdout
     assert tomllib.loads(best.read_text(encoding="utf-8"))["labels"] == sorted(LABELS)
     if how is signal.SIGINT:
-        assert "run the same command again to resume" in before
+        assert "the same command continues" in before
         assert "Traceback" not in before
