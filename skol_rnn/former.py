@@ -45,7 +45,7 @@ OPTIONS: Mapping[str, Former] = {
     "redis_key": Former(SAME, "the key of the current version"),
     "redis_expire": Former(SAME, "seconds"),
     "auto_load_model": Former(SAME, "a missing model is an error"),
-    "extraction_mode": Former(CHANGED, "a plain text; line numbers count from 0 through the document"),
+    "extraction_mode": Former(CHANGED, "line numbers count from 0 through the document"),
     "section_filter": Former(SAME, 'with extraction_mode="section", which reads text files too'),
     "read_text": _SECTIONS,
     "save_text": _SECTIONS,

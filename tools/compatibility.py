@@ -77,7 +77,12 @@ def page() -> str:
 def _rows(table: Mapping[str, Former]) -> Iterator[str]:
     yield "| Name | Now | |\n|---|---|---|\n"
     for name, former in table.items():
-        yield f"| `{name}` | {former.now} | {former.advice[0].upper() + former.advice[1:]}. |\n"
+        yield f"| `{name}` | {former.now} | {_sentence(former.advice)}. |\n"
+
+
+def _sentence(advice: str) -> str:
+    """Begin with a capital, unless the first word is a name in code."""
+    return advice[0].upper() + advice[1:] if advice.split()[0].strip(",.").isalpha() else advice
 
 
 if __name__ == "__main__":
