@@ -89,7 +89,7 @@ MODEL_OPTIONS: Mapping[str, Former] = {
     "num_classes": Former(IGNORED, "labels are counted in the data"),
     "dropout": Former(CHANGED, "between the layers; the default for hashed lines is 0"),
     "window_size": Former(CHANGED, "the default is 15, not 50"),
-    "prediction_stride": Former(CHANGED, "the default is two thirds of the window"),
+    "prediction_stride": Former(CHANGED, "in windows of window_size lines, unless prediction_window_size is given"),
     "prediction_batch_size": Former(CHANGED, "the default is 256, not 64"),
     "batch_size": Former(CHANGED, "the default is 64, not 32"),
     "epochs": Former(CHANGED, "the largest number: training stops when the validation set no longer improves"),

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 
-def check_stride(window_size: int, stride: int, name: str = "stride") -> int:
+def check_stride(window_size: int, stride: int, name: str = "stride", window: str = "window_size") -> int:
     """Check that windows of this size and stride cover every line."""
     if window_size < 1:
-        raise ValueError(f"window_size must be at least 1, but is {window_size}.")
+        raise ValueError(f"{window} must be at least 1, but is {window_size}.")
     if not 1 <= stride <= window_size:
         raise ValueError(
-            f"{name} must be between 1 and window_size ({window_size}), but is {stride}: "
+            f"{name} must be between 1 and {window} ({window_size}), but is {stride}: "
             "it is the distance between the starts of windows, and a larger one would skip lines."
         )
     return stride

@@ -5,14 +5,17 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 from toy import LABELS, QUICK, SMALL, as_documents, toy_table
 
+from skol_rnn.data.table import check_table
 from skol_rnn.errors import DataError
 from skol_rnn.features.lines.hashed import HashedFeatures
+from skol_rnn.inference.predictor import PredictionWindows
 from skol_rnn.model import RNNSkolModel, load_model
 from skol_rnn.training.settings import PRESETS
 
@@ -65,6 +68,16 @@ def test_prediction_index_label_and_probabilities_agree(trained, table):
     assert np.stack(result["probabilities"]).argmax(1).tolist() == result["prediction"].tolist()
     np.testing.assert_allclose(np.stack(result["probabilities"]).sum(1), 1.0)
     np.testing.assert_allclose(trained.predict_proba(table), np.stack(result["probabilities"]))
+
+
+def test_prediction_windows_that_cover_a_document_make_one_pass_of_it(trained, table):
+    """A window longer than every document, whatever its length, gives what a window of just that length gives."""
+    lengths = table.groupby("doc_id").size()
+    found = []
+    for size in (int(lengths.max()), 5_000):
+        windows = PredictionWindows(size, size, 7)
+        found.append(replace(trained._predictor, windows=windows).probabilities(check_table(table)))
+    np.testing.assert_allclose(found[0], found[1], atol=1e-6)
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 500])
@@ -377,6 +390,11 @@ def test_the_callers_vectors(table, tmp_path):
         ({"stride": 0}, "stride must be between 1"),
         ({"stride": 16}, "stride must be between 1"),
         ({"prediction_stride": 99}, "prediction_stride must be between 1"),
+        ({"prediction_window_size": 0}, "prediction_window_size must be a whole number of at least 1, but is 0"),
+        (
+            {"prediction_window_size": 5, "prediction_stride": 6},
+            "prediction_stride must be between 1 and prediction_win",
+        ),
         ({"window_size": 0}, "window_size must be a whole number of at least 1, but is 0"),
         ({"decision": "corected"}, "Did you mean 'corrected'"),
         ({"features": "hashd"}, "Did you mean 'hashed'"),

@@ -157,21 +157,21 @@ def test_spans_of_unseen_words_are_found(trained, unseen):
 
 def test_the_defaults_are_those_of_the_unit(trained, table):
     line, token = (resolve(RNNSkolModel(unit=unit).get_params()) for unit in ("line", "token"))
-    assert (line["window_size"], line["stride"], line["prediction_stride"], line["decision"]) == (
-        15,
-        5,
-        10,
-        "auto",
-    )
-    assert (token["window_size"], token["stride"], token["prediction_stride"], token["decision"]) == (
-        128,
-        64,
-        64,
-        "auto",
-    )
-    assert resolve(RNNSkolModel(window_size=1).get_params())["prediction_stride"] == 1
+    names = ("window_size", "stride", "prediction_window_size", "prediction_stride")
+    assert [line[name] for name in names] == [15, 5, 128, 118]
+    assert [token[name] for name in names] == [128, 64, 256, 128]
+    assert line["decision"] == token["decision"] == "auto"
+
+    def windows(**parameters):
+        found = resolve(RNNSkolModel(**parameters).get_params())
+        return found["prediction_window_size"], found["prediction_stride"]
+
+    assert windows(window_size=1, prediction_stride=1) == (1, 1)
+    assert windows(window_size=200) == (200, 190)  # prediction never sees less around a line than training
+    assert windows(window_size=15, prediction_stride=5) == (15, 5)  # a stride alone belongs to the window of training
+    assert windows(prediction_window_size=6) == (6, 4)
     assert trained.settings_["decision"] == "auto" and trained.decided_by == "tuned"
-    assert resolve(RNNSkolModel(unit="token", window_size=7).get_params())["prediction_stride"] == 3
+    assert windows(unit="token", window_size=7, prediction_window_size=7) == (7, 4)
     with pytest.raises(ValueError, match=r"unit must be one of line, token, but is 'tokens'. Did you mean 'token'\?"):
         model(unit="tokens").fit(table)
 

@@ -34,7 +34,7 @@ CHUNK = 5_000
 """Lines predicted at a time, in whole documents: it bounds memory."""
 
 _NO_GRAPH = "The model was saved without a graph for ONNX Runtime"
-_ONNX_BATCH = 64  # windows at a time, at most: more are no faster, and these fit the processor's cache
+_ONNX_LINES = 1_000  # in the windows of a batch, at most: more do not fit the processor's cache
 
 
 class Runner(Protocol):
@@ -56,9 +56,9 @@ class PredictionWindows:
 
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> PredictionWindows:
-        """Read the settings of a trained model; early models saved no stride and used a third of the window."""
-        size, stride = settings["window_size"], settings["prediction_stride"]
-        return cls(size, stride or max(size // 3, 1), settings["prediction_batch_size"])
+        """Read the settings of a trained model; early models used the window of training, the first a third of it."""
+        size = settings.get("prediction_window_size") or settings["window_size"]
+        return cls(size, settings["prediction_stride"] or max(size // 3, 1), settings["prediction_batch_size"])
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,8 @@ class Predictor:
         if backend == "onnx":
             assert bundle.graph is not None
             runner: Runner = OnnxRunner(bundle.graph, bundle.network, threads)
-            windows = replace(windows, batch_size=min(windows.batch_size, _ONNX_BATCH))
+            most = max(_ONNX_LINES // windows.window_size, 1)
+            windows = replace(windows, batch_size=min(windows.batch_size, most))
         else:
             import skol_rnn.network  # noqa: F401  # checks the backend of Keras
             from skol_rnn.inference.keras_runner import KerasRunner  # loads TensorFlow
@@ -110,9 +111,10 @@ class Predictor:
         values = np.zeros((*cut.lines.shape, self.runner.n_labels), np.float32)  # (windows, window, labels)
         for i in range(0, len(cut), windows.batch_size):
             batch = slice(i, i + windows.batch_size)
-            logits = self.runner.logits(features, cut.lines[batch])
+            longest = int(np.count_nonzero(cut.lines[batch] >= 0, axis=1).max())  # short documents need no long window
+            logits = self.runner.logits(features, cut.lines[batch, :longest])
             exponents = np.exp(logits - np.max(logits, axis=-1, keepdims=True))
-            values[batch] = exponents / exponents.sum(axis=-1, keepdims=True)
+            values[batch, :longest] = exponents / exponents.sum(axis=-1, keepdims=True)
         found = merge_windows(values, cut)
         return self.linear.mixed(found, features, lengths) if self.linear else found
 

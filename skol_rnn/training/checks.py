@@ -27,6 +27,7 @@ _LEAST = {
     "epochs": 1,
     "patience": 1,
     "window_size": 1,
+    "prediction_window_size": 1,
     "line_size": 1,
     "ensemble_size": 1,
     "min_updates": 0,
@@ -44,8 +45,9 @@ def check_parameters(parameters: Mapping[str, Any]) -> None:
         value = parameters[name]
         if not isinstance(value, int) or isinstance(value, bool) or value < least:
             raise ValueError(f"{name} must be a whole number of at least {least}, but is {value!r}.")
-    for name in ("stride", "prediction_stride"):
-        check_stride(parameters["window_size"], parameters[name], name)
+    for prefix in ("", "prediction_"):
+        window, stride = f"{prefix}window_size", f"{prefix}stride"
+        check_stride(parameters[window], parameters[stride], stride, window)
     for name in _SHARES:
         if parameters[name] is not None and not 0 <= parameters[name] < 1:
             raise ValueError(f"{name} must be at least 0 and below 1, but is {parameters[name]!r}.")

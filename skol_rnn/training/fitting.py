@@ -42,7 +42,7 @@ from skol_rnn.training.callbacks import Callbacks
 from skol_rnn.training.checkpoint import check_place, check_run
 from skol_rnn.training.decision import decoder_without_validation, fitted_decoder, named_values
 from skol_rnn.training.lines import TrainingLines, draw_rates, sample_lines
-from skol_rnn.training.log import TrainingLog
+from skol_rnn.training.log import MOST_LABELS, TrainingLog
 from skol_rnn.training.loop import History, TrainingPlan, train
 from skol_rnn.training.objective import Objective
 from skol_rnn.training.rounds import FurtherRounds
@@ -224,7 +224,10 @@ class Fitting:
         given = class_weights.vector(self.labels)
         weighted = self.objective.class_weights is not None
         if weighted:
-            for line in describe_weights(given, self.labels):
+            lines = describe_weights(given, self.labels)
+            if len(self.labels) > MOST_LABELS and self.of.verbosity < 2:
+                lines = [f"{lines[0]} {named_values(given, self.labels, '.4g')}."]
+            for line in lines:
                 self.log.say(line)
         if self.objective.loss != "cross_entropy":
             self.log.say(f"Loss: {self.objective.describe()}.")

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from skol_rnn.evaluation.result import Evaluation
 
 
-_MOST_LABELS = 8  # whose scores fit into an epoch's line
+MOST_LABELS = 8
+"""Labels whose figures are logged one by one; of more, the log of verbosity 1 has a line."""
 
 
 class TrainingLog:
@@ -84,7 +85,7 @@ class TrainingLog:
         parts = [f"epoch {epoch}", f"loss {scores['loss']:.4f}"]
         if evaluation is not None:
             f1 = dict(zip(evaluation.labels, evaluation.f1, strict=True))
-            shown = evaluation.important if len(evaluation.important) <= _MOST_LABELS else ()
+            shown = evaluation.important if len(evaluation.important) <= MOST_LABELS else ()
             parts += [f"{name} F1 {f1[name]:.4f} loss {scores[f'val_loss/{name}']:.4f}" for name in shown]
             if "val_fragment_f1" in scores:
                 parts.append(f"fragment F1 {scores['val_fragment_f1']:.4f}")

@@ -125,8 +125,12 @@ class ModelParameters(FormerNames):
         Lines in a window; 15, for tokens 128, if not given.
     stride : int, optional
         Lines between the starts of training windows; a third of the window, for tokens half, if not given.
+    prediction_window_size : int, optional
+        Lines in a window of prediction; 128, for tokens 256, if not given, and ``window_size`` where that is longer or
+        ``prediction_stride`` is given.
     prediction_stride : int, optional
-        Lines between the starts of prediction windows; two thirds of the window, for tokens half, if not given.
+        Lines between the starts of prediction windows; the window less 10 lines, but at least two thirds of it, for
+        tokens half, if not given.
     prediction_batch_size : int, default 256
         Windows in a prediction batch.
     features_col : str, default "features"
@@ -214,6 +218,7 @@ class ModelParameters(FormerNames):
         linear_share: float | None = None,
         window_size: int | None = None,
         stride: int | None = None,
+        prediction_window_size: int | None = None,
         prediction_stride: int | None = None,
         prediction_batch_size: int = 256,
         features_col: str = "features",
@@ -252,6 +257,7 @@ class ModelParameters(FormerNames):
         self.linear_share = linear_share
         self.window_size = window_size
         self.stride = stride
+        self.prediction_window_size = prediction_window_size
         self.prediction_stride = prediction_stride
         self.prediction_batch_size = prediction_batch_size
         self.features_col = features_col

@@ -6,10 +6,13 @@ import keras
 import numpy as np
 import pytest
 
+from skol_rnn.imbalance.class_weights import resolve_weights
 from skol_rnn.labels import LabelSet, rare_labels
 from skol_rnn.model import RNNSkolModel
 from skol_rnn.network.losses import FocalLabelF1, FocalLoss, LogitAdjustedLoss, WeightedCategoricalCrossentropy
+from skol_rnn.training.fitting import Fitting
 from skol_rnn.training.objective import LOSSES, Objective
+from skol_rnn.training.settings import resolve
 
 LABELS = LabelSet(("Nomenclature", "Description", "Misc"))
 COUNTS = np.array([50, 170, 780])
@@ -117,3 +120,17 @@ def test_every_loss_has_a_place_in_the_registry_of_keras():
     for loss in LOSSES:
         name = f"skol_rnn>{type(build(loss=loss)).__name__}"
         assert keras.saving.get_registered_object(name) is type(build(loss=loss))
+
+
+@pytest.mark.parametrize(("verbosity", "lines"), [(1, 2), (2, 31)])
+def test_the_weights_of_many_labels_are_one_line_of_the_log_and_a_list_at_verbosity_2(verbosity, lines, capsys):
+    labels = LabelSet(tuple(f"L{i:02}" for i in range(29)))
+    counts = np.arange(1, 30) * 100
+    settings = resolve(RNNSkolModel(class_weights="inverse", verbosity=verbosity).get_params(), False)
+    fitting = Fitting(settings, labels)
+    fitting._used_weights(resolve_weights("inverse", labels, counts), counts)
+    out = capsys.readouterr().out.splitlines()
+    assert len(out) == lines
+    assert out[0].startswith("[BiLSTM] Using weighted loss with class weights:")
+    if verbosity == 1:
+        assert "and 24 more" in out[0] and "L00 29, L01 14.5" in out[0]
