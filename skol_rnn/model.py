@@ -25,7 +25,7 @@ from skol_rnn.report.training import score_without, warn_of_shared_documents
 from skol_rnn.training.callbacks import Callbacks, EpochCallback
 from skol_rnn.training.checks import check_against_labels, check_parameters
 from skol_rnn.training.fitting import Fitted, Fitting
-from skol_rnn.training.length import training_length
+from skol_rnn.training.length import prediction_windows, training_length
 from skol_rnn.training.log import TrainingLog
 from skol_rnn.training.parameters import ModelParameters, saved_parameters
 from skol_rnn.training.sample_weights import weigh
@@ -136,6 +136,7 @@ class RNNSkolModel(ModelParameters, TrainedModel, BaseEstimator):  # type: ignor
         settings, message = training_length(split.training.lengths, settings, self.get_params())
         if message:
             log.say(message)
+        settings = prediction_windows(split.training.lengths, settings, self.get_params())
         fitting = Fitting(settings, chosen)
         fitted = fitting.run(split, Path(checkpoint) if checkpoint else None, strict, called)
         self.validation_documents_ = _documents(split)

@@ -101,9 +101,13 @@ def _windows(given: Mapping[str, Any], unit: str) -> dict[str, Any]:
         if predicted is None:
             predicted = window if hop is not None else max(window, _PREDICTION_WINDOWS[unit])
     if hop is None and isinstance(predicted, int):
-        overlap = predicted // 2 if unit == "token" else min(_OVERLAP, predicted // 3)
-        hop = max(predicted - overlap, 1)
+        hop = max(predicted - predicted // 2, 1) if unit == "token" else overlapping(predicted)
     return {"stride": stride, "prediction_window_size": predicted, "prediction_stride": hop}
+
+
+def overlapping(window: int) -> int:
+    """Return the stride of prediction windows over lines."""
+    return max(window - min(_OVERLAP, window // 3), 1)
 
 
 def _plain(value: Any) -> Any:

@@ -13,7 +13,8 @@ from skol_rnn import RNNSkolModel, load_serving, read_documents
 from skol_rnn.data.splits import split_documents
 from skol_rnn.datasets import sample_corpus
 from skol_rnn.errors import DataError
-from skol_rnn.training.length import training_length
+from skol_rnn.training.length import prediction_windows, training_length
+from skol_rnn.training.settings import resolve
 from skol_rnn.windows import cut_windows
 
 DEFAULTS = {
@@ -198,3 +199,13 @@ def test_further_rounds_find_the_label_and_keep_the_better_weights(capsys, monke
     scores = model.evaluate(unseen)
     assert (scores.predicted > 0).all()
     assert scores.important_f1 == pytest.approx(max(model.history_["val_important_f1"]))
+
+
+def test_few_lines_are_predicted_in_windows_as_long_as_those_of_training():
+    def windows(lines, **given):
+        found = prediction_windows([lines], resolve(RNNSkolModel(**given).get_params()), given)
+        return found["prediction_window_size"], found["prediction_stride"]
+
+    assert windows(4_999) == (15, 10) and windows(5_000) == (128, 118)
+    assert windows(100, prediction_window_size=64) == (64, 54) and windows(100, prediction_stride=5) == (15, 5)
+    assert windows(100, unit="token") == (256, 128)
