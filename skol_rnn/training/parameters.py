@@ -126,8 +126,8 @@ class ModelParameters(FormerNames):
     stride : int, optional
         Lines between the starts of training windows; a third of the window, for tokens half, if not given.
     prediction_window_size : int, optional
-        Lines in a window of prediction; 128, for tokens 256, if not given, and ``window_size`` where that is longer,
-        ``prediction_stride`` is given, or fewer than 5,000 lines are trained on.
+        Lines in a window of prediction; 128 if not given, and ``window_size`` for tokens, where that is longer, where
+        ``prediction_stride`` is given, or where fewer than 5,000 lines are trained on.
     prediction_stride : int, optional
         Lines between the starts of prediction windows; the window less 10 lines, but at least two thirds of it, for
         tokens half, if not given.

@@ -208,4 +208,4 @@ def test_few_lines_are_predicted_in_windows_as_long_as_those_of_training():
 
     assert windows(4_999) == (15, 10) and windows(5_000) == (128, 118)
     assert windows(100, prediction_window_size=64) == (64, 54) and windows(100, prediction_stride=5) == (15, 5)
-    assert windows(100, unit="token") == (256, 128)
+    assert windows(100, unit="token") == windows(10_000, unit="token") == (128, 64)
