@@ -154,7 +154,9 @@ def _counted(data: pd.DataFrame | Iterable[str | None], doc_ids: Iterable[str] |
     labels = list(data)
     documents = [None] * len(labels) if doc_ids is None else list(doc_ids)
     if len(labels) != len(documents):
-        raise ValueError(f"There are {plural(len(labels), 'label')}, but {len(documents)} document ids.")
+        raise ValueError(
+            f"{plural(len(labels), 'label')}, but {plural(len(documents), 'document id')}: give one a row."
+        )
     # Lists, because the index of a caller's series must not pair labels with documents.
     lines = pd.DataFrame({"label": pd.Series(labels, dtype=object), "doc_id": pd.Series(documents, dtype=object)})
     frame = lines.groupby("label")["doc_id"].agg(count="size", documents="nunique").reset_index()

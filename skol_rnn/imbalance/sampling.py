@@ -71,7 +71,9 @@ class Sampling:
         """Draw the documents to train on, as pairs of a new name and the document that it stands for."""
         doc_ids, labels = list(doc_ids), list(labels)
         if len(doc_ids) != len(labels):
-            raise ValueError(f"There are {plural(len(labels), 'label')}, but {len(doc_ids)} document ids.")
+            raise ValueError(
+                f"{plural(len(labels), 'label')}, but {plural(len(doc_ids), 'document id')}: give one a row."
+            )
         if self.name == "rare_windows":
             return [(doc_id, doc_id) for doc_id in dict.fromkeys(doc_ids)]
         rare = self.labels_among(labels)

@@ -187,7 +187,7 @@ def test_labels_go_by_name(draw):
         draw(["a", "b"], ["Misc", "Nomenclature"], "Nomenclatur")
     with pytest.raises(ValueError, match="No line has a label"):
         draw(["a", "b"], [None, None], "Misc")
-    with pytest.raises(ValueError, match="1 labels, but 2 document ids"):
+    with pytest.raises(ValueError, match="1 label, but 2 document ids"):
         draw(["a", "b"], ["Misc"], "Misc")
 
 

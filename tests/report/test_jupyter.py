@@ -86,7 +86,7 @@ def test_weights_and_corpus_show_their_counts():
     )
     assert repr(corpus) == "Corpus(documents=3, lines=3, labels=1, skipped=1)"
     assert cells(corpus)[:2] == [["Label", "Lines"], ["A", "2"]] and ["a", "2", "1", "0"] in cells(corpus)
-    assert "3 documents, 3 lines, 2 labelled, 1 files skipped" in corpus._repr_html_()
+    assert "3 documents, 3 lines, 2 labelled, 1 file skipped" in corpus._repr_html_()
     assert repr(Corpus(())) == "Corpus(documents=0, lines=0, labels=0)" and cells(Corpus(()))
     assert repr(corpus.documents[0]) == "Document('a', lines=2, labelled=1)"
 
