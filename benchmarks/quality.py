@@ -14,6 +14,7 @@ import json
 import shutil
 import sys
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -76,8 +77,10 @@ def run(arguments, task, systems, folds):
     result = batch_evaluate(config, out, jobs=arguments.jobs, predictions=bool(predictions))
     found = {(r["system"], r["fold"], r["seed"]): r for r in (run_of(c, task) for c in result.cells if "scores" in c)}
     if found.keys() - kept.keys():
-        packages = ("tensorflow", "keras", "scikit-learn", "sklearn-crfsuite")
-        report["versions"] = {name: version(name) for name in packages}
+        # Only the CRF needs the last one, so it may be absent.
+        packages = {"tensorflow": "tensorflow", "keras": "keras", "scikit-learn": "sklearn"}
+        packages["sklearn-crfsuite"] = "sklearn_crfsuite"
+        report["versions"] = {name: version(name) for name, module in packages.items() if find_spec(module)}
     report["runs"] = [r for r in report["runs"] if r["task"] != task] + list((kept | found).values())
     write_atomically(arguments.json, json.dumps(report).encode())
     for cell in result.cells if predictions else ():
