@@ -304,6 +304,7 @@ def test_calculate_stats_prints_only_when_asked(trained, table, capsys):
         trained.calculate_stats(table)
 
 
+@pytest.mark.slow
 def test_context_alone_gives_labels_away():
     """A line says nothing; the line before it names its label: a classifier of single lines is at chance."""
     rng = np.random.default_rng(0)

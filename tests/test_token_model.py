@@ -124,6 +124,7 @@ def test_callers_vectors_one_a_token(table, unseen):
     assert trained.evaluate(given[1]).fragment_f1 > 0.95
 
 
+@pytest.mark.slow
 def test_characters_alone_give_spans_away(tmp_path):
     """Names have "zz" where no affix reaches; no word occurs in two documents."""
     rng = np.random.default_rng(0)

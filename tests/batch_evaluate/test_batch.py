@@ -158,6 +158,7 @@ def children(pid):
     return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks for processes in /proc")
 def test_a_batch_killed_in_the_middle_ends_with_the_same_table(data, tmp_path):
     script = tmp_path / "script.py"

@@ -188,6 +188,7 @@ def test_training_goes_on_while_a_label_is_never_predicted(capsys):
     assert len(model.history_["loss"]) == len(model.history_["val_important_f1"]) > 1
 
 
+@pytest.mark.slow
 def test_further_rounds_find_the_label_and_keep_the_better_weights(capsys, monkeypatch):
     monkeypatch.setattr("skol_rnn.training.rounds._SMALLER_STEPS", 2.0)  # larger ones, so that few updates are enough
     table, unseen = toy_table(4), toy_table(2, seed=9)
