@@ -13,9 +13,9 @@ NO_LABEL = -1
 """Index of padding and of lines without a label; no loss, gradient or metric includes it."""
 
 
-def plural(number: int, noun: str) -> str:
+def plural(number: float, noun: str) -> str:
     """Return a number with its noun, such as "1 line" or "2,000 lines"."""
-    return f"{number:,} {noun}{'s' * (number != 1)}"
+    return f"{int(number):,} {noun}" if number == 1 else f"{int(number):,} {noun}s"
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:

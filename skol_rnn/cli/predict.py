@@ -54,7 +54,7 @@ def predict(
     form: Annotated[options.Text, option(_FORMATS, "--format", callback=options.written_format("--format"))] = None,
     html: Annotated[options.File, option("Folder for HTML pages, one for each document, and their index.")] = None,
     decision: options.Decision = None,
-    backend: Annotated[str, typer.Option(help="What runs the network.", metavar="auto|onnx|keras")] = "auto",
+    backend: options.Backend = "auto",
     overwrite: Overwrite = False,
     on_error: OnError = "stop",
     input_format: options.InputFormat = None,

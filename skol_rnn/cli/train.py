@@ -34,7 +34,7 @@ from skol_rnn.errors import DataError, LabelWarning
 from skol_rnn.imbalance.class_weights import is_frozen_file
 from skol_rnn.imbalance.strategies import STRATEGIES
 from skol_rnn.inference.quiet import quiet_tensorflow
-from skol_rnn.labels import suggestion
+from skol_rnn.labels import plural, suggestion
 from skol_rnn.persistence.bundle import check_destination
 from skol_rnn.training.checkpoint import check_place
 from skol_rnn.training.parameters import FORMER, PARAMETERS, REMOVED, ModelParameters, current_names, values_of
@@ -142,7 +142,7 @@ def train(
         if not dev and (documents := model.validation_documents_):
             named = ", ".join(documents[:3]) + (", ..." if len(documents) > 3 else "")
             refit = ", included in the refit" if "refit_loss" in model.history_ else ""
-            typer.echo(f"Validation set: {len(documents)} document{'s' * (len(documents) > 1)} ({named}){refit}.")
+            typer.echo(f"Validation set: {plural(len(documents), 'document')} ({named}){refit}.")
         typer.echo(f"Saved the model to {out}")
     if json:
         scores = {"validation_documents": model.validation_documents_, "history": model.history_}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from skol_rnn.evaluation.report import marked
-from skol_rnn.labels import LabelSet, check_choice
+from skol_rnn.labels import LabelSet, check_choice, plural
 
 if TYPE_CHECKING:
     from skol_rnn.evaluation.result import Evaluation
@@ -202,7 +202,7 @@ def evaluation_notes(e: Evaluation) -> Iterator[Note]:
         return
     yield from _never_predicted(e)
     yield from _shares(e)
-    total = _count(e.support.sum(), e.unit)
+    total = plural(e.support.sum(), e.unit)
     if gone := int(e.missing.sum()):
         change = "check that every document was passed to predict and that the rows are aligned"
         yield Note("missing-predictions", f"{gone:,} of {total} got no prediction", "they count as errors", change)
@@ -212,10 +212,6 @@ def evaluation_notes(e: Evaluation) -> Iterator[Note]:
         yield Note("missing-probabilities", seen, means, change)
 
 
-def _count(number: float, unit: str) -> str:
-    return f"{int(number):,} {unit}" if number == 1 else f"{int(number):,} {unit}s"
-
-
 def _listed(named: list[str]) -> str:
     more = f" and {len(named) - _MOST_NAMED} more" if len(named) > _MOST_NAMED else ""
     return f": {', '.join(named[:_MOST_NAMED])}{more}" if named else ""
@@ -223,13 +219,13 @@ def _listed(named: list[str]) -> str:
 
 def _never_predicted(e: Evaluation) -> Iterator[Note]:
     never = np.flatnonzero((e.support > 0) & (e.predicted == 0))
-    lost = {e.labels.names[i]: _count(e.support[i], e.unit) for i in never}
+    lost = {e.labels.names[i]: plural(e.support[i], e.unit) for i in never}
     found = np.flatnonzero(e.predicted)
     if len(found) != 1:
         yield from (Note("never-predicted", "Never predicted", "the F1 is 0", _MORE, *row) for row in lost.items())
     elif lost:
         (only,) = found
-        name, all_of_it = e.labels.names[only], _count(e.predicted[only], e.unit)
+        name, all_of_it = e.labels.names[only], plural(e.predicted[only], e.unit)
         others = _listed([f"{label!r} ({figures})" for label, figures in lost.items()])
         seen = f"Only one class is predicted: all {all_of_it} got {name!r}. Never predicted{others}"
         if e.support[only] == e.support.max():
@@ -254,7 +250,7 @@ def _weights(
 ) -> Iterator[Note]:
     for zero in np.flatnonzero((weights == 0) & (counts > 0)):
         means, change = "the network does not learn these labels", "give them class weights above 0"
-        name, figures = labels.names[zero], _count(counts[zero], unit)
+        name, figures = labels.names[zero], plural(counts[zero], unit)
         yield Note("zero-weight", "The class weight is 0", means, change, name, figures)
     chosen: dict[int, float] = {}
     for name, weight in given.items():
@@ -275,7 +271,7 @@ def _weights(
         if i not in chosen and ahead:
             j, means = min(ahead), "it counts less"
             seen = "Rarer than a label with a larger class weight, but without a class weight, which means 1"
-            figures = f"{_count(counts[i], unit)}; {labels.names[j]!r} has {counts[j]:,} and the weight {chosen[j]:g}"
+            figures = f"{plural(counts[i], unit)}; {labels.names[j]!r} has {counts[j]:,} and the weight {chosen[j]:g}"
             yield Note("weights-not-applied", seen, means, "add it to class_weights", tag, figures)
 
 
@@ -292,11 +288,11 @@ def _important_and_rare(e: Evaluation, history: _History, counts: np.ndarray, up
     for name, trained, support in zip(e.labels, counts, e.support, strict=True):
         if trained > 0 and not support:
             seen, means = "Not among the scored documents", "the F1 of 0 means nothing"
-            figures = f"{_count(trained, e.unit)} in training"
+            figures = f"{plural(trained, e.unit)} in training"
             yield Note("rare-label-missing-in-dev", seen, means, _SCORE_MORE, name, figures)
         elif trained > 0 and support < _FEW_SCORED:
             seen, means = f"Fewer than {_FEW_SCORED} scored {e.unit}s", "the F1 is mostly chance"
-            yield Note("few-held-out", seen, means, _SCORE_MORE, name, _count(support, e.unit))
+            yield Note("few-held-out", seen, means, _SCORE_MORE, name, plural(support, e.unit))
 
 
 def _training(
@@ -313,7 +309,7 @@ def _training(
             change = "raise feature_dropout= or dropout=, or train for fewer epochs; the best epoch is kept"
             yield Note("f1-falls-while-loss-falls", seen, "the network overfits", change)
     if updates is not None and updates < FEW_UPDATES:
-        seen = f"There were only {_count(updates, 'update')}"
+        seen = f"There were only {plural(updates, 'update')}"
         yield Note("too-few-updates", seen, "the network has learnt little", _LONGER)
     if not losses or weights is None:
         return
@@ -331,12 +327,12 @@ def _training(
 
 def _rare(rows: Iterable[tuple[str, int, float]], unit: str) -> Iterator[Note]:
     for label, number, holders in rows:
-        counted = _count(number, unit)
+        counted = plural(number, unit)
         if number == 0:
             yield Note("no-examples", "Without examples", "they cannot be learnt", _ANNOTATE, label, counted)
         elif holders < FEW_DOCUMENTS:
             seen, means = f"In fewer than {FEW_DOCUMENTS} documents", "validation documents may hold none of them"
-            figures = f"{counted} in {_count(holders, 'document')}"
+            figures = f"{counted} in {plural(holders, 'document')}"
             yield Note("few-documents", seen, means, _ANNOTATE, label, figures)
         elif number < FEW_EXAMPLES:
             seen, means = f"Fewer than {FEW_EXAMPLES} {unit}s", "the scores vary by chance"

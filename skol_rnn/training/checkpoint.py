@@ -120,7 +120,7 @@ def check_fit(path: Path, variables: Sequence[Any], weights: Sequence[Any], foun
 
 
 def check_room(path: Path, arrays: Sequence[Any]) -> None:
-    """Check before training that there is room for the file beside the one of the epoch before."""
+    """Check before training that there is room for the file next to the one of the epoch before."""
     size = _HEADERS + sum(4 * math.prod(array.shape) for array in arrays)
     free = shutil.disk_usage(path.parent).free
     if free < 2 * size:

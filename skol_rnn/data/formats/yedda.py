@@ -12,6 +12,7 @@ from skol_rnn.data.document import Document, Line, Repair, line_labels, split_li
 from skol_rnn.data.formats.encoding import read_file
 from skol_rnn.data.spans import Span
 from skol_rnn.errors import DataError
+from skol_rnn.labels import plural
 
 WITHIN = "block within a line"
 _MOST_NAMED = 4
@@ -187,7 +188,7 @@ def read_text(path: Path, doc_id: str) -> Document:
     blocks = list(_BLOCK.finditer(decoded.text)) if "[@" in decoded.text else []
     if blocks:
         line = decoded.text.count("\n", 0, blocks[0].start()) + 1
-        detail = f"{len(blocks)} YEDDA block{'s' * (len(blocks) != 1)} kept as text; the ending .ann or format yedda reads labels"
+        detail = f"{plural(len(blocks), 'YEDDA block')} kept as text; the ending .ann or format yedda reads labels"
         repairs += (Repair(str(path), line, "markup in a plain text", detail),)
     return Document(doc_id, decoded.text, None, repairs, str(path), bom=decoded.bom)
 
