@@ -64,6 +64,22 @@ def cut_windows(lengths: Iterable[int], window_size: int, stride: int) -> Window
     return Windows(np.concatenate(pieces), first)
 
 
+def shifted_windows(lengths: Iterable[int], window_size: int, stride: int, rng: np.random.Generator) -> Windows:
+    """Cut documents into windows whose first starts at a random line before each document, or at its first one."""
+    check_stride(window_size, stride)
+    within = np.arange(window_size, dtype=np.int64)
+    pieces, first = [np.zeros((0, window_size), np.int64)], 0
+    for length in lengths:
+        # Windows that begin before the document are shorter; one window holds a short document as a whole.
+        start = 1 - window_size + int(rng.integers(stride)) if length > window_size else 0
+        starts = np.arange(start, length, stride, dtype=np.int64)[: None if length > window_size else 1]
+        places = np.maximum(starts, 0)[:, None] + within
+        ends = np.minimum(starts + window_size, length)[:, None]
+        pieces.append(np.where(places < ends, places + first, -1))
+        first += length
+    return Windows(np.concatenate(pieces), first)
+
+
 def merge_windows(values: np.ndarray, windows: Windows) -> np.ndarray:
     """Average the window outputs of each line, weighted by distance to the window's end: (lines, labels)."""
     if values.shape[:2] != windows.lines.shape:

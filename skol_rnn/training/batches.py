@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import keras
 import numpy as np
 
 from skol_rnn.features.base import LineFeatures
 from skol_rnn.inference.keras_runner import Inputs, window_inputs
 from skol_rnn.labels import NO_LABEL
-from skol_rnn.training.window_sampling import draw_windows
+from skol_rnn.training.window_sampling import Rates, draw_windows
 from skol_rnn.windows import Windows
 
 
+Cut = Callable[[np.random.Generator], Windows]
+"""Cuts the windows of an epoch."""
+
+
 class WindowBatches(keras.utils.PyDataset):
-    """Training batches: each window once an epoch, in an order that follows from seed and epoch."""
+    """Training batches: each window once an epoch, in an order that follows from seed and epoch.
+
+    With ``cut``, each epoch has windows of its own, which follow from seed and epoch too.
+    """
 
     def __init__(
         self,
@@ -23,28 +32,38 @@ class WindowBatches(keras.utils.PyDataset):
         windows: Windows,
         batch_size: int,
         seed: int,
-        rates: np.ndarray | None = None,
-        corrections: np.ndarray | None = None,
+        rates_of: Callable[[Windows], Rates] | None = None,
         n_outputs: int = 1,
         weights: np.ndarray | None = None,
+        cut: Cut | None = None,
     ) -> None:
         super().__init__()
-        self.rates, self.corrections, self.n_outputs = rates, corrections, n_outputs
-        self.features, self.windows, self.batch_size, self.seed = features, windows, batch_size, seed
+        self.features, self.seed, self.weights, self.n_outputs = features, seed, weights, n_outputs
+        self.rates_of, self.cut = rates_of, cut
+        # Shifted windows vary in number, but the decay of the learning rate needs to know the updates.
+        self.n_batches = -(-len(windows) // batch_size)
         # (lines + 1, labels): the last row, reached by -1, is the zero row of padding and unlabelled lines.
         one_hot = np.zeros((len(true) + 1, n_labels), np.float32)
         known = np.flatnonzero(true != NO_LABEL)
         one_hot[known, true[known]] = 1.0
         self.one_hot = one_hot
-        self.line_weights = _line_weights(windows)
-        if weights is not None:
-            self.line_weights[:-1] *= weights
+        self._use(windows)
         self.start_epoch(0)
 
+    def _use(self, windows: Windows) -> None:
+        """Set the windows, and the weights that follow from them."""
+        self.windows = windows
+        self.rates, self.corrections = self.rates_of(windows) if self.rates_of else (None, None)
+        self.line_weights = _line_weights(windows)
+        if self.weights is not None:
+            self.line_weights[:-1] *= self.weights
+
     def start_epoch(self, epoch: int) -> None:
-        """Draw the order of an epoch, the same in a resumed run."""
+        """Draw windows and order of an epoch, the same in a resumed run."""
         self.epoch = epoch
         rng = np.random.default_rng([self.seed, epoch])
+        if self.cut:
+            self._use(self.cut(rng))
         self.order = rng.permutation(len(self.windows)) if self.rates is None else draw_windows(self.rates, rng)
 
     def on_epoch_end(self) -> None:
@@ -52,10 +71,11 @@ class WindowBatches(keras.utils.PyDataset):
         self.start_epoch(self.epoch + 1)
 
     def __len__(self) -> int:
-        return -(-len(self.windows) // self.batch_size)
+        return self.n_batches
 
     def __getitem__(self, index: int) -> tuple[Inputs, np.ndarray, np.ndarray]:
-        chosen = self.order[index * self.batch_size : (index + 1) * self.batch_size]
+        first, end = (len(self.order) * i // self.n_batches for i in (index, index + 1))
+        chosen = self.order[first:end]
         lines = self.windows.lines[chosen]
         weights = self.line_weights[lines]
         if self.corrections is not None:

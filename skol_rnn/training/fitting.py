@@ -49,9 +49,11 @@ from skol_rnn.training.rounds import FurtherRounds
 from skol_rnn.training.sample_weights import weights_of
 from skol_rnn.training.split import Split
 from skol_rnn.training.validation import Validation
-from skol_rnn.windows import cut_windows
+from skol_rnn.windows import cut_windows, shifted_windows
 
 _BAG_SIZE = 64
+_SHIFTED = ("token",)
+"""Units whose training windows start elsewhere in each epoch."""
 
 
 @dataclass
@@ -293,12 +295,18 @@ class Fitting:
         )
 
     def _batches(self, lines: TrainingLines, n_outputs: int) -> WindowBatches:
-        windows = cut_windows(lines.lengths, self.of.window_size, self.of.stride)
-        rates, corrections = draw_rates(windows, lines.true, self.labels, Sampling.parse(self.of.sampling))
-        size, seed = self.of.batch_size, self.of.random_state
-        weights, n_labels = lines.scaled_weights(), len(self.labels)
+        window, stride, sampling = self.of.window_size, self.of.stride, Sampling.parse(self.of.sampling)
         return WindowBatches(
-            lines.features, lines.true, n_labels, windows, size, seed, rates, corrections, n_outputs, weights
+            lines.features,
+            lines.true,
+            len(self.labels),
+            cut_windows(lines.lengths, window, stride),
+            self.of.batch_size,
+            self.of.random_state,
+            partial(draw_rates, true=lines.true, labels=self.labels, sampling=sampling),
+            n_outputs,
+            lines.scaled_weights(),
+            partial(shifted_windows, lines.lengths, window, stride) if self.of.unit in _SHIFTED else None,
         )
 
     def _run_id(self, split: Split) -> str:

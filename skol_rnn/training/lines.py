@@ -10,7 +10,7 @@ import pandas as pd
 from skol_rnn.features.base import LineFeatures
 from skol_rnn.imbalance.sampling import Sampling
 from skol_rnn.labels import NO_LABEL, LabelSet
-from skol_rnn.training.window_sampling import window_draw_rates
+from skol_rnn.training.window_sampling import Rates, window_draw_rates
 from skol_rnn.windows import Windows
 
 
@@ -44,9 +44,7 @@ def sample_lines(lines: TrainingLines, table: pd.DataFrame, sampling: Sampling |
     return lines.at(np.concatenate(drawn), [len(document) for document in drawn])
 
 
-def draw_rates(
-    windows: Windows, true: np.ndarray, labels: LabelSet, sampling: Sampling | None
-) -> tuple[np.ndarray, np.ndarray] | tuple[None, None]:
+def draw_rates(windows: Windows, true: np.ndarray, labels: LabelSet, sampling: Sampling | None) -> Rates:
     """Return how often windows are drawn and the factors that correct their loss; None without such sampling."""
     if sampling is None or sampling.name != "rare_windows":
         return None, None

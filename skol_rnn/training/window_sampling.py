@@ -7,6 +7,9 @@ import numpy as np
 from skol_rnn.imbalance.options import finite_number
 from skol_rnn.windows import Windows
 
+Rates = tuple[np.ndarray, np.ndarray] | tuple[None, None]
+"""How often each window is drawn, and the factor of its loss; None where each is drawn once."""
+
 
 def window_draw_rates(windows: Windows, is_rare: np.ndarray, boost: float = 4.0) -> tuple[np.ndarray, np.ndarray]:
     """Return how often each window is drawn, and the factor of its loss."""
