@@ -52,8 +52,6 @@ from skol_rnn.training.validation import Validation
 from skol_rnn.windows import cut_windows, shifted_windows
 
 _BAG_SIZE = 64
-_SHIFTED = ("token",)
-"""Units whose training windows start elsewhere in each epoch."""
 
 
 @dataclass
@@ -306,7 +304,7 @@ class Fitting:
             partial(draw_rates, true=lines.true, labels=self.labels, sampling=sampling),
             n_outputs,
             lines.scaled_weights(),
-            partial(shifted_windows, lines.lengths, window, stride) if self.of.unit in _SHIFTED else None,
+            partial(shifted_windows, lines.lengths, window, stride),
         )
 
     def _run_id(self, split: Split) -> str:

@@ -1,0 +1,172 @@
+"""A second pass: trees that read the labels' probabilities in the lines around, fitted on out-of-fold probabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from skol_rnn.decoding.correction import normalised
+from skol_rnn.labels import NO_LABEL
+
+NEAR, REACH = 6, 10
+"""Lines on each side whose log odds are read one by one, and over which probabilities are averaged.  What is wider learns
+the policy of the training volumes (docs/experiments.md)."""
+_MEANS = (3, REACH)
+_LARGEST_ODDS, _FARTHEST, _SMALLEST = 5.0, 100, 1e-3
+_TREES, _LEAVES, _RATE, _LINES_IN_A_LEAF = 100, 12, 0.08, 100
+_NEVER = -30.0  # score of a label without a training line
+_CHUNK = 1_000  # lines whose comparisons fit the processor's cache
+_SAVED = tuple(f"second/{name}" for name in ("column", "threshold", "kept", "leaf", "label", "baseline", "reference"))
+
+
+@dataclass(frozen=True)
+class SecondPass:
+    """Gradient-boosted trees, each evaluated by all its comparisons at once.
+
+    A comparison that is false rules out the leaves on its left; of those that stay possible, the first is the line's
+    (Lucchese et al., QuickScorer, SIGIR 2015).
+    """
+
+    column: np.ndarray  # (trees, nodes): what a node compares
+    threshold: np.ndarray  # (trees, nodes)
+    kept: np.ndarray  # (trees, nodes): bits of the leaves that a false comparison leaves possible
+    leaf: np.ndarray  # (trees, leaves): scores
+    label: np.ndarray  # (trees,): the label that a tree adds to
+    baseline: np.ndarray  # (labels,): scores before any tree
+    reference: int  # the label that log odds are relative to
+
+    @classmethod
+    def fit(cls, sources: Sequence[np.ndarray], true: np.ndarray, lengths: Sequence[int], seed: int) -> SecondPass:
+        """Fit to out-of-fold probabilities, each (lines, labels), of lines of whole documents."""
+        from sklearn.ensemble import HistGradientBoostingClassifier
+
+        known = np.flatnonzero(true != NO_LABEL)
+        n_labels = sources[0].shape[1]
+        reference = int(np.argmax(np.bincount(true[known])))
+        model = HistGradientBoostingClassifier(
+            max_iter=_TREES,
+            learning_rate=_RATE,
+            max_leaf_nodes=_LEAVES,
+            min_samples_leaf=_LINES_IN_A_LEAF,
+            l2_regularization=10.0,
+            max_features=0.5,
+            early_stopping=False,
+            random_state=seed,
+        ).fit(_context(sources, lengths, reference)[known], true[known])
+        # One tree for each label and round; two labels share one, whose score is that of the second.
+        rounds, present = model._predictors, model.classes_[-len(model._predictors[0]) :]
+        laid_out = [_lay_out(tree.nodes) for trees in rounds for tree in trees]
+        column, threshold, kept, leaf = (np.stack(part) for part in zip(*laid_out, strict=True))
+        baseline = np.full(n_labels, _NEVER)
+        baseline[model.classes_] = 0.0
+        baseline[present] = model._baseline_prediction.ravel()
+        return cls(column, threshold, kept, leaf, np.tile(present, len(rounds)).astype(np.int32), baseline, reference)
+
+    def probabilities(self, sources: Sequence[np.ndarray], lengths: Sequence[int]) -> np.ndarray:
+        """Compute posteriors, (lines, labels), from the probabilities of the models that the trees were fitted to."""
+        columns = _context(sources, lengths, self.reference)
+        (n_trees, nodes), leaves = self.column.shape, self.leaf.shape[1]
+        lowest_bit = _lowest_bits(leaves)
+        first = np.arange(n_trees) * leaves
+        to_label = np.zeros((n_trees, len(self.baseline)), np.float32)
+        to_label[np.arange(n_trees), self.label] = 1.0
+        scores = np.empty((len(columns), len(self.baseline)))
+        for start in range(0, len(columns), _CHUNK):
+            found = columns[start : start + _CHUNK]
+            possible = np.full((len(found), n_trees), (1 << leaves) - 1, np.uint16)
+            for node in range(nodes):
+                false = found[:, self.column[:, node]] > self.threshold[:, node]
+                # All bits where the comparison is true, the kept ones where it is false.
+                possible &= self.kept[:, node] | (false.astype(np.uint16) - np.uint16(1))
+            values = self.leaf.ravel()[lowest_bit[possible] + first]
+            scores[start : start + _CHUNK] = values @ to_label
+        scores += self.baseline
+        return normalised(np.exp(scores - scores.max(axis=1, keepdims=True)))
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return the arrays of the saved model."""
+        reference = np.array(self.reference)
+        values = (self.column, self.threshold, self.kept, self.leaf, self.label, self.baseline, reference)
+        return dict(zip(_SAVED, values, strict=True))
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> SecondPass | None:
+        """Rebuild what :meth:`arrays` returned; None for a model saved without it."""
+        if _SAVED[0] not in arrays:
+            return None
+        *trees, reference = (arrays[name] for name in _SAVED)
+        return cls(*trees, int(reference))
+
+
+def _context(sources: Sequence[np.ndarray], lengths: Sequence[int], reference: int) -> np.ndarray:
+    """Describe the probabilities around each line; float32 of shape (lines, columns)."""
+    others = [label for label in range(sources[0].shape[1]) if label != reference]
+    documents, start = [], 0
+    for length in lengths:
+        own = [probabilities[start : start + length] for probabilities in sources]
+        documents.append(np.concatenate([part for p in own for part in _around(p, others, reference)], axis=1))
+        start += length
+    width = len(sources) * len(others) * (2 * NEAR + 1 + len(_MEANS) + 2)
+    return np.concatenate([np.zeros((0, width), np.float32), *documents])
+
+
+def _around(probabilities: np.ndarray, labels: list[int], reference: int) -> list[np.ndarray]:
+    """Describe the probabilities of one document: log odds and means around a line, distances to the nearest lines."""
+    n, place = len(probabilities), np.arange(len(probabilities))
+    own = probabilities[:, labels]
+    ratio = np.log(np.maximum(own, _SMALLEST) / np.maximum(probabilities[:, [reference]], _SMALLEST))
+    odds = np.clip(ratio, -_LARGEST_ODDS, _LARGEST_ODDS)
+    padded = np.pad(odds, ((NEAR, NEAR), (0, 0)), constant_values=-_LARGEST_ODDS)
+    parts = [padded[step : step + n] for step in range(2 * NEAR + 1)]
+    total = np.concatenate([np.zeros((1, len(labels))), np.cumsum(own, axis=0)])
+    for reach in _MEANS:
+        first, end = np.maximum(place - reach, 0), np.minimum(place + reach + 1, n)
+        parts.append((total[end] - total[first]) / (end - first)[:, None])
+    for column in own.T:
+        likely = np.flatnonzero(column > 0.5)
+        edges = np.concatenate([[-_FARTHEST], likely, [n + _FARTHEST]])
+        back = place - edges[np.searchsorted(likely, place, "right")]
+        ahead = edges[np.searchsorted(likely, place, "left") + 1] - place
+        parts += [np.minimum(distance, _FARTHEST)[:, None] for distance in (back, ahead)]
+    return [part.astype(np.float32) for part in parts]
+
+
+def _lay_out(nodes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Lay out a tree of scikit-learn as columns, thresholds, bits of leaves, and values of leaves from left to right."""
+    column = np.zeros(_LEAVES - 1, np.int32)
+    threshold = np.full(_LEAVES - 1, np.inf, np.float32)  # a comparison that is always true
+    kept = np.full(_LEAVES - 1, (1 << _LEAVES) - 1, np.uint16)
+    values: list[float] = []
+    comparisons = iter(range(_LEAVES - 1))
+
+    def visit(index: int) -> None:
+        node = nodes[index]
+        if node["is_leaf"]:
+            values.append(node["value"])
+            return
+        i, first = next(comparisons), len(values)
+        column[i], threshold[i] = node["feature_idx"], _rounded_down(node["num_threshold"])
+        visit(node["left"])
+        kept[i] &= ~(((1 << len(values)) - 1) ^ ((1 << first) - 1)) & ((1 << _LEAVES) - 1)
+        visit(node["right"])
+
+    visit(0)
+    leaf = np.zeros(_LEAVES, np.float32)
+    leaf[: len(values)] = values
+    return column, threshold, kept, leaf
+
+
+def _rounded_down(value: float) -> np.float32:
+    """Return the largest float32 that is not above a float64: a float32 compares with both alike."""
+    rounded = np.float32(value)
+    return rounded if rounded <= value else np.nextafter(rounded, np.float32(-np.inf))
+
+
+def _lowest_bits(leaves: int) -> np.ndarray:
+    """Return the place of the lowest bit of each number below two to the power of ``leaves``."""
+    numbers = np.arange(1 << leaves)
+    numbers[0] = 1  # never asked for: the last leaf cannot be ruled out
+    return np.log2(numbers & -numbers).astype(np.int64)
