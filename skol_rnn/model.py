@@ -76,8 +76,8 @@ class RNNSkolModel(ModelParameters, TrainedModel, BaseEstimator):  # type: ignor
         validation : as data, or tuple (data, y), optional
             Documents that select the best epoch and the offsets; some of ``data`` if not given.
         checkpoint : path, optional
-            File written after each epoch.  Where it exists, training continues from it and ends with the same weights as
-            an uninterrupted run.
+            File written after each epoch, and once a minute within one.  Where it exists, training continues from it and
+            ends with the same weights as an uninterrupted run.
         strict : bool, default False
             Whether saved class weights whose counts differ from those of the data are an error.
         callback : callable, optional
@@ -85,7 +85,8 @@ class RNNSkolModel(ModelParameters, TrainedModel, BaseEstimator):  # type: ignor
             training.
         callbacks : list, optional
             Callbacks of Keras, and functions such as ``callback``.  Keras calls ``set_model``, ``set_params`` and the hooks
-            ``on_train_*``, ``on_epoch_*`` and ``on_train_batch_*``, once for each round of training; the logs of an epoch
+            ``on_train_*``, ``on_epoch_*`` and ``on_train_batch_*``, once for each round of training, of which the rest of an
+            interrupted epoch is one; the logs of an epoch
             hold ``loss`` and the scores of ``history_``, and ``val_loss``.  ``model.stop_training = True`` ends the training,
             further rounds included.  Not called: ``on_test_*`` and ``on_predict_*``, and any hook during the refit.
         sample_weight : list of list of float, or sequence of float, optional

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import sys
@@ -16,7 +17,7 @@ import typer
 
 from skol_rnn import __version__
 from skol_rnn.cli.batch import batch
-from skol_rnn.cli.common import COMMAND_LINE, OPTIONS, in_options, say, warnings_as_lines
+from skol_rnn.cli.common import COMMAND_LINE, OPTIONS, in_options, options_of, say, warnings_as_lines
 from skol_rnn.cli.config import init_config
 from skol_rnn.cli.data import convert, validate
 from skol_rnn.cli.demo import demo
@@ -24,6 +25,7 @@ from skol_rnn.cli.download import download
 from skol_rnn.cli.info import info
 from skol_rnn.cli.predict import evaluate, predict
 from skol_rnn.cli.report import compare, report
+from skol_rnn.cli.resume import resume
 from skol_rnn.cli.spans import spans
 from skol_rnn.cli.train import train
 from skol_rnn.cli.tune import tune
@@ -32,6 +34,8 @@ from skol_rnn.errors import SkolError
 
 OK, FAILED, USAGE, BAD_DATA, INTERRUPTED, CLOSED_PIPE, TERMINATED = 0, 1, 2, 3, 130, 141, 143
 _STATUSES = ((SkolError, BAD_DATA), ((ValueError, TypeError), USAGE), (ImportError, FAILED))
+
+_OF_WRITING = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG)
 
 app = typer.Typer(
     name="skol-rnn",
@@ -42,7 +46,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 COMMANDS = (
-    train, predict, evaluate, report, compare, batch, info, weights, tune, init_config,
+    train, resume, predict, evaluate, report, compare, batch, info, weights, tune, init_config,
     validate, convert, spans, download, demo,
 )  # fmt: skip
 for command in COMMANDS:
@@ -74,13 +78,6 @@ def run(arguments: list[str] | None = None) -> None:
     # --debug works anywhere: it is usually appended to a command that has just failed.
     words = (["--debug"] if debug else []) + [word for word in words if word != "--debug"]
     sys.exit(_status(words, debug))
-
-
-_ALSO = {
-    "weights": {"class_weights": "--strategy"},
-    "tune": {"n_trials": "--trials", "monitor": "--metric", "random_state": "--seed"},
-}
-"""Arguments of Python that have another name on the command line."""
 
 
 @contextlib.contextmanager
@@ -133,6 +130,7 @@ def _run(words: list[str], debug: bool) -> int:
         _refuse_empty_values(words)
         with warnings_as_lines():
             status = app(args=words, standalone_mode=False, prog_name="skol-rnn")
+            sys.stdout.flush()  # a full disk is found now, not when Python ends
         return status or OK  # Typer turns Ctrl-C into the status 130 and prints nothing
     except typer.Exit as stop:
         return stop.exit_code
@@ -146,7 +144,7 @@ def _run(words: list[str], debug: bool) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         # As in `| head`: whoever read the results has enough of them.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _close_standard_output()
         return CLOSED_PIPE
     except Exception as error:
         if debug:
@@ -154,8 +152,21 @@ def _run(words: list[str], debug: bool) -> int:
         return _explained(error)
 
 
+def _close_standard_output() -> None:
+    """Let Python end without an error about what it could not print."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _explained(error: Exception) -> int:
     message = str(error) or type(error).__name__
+    if isinstance(error, OSError) and not isinstance(error, SkolError) and error.strerror:
+        # Files are opened and written with their names: what has none is standard output.
+        if error.filename is None and error.errno in _OF_WRITING:
+            _close_standard_output()
+            return _fail(f"Standard output cannot be written: {error.strerror}.", FAILED)
+        if error.filename is not None:
+            return _fail(f"{os.fsdecode(error.filename)} cannot be read or written: {error.strerror}.", FAILED)
     for kinds, status in _STATUSES:
         if isinstance(error, kinds):
             return _fail(message if status == FAILED else in_options(message), status)
@@ -166,13 +177,7 @@ def _options_of(words: list[str]) -> dict[str, str]:
     """Return the options of the command on a command line, by the names that Python has for them."""
     commands = getattr(typer.main.get_command(app), "commands", {})
     command = next((commands[word] for word in words if word in commands), None)
-    found = {p.name: max(p.opts, key=len) for p in getattr(command, "params", ()) if p.opts[0].startswith("-")}
-    if "--input-format" in found.values():
-        found["format"] = "--input-format"
-    found |= _ALSO.get(getattr(command, "name", ""), {})
-    # What the command line does not have came from the file of settings, in its words.
-    given = {word.partition("=")[0] for word in words}
-    return {name: text for name, text in found.items() if "--config" not in given or text in given}
+    return options_of(command, words)
 
 
 def _fail(message: str, status: int) -> int:

@@ -78,6 +78,24 @@ OPTIONS: dict[str, str] = {}
 """The options of the command that runs, by the names that Python has for them."""
 
 
+_ALSO = {
+    "weights": {"class_weights": "--strategy"},
+    "tune": {"n_trials": "--trials", "monitor": "--metric", "random_state": "--seed"},
+}
+"""Arguments of Python that have another name on the command line."""
+
+
+def options_of(command: Any, words: list[str]) -> dict[str, str]:
+    """Return the options of a command by the names that Python has for them."""
+    found = {p.name: max(p.opts, key=len) for p in getattr(command, "params", ()) if p.opts[0].startswith("-")}
+    if "--input-format" in found.values():
+        found["format"] = "--input-format"
+    found |= _ALSO.get(getattr(command, "name", ""), {})
+    # What the command line does not have came from the file of settings, in its words.
+    given = {word.partition("=")[0] for word in words}
+    return {name: text for name, text in found.items() if "--config" not in given or text in given}
+
+
 def same_command() -> str:
     """Return the command that runs, to be run again."""
     return f"skol-rnn {shlex.join(COMMAND_LINE)}"

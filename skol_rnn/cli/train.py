@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import shlex
 import warnings
 from collections.abc import Mapping
 from copy import copy
@@ -15,6 +16,7 @@ import typer
 
 from skol_rnn.batch_evaluate.config import read_toml
 from skol_rnn.cli import options
+from skol_rnn.cli.command_file import is_of_this_command, remember
 from skol_rnn.cli.common import (
     check_labels,
     format_of,
@@ -36,7 +38,7 @@ from skol_rnn.imbalance.strategies import STRATEGIES
 from skol_rnn.inference.quiet import quiet_tensorflow
 from skol_rnn.labels import plural, suggestion
 from skol_rnn.persistence.bundle import check_destination
-from skol_rnn.training.checkpoint import check_place
+from skol_rnn.training.checkpoint import check_place, files_of
 from skol_rnn.training.parameters import FORMER, PARAMETERS, REMOVED, ModelParameters, current_names, values_of
 from skol_rnn.training.settings import resolve
 
@@ -82,7 +84,7 @@ def train(
     checkpoint: Annotated[
         options.File,
         option(
-            "File written after each epoch; training resumes from it.",
+            "File written after each epoch, and once a minute; a stopped training resumes from it.",
             callback=options.output_file("--checkpoint", "run.npz", standard=False),
         ),
     ] = None,
@@ -133,6 +135,10 @@ def train(
     folded(column, chosen, how["other"], "the training data")
     if validation:
         folded(labelled_table(validation, unit=unit)["label"], chosen, how["other"], "the validation data")
+    if checkpoint and options.STANDARD not in (*paths, *(dev or ())):
+        weights = settings.get("class_weights")
+        files = [config, Path(weights) if isinstance(weights, str) and is_frozen_file(weights) else None]
+        remember(checkpoint, (*corpus, *(validation or ())), filter(None, files))
     with results_on_stderr(json), log_in_options(), interrupted(lambda: _how_to_go_on(checkpoint)):
         with quiet_tensorflow():
             from skol_rnn.model import RNNSkolModel
@@ -151,10 +157,13 @@ def train(
 
 def _how_to_go_on(checkpoint: Path | None) -> str:
     if checkpoint is None:
-        return "Nothing is saved. With --checkpoint FILE, a stopped training continues after its last whole epoch."
-    if not checkpoint.exists():
-        return f"No epoch was finished, so there is no {checkpoint}: run the same command again.\n{same_command()}"
-    return f"{checkpoint} holds the finished epochs; the same command continues after them.\n{same_command()}"
+        return "Nothing is saved. With --checkpoint FILE, a stopped training continues where it was."
+    command = same_command()
+    if is_of_this_command(checkpoint):
+        command = f"skol-rnn resume {shlex.quote(str(checkpoint.absolute()))}"
+    if not files_of(checkpoint):
+        return f"{checkpoint} is not written yet; this starts again:\n{command}"
+    return f"{checkpoint} holds the training so far; this continues it:\n{command}"
 
 
 def read_settings(config: Path | None, options: Mapping[str, Any]) -> dict[str, Any]:

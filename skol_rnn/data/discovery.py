@@ -94,6 +94,8 @@ def _found_in(source: str, form: str | None, skipped: Skipped, without: Containe
     if os.path.isdir(path):
         files, root = _files_below(path, left_out), path
     elif os.path.exists(path):
+        if not path.is_file():
+            raise DataError(f"{source} is a pipe or a device, not a file: give - and pipe it into standard input.")
         return [Found(path, path.name, form or _known_format(source, path), source, named=True)]
     else:
         files = [Path(name) for name in sorted(glob.glob(source, recursive=True)) if os.path.isfile(name)]
@@ -138,6 +140,12 @@ def _check_exists(source: str, path: Path) -> None:
     if not source.strip():
         raise DataError("A path is empty: give a file, a folder or a glob, such as . for this folder.")
     if not os.path.exists(path) and not glob.has_magic(source):
+        try:
+            path.lstat()
+        except (FileNotFoundError, NotADirectoryError):
+            pass
+        except (OSError, ValueError) as error:  # a name that is too long, or has a null
+            raise DataError(f"{source:.300} cannot be read: {getattr(error, 'strerror', None) or error}.") from error
         if os.path.islink(path):
             raise DataError(f"{source} is a link to {os.readlink(path)}, which does not exist.")
         near = suggestion(path.name, os.listdir(path.parent)) if os.path.isdir(path.parent) else ""

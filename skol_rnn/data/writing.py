@@ -148,7 +148,7 @@ class DocumentWriter:
 
     def is_done(self, document: Document, more: Sequence[Path] = ()) -> bool:
         """Return whether a stopped run has written a document that has not changed since."""
-        done = self.outputs.is_done(document.doc_id, _fingerprint(document))
+        done = self.outputs.is_done(document.doc_id, document_fingerprint(document))
         if done:
             self._reserve(document, more, done=True)
         return done
@@ -181,7 +181,7 @@ class DocumentWriter:
         self._waiting.discard(document.doc_id)
         files = {self._places[document.doc_id][ending]: data for ending, data in contents.items()}
         files = ({} if self._to_table else files) | dict(more or {})
-        self.outputs.write(files, document.doc_id, input=_fingerprint(document), rows=rows, **facts)
+        self.outputs.write(files, document.doc_id, input=document_fingerprint(document), rows=rows, **facts)
 
     def _reserve(self, document: Document, more: Sequence[Path], done: bool = False) -> None:
         """Refuse a document whose files have no place, and keep the places from others."""
@@ -319,7 +319,7 @@ def _labelled(document: Document, labels: Labels | None) -> Document:
     return replace(document, labels=tuple(names), spans=None, sources=(), standoff=None)
 
 
-def _fingerprint(document: Document) -> str:
+def document_fingerprint(document: Document) -> str:
     """Return a checksum of what is read of a document."""
     read = (document.text, document.bom, document.tokens, document.labels, document.spans, document.standoff)
     return checksum(repr(read).encode())

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import hashlib
 import os
 import re
+import stat
 import uuid
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +22,11 @@ _TEMPORARY = re.compile(r"\.[0-9a-f]{12}-[0-9a-f]{32}\.tmp")
 def check_writable(path: str | Path) -> None:
     """Check before any work that a file or folder can be written."""
     path = Path(path)
+    try:
+        if os.path.lexists(path.parent / path.name) and _is_special(path):
+            raise DataError(f"{path} cannot be written: it is a pipe or a device, not a file.")
+    except OSError as error:  # the name is too long, links go in a circle
+        raise DataError(f"{path} cannot be written: {error.strerror or error}.") from error
     above = next((folder for folder in (path, *path.absolute().parents) if folder.exists()), Path("/"))
     if (above != path and not above.is_dir()) or not os.access(above, os.W_OK):
         raise DataError(f"{path} cannot be written: {above} is not a folder, or you may not write to it.")
@@ -34,6 +41,8 @@ def write_atomically(path: str | Path, data: bytes, sync: bool = True) -> None:
     temporary = path.parent / f"{_prefix(path)}{uuid.uuid4().hex}.tmp"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        if _is_special(path):  # as /dev/null
+            raise OSError(errno.EEXIST, "it is a pipe or a device, not a file")
         with open(temporary, "xb") as file:
             file.write(data)
             file.flush()
@@ -46,6 +55,15 @@ def write_atomically(path: str | Path, data: bytes, sync: bool = True) -> None:
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def _is_special(path: Path) -> bool:
+    """Whether a path is a pipe, a socket or a device: a file may not take its place."""
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
 
 
 def sync_files(paths: Iterable[Path]) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,28 +17,31 @@ from skol_rnn.errors import DataError
 from skol_rnn.persistence.atomic import remove_left_overs, write_atomically
 from skol_rnn.persistence.bundle import npz_bytes, read_npz
 
-STAGES = ("", ".more1", ".more2", ".refit", ".refit.more1", ".refit.more2")
-"""Endings of the files of one run: its rounds, and those of the refit."""
+SAVED_EVERY = 60.0
+"""Seconds of training after which an unfinished epoch is saved, too."""
+_STAGES = re.compile(r"(\.(fold\d+|refit|more\d+))*")
+_LONGEST = ".fold99.refit.more9"
 _HEADERS = 1 << 20  # bytes of a file besides its arrays, at most
 
 
 class Checkpoint(NamedTuple):
-    """The state of a training after an epoch."""
+    """The state of a training after an epoch, or after some batches of one."""
 
     fingerprint: str
     progress: dict[str, Any]
     variables: list[np.ndarray]
     best: list[np.ndarray]
+    metrics: list[np.ndarray]  # sums of the unfinished epoch
 
     def write(self, path: Path) -> None:
-        """Write the file, or keep the one of the epoch before."""
+        """Write the file, or keep the one that is there."""
         state = json.dumps({"fingerprint": self.fingerprint, **self.progress})
-        arrays = {f"variable/{i}": array for i, array in enumerate(self.variables)}
-        arrays |= {f"best/{i}": array for i, array in enumerate(self.best)}
+        parts = {"variable": self.variables, "best": self.best, "metric": self.metrics}
+        arrays = {f"{name}/{i}": array for name, part in parts.items() for i, array in enumerate(part)}
         try:
             write_atomically(path, npz_bytes({**arrays, "state": np.array(state)}))
         except OSError as error:
-            before = f"{path} still has the epoch before" if path.exists() else "no epoch is saved"
+            before = f"{path} still has what was saved before" if path.exists() else "nothing is saved"
             raise DataError(
                 f"The checkpoint {path} cannot be written ({error.strerror or error}): training stopped, {before}. "
                 "Make room, then start again with the same checkpoint."
@@ -49,15 +54,15 @@ def read_checkpoint(path: Path) -> Checkpoint:
         arrays = read_npz(path)
         progress = json.loads(str(arrays.pop("state")))
         fingerprint, history = progress.pop("fingerprint"), progress["history"]
-        lists = [_numbered(arrays, "variable/"), _numbered(arrays, "best/")]
+        lists = [_numbered(arrays, prefix) for prefix in ("variable/", "best/", "metric/")]
         fits = (
             isinstance(fingerprint, str)
-            and set(progress) == {"epoch", "best", "best_epoch", "history"}
-            and all(type(progress[name]) is int and progress[name] >= 0 for name in ("epoch", "best_epoch"))
+            and set(progress) == {"epoch", "batch", "best", "best_epoch", "history"}
+            and all(type(progress[name]) is int and progress[name] >= 0 for name in ("epoch", "batch", "best_epoch"))
             and isinstance(progress["best"], float)
             and all(len(values) <= progress["epoch"] for values in history.values())
             and all(type(value) in (int, float) for values in history.values() for value in values)
-            and len(arrays) == len(lists[0]) + len(lists[1])
+            and len(arrays) == sum(map(len, lists))
             and progress["best_epoch"] <= progress["epoch"]
             and all(array.dtype.kind in "iuf" and np.isfinite(array).all() for part in lists for array in part)
         )
@@ -75,20 +80,30 @@ def _numbered(arrays: Mapping[str, np.ndarray], prefix: str) -> list[np.ndarray]
     return [arrays[f"{prefix}{i}"] for i in range(sum(name.startswith(prefix) for name in arrays))]
 
 
+def stage_file(path: Path, stage: str) -> Path:
+    """Name the file of a later training of a run: ``refit``, ``more1`` or ``fold1``, or one of those after another."""
+    return path.with_name(f"{path.name}.{stage}")
+
+
+def files_of(path: Path) -> list[Path]:
+    """List the files of a run that exist: the first one and those of its stages."""
+    name, folder = path.name, path.parent
+    found = sorted(os.listdir(folder)) if folder.is_dir() else []
+    return [folder / file for file in found if file.startswith(name) and _STAGES.fullmatch(file[len(name) :])]
+
+
 def check_place(path: str | Path) -> None:
     """Check before any work that the files of a run can be written, and remove what a killed run left."""
     path = Path(path)
+    probe = path.with_name(f"{path.name}{_LONGEST}")
     try:
-        for stage in STAGES:
-            file = path.with_name(path.name + stage)
-            if file.exists() and not file.is_file():
+        for file in (found := files_of(path)):
+            if not file.is_file():
                 raise DataError(f"The checkpoint {file} is a folder or a device: give a file.")
-            if path.parent.is_dir():
-                remove_left_overs(file)
-        probe = path.with_name(f"{path.name}{STAGES[-1]}")
-        probe.stat() if probe.exists() else write_atomically(probe, b"")
-        if not probe.stat().st_size:
-            probe.unlink()
+        for file in (path, *found, probe):
+            remove_left_overs(file)
+        write_atomically(probe, b"")
+        probe.unlink()
     except (OSError, ValueError) as error:
         if isinstance(error, DataError):
             raise
@@ -98,9 +113,8 @@ def check_place(path: str | Path) -> None:
 
 def check_run(path: Path, run: str) -> None:
     """Refuse, before any work, files that belong to another run."""
-    for stage in STAGES:
-        file = path.with_name(path.name + stage)
-        if file.exists() and read_checkpoint(file).fingerprint.partition(":")[0] != run:
+    for file in files_of(path):
+        if read_checkpoint(file).fingerprint.partition(":")[0] != run:
             raise other_run(file)
 
 
@@ -112,15 +126,18 @@ def other_run(path: Path) -> DataError:
     )
 
 
-def check_fit(path: Path, variables: Sequence[Any], weights: Sequence[Any], found: Checkpoint) -> None:
-    """Check that the arrays of a file are those of a network and its optimizer."""
-    for arrays, expected in ((found.variables, variables), (found.best or weights, weights)):
+def check_fit(
+    path: Path, variables: Sequence[Any], weights: Sequence[Any], metrics: Sequence[Any], found: Checkpoint
+) -> None:
+    """Check that the arrays of a file are those of a network, its optimizer and its metrics."""
+    expected_of = ((found.variables, variables), (found.best or weights, weights), (found.metrics or metrics, metrics))
+    for arrays, expected in expected_of:
         if [array.shape for array in arrays] != [tuple(one.shape) for one in expected]:
             raise DataError(f"{path} is damaged: its arrays are not those of this network. Delete it to start again.")
 
 
 def check_room(path: Path, arrays: Sequence[Any]) -> None:
-    """Check before training that there is room for the file next to the one of the epoch before."""
+    """Check before training that there is room for the file next to the one that it replaces."""
     size = _HEADERS + sum(4 * math.prod(array.shape) for array in arrays)
     free = shutil.disk_usage(path.parent).free
     if free < 2 * size:

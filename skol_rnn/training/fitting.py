@@ -39,7 +39,7 @@ from skol_rnn.labels import LabelSet, label_counts, plural, rare_labels
 from skol_rnn.network.build import NetworkSpec, build_network, training_model
 from skol_rnn.training.batches import WindowBatches
 from skol_rnn.training.callbacks import Callbacks
-from skol_rnn.training.checkpoint import check_place, check_run
+from skol_rnn.training.checkpoint import check_place, check_run, stage_file
 from skol_rnn.training.decision import decoder_without_validation, fitted_decoder, named_values
 from skol_rnn.training.lines import TrainingLines, draw_rates, sample_lines
 from skol_rnn.training.log import MOST_LABELS, TrainingLog
@@ -135,7 +135,7 @@ class Fitting:
         self.log.say(f"Refitting on all {plural(len(rows.lengths), 'document')}, validation set included.")
         class_weights = resolve_weights(self.objective.class_weights, self.labels, rows.counts)
         ready = self._prepare(rows, None, class_weights, bool(checkpoint), Callbacks())
-        second = checkpoint and checkpoint.with_name(checkpoint.name + ".refit")
+        second = checkpoint and stage_file(checkpoint, "refit")
         plan = replace(ready.plan, last_epoch=last)
         history = ready.loop(plan, checkpoint=second)
         history = ready.rounds.run(ready.loop, plan, history, len(ready.batches), second, self.log)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -14,6 +15,8 @@ import numpy as np
 from skol_rnn.errors import DataError
 from skol_rnn.evaluation.result import Evaluation
 from skol_rnn.network.build import float32
+from skol_rnn.persistence.atomic import remove_left_overs
+from skol_rnn.training import checkpoint as checkpoints
 from skol_rnn.training.batches import WindowBatches
 from skol_rnn.training.callbacks import Callbacks
 from skol_rnn.training.checkpoint import Checkpoint, check_fit, check_room, other_run, read_checkpoint
@@ -41,6 +44,7 @@ class _Progress:
     """The state of a run that a checkpoint saves with the arrays."""
 
     epoch: int = 0
+    batch: int = 0  # of the epoch that is not finished
     best: float = -math.inf
     best_epoch: int = 0
     history: History = field(default_factory=dict)
@@ -63,6 +67,8 @@ class EpochScores(keras.callbacks.Callback):
         self.plan, self.score, self.log, self.checkpoint, self.fingerprint = plan, score, log, checkpoint, fingerprint
         self.progress = _Progress()
         self.best_weights: list[np.ndarray] | None = None
+        self._sums: list[np.ndarray] = []  # of the loss, in the epoch that a checkpoint has a part of
+        self._saved = time.monotonic()
 
     @property
     def finished(self) -> bool:
@@ -72,11 +78,14 @@ class EpochScores(keras.callbacks.Callback):
         return progress.epoch >= (self.plan.last_epoch or self.plan.epochs) or stale
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Start the progress bar."""
+        """Start the progress bar; go on with the sums of an epoch that was interrupted."""
+        self._done = self.progress.batch
+        for variable, value in zip(self.model.metrics_variables, self._sums, strict=False):
+            variable.assign(value)
         self.log.start_epoch(epoch + 1, self.plan.epochs, self.params["steps"])
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Advance the bar; stop where the loss is not finite."""
+        """Advance the bar, save the epoch so far once a minute; stop where the loss is not finite."""
         loss = (logs or {}).get("loss", 0.0)
         if not math.isfinite(loss):
             raise DataError(
@@ -84,6 +93,10 @@ class EpochScores(keras.callbacks.Callback):
                 "Lower the learning rate or the largest class weight."
             )
         self.log.step(loss)
+        due = time.monotonic() - self._saved >= checkpoints.SAVED_EVERY
+        if self.checkpoint and due and batch + 1 < self.params["steps"]:  # the last is saved with its scores
+            self.progress.batch = self._done + batch + 1
+            self._save(self.checkpoint, [np.asarray(sums) for sums in self.model.metrics_variables])
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Score the epoch, save its state, and show the scores to the callbacks."""
@@ -93,7 +106,7 @@ class EpochScores(keras.callbacks.Callback):
             scores.update(evaluation.history("val_"))
         for name, value in scores.items():
             self.progress.history.setdefault(name, []).append(value)
-        self.progress.epoch = epoch + 1
+        self.progress.epoch, self.progress.batch, self._sums = epoch + 1, 0, []
         if evaluation is not None and scores[f"val_{self.plan.monitor}"] > self.progress.best:
             self.progress.best, self.progress.best_epoch = scores[f"val_{self.plan.monitor}"], epoch + 1
             self.best_weights = self.model.get_weights()
@@ -125,9 +138,10 @@ class EpochScores(keras.callbacks.Callback):
     def _variables(self) -> list[keras.Variable]:
         return [*self.model.variables, *self.model.optimizer.variables]
 
-    def _save(self, path: Path) -> None:
+    def _save(self, path: Path, sums: list[np.ndarray] | None = None) -> None:
         variables = [np.asarray(variable) for variable in self._variables()]
-        Checkpoint(self.fingerprint, asdict(self.progress), variables, self.best_weights or []).write(path)
+        Checkpoint(self.fingerprint, asdict(self.progress), variables, self.best_weights or [], sums or []).write(path)
+        self._saved = time.monotonic()
 
     def load(self, path: Path) -> None:
         """Continue from a checkpoint."""
@@ -135,11 +149,35 @@ class EpochScores(keras.callbacks.Callback):
         if found.fingerprint != self.fingerprint:
             raise other_run(path)
         variables = self._variables()
-        check_fit(path, variables, self.model.weights, found)
+        check_fit(path, variables, self.model.weights, self.model.metrics_variables, found)
         for variable, array in zip(variables, found.variables, strict=True):
             variable.assign(array)
-        self.best_weights = found.best or None
+        self.best_weights, self._sums = found.best or None, found.metrics
         self.progress = _Progress(**found.progress)
+
+    @property
+    def place(self) -> str:
+        """Where the training is, for a message."""
+        epoch, batch = self.progress.epoch, self.progress.batch
+        return f"after batch {batch:,} of epoch {epoch + 1}" if batch else f"after epoch {epoch}"
+
+
+class _Rest(keras.utils.PyDataset):
+    """The batches of an interrupted epoch that are left."""
+
+    def __init__(self, batches: WindowBatches, done: int) -> None:
+        super().__init__()
+        self.batches, self.done = batches, done
+
+    def __len__(self) -> int:
+        return len(self.batches) - self.done
+
+    def __getitem__(self, index: int) -> Any:
+        return self.batches[self.done + index]
+
+    def on_epoch_end(self) -> None:
+        """Draw the next order: Keras calls this before the first epoch, too."""
+        self.batches.on_epoch_end()
 
 
 @float32()
@@ -170,24 +208,29 @@ def train(
         scores.progress.best, scores.best_weights = best, network.get_weights()
     if checkpoint:
         check_room(checkpoint, [*scores._variables(), *network.weights])
+        remove_left_overs(checkpoint)
     if checkpoint and checkpoint.exists():
         scores.load(checkpoint)
-        log.say(f"Continuing after epoch {scores.progress.epoch} of {checkpoint}.")
-    # Further rounds start here too: they draw the same order whether or not the run was resumed.
-    batches.start_epoch(scores.progress.epoch)
-    if not scores.finished:
-        try:
+        log.say(f"Continuing {scores.place} of {checkpoint}.")
+    progress = scores.progress
+    try:
+        for _ in range(2 if progress.batch else 1):
+            if scores.finished or callbacks.stopped:
+                break
+            # Further rounds start here too: they draw the same order whether or not the run was resumed.
+            batches.start_epoch(progress.epoch)
             network.fit(
-                batches,
-                epochs=plan.epochs,
-                initial_epoch=scores.progress.epoch,
+                # Keras cannot begin within an epoch: the rest of one is a run of its own.
+                _Rest(batches, progress.batch) if progress.batch else batches,
+                epochs=progress.epoch + 1 if progress.batch else plan.epochs,
+                initial_epoch=progress.epoch,
                 # The caller's come after the scores, which they see in the logs, and before the decision to stop.
                 callbacks=[scores, *callbacks.of_keras, keras.callbacks.LambdaCallback(on_epoch_end=scores.stop)],
                 verbose=0,
                 shuffle=False,  # WindowBatches draws an order that a resumed run repeats
             )
-        finally:
-            log.close()  # an interrupt must give the terminal its cursor back
+    finally:
+        log.close()  # an interrupt must give the terminal its cursor back
     scores.restore_best()
     log.end(scores.progress.best_epoch)
     return scores.progress.history

@@ -15,6 +15,7 @@ from skol_rnn.decoding.offsets import prior_offsets
 from skol_rnn.inference.predictor import Predictor
 from skol_rnn.labels import NO_LABEL, LabelSet, label_counts, plural
 from skol_rnn.training.callbacks import Callbacks
+from skol_rnn.training.checkpoint import stage_file
 from skol_rnn.training.lines import TrainingLines
 from skol_rnn.training.log import TrainingLog
 from skol_rnn.training.loop import History, TrainingPlan
@@ -68,7 +69,7 @@ class FurtherRounds:
                 f"Training continues for {epochs} epochs in smaller steps."
             )
             rate = plan.learning_rate * _SMALLER_STEPS**attempt
-            file = checkpoint and checkpoint.with_name(f"{checkpoint.name}.more{attempt}")
+            file = checkpoint and stage_file(checkpoint, f"more{attempt}")
             best = max(history.get(f"val_{plan.monitor}", [-math.inf]))
             further = replace(plan, epochs=epochs, learning_rate=rate, last_epoch=None, patience=epochs)
             more = train(further, checkpoint=file, best=best)

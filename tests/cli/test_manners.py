@@ -403,12 +403,13 @@ def test_a_stopped_training_says_how_to_go_on(corpus, tmp_path, monkeypatch, cap
     assert signal.getsignal(getattr(signal, number)) is before
     words += ["--checkpoint", str(tmp_path / "run file.npz")]
     assert skol(*words) == status
-    assert "No epoch was finished" in capsys.readouterr().err
+    assert "run file.npz is not written yet; this starts again:\nskol-rnn resume '" in capsys.readouterr().err
     (tmp_path / "run file.npz").touch()
     assert skol(*words) == status
     said = capsys.readouterr().err
-    assert "holds the finished epochs; the same command continues after them.\nskol-rnn train " in said
-    assert f"--checkpoint '{tmp_path}/run file.npz'\n" in said
+    assert f"holds the training so far; this continues it:\nskol-rnn resume '{tmp_path}/run file.npz'\n" in said
+    assert skol(*words, "--verbosity", "2") == status
+    assert f"this continues it:\nskol-rnn train {corpus} --out" in capsys.readouterr().err
 
 
 @pytest.mark.slow
@@ -427,7 +428,7 @@ def test_a_real_training_that_is_stopped_goes_on(corpus, tmp_path, number, statu
     process.send_signal(number)
     _, err = process.communicate(timeout=60)
     assert process.returncode == status
-    assert "run.npz holds the finished epochs" in err and "Traceback" not in err
+    assert "run.npz holds the training so far" in err and "Traceback" not in err
     assert not (tmp_path / "m").exists()
     assert not re.search("oneDNN|cuda|absl", err)
 

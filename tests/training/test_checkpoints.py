@@ -20,7 +20,8 @@ from skol_rnn.errors import DataError
 from skol_rnn.features.families import make_features
 from skol_rnn.persistence.bundle import npz_bytes, read_npz
 from skol_rnn.training import checkpoint as checkpoints
-from skol_rnn.training.checkpoint import STAGES, check_place, read_checkpoint
+from skol_rnn.training.checkpoint import Checkpoint, check_place, files_of, read_checkpoint, stage_file
+from skol_rnn.training.log import TrainingLog
 
 REFIT = {**SMALL, **QUICK, "epochs": 1, "refit": True}
 
@@ -53,7 +54,7 @@ def fit(path, **change):
     return RNNSkolModel(**{**REFIT, **change}).fit(toy_table(), checkpoint=path)
 
 
-@pytest.mark.parametrize("stage", [stage for stage in STAGES if stage])
+@pytest.mark.parametrize("stage", [".refit", ".more2", ".fold4", ".fold12.refit.more1"])
 def test_a_later_file_of_another_run_is_refused_at_once(written, tmp_path, no_work, stage):
     shutil.copy(f"{written}.refit", tmp_path / f"other.npz{stage}")
     with pytest.raises(DataError, match=f"other.npz{stage} belongs to a run with other data.*delete it"):
@@ -153,7 +154,9 @@ def test_a_disk_that_fills_up_names_the_file_and_keeps_the_epoch_before(tmp_path
         real(descriptor)
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(DataError, match=r"run.npz cannot be written \(No space left on device\).*has the epoch before"):
+    with pytest.raises(
+        DataError, match=r"run.npz cannot be written \(No space left on device\).*has what was saved before"
+    ):
         fit(tmp_path / "run.npz", epochs=3)
     monkeypatch.undo()
     assert read_checkpoint(tmp_path / "run.npz").progress["epoch"] == 1
@@ -172,3 +175,71 @@ def test_what_a_killed_run_left_is_removed(tmp_path, monkeypatch):
     assert len(list(tmp_path.glob(".*.tmp"))) == 2
     fit(path, refit=False)
     assert sorted(file.name for file in tmp_path.iterdir()) == [other.name, "run.npz"]
+
+
+def test_the_files_of_a_run_are_those_of_its_stages(tmp_path):
+    path = tmp_path / "run.npz"
+    own = [path, stage_file(path, "refit"), stage_file(stage_file(path, "fold2"), "more1")]
+    for file in (*own, tmp_path / "run.npz.json", tmp_path / "run.npz2", tmp_path / "run.npz.folder", tmp_path / "run"):
+        file.touch()
+    assert sorted(files_of(path)) == sorted(own)
+    assert files_of(tmp_path / "none" / "run.npz") == []
+
+
+class Killed(BaseException):
+    """Stands for a signal that no program can catch."""
+
+
+WITHIN = {**REFIT, "epochs": 2, "batch_size": 4, "dropout": 0.3, "feature_dropout": 0.2, "sampling": "oversample"}
+
+
+@pytest.fixture(scope="module")
+def uninterrupted():
+    """Return a model, and in how many steps it was trained."""
+    calls = []
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(TrainingLog, "step", lambda log, loss: calls.append(loss))
+        return RNNSkolModel(**WITHIN).fit(toy_table(4, 30)), len(calls)
+
+
+def weights_of(model):
+    return [array for name, array in sorted(model.bundle().network.items())]
+
+
+@pytest.mark.parametrize(
+    "batch", [2, pytest.param(9, marks=pytest.mark.slow), pytest.param(12, marks=pytest.mark.slow)]
+)
+def test_a_run_killed_within_an_epoch_ends_with_the_same_bits(uninterrupted, tmp_path, monkeypatch, batch):
+    straight, steps = uninterrupted
+    monkeypatch.setattr(checkpoints, "SAVED_EVERY", 0.0)
+    real, calls = TrainingLog.step, []
+
+    def killed(log, loss):
+        calls.append(loss)
+        if len(calls) == batch + 1:
+            raise Killed
+        real(log, loss)
+
+    path = tmp_path / "run.npz"
+    with monkeypatch.context() as patched, pytest.raises(Killed):
+        patched.setattr(TrainingLog, "step", killed)
+        RNNSkolModel(**WITHIN).fit(toy_table(4, 30), checkpoint=path)
+    saved = read_checkpoint(files_of(path)[-1]).progress
+    assert saved["epoch"] + saved["batch"] > 0
+    with monkeypatch.context() as patched:
+        patched.setattr(TrainingLog, "step", lambda log, loss: calls.append(loss))
+        resumed = RNNSkolModel(**WITHIN).fit(toy_table(4, 30), checkpoint=path)
+    assert resumed.history_ == straight.history_
+    for ours, other in zip(weights_of(resumed), weights_of(straight), strict=True):
+        np.testing.assert_array_equal(ours, other)
+    assert len(calls) <= steps + 3  # no batch that was saved is trained again
+
+
+def test_an_epoch_is_saved_once_a_minute(tmp_path, monkeypatch):
+    written = []
+    monkeypatch.setattr(Checkpoint, "write", lambda self, path: written.append(self.progress["batch"]))
+    now = iter(range(0, 100_000, 25))
+    monkeypatch.setattr("skol_rnn.training.loop.time.monotonic", lambda: next(now))
+    RNNSkolModel(**{**REFIT, "refit": False, "batch_size": 4}).fit(toy_table(), checkpoint=tmp_path / "run.npz")
+    assert len(written) > 2 and written[-1] == 0
+    assert all(number >= 2 for number in np.diff([0, *written[:-1]]))
