@@ -9,7 +9,6 @@ from typing import Any, Self
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 
-import skol_rnn.inference.quiet  # noqa: F401  # before the modules that load TensorFlow
 import skol_rnn.network  # noqa: F401  # checks the backend of Keras
 from skol_rnn.data.bio import is_bio
 from skol_rnn.data.inputs import Input, choose_labels, data_and_labels, fold_labels, is_label_list, labelled_table
@@ -23,13 +22,14 @@ from skol_rnn.persistence.bundle import Bundle
 from skol_rnn.report.curves import bootstrap_intervals
 from skol_rnn.report.training import score_without, warn_of_shared_documents
 from skol_rnn.training.callbacks import Callbacks, EpochCallback
-from skol_rnn.training.checks import check_against_labels, check_parameters
+from skol_rnn.training.checks import check_against_labels, check_instant_run, check_parameters
 from skol_rnn.training.fitting import Fitted, Fitting
+from skol_rnn.training.instant import InstantFitting
 from skol_rnn.training.length import prediction_windows, training_length
 from skol_rnn.training.log import TrainingLog
 from skol_rnn.training.parameters import ModelParameters, saved_parameters
 from skol_rnn.training.sample_weights import weigh
-from skol_rnn.training.settings import DEFAULT_FRACTION, resolve
+from skol_rnn.training.settings import DEFAULT_FRACTION, INSTANT, OF_NETWORK, resolve
 from skol_rnn.training.split import Split, drawn_split, given_split
 
 
@@ -82,7 +82,7 @@ class RNNSkolModel(ModelParameters, TrainedModel, BaseEstimator):  # type: ignor
             Whether saved class weights whose counts differ from those of the data are an error.
         callback : callable, optional
             Called after each epoch with its number and the Evaluation of the validation set; an exception ends the
-            training.
+            training.  ``preset="instant"`` calls it once, with 1.
         callbacks : list, optional
             Callbacks of Keras, and functions such as ``callback``.  Keras calls ``set_model``, ``set_params`` and the hooks
             ``on_train_*``, ``on_epoch_*`` and ``on_train_batch_*``, once for each round of training, of which the rest of an
@@ -108,6 +108,7 @@ class RNNSkolModel(ModelParameters, TrainedModel, BaseEstimator):  # type: ignor
         check_choice("unlabelled", unlabelled, ("skip", "other"))
         check_parameters(self.get_params())
         called = Callbacks.of(callbacks, callback)
+        check_instant_run(self.preset, checkpoint, called.of_keras)
         # An interrupted training must not leave the former network in place.
         self.__dict__.pop("_predictor", None)
         skipped_for = other if unlabelled == "skip" else None
@@ -134,16 +135,21 @@ class RNNSkolModel(ModelParameters, TrainedModel, BaseEstimator):  # type: ignor
         held_out = None if split.validation is None else split.validation.table
         documents = document_facts(split.training.table, held_out, "drawn" if validation is None else "given")
         shared = None if held_out is None else warn_of_shared_documents(held_out, documents)
-        settings, message = training_length(split.training.lengths, settings, self.get_params())
-        if message:
-            log.say(message)
-        settings = prediction_windows(split.training.lengths, settings, self.get_params())
-        fitting = Fitting(settings, chosen)
+        fitting: Fitting
+        if settings["preset"] == INSTANT:
+            fitting = InstantFitting(settings, chosen)
+        else:
+            settings, message = training_length(split.training.lengths, settings, self.get_params())
+            if message:
+                log.say(message)
+            settings = prediction_windows(split.training.lengths, settings, self.get_params())
+            fitting = Fitting(settings, chosen)
         fitted = fitting.run(split, Path(checkpoint) if checkpoint else None, strict, called)
         self.validation_documents_ = _documents(split)
         self.class_weights_, self.weights_, self.counts_ = fitted.class_weights, fitted.weights, fitted.counts
         self.history_, self.findings_ = History(fitted.history), fitted.findings
-        self._predictor, self._network_spec, self.settings_ = fitted.predictor, fitted.spec.to_dict(), settings
+        self._predictor, self.settings_ = fitted.predictor, settings
+        self._network_spec = fitted.spec.to_dict() if fitted.spec else None
         self.card_ = self._card(documents, fitted)
         if shared and shared.names and fitted.evaluation:
             log.warn(
@@ -154,13 +160,14 @@ class RNNSkolModel(ModelParameters, TrainedModel, BaseEstimator):  # type: ignor
     def _card(self, documents: dict[str, Any], fitted: Fitted) -> dict[str, Any]:
         """Return the facts of a training for the model card."""
         decoder = fitted.predictor.decoder
-        settings = {name: value for name, value in self.settings_.items() if name != "verbosity"}
+        unused = ("verbosity", *(() if fitted.spec else OF_NETWORK))
+        settings = {name: value for name, value in self.settings_.items() if name not in unused}
         if isinstance(settings["class_weights"], ClassWeights):
             settings["class_weights"] = fitted.class_weights.strategy
         return {
-            **training_facts(),
+            **training_facts(with_network=fitted.spec is not None),
             **documents,
-            "split": {**documents["split"], "refit": "refit_loss" in fitted.history},
+            "split": {**documents["split"], "refit": fitted.refit},
             "counts": dict(zip(self.labels_, fitted.counts.tolist(), strict=True)),
             "weights": dict(zip(self.labels_, fitted.weights.tolist(), strict=True)),
             "settings": settings,

@@ -22,6 +22,8 @@ FORGOTTEN_AFTER = 4
 
 def run_toys_eagerly(toy: bool = True) -> None:
     """Set TensorFlow up for a test, if anything has loaded it; without ``toy`` what is traced is as in production."""
+    if "skol_rnn.model" in sys.modules:
+        import skol_rnn.inference.keras_runner  # noqa: F401  # the model itself loads it with the first network
     tensorflow, keras = sys.modules.get("tensorflow"), sys.modules.get("keras")
     if tensorflow is None or not hasattr(tensorflow, "config") or not hasattr(keras, "Model"):
         return

@@ -15,7 +15,7 @@ from toy import LABELS, QUICK, SMALL, as_documents, toy_table
 from skol_rnn.data.table import check_table
 from skol_rnn.errors import DataError
 from skol_rnn.features.lines.hashed import HashedFeatures
-from skol_rnn.inference.predictor import PredictionWindows
+from skol_rnn.inference.windowed import PredictionWindows
 from skol_rnn.model import RNNSkolModel, load_model
 from skol_rnn.training.settings import PRESETS
 

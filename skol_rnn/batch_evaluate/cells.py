@@ -16,6 +16,7 @@ import numpy as np
 from skol_rnn.batch_evaluate.config import Cell, Data
 from skol_rnn.errors import DataError
 from skol_rnn.labels import LabelSet, suggestion
+from skol_rnn.training.settings import INSTANT
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -117,9 +118,10 @@ class _Network:
         if isinstance(what, Path):
             self.model: Any = load_model(what)
         else:
-            from skol_rnn.inference.keras_runner import load_tensorflow
+            if what.get("preset") != INSTANT:
+                from skol_rnn.inference.keras_runner import load_tensorflow
 
-            load_tensorflow()  # it must not count as training
+                load_tensorflow()  # it must not count as training
             chosen = {"important": list(important) if important else None, "verbosity": 0, **what}
             self.model = RNNSkolModel(**chosen)
         self.unit = self.model.unit

@@ -188,7 +188,7 @@ class SkolClassifierV2(FormerNames):
         """
         if self.verbosity and not self._model_type_given:
             known.say_model_type()
-        from skol_rnn.model import RNNSkolModel  # loads TensorFlow
+        from skol_rnn.model import RNNSkolModel
 
         units = training.training_rows(reading.read_units(self, True, annotated_data), self.max_training_rows)
         train, test, labels = training.split_rows(units, self.collapse_labels, self.model_params)

@@ -299,9 +299,19 @@ def check_scored(corpus: Corpus, bundle: Bundle, required: bool = True) -> None:
     fold_labels(column, LabelSet(tuple(state["labels"])), state["other"], "the data")
 
 
+@contextlib.contextmanager
+def loading(with_network: bool) -> Iterator[None]:
+    """Load TensorFlow without its messages, where there is a network."""
+    if not with_network:
+        yield
+        return
+    with progress("Loading TensorFlow"), quiet_tensorflow():
+        yield
+
+
 def load(bundle: Bundle, decision: str | None = None) -> RNNSkolModel:
     """Build the model of a bundle without TensorFlow's messages, with its own decision or another one."""
-    with progress("Loading TensorFlow"), quiet_tensorflow():
+    with loading(bundle.state["network"] is not None):
         from skol_rnn.model import RNNSkolModel
     model = RNNSkolModel().set_bundle(bundle)
     if decision:

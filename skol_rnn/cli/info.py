@@ -11,8 +11,9 @@ from rich.table import Table
 from skol_rnn.cli import common, options
 from skol_rnn.cli.common import fits, folded
 from skol_rnn.inference.card import calibration_sentence, score_with_interval, split_sentence
+from skol_rnn.inference.linear_member import LinearMember
 from skol_rnn.labels import printable
-from skol_rnn.persistence.bundle import load_bundle
+from skol_rnn.persistence.bundle import Bundle, load_bundle
 
 
 def info(model: options.ModelPath, json: options.Json = False) -> None:
@@ -29,19 +30,26 @@ def info(model: options.ModelPath, json: options.Json = False) -> None:
     for row in zip(state["labels"], arrays["counts"], arrays["weights"], arrays["offsets"], strict=True):
         labels.add_row(printable(row[0]), f"{row[1]:,}", f"{row[2]:.4f}", f"{row[3]:+.4f}")
     console.print(labels)
-    size = sum(array.size for array in bundle.network.values())
-    runs_on = "ONNX Runtime or Keras" if bundle.graph else "Keras only"
-    console.print(f"{state['features']['name']} features, {size:,} network parameters, runs on {runs_on}")
+    console.print(f"{state['features']['name']} features, {_what_runs(bundle)}")
     if card := state.get("card"):
         _print_card(console, card)
     if not fits(console, history := _history(state, state["labels"])):
         history = _history(state, [])
         console.print("The F1 of each label after each epoch does not fit here: --json prints it.")
-    console.print(history)
+    if history.rows:
+        console.print(history)
     console.print(printable("  ".join(f"{key}={value!r}" for key, value in state["parameters"].items())))
     if bundle.card:
         where = f"{model}/README.md" if model.is_dir() else f"README.md in {model}"
         console.print(printable(f"The model card with the documents and their hashes is {where}"), soft_wrap=True)
+
+
+def _what_runs(bundle: Bundle) -> str:
+    """Say how large the network or the linear model is, and what runs it."""
+    if linear := (None if bundle.state["network"] else LinearMember.from_arrays(bundle.features)):
+        return f"linear model of {linear.n_parameters:,} parameters, runs on NumPy"
+    size = sum(array.size for array in bundle.network.values())
+    return f"{size:,} network parameters, runs on {'ONNX Runtime or Keras' if bundle.graph else 'Keras only'}"
 
 
 def _history(state: Mapping[str, Any], labels: Sequence[str]) -> Table:

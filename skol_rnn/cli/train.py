@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import re
 import shlex
@@ -40,7 +41,7 @@ from skol_rnn.labels import plural, suggestion
 from skol_rnn.persistence.bundle import check_destination
 from skol_rnn.training.checkpoint import check_place, files_of
 from skol_rnn.training.parameters import FORMER, PARAMETERS, REMOVED, ModelParameters, current_names, values_of
-from skol_rnn.training.settings import resolve
+from skol_rnn.training.settings import INSTANT, resolve
 
 PANELS = {
     "Imbalance": "loss focal_labels sampling decision calibration monitor",
@@ -108,18 +109,20 @@ def train(
     # TensorFlow loads only after all that can be checked without it.
     from skol_rnn.data.inputs import choose_labels, labelled_table
     from skol_rnn.data.inputs import fold_labels as folded
-    from skol_rnn.training.checks import check_against_labels, check_parameters
+    from skol_rnn.training.checks import check_against_labels, check_instant_run, check_parameters
 
     if checkpoint:
         check_place(checkpoint)
-    if lacking := [name for name in ("onnx", "onnxruntime") if find_spec(name) is None]:
-        say(f"Without {' and '.join(lacking)} the model will predict with Keras only: pip install {' '.join(lacking)}")
     once(paths, dev)
     settings = read_settings(config, {"labels": names(labels), "other": other, **parameters})
     how = {key: settings.pop(key, None) for key in ("labels", "other")}
     unit = settings.get("unit", "line")
     values = values_of(ModelParameters(**settings))
     check_parameters(values)
+    check_instant_run(values["preset"], checkpoint)
+    network = values["preset"] != INSTANT
+    if network and (lacking := [name for name in ("onnx", "onnxruntime") if find_spec(name) is None]):
+        say(f"Without {' and '.join(lacking)} the model will predict with Keras only: pip install {' '.join(lacking)}")
     corpus = read(paths, format_of(input_format, dev), strict, unit, overlap, fold_labels=fold_labels, offsets=offsets)
     validation = (
         read(dev, format_of(input_format, paths), strict, unit, overlap, fold_labels=fold_labels, offsets=offsets)
@@ -140,14 +143,14 @@ def train(
         files = [config, Path(weights) if isinstance(weights, str) and is_frozen_file(weights) else None]
         remember(checkpoint, (*corpus, *(validation or ())), filter(None, files))
     with results_on_stderr(json), log_in_options(), interrupted(lambda: _how_to_go_on(checkpoint)):
-        with quiet_tensorflow():
+        with quiet_tensorflow() if network else contextlib.nullcontext():
             from skol_rnn.model import RNNSkolModel
         model = RNNSkolModel(**settings)
         model.fit(corpus, **how, unlabelled=unlabelled, validation=validation, checkpoint=checkpoint, strict=strict)
         model.save(out)
         if not dev and (documents := model.validation_documents_):
             named = ", ".join(documents[:3]) + (", ..." if len(documents) > 3 else "")
-            refit = ", included in the refit" if "refit_loss" in model.history_ else ""
+            refit = ", included in the refit" if model.card_["split"]["refit"] else ""
             typer.echo(f"Validation set: {plural(len(documents), 'document')} ({named}){refit}.")
         typer.echo(f"Saved the model to {out}")
     if json:

@@ -45,6 +45,17 @@ class FeatureFamily(ABC):
     def transform(self, table: Lines) -> LineFeatures:
         """Compute the features of rows, in their order."""
 
+    def in_one_bag(self, features: LineFeatures) -> LineFeatures:
+        """Return features whose ids of context follow the vocabulary of the rows' own ids; characters are left out."""
+        if not self.context_slots:
+            return features
+        own, context, _ = np.split(features.ids, np.cumsum([self._own_slots(features), self.context_slots]), axis=1)
+        context = np.where(context > 0, context + self.vocabulary_size, 0)
+        return LineFeatures(np.concatenate([own, context], axis=1), features.numbers)
+
+    def _own_slots(self, features: LineFeatures) -> int:
+        return features.ids.shape[1] - self.context_slots - self.characters
+
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Return options and what was fitted as JSON values and arrays, without pickle."""
         values, arrays = self._fitted()

@@ -17,16 +17,16 @@ from skol_rnn.data.table import Lines, text_hashes
 from skol_rnn.decoding.calibration import Calibration
 from skol_rnn.evaluation.result import Evaluation
 
-_LIBRARIES = ("tensorflow", "keras", "numpy", "scikit-learn")
+_LIBRARIES, _OF_NETWORK = ("numpy", "scikit-learn"), ("tensorflow", "keras")
 _MOST_DOCUMENTS = 40  # listed in the README; the state has all
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&$!])")
 _INVISIBLE = re.compile("[^\t\n\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # YAML refuses these
 
 
-def training_facts() -> dict[str, Any]:
+def training_facts(with_network: bool = True) -> dict[str, Any]:
     """Return when and with what a model is trained."""
     versions = {"skol_rnn": skol_rnn.__version__, "python": platform.python_version()}
-    for library in _LIBRARIES:
+    for library in (*(_OF_NETWORK if with_network else ()), *_LIBRARIES):
         with suppress(PackageNotFoundError):
             versions[library] = version(library)
     return {"date": datetime.now(UTC).isoformat(timespec="seconds"), "versions": versions}
@@ -79,11 +79,11 @@ def card_text(state: Mapping[str, Any]) -> str:
     """Write the card of a bundle's state as Markdown with the metadata block of the Hugging Face Hub."""
     card, unit = state["card"], state["parameters"].get("unit", "line")
     parts = [
-        _metadata(state["name"], card, unit),
+        _metadata(state, unit),
         _opening(state, unit),
         _LOADING,
         _training_data(card, unit),
-        _scores(card, unit),
+        _scores(state, unit),
         _decision(card),
         _settings(card),
         _limits(state, unit),
@@ -91,12 +91,13 @@ def card_text(state: Mapping[str, Any]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _metadata(name: str, card: Mapping[str, Any], unit: str) -> str:
+def _metadata(state: Mapping[str, Any], unit: str) -> str:
     """Write the block that the Hub reads; each value is JSON, which is YAML too."""
+    card, kind = state["card"], ["bilstm", "keras", "onnx"] if state["network"] else ["linear", "scikit-learn"]
     block: dict[str, Any] = {
         "library_name": "skol_rnn",
         "pipeline_tag": "token-classification",
-        "tags": [f"{unit}-labelling", "sequence-labelling", "bilstm", "class-imbalance", "keras", "onnx"],
+        "tags": [f"{unit}-labelling", "sequence-labelling", kind[0], "class-imbalance", *kind[1:]],
     }
     if scores := card["scores"]:
         block["metrics"] = ["f1", "precision", "recall"]
@@ -104,7 +105,9 @@ def _metadata(name: str, card: Mapping[str, Any], unit: str) -> str:
         found += [{"type": "f1", "name": f"{label} F1", "value": row["f1"]} for label, row in scores["labels"].items()]
         dataset = {"type": "validation-set", "name": "Validation documents", "split": "validation"}
         task = {"type": "token-classification", "name": f"{unit.capitalize()} labelling"}
-        block["model-index"] = [{"name": name, "results": [{"task": task, "dataset": dataset, "metrics": found}]}]
+        block["model-index"] = [
+            {"name": state["name"], "results": [{"task": task, "dataset": dataset, "metrics": found}]}
+        ]
     return "\n".join(["---", *(f"{key}: {_json(value)}" for key, value in block.items()), "---"])
 
 
@@ -132,10 +135,11 @@ def _opening(state: Mapping[str, Any], unit: str) -> str:
     named = ", ".join(_text(label) for label in labels[:_MOST_DOCUMENTS])
     more = f" and {len(labels) - _MOST_DOCUMENTS} more" if len(labels) > _MOST_DOCUMENTS else ""
     rest = f" {_text(state['other'])} also stands for all other labels of the training data." if state["other"] else ""
+    kind = "bidirectional LSTM" if state["network"] else "linear model of words and their neighbours"
     return (
         f"# {_text(state['name'])}\n\n"
         f"This model gives each {unit} of a document one of {_number(len(labels), 'label')}: {named}{more}.{rest}\n"
-        f"It is a bidirectional LSTM on {state['features']['name']} features, trained on {card['date'][:10]} by\n"
+        f"It is a {kind} on {state['features']['name']} features, trained on {card['date'][:10]} by\n"
         f"skol_rnn {_text(card['versions']['skol_rnn'])}. No part of it is pickled, and loading it runs no code from it."
     )
 
@@ -186,11 +190,12 @@ def split_sentence(card: Mapping[str, Any]) -> str:
     if not split["validation"]:
         return f"Training set: {trained}. There was no validation set."
     how = "given by the user" if split["how"] == "given" else "drawn by document"
-    refit = " The saved network is trained on both." if split["refit"] else ""
+    refit = " The saved model is trained on both." if split["refit"] else ""
     return f"Training set: {trained}. Validation set: {held}, {how}.{refit}"
 
 
-def _scores(card: Mapping[str, Any], unit: str) -> str:
+def _scores(state: Mapping[str, Any], unit: str) -> str:
+    card = state["card"]
     scores = card["scores"]
     if not scores:
         return (
@@ -217,9 +222,8 @@ def _scores(card: Mapping[str, Any], unit: str) -> str:
     if intervals:
         sentences.append("In brackets are 95 % intervals (bootstrap over documents).")
     if card["split"]["refit"]:
-        sentences.append(
-            "They are those of the network that chose the number of epochs; the saved one has seen these documents."
-        )
+        scored = "the network that chose the number of epochs" if state["network"] else "the model before the refit"
+        sentences.append(f"They are those of {scored}; the saved one has seen these documents.")
     table = _table(["label", "precision", "recall", "F1", f"{unit}s"], rows)
     return f"## Scores\n\n{' '.join(sentences)}\n\n{table}"
 

@@ -1,4 +1,4 @@
-"""A linear model of the words of a line and its neighbours, averaged with the network."""
+"""A linear model of the words of a line and its neighbours, averaged with the network or alone."""
 
 from __future__ import annotations
 
@@ -22,18 +22,27 @@ _PASSES, _MOST_PASSES, _LINES_SEEN = 4, 20, 400_000  # few lines are passed over
 _FLOOR = 1e-4  # keeps a near-zero of one model from vetoing a label in the geometric mean
 _CHUNK_FLOATS = 4_000_000
 _NEVER = -30.0  # score of a label without a training line
+_SIDES = 3  # of words: the line's own, those before and those after
 _SAVED = ("linear/words", "linear/numbers", "linear/bias", "linear/share", "linear/shift")  # fields in a saved model
 
 
 @dataclass(frozen=True)
 class LinearMember:
-    """One-vs-rest logistic regression over a line's hashed words, its neighbours' damped words and its layout numbers."""
+    """One-vs-rest logistic regression over a line's hashed words, its neighbours' damped words and its layout numbers.
+
+    Tokens, whose ids name their context too, need no words of neighbours: the second axis of ``words`` has size 1.
+    """
 
     words: np.ndarray
     numbers: np.ndarray
     bias: np.ndarray
     share: float
     logit_offsets: np.ndarray
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of weights."""
+        return self.words.size + self.numbers.size + self.bias.size
 
     @classmethod
     def fit(
@@ -48,6 +57,7 @@ class LinearMember:
         logit_offsets: np.ndarray,
         seed: int,
         weights: np.ndarray | None = None,
+        neighbours: bool = True,
     ) -> LinearMember | None:
         """Train on lines of whole documents by averaged stochastic gradient descent; None if they have one label only."""
         from sklearn.linear_model import SGDClassifier
@@ -55,7 +65,7 @@ class LinearMember:
         known = np.flatnonzero(true != NO_LABEL)
         if len(np.unique(true[known])) < 2:
             return None
-        inputs, own = _design(features, lengths, vocabulary_size)[known], true[known]
+        inputs, own = _design(features, lengths, vocabulary_size, neighbours)[known], true[known]
         penalty = max(_PENALTY, _SHARED_PENALTY / len(own))
         passes = int(np.clip(_LINES_SEEN // len(own), _PASSES, _MOST_PASSES))
         model = SGDClassifier(
@@ -67,34 +77,35 @@ class LinearMember:
         by_label = np.zeros((n_labels, inputs.shape[1]), np.float32)
         bias = np.full(n_labels, _NEVER, np.float32)
         by_label[model.classes_], bias[model.classes_] = coefficients, intercept
-        words = by_label[:, : 3 * vocabulary_size].reshape(n_labels, 3, vocabulary_size).transpose(2, 1, 0).copy()
+        sides = _SIDES if neighbours else 1
+        by_word, by_number = np.split(by_label, [sides * vocabulary_size], axis=1)
+        words = by_word.reshape(n_labels, sides, vocabulary_size).transpose(2, 1, 0).copy()
         words[0] = 0
-        numbers = _NUMBERS_SCALE * by_label[:, 3 * vocabulary_size :].T
+        numbers = _NUMBERS_SCALE * by_number.T
         return cls(words, np.ascontiguousarray(numbers, np.float32), bias, share, np.asarray(logit_offsets, np.float64))
 
     def probabilities(self, features: LineFeatures, lengths: Sequence[int]) -> np.ndarray:
         """Compute posteriors, float64 of shape (lines, labels)."""
         ids, numbers = features
-        n_labels = len(self.bias)
-        flat = self.words.reshape(len(self.words), 3 * n_labels)
-        parts = np.zeros((len(ids), 3 * n_labels), np.float32)
-        step = max(_CHUNK_FLOATS // max(ids.shape[1] * 3 * n_labels, 1), 1)
+        _, sides, n_labels = self.words.shape
+        flat = self.words.reshape(len(self.words), sides * n_labels)
+        parts = np.zeros((len(ids), sides * n_labels), np.float32)
+        step = max(_CHUNK_FLOATS // max(ids.shape[1] * sides * n_labels, 1), 1)
         for start in range(0, len(ids), step):
             found = ids[start : start + step]
-            parts[start : start + step] = flat[found].sum(axis=1)  # (lines, slots, 3 * labels) summed over slots
+            parts[start : start + step] = flat[found].sum(axis=1)  # (lines, slots, sides * labels) summed over slots
         parts /= np.sqrt(np.maximum((ids > 0).sum(axis=1), 1))[:, None]
-        own, before, after = np.split(parts, 3, axis=1)
+        own, *neighbours = np.split(parts, sides, axis=1)
         scores = own + numbers @ self.numbers + self.bias
-        within, length = _places(lengths)
-        for distance, weight in enumerate(_WEIGHTS, 1):
-            has_before, has_after = within >= distance, within < length - distance
-            scores[has_before] += weight * before[np.flatnonzero(has_before) - distance]
-            scores[has_after] += weight * after[np.flatnonzero(has_after) + distance]
+        if neighbours:
+            _add_neighbours(scores, neighbours, lengths)
         scores = np.clip(scores.astype(np.float64), _NEVER, -_NEVER)
         return normalised(1 / (1 + np.exp(-scores)))
 
-    def mixed(self, raw: np.ndarray, features: LineFeatures, lengths: Sequence[int]) -> np.ndarray:
-        """Return the weighted geometric mean with the network's probabilities, shape (lines, labels)."""
+    def mixed(self, raw: np.ndarray | None, features: LineFeatures, lengths: Sequence[int]) -> np.ndarray:
+        """Return the weighted geometric mean with the network's probabilities, (lines, labels); None without a network."""
+        if raw is None:
+            return self.probabilities(features, lengths)
         shift = np.exp(self.logit_offsets - self.logit_offsets.max())
         posterior = correct_probabilities(raw, shift)
         log = (1 - self.share) * np.log(posterior + _FLOOR)
@@ -115,6 +126,16 @@ class LinearMember:
         return cls(words, numbers, bias, float(share), shift)
 
 
+def _add_neighbours(scores: np.ndarray, parts: Sequence[np.ndarray], lengths: Sequence[int]) -> None:
+    """Add to each line's scores the parts of the lines before and after it."""
+    before, after = parts
+    within, length = _places(lengths)
+    for distance, weight in enumerate(_WEIGHTS, 1):
+        has_before, has_after = within >= distance, within < length - distance
+        scores[has_before] += weight * before[np.flatnonzero(has_before) - distance]
+        scores[has_after] += weight * after[np.flatnonzero(has_after) + distance]
+
+
 def _places(lengths: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
     """Return each line's place in its document, and the document's length: two arrays of shape (lines,)."""
     sizes = np.asarray(lengths, np.int64)
@@ -122,8 +143,8 @@ def _places(lengths: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
     return np.arange(len(length)) - np.repeat(np.cumsum(sizes) - sizes, sizes), length
 
 
-def _design(features: LineFeatures, lengths: Sequence[int], vocabulary_size: int) -> Any:
-    """Lay out the columns that the model is trained on: own words, words before, words after, numbers; CSR."""
+def _design(features: LineFeatures, lengths: Sequence[int], vocabulary_size: int, around: bool = True) -> Any:
+    """Lay out the columns that the model is trained on: own words, words before and after, numbers; CSR."""
     from scipy.sparse import csr_matrix, hstack
 
     ids, numbers = features
@@ -144,5 +165,5 @@ def _design(features: LineFeatures, lengths: Sequence[int], vocabulary_size: int
         places = (np.concatenate(rows), np.concatenate(columns))
         return csr_matrix((np.concatenate(size), places), shape=(n_lines, n_lines)) @ own
 
-    parts = [own, neighbours(-1), neighbours(1), csr_matrix(_NUMBERS_SCALE * numbers)]
-    return hstack(parts, format="csr", dtype=np.float32)
+    sides = [neighbours(-1), neighbours(1)] if around else []
+    return hstack([own, *sides, csr_matrix(_NUMBERS_SCALE * numbers)], format="csr", dtype=np.float32)

@@ -1,13 +1,13 @@
-"""The one predictor: features, windows, network and decoder, with Keras or ONNX Runtime."""
+"""The one predictor: features, windows, network and decoder, with Keras or ONNX Runtime, or a linear model alone."""
 
 from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -18,10 +18,9 @@ from skol_rnn.errors import BundleError
 from skol_rnn.features.base import FeatureFamily, LineFeatures
 from skol_rnn.features.families import features_from_state
 from skol_rnn.inference.linear_member import LinearMember
-from skol_rnn.inference.onnx_runner import OnnxRunner
+from skol_rnn.inference.windowed import PredictionWindows, Runner, run_windows, saved_runner
 from skol_rnn.labels import LabelSet, check_choice
 from skol_rnn.persistence.bundle import Bundle, load_bundle
-from skol_rnn.windows import cut_windows, merge_windows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,42 +32,23 @@ BACKENDS = ("auto", "onnx", "keras")
 CHUNK = 5_000
 """Lines predicted at a time, in whole documents: it bounds memory."""
 
+WITHOUT_NETWORK = "numpy"
+"""The backend of a model that has no network."""
+
 _NO_GRAPH = "The model was saved without a graph for ONNX Runtime"
-_ONNX_LINES = 1_000  # in the windows of a batch, at most: more do not fit the processor's cache
-
-
-class Runner(Protocol):
-    """What runs the network: Keras or ONNX Runtime."""
-
-    n_labels: int
-
-    def logits(self, features: LineFeatures, lines: np.ndarray) -> np.ndarray:
-        """Compute logits (windows, window, labels) of windows of line indices; -1 is padding, on the right."""
-
-
-@dataclass(frozen=True)
-class PredictionWindows:
-    """Size and stride of prediction windows, and how many form a batch."""
-
-    window_size: int
-    stride: int
-    batch_size: int
-
-    @classmethod
-    def of(cls, settings: Mapping[str, Any]) -> PredictionWindows:
-        """Read the settings of a trained model; early models used the window of training, the first a third of it."""
-        size = settings.get("prediction_window_size") or settings["window_size"]
-        return cls(size, settings["prediction_stride"] or max(size // 3, 1), settings["prediction_batch_size"])
 
 
 @dataclass(frozen=True)
 class Predictor:
-    """All that prediction needs; ``RNNSkolModel``, ``ServingModel``, the command line and Spark predict through it."""
+    """All that prediction needs; ``RNNSkolModel``, ``ServingModel``, the command line and Spark predict through it.
+
+    A linear model alone has no runner and no windows.
+    """
 
     labels: LabelSet
     features: FeatureFamily
-    runner: Runner
-    windows: PredictionWindows
+    runner: Runner | None
+    windows: PredictionWindows | None
     decoder: Decoder
     linear: LinearMember | None = None
     watch: Callable[[int, int], object] | None = None  # called with the rows predicted so far, and all of them
@@ -79,18 +59,13 @@ class Predictor:
         state = bundle.state
         if state["parameters"].get("merge", "centre") != "centre":
             raise BundleError("The model was saved with a merge of windows that is gone: train it again.")
-        windows = PredictionWindows.of(state["parameters"])
-        if backend == "onnx":
-            assert bundle.graph is not None
-            runner: Runner = OnnxRunner(bundle.graph, bundle.network, threads)
-            most = max(_ONNX_LINES // windows.window_size, 1)
-            windows = replace(windows, batch_size=min(windows.batch_size, most))
-        else:
-            import skol_rnn.network  # noqa: F401  # checks the backend of Keras
-            from skol_rnn.inference.keras_runner import KerasRunner  # loads TensorFlow
-
-            runner = KerasRunner.rebuilt(state["network"], bundle.network)
-        labels, linear = LabelSet(tuple(state["labels"])), LinearMember.from_arrays(bundle.features)
+        linear = LinearMember.from_arrays(bundle.features)
+        runner, windows = None, None
+        if backend != WITHOUT_NETWORK:
+            runner, windows = saved_runner(bundle, backend, threads)
+        elif linear is None:
+            raise BundleError("The model has neither a network nor a linear part: it is damaged, copy it again.")
+        labels = LabelSet(tuple(state["labels"]))
         features = features_from_state(state["features"]["name"], state["features"]["settings"], bundle.features)
         return cls(labels, features, runner, windows, saved_decoder(bundle), linear)
 
@@ -106,17 +81,13 @@ class Predictor:
 
     def probabilities_of(self, features: LineFeatures, lengths: Sequence[int]) -> np.ndarray:
         """Compute the same, float64, from features of documents of some lengths."""
-        windows = self.windows
-        cut = cut_windows(lengths, windows.window_size, windows.stride)
-        values = np.zeros((*cut.lines.shape, self.runner.n_labels), np.float32)  # (windows, window, labels)
-        for i in range(0, len(cut), windows.batch_size):
-            batch = slice(i, i + windows.batch_size)
-            longest = int(np.count_nonzero(cut.lines[batch] >= 0, axis=1).max())  # short documents need no long window
-            logits = self.runner.logits(features, cut.lines[batch, :longest])
-            exponents = np.exp(logits - np.max(logits, axis=-1, keepdims=True))
-            values[batch, :longest] = exponents / exponents.sum(axis=-1, keepdims=True)
-        found = merge_windows(values, cut)
-        return self.linear.mixed(found, features, lengths) if self.linear else found
+        found = None
+        if self.runner and self.windows:
+            found = run_windows(self.runner, self.windows, features, lengths)
+        if self.linear:
+            found = self.linear.mixed(found, self.features.in_one_bag(features), lengths)
+        assert found is not None  # one of the two is there
+        return found
 
 
 def saved_decoder(bundle: Bundle) -> Decoder:
@@ -177,7 +148,7 @@ class ServingModel:
     unit : str
         What a row is, "line" or "token".
     backend : str
-        "onnx" or "keras".
+        "onnx" or "keras"; "numpy" for the linear model of ``preset="instant"``.
     decision : str
         How labels are decided by default.
     predictor : Predictor
@@ -364,8 +335,14 @@ def load_serving(source: str | Path | bytes, backend: str = "auto", threads: int
 
 
 def chosen_backend(bundle: Bundle, backend: str = "auto") -> str:
-    """Choose what runs the network of a bundle."""
+    """Choose what runs the network of a bundle; "numpy" for one without a network."""
     check_choice("backend", backend, BACKENDS)
+    if bundle.state.get("network") is None:
+        if backend != "auto":
+            raise BundleError(
+                f'The model is linear (preset="instant") and has no network for backend="{backend}": leave backend out.'
+            )
+        return WITHOUT_NETWORK
     has_runtime = importlib.util.find_spec("onnxruntime") is not None
     if backend == "onnx" and bundle.graph is None:
         raise BundleError(f'{_NO_GRAPH}: use backend="keras", or save it again.')

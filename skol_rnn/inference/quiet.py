@@ -51,7 +51,7 @@ def quiet_tensorflow() -> Iterator[None]:
         yield
 
 
-if "ipykernel" in sys.modules:
-    # In a notebook the messages would stand below the first cell, on red ground.
-    with quiet_start():
+def load_keras() -> None:
+    """Load what runs the network; in a notebook without its messages, which would stand below a cell on red ground."""
+    with quiet_start() if "ipykernel" in sys.modules else contextlib.nullcontext():
         import skol_rnn.inference.keras_runner  # noqa: F401

@@ -17,8 +17,7 @@ from skol_rnn.evaluation.findings import Finding
 from skol_rnn.evaluation.history import History
 from skol_rnn.imbalance.class_weights import ClassWeights, is_frozen_file
 from skol_rnn.inference.card import card_text
-from skol_rnn.inference.onnx_export import ExportError, network_graph
-from skol_rnn.inference.predictor import Predictor, saved_decision
+from skol_rnn.inference.predictor import WITHOUT_NETWORK, Predictor, saved_decision
 from skol_rnn.labels import printable
 from skol_rnn.persistence.bundle import Bundle, load_bundle, save_bundle
 
@@ -39,7 +38,7 @@ class SavedModel:
     validation_documents_: list[str]
     card_: dict[str, Any]
     _predictor: Predictor
-    _network_spec: dict[str, Any]
+    _network_spec: dict[str, Any] | None  # None without a network
     # Parameters, which ModelParameters sets.
     name: str
     unit: str
@@ -93,18 +92,11 @@ class SavedModel:
         state = json.loads(json.dumps(state, default=_plain))
         arrays = feature_arrays | (predictor.linear.arrays() if predictor.linear else {})
         decision = {"weights": self.weights_, "counts": self.counts_, **predictor.decoder.arrays()}
-        network = {weight.path: np.asarray(weight) for weight in self.keras_model.weights}
+        network: dict[str, np.ndarray] = {}
         graph = None
-        try:
-            graph = network_graph(self.keras_model, parameters["window_size"])
-        except Exception as error:  # whatever it is, a trained model must not be lost
-            reason = str(error) if isinstance(error, ExportError) else f"{type(error).__name__}: {error}"
-            warnings.warn(
-                "The model is saved without a graph for ONNX Runtime and predicts with Keras only: "
-                f"{printable(' '.join(reason.split()))[:_LONGEST_REASON].removesuffix('.')}.",
-                GraphWarning,
-                stacklevel=2,
-            )
+        if predictor.runner:
+            network = {weight.path: np.asarray(weight) for weight in self.keras_model.weights}
+            graph = _graph(self.keras_model, parameters["window_size"])
         card = card_text(state) if self.card_ else None  # models trained before there were cards have none
         return Bundle(state, network, arrays, decision, graph, card)
 
@@ -152,7 +144,7 @@ class SavedModel:
             Self.
         """
         state = bundle.state
-        predictor = Predictor.from_bundle(bundle, "keras")
+        predictor = Predictor.from_bundle(bundle, "keras" if state["network"] else WITHOUT_NETWORK)
         parameters = dict(state["parameters"])
         self.class_weights_ = ClassWeights.from_dict(state["class_weights"])
         if parameters.pop("frozen_weights", False):
@@ -187,7 +179,26 @@ class SavedModel:
     def keras_model(self) -> Any:
         """The Keras network; its output are logits."""
         self._require_trained()
+        if self._predictor.runner is None:
+            raise AttributeError('preset="instant" trains a linear model: there is no Keras network.')
         return self._predictor.runner.network  # type: ignore[attr-defined]
+
+
+def _graph(network: Any, window_size: int) -> bytes | None:
+    """Export the network; where that fails, warn and return None: a trained model must not be lost."""
+    from skol_rnn.inference.onnx_export import ExportError, network_graph  # loads Keras
+
+    try:
+        return network_graph(network, window_size)
+    except Exception as error:  # whatever it is
+        reason = str(error) if isinstance(error, ExportError) else f"{type(error).__name__}: {error}"
+        warnings.warn(
+            "The model is saved without a graph for ONNX Runtime and predicts with Keras only: "
+            f"{printable(' '.join(reason.split()))[:_LONGEST_REASON].removesuffix('.')}.",
+            GraphWarning,
+            stacklevel=3,
+        )
+    return None
 
 
 def _plain(value: Any) -> Any:

@@ -16,7 +16,8 @@ from skol_rnn.imbalance.class_weights import is_frozen_file, resolve_weights
 from skol_rnn.imbalance.sampling import Sampling
 from skol_rnn.labels import LabelSet, check_choice
 from skol_rnn.training.objective import Objective
-from skol_rnn.training.settings import resolve
+from skol_rnn.training.parameters import default_values
+from skol_rnn.training.settings import INSTANT, OF_NETWORK, resolve
 from skol_rnn.windows import check_stride
 
 _LEAST = {
@@ -33,14 +34,30 @@ _LEAST = {
     "min_updates": 0,
 }
 _SHARES = ("dropout", "feature_dropout", "validation_fraction", "linear_share")
+_INSTANT_FEATURES = {"line": ("hashed",), "token": ("hashed", "ngrams")}
 
 
 def check_parameters(parameters: Mapping[str, Any]) -> None:
     """Check what needs no data."""
     check_family(parameters["features"], parameters["unit"])
-    parameters = resolve(parameters)
+    given, parameters = parameters, resolve(parameters)
+    if parameters["preset"] == INSTANT:
+        _check_instant(given)
     Objective.of(parameters)
     Sampling.parse(parameters["sampling"])
+    if parameters["preset"] != INSTANT:
+        _check_network(parameters)
+    for name in _SHARES:
+        if parameters[name] is not None and not 0 <= parameters[name] < 1 and parameters["preset"] != INSTANT:
+            raise ValueError(f"{name} must be at least 0 and below 1, but is {parameters[name]!r}.")
+    if not isinstance(parameters["refit"], bool):
+        raise ValueError(f"refit must be True or False, but is {parameters['refit']!r}.")
+    check_choice("decision", parameters["decision"], DECISIONS)
+    check_choice("calibration", parameters["calibration"], CALIBRATIONS)
+
+
+def _check_network(parameters: Mapping[str, Any]) -> None:
+    """Check the sizes of the network and of its training."""
     for name, least in _LEAST.items():
         value = parameters[name]
         if not isinstance(value, int) or isinstance(value, bool) or value < least:
@@ -48,17 +65,38 @@ def check_parameters(parameters: Mapping[str, Any]) -> None:
     for prefix in ("", "prediction_"):
         window, stride = f"{prefix}window_size", f"{prefix}stride"
         check_stride(parameters[window], parameters[stride], stride, window)
-    for name in _SHARES:
-        if parameters[name] is not None and not 0 <= parameters[name] < 1:
-            raise ValueError(f"{name} must be at least 0 and below 1, but is {parameters[name]!r}.")
     if parameters["linear_share"] and (parameters["features"], parameters["unit"]) != ("hashed", "line"):
         raise ValueError('linear_share needs features="hashed" and unit="line": leave it out.')
-    if not isinstance(parameters["refit"], bool):
-        raise ValueError(f"refit must be True or False, but is {parameters['refit']!r}.")
     if not parameters["learning_rate"] > 0:
         raise ValueError(f"learning_rate must be above 0, but is {parameters['learning_rate']!r}.")
-    check_choice("decision", parameters["decision"], DECISIONS)
-    check_choice("calibration", parameters["calibration"], CALIBRATIONS)
+
+
+def _check_instant(given: Mapping[str, Any]) -> None:
+    """Refuse what has no effect on the linear model."""
+    defaults = default_values()
+    useless = [name for name in OF_NETWORK if given[name] not in (None, defaults[name])]
+    sampling = Sampling.parse(given["sampling"])
+    useless += ["sampling"] if sampling and sampling.name == "rare_windows" else []
+    if useless:
+        named = " and ".join(f"{name}={given[name]!r}" for name in useless)
+        has, them = ("has", "it") if len(useless) == 1 else ("have", "them")
+        raise ValueError(
+            f'{named} {has} no effect with preset="{INSTANT}", which trains a linear model and no network: leave {them} out.'
+        )
+    allowed = _INSTANT_FEATURES[given["unit"]]
+    if given["features"] not in allowed:
+        raise ValueError(
+            f'preset="{INSTANT}" needs features="{allowed[0]}", not {given["features"]!r}: leave features out, '
+            "or choose another preset."
+        )
+
+
+def check_instant_run(preset: str, checkpoint: Any = None, keras_callbacks: Any = ()) -> None:
+    """Refuse what follows the epochs of a network where none is trained."""
+    for name, value in (("checkpoint", checkpoint), ("callbacks", keras_callbacks)):
+        if preset == INSTANT and value:
+            what = f"{name} have no effect" if name.endswith("s") else f"{name} has no effect"
+            raise ValueError(f'{what} with preset="{INSTANT}", which trains no network: leave {name} out.')
 
 
 def check_against_labels(parameters: Mapping[str, Any], labels: LabelSet) -> None:

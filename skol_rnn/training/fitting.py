@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -32,24 +32,27 @@ from skol_rnn.imbalance.class_weights import (
     resolve_weights,
 )
 from skol_rnn.imbalance.sampling import Sampling, sampling_shift
-from skol_rnn.inference.keras_runner import KerasRunner
 from skol_rnn.inference.linear_member import LinearMember
-from skol_rnn.inference.predictor import PredictionWindows, Predictor
+from skol_rnn.inference.predictor import Predictor
+from skol_rnn.inference.quiet import load_keras
+from skol_rnn.inference.windowed import PredictionWindows
 from skol_rnn.labels import LabelSet, label_counts, plural, rare_labels
-from skol_rnn.network.build import NetworkSpec, build_network, training_model
-from skol_rnn.training.batches import WindowBatches
 from skol_rnn.training.callbacks import Callbacks
 from skol_rnn.training.checkpoint import check_place, check_run, stage_file
 from skol_rnn.training.decision import decoder_without_validation, fitted_decoder, named_values
 from skol_rnn.training.lines import TrainingLines, draw_rates, sample_lines
 from skol_rnn.training.log import MOST_LABELS, TrainingLog
-from skol_rnn.training.loop import History, TrainingPlan, train
 from skol_rnn.training.objective import Objective
-from skol_rnn.training.rounds import FurtherRounds
 from skol_rnn.training.sample_weights import weights_of
 from skol_rnn.training.split import Split
 from skol_rnn.training.validation import Validation
 from skol_rnn.windows import cut_windows, shifted_windows
+
+if TYPE_CHECKING:  # they load Keras
+    from skol_rnn.network.build import NetworkSpec
+    from skol_rnn.training.batches import WindowBatches
+    from skol_rnn.training.loop import History, TrainingPlan
+    from skol_rnn.training.rounds import FurtherRounds
 
 _BAG_SIZE = 64
 
@@ -59,13 +62,14 @@ class Fitted:
     """The result of a training: predictor, class weights as given and as used, label counts, history, findings and scores."""
 
     predictor: Predictor
-    spec: NetworkSpec
+    spec: NetworkSpec | None  # None without a network
     class_weights: ClassWeights
     weights: np.ndarray
     counts: np.ndarray
     history: History
     findings: list[Finding]
     evaluation: Evaluation | None = None  # of the validation set
+    refit: bool = False
 
 
 class _Prepared(NamedTuple):
@@ -108,24 +112,20 @@ class Fitting:
 
     def _fit(self, split: Split, checkpoint: Path | None, strict: bool, callbacks: Callbacks) -> Fitted:
         """Train on the training rows; the validation set selects epoch and decoder."""
-        rows = split.training
-        if not rows.counts.any():
-            raise DataError("No training line has a label: annotate more documents, or set validation_fraction=0.")
-        class_weights = resolve_weights(self.objective.class_weights, self.labels, rows.counts)
-        self._check_drift(class_weights, split, strict)
+        rows, class_weights = split.training, self._class_weights(split, strict)
         ready = self._prepare(rows, split.validation, class_weights, bool(checkpoint), callbacks)
         history = ready.loop(ready.plan, checkpoint=checkpoint)
         history = ready.rounds.run(ready.loop, ready.plan, history, len(ready.batches), checkpoint, self.log)
-        decoder, evaluation = ready.predictor.decoder, None
-        if validation := ready.validation:
-            raw = validation.probabilities()
-            decoder = fitted_decoder(decoder, raw, validation.rows, self.labels, self.settings, self.log)
-            evaluation = validation.evaluate(raw, decoder, self.of.decision)
-        else:
-            decoder = decoder_without_validation(decoder, rows.counts, self.labels, self.of.decision, self.log)
-        findings = self._findings(ready, rows.counts, history, evaluation)
-        predictor = replace(ready.predictor, decoder=decoder)
-        weights = ready.weights
+        predictor, evaluation = self._decided(ready.predictor, ready.validation, rows.counts)
+        weights, windows = ready.weights, ready.batches.windows
+        findings = self._findings(
+            weights,
+            rows.counts,
+            evaluation,
+            history=history,
+            padding_share=float(1.0 - windows.mask.mean()) if len(windows) else None,
+            updates=len(ready.batches) * len(history["loss"]),
+        )
         return Fitted(predictor, ready.spec, class_weights, weights, rows.counts, history, findings, evaluation)
 
     def _refit(self, selected: Fitted, rows: LabelledRows, checkpoint: Path | None) -> Fitted:
@@ -148,6 +148,7 @@ class Fitting:
             weights=ready.weights,
             counts=rows.counts,
             history={**selected.history, "refit_loss": history["loss"]},
+            refit=True,
         )
 
     def _prepare(
@@ -159,13 +160,19 @@ class Fitting:
         callbacks: Callbacks,
     ) -> _Prepared:
         """Compute features, weights and batches, build network and loss."""
+        load_keras()
+        from skol_rnn.inference.keras_runner import KerasRunner
+        from skol_rnn.network.build import build_network, training_model
+        from skol_rnn.training.loop import TrainingPlan, train
+        from skol_rnn.training.rounds import FurtherRounds
+
         lines, counts = self._lines(rows), rows.counts
         drawn = label_counts(lines.true, len(self.labels))
         weights = self._used_weights(class_weights, drawn)
         decoder = self._unfitted_decoder(rows, weights, drawn)
         spec = self._spec(lines)
         runner = KerasRunner(build_network(spec, self.objective.starting_bias(weights, counts, drawn)))
-        linear = self._linear_member(lines, decoder)
+        linear = self._linear_member(lines, decoder) if self.of.linear_share else None
         windows = PredictionWindows.of(self.settings)
         predictor = Predictor(self.labels, self._features, runner, windows, decoder, linear)
         validation = None
@@ -194,8 +201,11 @@ class Fitting:
 
     # -- parts of a training ------------------------------------------------------------------------------
 
-    def _check_drift(self, class_weights: ClassWeights, split: Split, strict: bool) -> None:
-        """Report saved weights whose counts fit neither the training rows nor all rows."""
+    def _class_weights(self, split: Split, strict: bool) -> ClassWeights:
+        """Resolve the class weights; report saved ones whose counts fit neither the training rows nor all rows."""
+        if not split.training.counts.any():
+            raise DataError("No training line has a label: annotate more documents, or set validation_fraction=0.")
+        class_weights = resolve_weights(self.objective.class_weights, self.labels, split.training.counts)
         drift = count_drift(class_weights, split.training.counts, self.labels)
         drift = drift and count_drift(class_weights, split.all.counts, self.labels)
         if drift and strict:
@@ -205,6 +215,19 @@ class Fitting:
             )
         for sentence in drift:
             self.log.warn(sentence)
+        return class_weights
+
+    def _decided(
+        self, predictor: Predictor, validation: Validation | None, counts: np.ndarray
+    ) -> tuple[Predictor, Evaluation | None]:
+        """Fit the decoder on the validation set and score it there; without one, derive it from the label counts."""
+        decoder = predictor.decoder
+        if validation is None:
+            decoder = decoder_without_validation(decoder, counts, self.labels, self.of.decision, self.log)
+            return replace(predictor, decoder=decoder), None
+        raw = validation.probabilities()
+        decoder = fitted_decoder(decoder, raw, validation.rows, self.labels, self.settings, self.log)
+        return replace(predictor, decoder=decoder), validation.evaluate(raw, decoder, self.of.decision)
 
     def _lines(self, rows: LabelledRows) -> TrainingLines:
         """Compute the features of the training lines, and sample documents."""
@@ -255,6 +278,8 @@ class Fitting:
         )
 
     def _spec(self, lines: TrainingLines) -> NetworkSpec:
+        from skol_rnn.network.build import NetworkSpec
+
         ids, numbers = lines.features
         features = self._features
         char_slots, context_slots = features.characters, features.context_slots
@@ -278,8 +303,6 @@ class Fitting:
         )
 
     def _linear_member(self, lines: TrainingLines, decoder: Decoder) -> LinearMember | None:
-        if not self.of.linear_share:
-            return None
         return LinearMember.fit(
             lines.features,
             lines.true,
@@ -293,6 +316,8 @@ class Fitting:
         )
 
     def _batches(self, lines: TrainingLines, n_outputs: int) -> WindowBatches:
+        from skol_rnn.training.batches import WindowBatches
+
         window, stride, sampling = self.of.window_size, self.of.stride, Sampling.parse(self.of.sampling)
         return WindowBatches(
             lines.features,
@@ -328,20 +353,18 @@ class Fitting:
         return f"{self.run_id}:{digest.hexdigest()}"
 
     def _findings(
-        self, ready: _Prepared, counts: np.ndarray, history: History, evaluation: Evaluation | None
+        self, weights: np.ndarray, counts: np.ndarray, evaluation: Evaluation | None, **of_network: Any
     ) -> list[Finding]:
-        windows, given = ready.batches.windows, self.of.class_weights
+        given = self.of.class_weights
         found = diagnose(
             labels=self.labels,
             evaluation=evaluation,
-            weights=ready.weights,
+            weights=weights,
             counts=counts,
             given=given if isinstance(given, Mapping) else None,
-            history=history,
-            padding_share=float(1.0 - windows.mask.mean()) if len(windows) else None,
-            updates=len(ready.batches) * len(history["loss"]),
             decision=self.of.decision,
             unit=self.of.unit,
+            **of_network,
         )
         for line in summary(found):
             self.log.warn(line)

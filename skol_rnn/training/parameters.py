@@ -84,8 +84,10 @@ class ModelParameters(FormerNames):
     monitor : str, optional
         Score that chooses the best epoch and the offsets.  One of "important_f1" (the default), "macro_f1",
         "accuracy", "f1/Label", and for BIO tokens "fragment_f1" (their default).
-    preset : {"fast", "default", "best"}, default "default"
-        Trade of time for F1: the defaults of epochs, ensemble size and refit.
+    preset : {"fast", "default", "best", "instant"}, default "default"
+        Trade of time for F1: the defaults of epochs, ensemble size and refit.  "instant" trains no network but a linear
+        model of a line's words and those of the four lines on each side, in seconds and without TensorFlow; parameters
+        of the network are refused with it.
     epochs : int, optional
         Largest number of passes over the training windows; from the preset if not given.
     batch_size : int, optional
@@ -356,8 +358,14 @@ def _with_option(spec: Any, parameter: str, option: str, value: float) -> str:
     return f"{spec}{',' if ':' in spec else ':'}{option}={value}"
 
 
+def default_values() -> dict[str, Any]:
+    """Return the default of each parameter."""
+    signature = inspect.signature(ModelParameters.__init__)
+    return {name: signature.parameters[name].default for name in PARAMETERS}
+
+
 def saved_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Translate the parameters of a saved model to current names."""
-    defaults = {name: p.default for name, p in inspect.signature(ModelParameters.__init__).parameters.items()}
+    defaults = default_values()
     current = {name: parameters.get(name, defaults[name]) for name in PARAMETERS}
     return current_names({k: v for k, v in parameters.items() if k not in PARAMETERS}, current, None)

@@ -55,8 +55,19 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
         "line": {"ensemble_size": 5, "epochs": 4, "refit": True},
         "token": {"ensemble_size": 5, "epochs": 3, "refit": True},
     },
+    "instant": {unit: {"ensemble_size": 0, "epochs": 0, "refit": True, "linear_share": 1.0} for unit in DEFAULTS},
 }
 """By preset and unit; docs/benchmarks.md has score and time of each."""
+
+INSTANT = "instant"
+"""The preset that trains the linear model alone; it needs neither Keras nor TensorFlow."""
+
+OF_NETWORK = (
+    "loss", "focal_labels", "epochs", "batch_size", "learning_rate", "min_updates", "patience", "ensemble_size",
+    "input_size", "line_size", "hidden_size", "num_layers", "dropout", "feature_dropout", "linear_share",
+    "window_size", "stride", "prediction_window_size", "prediction_stride", "prediction_batch_size",
+)  # fmt: skip
+"""Parameters that have no effect without a network."""
 
 HOLD_OUT_FROM = {"line": 20_000, "token": 0}
 """Rows from which a validation set is split off by default: fewer lines are worth more in training.  Spans always need
@@ -84,6 +95,8 @@ def resolve(parameters: Mapping[str, Any], spans: bool = True) -> dict[str, Any]
     defaults = {**DEFAULTS[unit], **PRESETS[preset][unit]}
     if unit == "line" and parameters["features"] != "hashed":
         defaults |= {"dropout": _VECTOR_DROPOUT, "linear_share": 0.0}
+    if preset == INSTANT:
+        defaults = {name: value for name, value in defaults.items() if name not in OF_NETWORK} | PRESETS[preset][unit]
     if not spans:
         defaults["monitor"] = DEFAULTS["line"]["monitor"]
     resolved = {name: defaults.get(name) if value is None else value for name, value in parameters.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,6 +14,7 @@ from skol_rnn.decoding.tuning import cross_tuned_offsets
 from skol_rnn.evaluation.evaluate import evaluate_labels
 from skol_rnn.evaluation.result import Evaluation
 from skol_rnn.inference.quiet import quiet_tensorflow
+from skol_rnn.training.settings import INSTANT
 from skol_rnn.tuning.task import Task
 
 
@@ -26,7 +28,8 @@ class OutOfFold(NamedTuple):
 
 def train_folds(task: Task, settings: Mapping[str, Any], report: Callable[[int, int, float], None]) -> OutOfFold:
     """Train one network for each fold and predict the documents left out of it."""
-    with quiet_tensorflow():  # only now: all that can be checked is checked without it
+    network = task.settings.get("preset") != INSTANT
+    with quiet_tensorflow() if network else nullcontext():  # only now: all that can be checked is checked without it
         from skol_rnn.model import RNNSkolModel
     raw, posterior = np.zeros((2, len(task.table), len(task.labels)))
     offsets = []
@@ -38,7 +41,7 @@ def train_folds(task: Task, settings: Mapping[str, Any], report: Callable[[int, 
             report(fold, epoch, scores.history()[f"val_{task.metric}"])
 
         # One network ranks the settings as an ensemble does, in a fraction of the time.
-        model = RNNSkolModel(**{"ensemble_size": 1, **task.settings, **settings, **fixed})
+        model = RNNSkolModel(**{"ensemble_size": 1 if network else None, **task.settings, **settings, **fixed})
         train, part = (task.table.iloc[rows].reset_index(drop=True) for rows in (kept, held))
         model.fit(train, labels=task.labels, validation=part, callback=callback)
         raw[held], posterior[held] = model.predict_proba(part, raw=True), model.predict_proba(part)

@@ -93,7 +93,7 @@ def tune_class_weights(
         if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
             raise ValueError(f"{name} must be a whole number of at least {least}, but is {value!r}.")
     task = Task.of(data, y, labels, other, folds, groups, metric, important, seed, settings or {}, search)
-    epochs = int(resolve(values_of(ModelParameters(**task.settings)))["epochs"])
+    epochs = max(int(resolve(values_of(ModelParameters(**task.settings)))["epochs"]), 1)
     study = open_study(storage, study_name, seed, task.fingerprint(), warmup=epochs // 2)
     for parameters in moderate_trials(task.search, task.rarity):
         study.enqueue_trial(parameters, skip_if_exists=True)

@@ -19,6 +19,7 @@ from skol_rnn.imbalance.sampling import copies_with_originals
 from skol_rnn.labels import NO_LABEL, LabelSet, check_choice, label_counts, rare_labels, suggestion
 from skol_rnn.training.checks import check_parameters
 from skol_rnn.training.parameters import PARAMETERS, ModelParameters, values_of
+from skol_rnn.training.settings import INSTANT
 from skol_rnn.tuning.space import SEARCHES, searched_parameters
 
 _COLUMNS = ("label_col", "line_no_col")
@@ -110,6 +111,10 @@ def _check_settings(settings: Mapping[str, Any], search: Sequence[str]) -> None:
             raise ValueError(f"Unknown setting {name!r}.{suggestion(name, PARAMETERS)}")
         if name in searched_parameters(search):
             raise ValueError(f"The search chooses {name!r}: leave it out of the settings.")
+        if name == "preset" and settings[name] == INSTANT and "loss" in search:
+            raise ValueError(
+                f'search has "loss", which has no effect with preset="{INSTANT}": give search=["alpha"] or ["weights"].'
+            )
         if name in _ARGUMENTS:
             raise ValueError(f"Give {name!r} as the argument {_ARGUMENTS[name]!r}, not among the settings.")
 

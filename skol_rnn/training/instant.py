@@ -1,0 +1,82 @@
+"""Training of the linear model alone, ``preset="instant"``: it needs neither Keras nor TensorFlow."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from skol_rnn.data.inputs import LabelledRows
+from skol_rnn.errors import DataError
+from skol_rnn.imbalance.class_weights import ClassWeights, resolve_weights
+from skol_rnn.inference.linear_member import LinearMember
+from skol_rnn.inference.predictor import Predictor
+from skol_rnn.labels import NO_LABEL, label_counts, plural
+from skol_rnn.training.callbacks import Callbacks
+from skol_rnn.training.fitting import Fitted, Fitting
+from skol_rnn.training.split import Split
+from skol_rnn.training.validation import Validation
+
+
+class InstantFitting(Fitting):
+    """One training of the linear model; the validation set, where there is one, decides as for a network."""
+
+    def run(
+        self, split: Split, checkpoint: Path | None = None, strict: bool = False, callbacks: Callbacks | None = None
+    ) -> Fitted:
+        """Train on the training rows and fit the decoder; with ``refit`` train again, on the validation set too."""
+        rows, class_weights = split.training, self._class_weights(split, strict)
+        predictor, weights = self._trained(rows, class_weights)
+        validation = None
+        if split.validation is not None:
+            how = self.of.monitor, self.of.important, self.of.unit
+            validation = Validation(split.validation, predictor, *how)
+        predictor, evaluation = self._decided(predictor, validation, rows.counts)
+        if callbacks and evaluation:
+            for function in callbacks.functions:
+                function(1, evaluation)
+        findings = self._findings(weights, rows.counts, evaluation)
+        fitted = Fitted(predictor, None, class_weights, weights, rows.counts, {}, findings, evaluation)
+        if not (self.of.refit and validation and len(split.all) > len(rows)):
+            return fitted
+        self.log.say(f"Refitting on all {plural(len(split.all.lengths), 'document')}, validation set included.")
+        class_weights = resolve_weights(self.objective.class_weights, self.labels, split.all.counts)
+        again, weights = self._trained(split.all, class_weights)
+        again = replace(again, decoder=replace(predictor.decoder, correction=again.decoder.correction))
+        return replace(
+            fitted, predictor=again, class_weights=class_weights, weights=weights, counts=split.all.counts, refit=True
+        )
+
+    def _trained(self, rows: LabelledRows, class_weights: ClassWeights) -> tuple[Predictor, np.ndarray]:
+        """Compute features and train; the decoder is not fitted yet."""
+        lines = self._lines(rows)
+        drawn = label_counts(lines.true, len(self.labels))
+        weights = self._used_weights(class_weights, drawn)
+        given = lines.scaled_weights()
+        of_lines = np.where(lines.true == NO_LABEL, 0.0, weights[lines.true])
+        features = self._features
+        linear = LinearMember.fit(
+            features.in_one_bag(lines.features),
+            lines.true,
+            lines.lengths,
+            n_labels=len(self.labels),
+            vocabulary_size=features.vocabulary_size + features.context_vocabulary_size,
+            share=1.0,
+            logit_offsets=np.zeros(len(self.labels)),  # it is trained with the weights, which the decoder undoes
+            seed=self.of.random_state,
+            weights=of_lines if given is None else of_lines * given,
+            neighbours=self.of.unit == "line",
+        )
+        if linear is None:
+            (only,) = np.flatnonzero(drawn)
+            raise DataError(
+                f"All training {self.of.unit}s have the label {self.labels.names[only]!r}: "
+                "annotate documents with another label too."
+            )
+        self.log.say(
+            f"[linear] {plural(len(lines.true), self.of.unit)} of {plural(len(lines.lengths), 'document')}, "
+            f"{linear.n_parameters:,} parameters."
+        )
+        decoder = self._unfitted_decoder(rows, weights, drawn)
+        return Predictor(self.labels, features, None, None, decoder, linear), weights
