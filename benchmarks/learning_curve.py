@@ -26,7 +26,7 @@ LABELS = (*IMPORTANT, "Misc")
 SIZES = (1, 2, 4, 8, 16, 32, 0)
 ALL = 0
 TEST_DOCUMENTS = 14
-OURS = "skol_rnn"
+OURS, INSTANT = "skol_rnn", "skol_rnn instant"
 SYSTEMS = {
     name: tasks.SYSTEMS[name]
     for name in (
@@ -35,11 +35,13 @@ SYSTEMS = {
         "logistic regression, neighbours' words",
         "LinearSVC, neighbours' words",
         "CRF",
+        INSTANT,
         OURS,
     )
 }
 PLOTTED = (
     OURS,
+    INSTANT,
     "CRF",
     "LinearSVC, neighbours' words",
     "logistic regression, neighbours' words",
@@ -73,8 +75,9 @@ def train_and_score(folder, system, size, seed):
     labels = LabelSet(LABELS)
     training, unseen = draw(read_lines(folder), size, seed)
     model = SYSTEMS[system]()
-    if system == OURS:
+    if system in (OURS, INSTANT):
         model.parameters["important"] = IMPORTANT
+    if system == OURS:
         import keras  # noqa: F401  # so that the import does not count as training time
     started = time.monotonic()
     model.fit(training, labels, seed)
@@ -151,7 +154,7 @@ def gaps(runs):
     """Compare our system with the best other one, by size."""
     grouped, lines = by_size(runs, lambda run: run["important_f1"]), []
     for size in SIZES:
-        others = {name: np.mean(found[size]) for name, found in grouped.items() if name != OURS and found[size]}
+        others = {name: np.mean(found[size]) for name, found in grouped.items() if name not in (OURS, INSTANT) and found[size]}
         if others and grouped[OURS][size]:
             best = max(others, key=others.get)
             gap = np.mean(grouped[OURS][size]) - others[best]

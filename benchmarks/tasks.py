@@ -21,11 +21,12 @@ SYSTEMS = {
     "CRF": peers.CRF,
     "old recipe": lambda: peers.OldRecipe(SEED_WEIGHTS),
     "old recipe without weights": peers.OldRecipe,
+    "skol_rnn instant": lambda: peers.Ours(preset="instant"),
     "skol_rnn fast": lambda: peers.Ours(preset="fast"),
     "skol_rnn": peers.Ours,
     "skol_rnn best": lambda: peers.Ours(preset="best"),
 }
-OURS = ("skol_rnn fast", "skol_rnn", "skol_rnn best")
+OURS = ("skol_rnn instant", "skol_rnn fast", "skol_rnn", "skol_rnn best")
 TASKS = ("three labels", "fine")
 
 

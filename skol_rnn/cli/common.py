@@ -334,7 +334,7 @@ def load_predictor(path: Path, backend: str = "auto", decision: str | None = Non
     check_decision(bundle, decision)
     chosen = chosen_backend(bundle, backend)
     with quiet_tensorflow() if chosen == "keras" else contextlib.nullcontext():
-        return ServingModel(bundle, chosen)
+        return ServingModel(bundle, backend)
 
 
 def predicted(

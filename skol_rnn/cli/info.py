@@ -14,6 +14,7 @@ from skol_rnn.inference.card import calibration_sentence, score_with_interval, s
 from skol_rnn.inference.linear_member import LinearMember
 from skol_rnn.labels import printable
 from skol_rnn.persistence.bundle import Bundle, load_bundle
+from skol_rnn.training.settings import OF_NETWORK
 
 
 def info(model: options.ModelPath, json: options.Json = False) -> None:
@@ -38,7 +39,9 @@ def info(model: options.ModelPath, json: options.Json = False) -> None:
         console.print("The F1 of each label after each epoch does not fit here: --json prints it.")
     if history.rows:
         console.print(history)
-    console.print(printable("  ".join(f"{key}={value!r}" for key, value in state["parameters"].items())))
+    unused = () if state["network"] else OF_NETWORK
+    used = (f"{key}={value!r}" for key, value in state["parameters"].items() if key not in unused)
+    console.print(printable("  ".join(used)))
     if bundle.card:
         where = f"{model}/README.md" if model.is_dir() else f"README.md in {model}"
         console.print(printable(f"The model card with the documents and their hashes is {where}"), soft_wrap=True)

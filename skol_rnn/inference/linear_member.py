@@ -104,9 +104,9 @@ class LinearMember:
 
     def mixed(self, raw: np.ndarray | None, features: LineFeatures, lengths: Sequence[int]) -> np.ndarray:
         """Return the weighted geometric mean with the network's probabilities, (lines, labels); None without a network."""
-        if raw is None:
-            return self.probabilities(features, lengths)
         shift = np.exp(self.logit_offsets - self.logit_offsets.max())
+        if raw is None:
+            return normalised(self.probabilities(features, lengths) * shift)
         posterior = correct_probabilities(raw, shift)
         log = (1 - self.share) * np.log(posterior + _FLOOR)
         log += self.share * np.log(self.probabilities(features, lengths) + _FLOOR)

@@ -340,7 +340,7 @@ def chosen_backend(bundle: Bundle, backend: str = "auto") -> str:
     if bundle.state.get("network") is None:
         if backend != "auto":
             raise BundleError(
-                f'The model is linear (preset="instant") and has no network for backend="{backend}": leave backend out.'
+                f'The model is linear (preset="instant") and has no network: leave out backend="{backend}".'
             )
         return WITHOUT_NETWORK
     has_runtime = importlib.util.find_spec("onnxruntime") is not None

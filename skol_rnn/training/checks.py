@@ -48,7 +48,8 @@ def check_parameters(parameters: Mapping[str, Any]) -> None:
     if parameters["preset"] != INSTANT:
         _check_network(parameters)
     for name in _SHARES:
-        if parameters[name] is not None and not 0 <= parameters[name] < 1 and parameters["preset"] != INSTANT:
+        unused = parameters["preset"] == INSTANT and name in OF_NETWORK
+        if parameters[name] is not None and not 0 <= parameters[name] < 1 and not unused:
             raise ValueError(f"{name} must be at least 0 and below 1, but is {parameters[name]!r}.")
     if not isinstance(parameters["refit"], bool):
         raise ValueError(f"refit must be True or False, but is {parameters['refit']!r}.")

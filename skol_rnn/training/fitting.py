@@ -88,6 +88,8 @@ class _Prepared(NamedTuple):
 class Fitting:
     """One training with checked and resolved settings of ``RNNSkolModel``."""
 
+    kind = "BiLSTM"  # in the log
+
     def __init__(self, settings: Mapping[str, Any], labels: LabelSet) -> None:
         self.settings, self.labels = dict(settings), labels
         self.of = SimpleNamespace(**settings)
@@ -180,7 +182,7 @@ class Fitting:
             validation = Validation(validation_rows, predictor, self.of.monitor, self.of.important, self.of.unit)
         batches = self._batches(lines, spec.n_outputs)
         self.log.say(
-            f"[BiLSTM] {plural(len(lines.true), self.of.unit)} of {plural(len(lines.lengths), 'document')}, "
+            f"[{self.kind}] {plural(len(lines.true), self.of.unit)} of {plural(len(lines.lengths), 'document')}, "
             f"{plural(len(batches.windows), 'window')} of {self.of.window_size}, {plural(len(batches), 'update')} an epoch, "
             f"{runner.network.count_params():,} parameters."
         )
@@ -247,7 +249,7 @@ class Fitting:
         given = class_weights.vector(self.labels)
         weighted = self.objective.class_weights is not None
         if weighted:
-            lines = describe_weights(given, self.labels)
+            lines = [line.replace("[BiLSTM]", f"[{self.kind}]") for line in describe_weights(given, self.labels)]
             if len(self.labels) > MOST_LABELS and self.of.verbosity < 2:
                 lines = [f"{lines[0]} {named_values(given, self.labels, '.4g')}."]
             for line in lines:

@@ -22,6 +22,8 @@ from skol_rnn.training.validation import Validation
 class InstantFitting(Fitting):
     """One training of the linear model; the validation set, where there is one, decides as for a network."""
 
+    kind = "linear"
+
     def run(
         self, split: Split, checkpoint: Path | None = None, strict: bool = False, callbacks: Callbacks | None = None
     ) -> Fitted:
@@ -53,9 +55,8 @@ class InstantFitting(Fitting):
         lines = self._lines(rows)
         drawn = label_counts(lines.true, len(self.labels))
         weights = self._used_weights(class_weights, drawn)
-        given = lines.scaled_weights()
-        of_lines = np.where(lines.true == NO_LABEL, 0.0, weights[lines.true])
-        features = self._features
+        given, features = lines.scaled_weights(), self._features
+        learnt = (weights[lines.true] > 0) & (lines.true != NO_LABEL)
         linear = LinearMember.fit(
             features.in_one_bag(lines.features),
             lines.true,
@@ -63,9 +64,10 @@ class InstantFitting(Fitting):
             n_labels=len(self.labels),
             vocabulary_size=features.vocabulary_size + features.context_vocabulary_size,
             share=1.0,
-            logit_offsets=np.zeros(len(self.labels)),  # it is trained with the weights, which the decoder undoes
+            # Weights shift the probabilities of a one-vs-rest model by their ratio; training with them is less exact.
+            logit_offsets=np.log(np.where(weights > 0, weights, 1.0)),
             seed=self.of.random_state,
-            weights=of_lines if given is None else of_lines * given,
+            weights=learnt * (1.0 if given is None else given),
             neighbours=self.of.unit == "line",
         )
         if linear is None:
@@ -75,7 +77,7 @@ class InstantFitting(Fitting):
                 "annotate documents with another label too."
             )
         self.log.say(
-            f"[linear] {plural(len(lines.true), self.of.unit)} of {plural(len(lines.lengths), 'document')}, "
+            f"[{self.kind}] {plural(len(lines.true), self.of.unit)} of {plural(len(lines.lengths), 'document')}, "
             f"{linear.n_parameters:,} parameters."
         )
         decoder = self._unfitted_decoder(rows, weights, drawn)
