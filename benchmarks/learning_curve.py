@@ -154,7 +154,9 @@ def gaps(runs):
     """Compare our system with the best other one, by size."""
     grouped, lines = by_size(runs, lambda run: run["important_f1"]), []
     for size in SIZES:
-        others = {name: np.mean(found[size]) for name, found in grouped.items() if name not in (OURS, INSTANT) and found[size]}
+        others = {
+            name: np.mean(found[size]) for name, found in grouped.items() if name not in (OURS, INSTANT) and found[size]
+        }
         if others and grouped[OURS][size]:
             best = max(others, key=others.get)
             gap = np.mean(grouped[OURS][size]) - others[best]

@@ -11,7 +11,15 @@ from sklearn.exceptions import NotFittedError
 
 import skol_rnn.network  # noqa: F401  # checks the backend of Keras
 from skol_rnn.data.bio import is_bio
-from skol_rnn.data.inputs import Input, choose_labels, data_and_labels, fold_labels, is_label_list, labelled_table
+from skol_rnn.data.inputs import (
+    Input,
+    LabelledRows,
+    choose_labels,
+    data_and_labels,
+    fold_labels,
+    is_label_list,
+    labelled_table,
+)
 from skol_rnn.errors import NotTrainedError
 from skol_rnn.evaluation.history import History
 from skol_rnn.imbalance.class_weights import ClassWeights
@@ -24,6 +32,7 @@ from skol_rnn.report.training import score_without, warn_of_shared_documents
 from skol_rnn.training.callbacks import Callbacks, EpochCallback
 from skol_rnn.training.checks import check_against_labels, check_instant_run, check_parameters
 from skol_rnn.training.fitting import Fitted, Fitting
+from skol_rnn.training.folds import FoldedFitting, training_folds
 from skol_rnn.training.instant import InstantFitting
 from skol_rnn.training.length import prediction_windows, training_length
 from skol_rnn.training.log import TrainingLog
@@ -127,7 +136,9 @@ class RNNSkolModel(ModelParameters, TrainedModel, BaseEstimator):  # type: ignor
         log = TrainingLog(self.verbosity)
         if validation is None:
             fraction = self.validation_fraction
-            if fraction is None and settings["decision"] == "tuned":
+            if fraction is None and training_folds(LabelledRows.of(table, chosen), settings, self.get_params()):
+                fraction = 0.0  # the folds give what a validation set would
+            elif fraction is None and settings["decision"] == "tuned":
                 fraction = DEFAULT_FRACTION  # offsets are tuned on a validation set, however few the lines
             split = drawn_split(table, chosen, fraction, self.unit, settings["random_state"], log)
         else:
@@ -143,7 +154,9 @@ class RNNSkolModel(ModelParameters, TrainedModel, BaseEstimator):  # type: ignor
             if message:
                 log.say(message)
             settings = prediction_windows(split.training.lengths, settings, self.get_params())
-            fitting = Fitting(settings, chosen)
+            folds = training_folds(split.training, settings, self.get_params())
+            settings["folds"] = len(folds)
+            fitting = FoldedFitting(settings, chosen, folds) if folds else Fitting(settings, chosen)
         fitted = fitting.run(split, Path(checkpoint) if checkpoint else None, strict, called)
         self.validation_documents_ = _documents(split)
         self.class_weights_, self.weights_, self.counts_ = fitted.class_weights, fitted.weights, fitted.counts
@@ -167,7 +180,7 @@ class RNNSkolModel(ModelParameters, TrainedModel, BaseEstimator):  # type: ignor
         return {
             **training_facts(with_network=fitted.spec is not None),
             **documents,
-            "split": {**documents["split"], "refit": fitted.refit},
+            "split": {**documents["split"], "refit": fitted.refit, "folds": self.settings_.get("folds") or 0},
             "counts": dict(zip(self.labels_, fitted.counts.tolist(), strict=True)),
             "weights": dict(zip(self.labels_, fitted.weights.tolist(), strict=True)),
             "settings": settings,

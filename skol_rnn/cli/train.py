@@ -45,7 +45,7 @@ from skol_rnn.training.settings import INSTANT, resolve
 
 PANELS = {
     "Imbalance": "loss focal_labels sampling decision calibration monitor",
-    "Training": "batch_size learning_rate min_updates patience validation_fraction ensemble_size refit checkpoint",
+    "Training": "batch_size learning_rate min_updates patience validation_fraction folds ensemble_size refit checkpoint",
     "Network": "input_size line_size hidden_size num_layers dropout feature_dropout linear_share",
     "Windows": "window_size stride prediction_window_size prediction_stride prediction_batch_size",
     "Columns and output": "features_col label_col line_no_col name verbosity unlabelled overlap offsets fold_labels input_format strict json",

@@ -57,6 +57,23 @@ def document_folds(
         return list(splitter.split(table, labels, table["doc_id"].map(group_of)))
 
 
+def consecutive_folds(names: np.ndarray, folds: int) -> list[np.ndarray]:
+    """Split lines into folds of consecutive documents or groups, by their names, with similar numbers of lines.
+
+    Documents that follow one another often come from one source, such as a volume; a fold then has whole sources.
+    """
+    _, first, group, lines = np.unique(names, return_index=True, return_inverse=True, return_counts=True)
+    order = np.argsort(first)
+    if len(order) < folds:
+        return [np.arange(len(names))]
+    middle, ends = np.cumsum(lines[order]) - lines[order] / 2, [0]
+    for fold in range(1, folds):
+        end = int(np.searchsorted(middle, len(names) * fold / folds))
+        ends.append(min(max(end, ends[-1] + 1), len(order) - folds + fold))  # no fold is empty
+    parts = np.split(order, ends[1:])
+    return [np.flatnonzero(np.isin(group, part)) for part in parts]
+
+
 def document_groups(table: pd.DataFrame, groups: str | Mapping[str, str] | None = None) -> pd.Series[Any]:
     """Return the group of each document; documents of one group stay together."""
     if groups is None:

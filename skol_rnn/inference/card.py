@@ -187,6 +187,8 @@ def split_sentence(card: Mapping[str, Any]) -> str:
     """Say how the documents were split."""
     split = card["split"]
     trained, held = _number(len(split["training"]), "document"), _number(len(split["validation"]), "document")
+    if not split["validation"] and split.get("folds"):
+        return f"Training set: {trained}, in {split['folds']} folds."
     if not split["validation"]:
         return f"Training set: {trained}. There was no validation set."
     how = "given by the user" if split["how"] == "given" else "drawn by document"
@@ -219,6 +221,11 @@ def _scores(state: Mapping[str, Any], unit: str) -> str:
     ]
     important = ", ".join(_text(name) for name in scores["important"])
     sentences = [f"On the {_number(scores['documents'], 'document')} of the validation set; important: {important}."]
+    if not card["split"]["validation"]:
+        sentences = [
+            f"On the {_number(scores['documents'], 'document')} of the training set, each predicted by a network that did "
+            f"not train on it; important: {important}."
+        ]
     if intervals:
         sentences.append("In brackets are 95 % intervals (bootstrap over documents).")
     if card["split"]["refit"]:
@@ -244,7 +251,7 @@ def calibration_sentence(card: Mapping[str, Any], escape: Callable[[str], str] =
     if found["temperature"] == 1.0 and not biases:
         return "The probabilities are corrected for class weights, loss and sampling, but not calibrated."
     return (
-        "The probabilities are corrected for class weights, loss and sampling, and calibrated on the validation set: "
+        "The probabilities are corrected for class weights, loss and sampling, and calibrated on documents that the network did not train on: "
         f"temperature {found['temperature']:.3f}, {f'bias {biases}' if biases else 'no bias'}."
     )
 

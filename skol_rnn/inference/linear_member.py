@@ -10,6 +10,7 @@ import numpy as np
 
 from skol_rnn.decoding.correction import correct_probabilities, normalised
 from skol_rnn.features.base import LineFeatures
+from skol_rnn.inference.second_pass import SecondPass
 from skol_rnn.labels import NO_LABEL
 
 REACH = 4
@@ -19,6 +20,8 @@ _WEIGHTS = np.array([0.6 * 0.7 ** (distance - 1) for distance in range(1, REACH 
 _NUMBERS_SCALE = 0.3
 _PENALTY, _SHARED_PENALTY = 2e-6, 0.02  # of a line, and of all lines together where there are few
 _PASSES, _MOST_PASSES, _LINES_SEEN = 4, 20, 400_000  # few lines are passed over more often
+SECOND_SHARE = 0.5
+"""Weight of the second pass in the geometric mean with the models that it reads."""
 _FLOOR = 1e-4  # keeps a near-zero of one model from vetoing a label in the geometric mean
 _CHUNK_FLOATS = 4_000_000
 _NEVER = -30.0  # score of a label without a training line
@@ -102,15 +105,27 @@ class LinearMember:
         scores = np.clip(scores.astype(np.float64), _NEVER, -_NEVER)
         return normalised(1 / (1 + np.exp(-scores)))
 
-    def mixed(self, raw: np.ndarray | None, features: LineFeatures, lengths: Sequence[int]) -> np.ndarray:
-        """Return the weighted geometric mean with the network's probabilities, (lines, labels); None without a network."""
-        shift = np.exp(self.logit_offsets - self.logit_offsets.max())
-        if raw is None:
-            return normalised(self.probabilities(features, lengths) * shift)
-        posterior = correct_probabilities(raw, shift)
-        log = (1 - self.share) * np.log(posterior + _FLOOR)
-        log += self.share * np.log(self.probabilities(features, lengths) + _FLOOR)
-        return normalised(np.exp(log) * shift)
+    def alone(self, features: LineFeatures, lengths: Sequence[int]) -> np.ndarray:
+        """Return the posteriors as probabilities of a network, (lines, labels)."""
+        return normalised(self.probabilities(features, lengths) * self._shift)
+
+    def sources(self, raw: np.ndarray, features: LineFeatures, lengths: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+        """Return the posteriors of the network and of this model, each (lines, labels)."""
+        return correct_probabilities(raw, self._shift), self.probabilities(features, lengths)
+
+    def combined(
+        self, network: np.ndarray, linear: np.ndarray, lengths: Sequence[int], second: SecondPass | None = None
+    ) -> np.ndarray:
+        """Return the weighted geometric mean of posteriors, as probabilities of the network, (lines, labels)."""
+        mean = _geometric_mean(network, linear, self.share)
+        if second is not None:
+            mean = _geometric_mean(mean, second.probabilities((network, linear), lengths), SECOND_SHARE)
+        return normalised(mean * self._shift)
+
+    @property
+    def _shift(self) -> np.ndarray:
+        """What class weights, loss and sampling multiply the network's probabilities by, shape (labels,)."""
+        return np.exp(self.logit_offsets - self.logit_offsets.max())
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return the arrays of the saved model."""
@@ -124,6 +139,10 @@ class LinearMember:
             return None
         words, numbers, bias, share, shift = (arrays[name] for name in _SAVED)
         return cls(words, numbers, bias, float(share), shift)
+
+
+def _geometric_mean(first: np.ndarray, second: np.ndarray, share: float) -> np.ndarray:
+    return normalised(np.exp((1 - share) * np.log(first + _FLOOR) + share * np.log(second + _FLOOR)))
 
 
 def _add_neighbours(scores: np.ndarray, parts: Sequence[np.ndarray], lengths: Sequence[int]) -> None:

@@ -18,6 +18,7 @@ from skol_rnn.errors import BundleError
 from skol_rnn.features.base import FeatureFamily, LineFeatures
 from skol_rnn.features.families import features_from_state
 from skol_rnn.inference.linear_member import LinearMember
+from skol_rnn.inference.second_pass import SecondPass
 from skol_rnn.inference.windowed import PredictionWindows, Runner, run_windows, saved_runner
 from skol_rnn.labels import LabelSet, check_choice
 from skol_rnn.persistence.bundle import Bundle, load_bundle
@@ -51,6 +52,7 @@ class Predictor:
     windows: PredictionWindows | None
     decoder: Decoder
     linear: LinearMember | None = None
+    second: SecondPass | None = None
     watch: Callable[[int, int], object] | None = None  # called with the rows predicted so far, and all of them
 
     @classmethod
@@ -67,7 +69,8 @@ class Predictor:
             raise BundleError("The model has neither a network nor a linear part: it is damaged, copy it again.")
         labels = LabelSet(tuple(state["labels"]))
         features = features_from_state(state["features"]["name"], state["features"]["settings"], bundle.features)
-        return cls(labels, features, runner, windows, saved_decoder(bundle), linear)
+        second = SecondPass.from_arrays(bundle.features)
+        return cls(labels, features, runner, windows, saved_decoder(bundle), linear, second)
 
     def probabilities(self, table: Lines) -> np.ndarray:
         """Compute the network's probabilities, (lines, labels), for a table in document order."""
@@ -81,13 +84,18 @@ class Predictor:
 
     def probabilities_of(self, features: LineFeatures, lengths: Sequence[int]) -> np.ndarray:
         """Compute the same, float64, from features of documents of some lengths."""
-        found = None
-        if self.runner and self.windows:
-            found = run_windows(self.runner, self.windows, features, lengths)
-        if self.linear:
-            found = self.linear.mixed(found, self.features.in_one_bag(features), lengths)
-        assert found is not None  # one of the two is there
-        return found
+        if self.linear is None:
+            assert self.runner and self.windows  # one of the two is there
+            return run_windows(self.runner, self.windows, features, lengths)
+        if self.runner is None:
+            return self.linear.alone(self.features.in_one_bag(features), lengths)
+        return self.linear.combined(*self.sources(features, lengths), lengths, self.second)
+
+    def sources(self, features: LineFeatures, lengths: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+        """Compute the posteriors of the network and of the linear model, each (lines, labels)."""
+        assert self.linear and self.runner and self.windows
+        raw = run_windows(self.runner, self.windows, features, lengths)
+        return self.linear.sources(raw, self.features.in_one_bag(features), lengths)
 
 
 def saved_decoder(bundle: Bundle) -> Decoder:

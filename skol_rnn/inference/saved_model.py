@@ -91,6 +91,7 @@ class SavedModel:
         }
         state = json.loads(json.dumps(state, default=_plain))
         arrays = feature_arrays | (predictor.linear.arrays() if predictor.linear else {})
+        arrays |= predictor.second.arrays() if predictor.second else {}
         decision = {"weights": self.weights_, "counts": self.counts_, **predictor.decoder.arrays()}
         network: dict[str, np.ndarray] = {}
         graph = None

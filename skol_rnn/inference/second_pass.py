@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -16,7 +15,8 @@ NEAR, REACH = 6, 10
 the policy of the training volumes (docs/experiments.md)."""
 _MEANS = (3, REACH)
 _LARGEST_ODDS, _FARTHEST, _SMALLEST = 5.0, 100, 1e-3
-_TREES, _LEAVES, _RATE, _LINES_IN_A_LEAF = 100, 12, 0.08, 100
+LINES_IN_A_LEAF = 100
+_TREES, _LEAVES, _RATE = 100, 12, 0.08
 _NEVER = -30.0  # score of a label without a training line
 _CHUNK = 1_000  # lines whose comparisons fit the processor's cache
 _SAVED = tuple(f"second/{name}" for name in ("column", "threshold", "kept", "leaf", "label", "baseline", "reference"))
@@ -42,20 +42,25 @@ class SecondPass:
     def fit(cls, sources: Sequence[np.ndarray], true: np.ndarray, lengths: Sequence[int], seed: int) -> SecondPass:
         """Fit to out-of-fold probabilities, each (lines, labels), of lines of whole documents."""
         from sklearn.ensemble import HistGradientBoostingClassifier
+        from threadpoolctl import threadpool_limits
 
         known = np.flatnonzero(true != NO_LABEL)
         n_labels = sources[0].shape[1]
         reference = int(np.argmax(np.bincount(true[known])))
+        columns = _context(sources, lengths, reference)[known]
         model = HistGradientBoostingClassifier(
             max_iter=_TREES,
             learning_rate=_RATE,
             max_leaf_nodes=_LEAVES,
-            min_samples_leaf=_LINES_IN_A_LEAF,
+            min_samples_leaf=LINES_IN_A_LEAF,
             l2_regularization=10.0,
             max_features=0.5,
             early_stopping=False,
             random_state=seed,
-        ).fit(_context(sources, lengths, reference)[known], true[known])
+        )
+        # On a busy machine, threads that wait for each other take many times as long as one.
+        with threadpool_limits(1, user_api="openmp"):
+            model.fit(columns, true[known])
         # One tree for each label and round; two labels share one, whose score is that of the second.
         rounds, present = model._predictors, model.classes_[-len(model._predictors[0]) :]
         laid_out = [_lay_out(tree.nodes) for trees in rounds for tree in trees]
@@ -97,8 +102,8 @@ class SecondPass:
         """Rebuild what :meth:`arrays` returned; None for a model saved without it."""
         if _SAVED[0] not in arrays:
             return None
-        *trees, reference = (arrays[name] for name in _SAVED)
-        return cls(*trees, int(reference))
+        column, threshold, kept, leaf, label, baseline, reference = (arrays[name] for name in _SAVED)
+        return cls(column, threshold, kept, leaf, label, baseline, int(reference))
 
 
 def _context(sources: Sequence[np.ndarray], lengths: Sequence[int], reference: int) -> np.ndarray:

@@ -118,6 +118,8 @@ def training_facts(card: Mapping[str, Any], unit: str) -> list[tuple[str, str]]:
         if training:
             facts.append(("Training documents", f"{len(training)}: {named(training)}"))
         facts.append(("Validation documents", f"{len(validation)}: {named(validation)}" if validation else "none"))
+        if folds := split.get("folds"):
+            facts.append(("Folds", f"{folds}: each predicted by a network trained on the others"))
         if validation and split.get("refit"):
             facts.append(("Refit", "on training and validation documents together"))
     if counts := card.get("counts"):

@@ -13,7 +13,6 @@ from skol_rnn.labels import NO_LABEL
 from skol_rnn.training.window_sampling import Rates, draw_windows
 from skol_rnn.windows import Windows
 
-
 Cut = Callable[[np.random.Generator], Windows]
 """Cuts the windows of an epoch."""
 
@@ -53,7 +52,8 @@ class WindowBatches(keras.utils.PyDataset):
     def _use(self, windows: Windows) -> None:
         """Set the windows, and the weights that follow from them."""
         self.windows = windows
-        self.rates, self.corrections = self.rates_of(windows) if self.rates_of else (None, None)
+        rates: Rates = self.rates_of(windows) if self.rates_of else (None, None)
+        self.rates, self.corrections = rates
         self.line_weights = _line_weights(windows)
         if self.weights is not None:
             self.line_weights[:-1] *= self.weights

@@ -51,6 +51,10 @@ def check_parameters(parameters: Mapping[str, Any]) -> None:
         unused = parameters["preset"] == INSTANT and name in OF_NETWORK
         if parameters[name] is not None and not 0 <= parameters[name] < 1 and not unused:
             raise ValueError(f"{name} must be at least 0 and below 1, but is {parameters[name]!r}.")
+    if (folds := parameters["folds"]) is not None and (type(folds) is not int or folds < 0 or folds == 1):
+        raise ValueError(f"folds must be 0 or a whole number of at least 2, but is {folds!r}.")
+    if folds and parameters["unit"] == "token":
+        raise ValueError('folds needs unit="line": leave it out.')
     if not isinstance(parameters["refit"], bool):
         raise ValueError(f"refit must be True or False, but is {parameters['refit']!r}.")
     check_choice("decision", parameters["decision"], DECISIONS)

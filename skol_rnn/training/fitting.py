@@ -35,6 +35,7 @@ from skol_rnn.imbalance.sampling import Sampling, sampling_shift
 from skol_rnn.inference.linear_member import LinearMember
 from skol_rnn.inference.predictor import Predictor
 from skol_rnn.inference.quiet import load_keras
+from skol_rnn.inference.second_pass import SecondPass
 from skol_rnn.inference.windowed import PredictionWindows
 from skol_rnn.labels import LabelSet, label_counts, plural, rare_labels
 from skol_rnn.training.callbacks import Callbacks
@@ -89,6 +90,7 @@ class Fitting:
     """One training with checked and resolved settings of ``RNNSkolModel``."""
 
     kind = "BiLSTM"  # in the log
+    second: SecondPass | None = None
 
     def __init__(self, settings: Mapping[str, Any], labels: LabelSet) -> None:
         self.settings, self.labels = dict(settings), labels
@@ -102,15 +104,19 @@ class Fitting:
     ) -> Fitted:
         """Train; with ``refit`` a second time, on the validation set too."""
         callbacks = callbacks or Callbacks()
-        if checkpoint:
-            check_place(checkpoint)
-            self.run_id = self._run_id(split)
-            check_run(checkpoint, self.run_id)
+        self._start(split, checkpoint)
         if not (self.of.refit and split.validation and len(split.all) > len(split.training)):
             return self._fit(split, checkpoint, strict, callbacks)
         selecting = Fitting({**self.settings, "ensemble_size": 1}, self.labels)
         selecting.run_id = self.run_id
         return self._refit(selecting._fit(split, checkpoint, strict, callbacks), split.all, checkpoint)
+
+    def _start(self, split: Split, checkpoint: Path | None) -> None:
+        """Check the files of a checkpoint before any work."""
+        if checkpoint:
+            check_place(checkpoint)
+            self.run_id = self._run_id(split)
+            check_run(checkpoint, self.run_id)
 
     def _fit(self, split: Split, checkpoint: Path | None, strict: bool, callbacks: Callbacks) -> Fitted:
         """Train on the training rows; the validation set selects epoch and decoder."""
@@ -176,7 +182,7 @@ class Fitting:
         runner = KerasRunner(build_network(spec, self.objective.starting_bias(weights, counts, drawn)))
         linear = self._linear_member(lines, decoder) if self.of.linear_share else None
         windows = PredictionWindows.of(self.settings)
-        predictor = Predictor(self.labels, self._features, runner, windows, decoder, linear)
+        predictor = Predictor(self.labels, self._features, runner, windows, decoder, linear, self.second)
         validation = None
         if validation_rows is not None:
             validation = Validation(validation_rows, predictor, self.of.monitor, self.of.important, self.of.unit)
@@ -331,7 +337,7 @@ class Fitting:
             partial(draw_rates, true=lines.true, labels=self.labels, sampling=sampling),
             n_outputs,
             lines.scaled_weights(),
-            partial(shifted_windows, lines.lengths, window, stride),
+            partial(shifted_windows, lines.lengths, window, stride) if stride == window else None,
         )
 
     def _run_id(self, split: Split) -> str:

@@ -9,11 +9,20 @@ from skol_rnn.training.settings import overlapping
 from skol_rnn.windows import window_starts
 
 SMALL_DATA: dict[str, dict[str, Any]] = {
-    "line": {"learning_rate": 3e-3, "feature_dropout": 0.7, "linear_share": 0.15},
+    "line": {
+        "window_size": 15,
+        "stride": 5,
+        "batch_size": 64,
+        "epochs": 4,
+        "learning_rate": 3e-3,
+        "feature_dropout": 0.7,
+    },
     "token": {},
 }
-"""By unit: defaults of parameters where the data alone would give too few updates."""
+"""By unit: defaults of parameters where the data are few."""
 
+_FEW = {"line": 32_000, "token": 0}  # rows
+_MEMBERS_OF_FEW = {"default": 2, "best": 5}  # by preset: networks that few lines train vary more
 _SMALL_BATCH = 16  # smaller ones take as long for each update
 _SURPLUS = 1.15  # most updates, as a multiple of the smallest number, for the sake of a shorter stride
 _LONG_WINDOWS_FROM = 5_000
@@ -26,7 +35,10 @@ def training_length(
     lengths: Sequence[int], settings: Mapping[str, Any], given: Mapping[str, Any]
 ) -> tuple[dict[str, Any], str | None]:
     """Choose stride, batch size and epochs so that training makes enough updates; return settings and a log line."""
-    window, least = settings["window_size"], settings["min_updates"]
+    least = settings["min_updates"]
+    if few := 0 < sum(lengths) < _FEW[settings["unit"]] and least > 0:
+        settings = {**settings, **_for_few(settings, given)}
+    window = settings["window_size"]
 
     def batches(stride: int, batch_size: int) -> int:
         windows = sum(len(window_starts(length, window, stride)) for length in lengths)
@@ -37,12 +49,15 @@ def training_length(
     if not 0 < before < least:
         return dict(settings), None
     fixed_epochs = given.get("epochs") is not None
-    batch_size = min(batch_size, _SMALL_BATCH)
+    if few or fixed_epochs:
+        batch_size = min(batch_size, _SMALL_BATCH)
     if fixed_epochs:
         while stride > 1 and batches(stride, batch_size) * epochs < least:
             stride -= 1
         while batch_size > 1 and batches(stride, batch_size) * epochs < least:
             batch_size = max(batch_size * 2 // 3, 1)
+    elif stride == window:
+        epochs = -(-least // batches(stride, batch_size))
     else:
         # Epochs are whole: a short stride can cost many more updates than needed.
         updates = {step: _rounded_up(least, batches(step, batch_size)) for step in range(1, stride + 1)}
@@ -54,14 +69,23 @@ def training_length(
     length = {"stride": stride, "batch_size": batch_size, "epochs": epochs}
     if given.get("patience") is None:
         length["patience"] = max(settings["patience"], -(-int(_PATIENCE_SHARE * least) // each))
-    for name, value in SMALL_DATA[settings["unit"]].items():
-        if given.get(name) is None and settings.get(name):
-            length[name] = value
     message = (
         f"{before} updates are too few: training uses stride {stride}, batches of {batch_size} windows, {epochs} epochs "
         f"({each * epochs:,} updates)."
     )
     return {**settings, **length}, message
+
+
+def _for_few(settings: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of parameters that are not given and have another default where the data are few."""
+    chosen = {name: value for name, value in SMALL_DATA[settings["unit"]].items() if given.get(name) is None}
+    if given.get("window_size") is not None or given.get("stride") is not None:
+        chosen = {name: value for name, value in chosen.items() if name not in ("window_size", "stride")}
+    if not settings["feature_dropout"]:
+        chosen.pop("feature_dropout", None)
+    if given.get("ensemble_size") is None and settings["preset"] in _MEMBERS_OF_FEW:
+        chosen["ensemble_size"] = _MEMBERS_OF_FEW[settings["preset"]]
+    return chosen
 
 
 def prediction_windows(lengths: Sequence[int], settings: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:

@@ -104,6 +104,11 @@ class ModelParameters(FormerNames):
         lines.  It has no effect where ``fit`` receives validation data.
     ensemble_size : int, optional
         Networks trained jointly, whose logits are averaged; from the preset if not given.
+    folds : int, optional
+        Folds of documents of the second pass, gradient-boosted trees that read the labels' probabilities in the lines
+        around.  Networks trained without a fold predict it; the trees and the decision are fitted to that, and the saved
+        network is trained on all documents.  3 from the presets "default" and "best" where there are 20,000 lines of
+        hashed features, at most 5 labels, and 500 lines of each; otherwise 0, no second pass.
     refit : bool, optional
         Whether a new network is trained on all documents, validation set included, for the best number of epochs; from
         the preset if not given.
@@ -121,8 +126,8 @@ class ModelParameters(FormerNames):
     feature_dropout : float, optional
         Share of hashed features dropped in training; 0.5, for tokens 0.2, if not given.
     linear_share : float, optional
-        Weight of a linear model over neighbouring lines in the geometric mean with the network; 0.3 for hashed lines
-        (0.15 where ``min_updates`` lengthens training), otherwise 0, if not given.
+        Weight of a linear model over neighbouring lines in the geometric mean with the network; 0.15 for hashed lines,
+        otherwise 0, if not given.
     window_size : int, optional
         Lines in a window; 15, for tokens 128, if not given.
     stride : int, optional
@@ -210,6 +215,7 @@ class ModelParameters(FormerNames):
         patience: int | None = None,
         validation_fraction: float | None = None,
         ensemble_size: int | None = None,
+        folds: int | None = None,
         refit: bool | None = None,
         input_size: int | None = None,
         line_size: int = 128,
@@ -249,6 +255,7 @@ class ModelParameters(FormerNames):
         self.patience = patience
         self.validation_fraction = validation_fraction
         self.ensemble_size = ensemble_size
+        self.folds = folds
         self.refit = refit
         self.input_size = input_size
         self.line_size = line_size

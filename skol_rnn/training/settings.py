@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -14,15 +13,15 @@ from skol_rnn.labels import check_choice
 
 DEFAULTS: dict[str, dict[str, Any]] = {
     "line": {
-        "window_size": 15,
-        "batch_size": 64,
+        "window_size": 32,
+        "batch_size": 32,
         "num_layers": 2,
         "learning_rate": 1e-3,
         "dropout": 0.0,
         "feature_dropout": 0.5,
         "patience": 2,
         "min_updates": 400,
-        "linear_share": 0.3,
+        "linear_share": 0.15,
         "decision": "auto",
         "monitor": "important_f1",
     },
@@ -44,18 +43,20 @@ DEFAULTS: dict[str, dict[str, Any]] = {
 
 PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     "fast": {
-        "line": {"ensemble_size": 1, "epochs": 2, "refit": False},
-        "token": {"ensemble_size": 1, "epochs": 3, "refit": False},
+        "line": {"ensemble_size": 1, "epochs": 4, "refit": False, "folds": 0},
+        "token": {"ensemble_size": 1, "epochs": 3, "refit": False, "folds": 0},
     },
     "default": {
-        "line": {"ensemble_size": 2, "epochs": 4, "refit": True},
-        "token": {"ensemble_size": 2, "epochs": 3, "refit": True},
+        "line": {"ensemble_size": 1, "epochs": 6, "refit": True, "folds": 3},
+        "token": {"ensemble_size": 2, "epochs": 3, "refit": True, "folds": 0},
     },
     "best": {
-        "line": {"ensemble_size": 5, "epochs": 4, "refit": True},
-        "token": {"ensemble_size": 5, "epochs": 3, "refit": True},
+        "line": {"ensemble_size": 3, "epochs": 6, "refit": True, "folds": 3},
+        "token": {"ensemble_size": 5, "epochs": 3, "refit": True, "folds": 0},
     },
-    "instant": {unit: {"ensemble_size": 0, "epochs": 0, "refit": True, "linear_share": 1.0} for unit in DEFAULTS},
+    "instant": {
+        unit: {"ensemble_size": 0, "epochs": 0, "refit": True, "linear_share": 1.0, "folds": 0} for unit in DEFAULTS
+    },
 }
 """By preset and unit; docs/benchmarks.md has score and time of each."""
 
@@ -65,7 +66,7 @@ INSTANT = "instant"
 OF_NETWORK = (
     "loss", "focal_labels", "epochs", "batch_size", "learning_rate", "min_updates", "patience", "ensemble_size",
     "input_size", "line_size", "hidden_size", "num_layers", "dropout", "feature_dropout", "linear_share",
-    "window_size", "stride", "prediction_window_size", "prediction_stride", "prediction_batch_size",
+    "window_size", "stride", "prediction_window_size", "prediction_stride", "prediction_batch_size", "folds",
 )  # fmt: skip
 """Parameters that have no effect without a network."""
 
@@ -77,9 +78,6 @@ DEFAULT_FRACTION = 0.1
 
 _LARGEST_SEED = 2**31
 _VECTOR_DROPOUT = 0.3  # of vectors; hashed features have feature_dropout, and more gained nothing
-
-_STRIDES = {"line": Fraction(1, 3), "token": Fraction(1, 2)}
-"""Strides of training windows, as shares of the window."""
 
 _PREDICTION_WINDOW, _OVERLAP = 128, 10
 """Lines in a window of prediction, and lines that two windows share.  On eight volumes held out, the important F1 is 0.8784
@@ -94,7 +92,7 @@ def resolve(parameters: Mapping[str, Any], spans: bool = True) -> dict[str, Any]
         check_choice(name, parameters[name], allowed)
     defaults = {**DEFAULTS[unit], **PRESETS[preset][unit]}
     if unit == "line" and parameters["features"] != "hashed":
-        defaults |= {"dropout": _VECTOR_DROPOUT, "linear_share": 0.0}
+        defaults |= {"dropout": _VECTOR_DROPOUT, "linear_share": 0.0, "folds": 0}
     if preset == INSTANT:
         defaults = {name: value for name, value in defaults.items() if name not in OF_NETWORK} | PRESETS[preset][unit]
     if not spans:
@@ -110,7 +108,7 @@ def _windows(given: Mapping[str, Any], unit: str) -> dict[str, Any]:
     window, stride = given["window_size"], given["stride"]
     predicted, hop = given["prediction_window_size"], given["prediction_stride"]
     if isinstance(window, int):
-        stride = max(int(window * _STRIDES[unit]), 1) if stride is None else stride
+        stride = window if stride is None else stride
         if predicted is None:
             longer = unit == "line" and hop is None
             predicted = max(window, _PREDICTION_WINDOW) if longer else window

@@ -12,7 +12,19 @@ import pytest
 from skol_rnn.cli.app import run
 
 TEXT = "[@Genus species Author 1899#Nomenclature*]\n[@pileus broad#Description*]\n[@the authors thank#Misc*]\n"
-TRAIN = ["train", "{data}", "--epochs", "1", "--min-updates", "0", "--hidden-size", "4", "--ensemble-size", "1", "--no-refit"]
+TRAIN = [
+    "train",
+    "{data}",
+    "--epochs",
+    "1",
+    "--min-updates",
+    "0",
+    "--hidden-size",
+    "4",
+    "--ensemble-size",
+    "1",
+    "--no-refit",
+]
 BATCH = """
 seeds = [0]
 [settings]
@@ -33,8 +45,30 @@ WRITE_FILE = {
     "init-config": ["init-config", "--overwrite", "--out", "{out}"],
     "predict .tsv": ["predict", "{model}", "{data}", "--out", "{out}.tsv"],
     "tune": ["tune", "{data}", "--trials", "1", "--folds", "2", "--out", "{out}.toml"],
-    "tune --storage": ["tune", "{data}", "--trials", "1", "--folds", "2", "--out", "{root}/t.toml", "--storage", "{out}"],
-    "tune --curves": ["tune", "{data}", "--trials", "1", "--folds", "2", "--out", "{root}/t.toml", "--curves", "{out}.svg"],
+    "tune --storage": [
+        "tune",
+        "{data}",
+        "--trials",
+        "1",
+        "--folds",
+        "2",
+        "--out",
+        "{root}/t.toml",
+        "--storage",
+        "{out}",
+    ],
+    "tune --curves": [
+        "tune",
+        "{data}",
+        "--trials",
+        "1",
+        "--folds",
+        "2",
+        "--out",
+        "{root}/t.toml",
+        "--curves",
+        "{out}.svg",
+    ],
     "train --checkpoint": [*TRAIN, "--out", "{root}/m", "--checkpoint", "{out}"],
 }
 WRITE_FOLDER = {
@@ -189,7 +223,9 @@ def test_a_full_standard_output_is_one_sentence(refused, monkeypatch, words):
             full.flush()
 
 
-FULL = {name: words for name, words in (WRITE_FILE | WRITE_FOLDER).items() if words[0] not in TRAINS and ".tsv" not in name}
+FULL = {
+    name: words for name, words in (WRITE_FILE | WRITE_FOLDER).items() if words[0] not in TRAINS and ".tsv" not in name
+}
 
 
 @table(FULL)

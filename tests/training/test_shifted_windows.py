@@ -33,7 +33,13 @@ def shifted_batches():
     n = sum(LENGTHS)
     features = LineFeatures(np.ones((n, 2), "int32"), np.arange(n, dtype="float32")[:, None] + 1)
     return WindowBatches(
-        features, np.zeros(n, int), 2, cut_windows(LENGTHS, 8, 8), 3, 0, cut=lambda rng: shifted_windows(LENGTHS, 8, 8, rng)
+        features,
+        np.zeros(n, int),
+        2,
+        cut_windows(LENGTHS, 8, 8),
+        3,
+        0,
+        cut=lambda rng: shifted_windows(LENGTHS, 8, 8, rng),
     )
 
 
