@@ -108,15 +108,13 @@ class CRF:
     def _tune(self, kept, held):
         from skol_rnn import LabelSet
         from skol_rnn.data.inputs import LabelledRows
-        from skol_rnn.decoding.span_tuning import SpanTuning
-        from skol_rnn.decoding.transitions import bio_transitions
+        from skol_rnn.decoding.span_tuning import tuned_outside_offset
         from skol_rnn.evaluation.fragments import FragmentScorer
 
         self.labels = LabelSet.from_data([*kept["label"], *held["label"]])
         rows = LabelledRows.of(held, self.labels)
         scorer = FragmentScorer.of(rows, self.labels)
-        tuning = SpanTuning(self._marginals(held), scorer, self.labels, rows.lengths, bio_transitions(self.labels))
-        self.offsets = tuning.best(weights=(0.0,)).offsets
+        self.offsets = tuned_outside_offset(self._marginals(held), scorer, self.labels, rows.lengths)
 
     def _marginals(self, table):
         found = self.tagger.predict_marginals(crf_features(table))

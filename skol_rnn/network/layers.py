@@ -44,9 +44,8 @@ class EmbeddingBag(layers.Layer):
         places = tf.where(tf.reshape(kept, (-1,)) > 0)[:, 0]
         flat = tf.gather(tf.reshape(ids, (-1,)), places)
         line = places // tf.cast(shape[2], tf.int64)  # ascending, as segment_sum needs it
-        # A tensor instead of the variable, so that the gradient is one too; a reshape reads it without a copy.
-        embeddings = tf.reshape(self.embeddings, (self.vocabulary_size, self.size))
-        sums = tf.math.segment_sum(tf.gather(embeddings, flat), line)
+        # From the variable itself, so that the gradient has only the rows used.
+        sums = tf.math.segment_sum(tf.gather(self.embeddings.value, flat), line)
         sums = tf.pad(sums, [[0, n_lines - tf.shape(sums)[0]], [0, 0]])  # the last lines may have no id
         return tf.reshape(sums, (shape[0], shape[1], self.size))
 

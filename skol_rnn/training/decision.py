@@ -13,7 +13,7 @@ from skol_rnn.data.inputs import LabelledRows
 from skol_rnn.decoding.calibration import fit_calibration
 from skol_rnn.decoding.decoder import Decoder
 from skol_rnn.decoding.offsets import prior_offsets
-from skol_rnn.decoding.span_tuning import SpanTuning
+from skol_rnn.decoding.span_tuning import tuned_outside_offset
 from skol_rnn.decoding.tuning import cross_tuned_offsets, tuned_transition_weight
 from skol_rnn.evaluation.fragments import SPAN_METRIC, FragmentScorer
 from skol_rnn.labels import LabelSet
@@ -31,10 +31,12 @@ def fitted_decoder(
     log: TrainingLog,
 ) -> Decoder:
     """Fit the decoder to the network's probabilities on the validation set."""
-    if settings["calibration"] != "none":
+    how = settings["calibration"]
+    if how == "cautious" and settings["monitor"] == SPAN_METRIC:
+        how = "temperature"  # biases of B and I labels lower the fragment F1 (docs/experiments.md)
+    if how != "none":
         correction = decoder.correction
-        posterior = correction.posterior(raw)
-        found = fit_calibration(posterior, rows.true, settings["calibration"], correction.logit_offsets())
+        found = fit_calibration(correction.posterior(raw), rows.true, how, correction.logit_offsets())
         decoder = replace(decoder, calibration=found)
         bias = f"bias {named_values(found.bias, labels)}" if found.bias.any() else "no bias"
         log.say(f"Calibrated on the validation set: temperature {found.temperature:.3f}, {bias}.")
@@ -61,12 +63,9 @@ def _with_offsets(
 ) -> Decoder:
     posterior, metric = decoder.posterior(raw), settings["monitor"]
     if metric == SPAN_METRIC:
-        tuning = span_tuning(decoder, posterior, rows, labels)
-        found = tuning.with_types(tuning.best())
-        log.say(
-            f"Decision: offsets tuned for fragment F1 on the validation set: {named_values(found.offsets, labels)}."
-        )
-        return replace(decoder, offsets=found.offsets, transition_weight=found.transition_weight, tuned=True)
+        tuned = with_outside_offset(decoder, raw, rows, labels)
+        log.say(f"Decision: offset tuned for fragment F1 on the validation set: {named_values(tuned.offsets, labels)}.")
+        return tuned
     documents = rows.table["doc_id"].to_numpy()
     choice = cross_tuned_offsets(
         posterior, rows.true, labels, documents, metric, settings["important"], decoder.logit_offsets()
@@ -94,9 +93,11 @@ def decoder_without_validation(
     return replace(decoder, offsets=offsets)
 
 
-def span_tuning(decoder: Decoder, posterior: np.ndarray, rows: LabelledRows, labels: LabelSet) -> SpanTuning:
-    """Prepare the search for the decision with the best fragment F1."""
-    return SpanTuning(posterior, FragmentScorer.of(rows, labels), labels, rows.lengths, decoder.transitions)
+def with_outside_offset(decoder: Decoder, raw: np.ndarray, rows: LabelledRows, labels: LabelSet) -> Decoder:
+    """Return the decoder with the offset of O that has the best fragment F1; all legal sequences score alike."""
+    scorer = FragmentScorer.of(rows, labels)
+    offsets = tuned_outside_offset(decoder.posterior(raw), scorer, labels, rows.lengths)
+    return replace(decoder, offsets=offsets, transition_weight=0.0, tuned=True)
 
 
 def named_values(values: np.ndarray, labels: LabelSet, form: str = "+.2f") -> str:

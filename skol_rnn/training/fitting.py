@@ -193,7 +193,8 @@ class Fitting:
             f"{runner.network.count_params():,} parameters."
         )
         important = list(self.of.important or rare_labels(counts, self.labels))
-        plan = TrainingPlan(self.of.epochs, self.of.learning_rate, self.of.monitor, self.of.patience)
+        lazy = self.of.unit in _SHIFTED
+        plan = TrainingPlan(self.of.epochs, self.of.learning_rate, self.of.monitor, self.of.patience, lazy=lazy)
         loop = partial(
             train,
             training_model(runner.network, spec),

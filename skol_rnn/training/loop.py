@@ -17,6 +17,8 @@ from skol_rnn.evaluation.result import Evaluation
 from skol_rnn.network.build import float32
 from skol_rnn.persistence.atomic import remove_left_overs
 from skol_rnn.training import checkpoint as checkpoints
+from skol_rnn.network.layers import EmbeddingBag
+from skol_rnn.network.optimizer import LazyAdam
 from skol_rnn.training.batches import WindowBatches
 from skol_rnn.training.callbacks import Callbacks
 from skol_rnn.training.checkpoint import Checkpoint, check_fit, check_room, other_run, read_checkpoint
@@ -37,6 +39,7 @@ class TrainingPlan:
     monitor: str
     patience: int
     last_epoch: int | None = None
+    lazy: bool = False  # embeddings change only where a batch uses them
 
 
 @dataclass
@@ -198,7 +201,8 @@ def train(
     callbacks = callbacks or Callbacks()
     updates = len(batches) * plan.epochs
     schedule = keras.optimizers.schedules.CosineDecay(plan.learning_rate, updates, alpha=_FINAL_RATE)
-    optimizer = keras.optimizers.Adam(schedule, global_clipnorm=_CLIP)
+    bags = [layer.embeddings.path for layer in network.layers if plan.lazy and isinstance(layer, EmbeddingBag)]
+    optimizer = LazyAdam(schedule, global_clipnorm=_CLIP, lazy=bags)
     # XLA would compile each window length and batch size, and cannot compile cuDNN's LSTM.
     network.compile(optimizer, loss, jit_compile=False)
     optimizer.build(network.trainable_variables)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -13,7 +12,7 @@ from skol_rnn.evaluation.evaluate import score_rows
 from skol_rnn.evaluation.fragments import SPAN_METRIC
 from skol_rnn.evaluation.result import Evaluation
 from skol_rnn.inference.predictor import Predictor
-from skol_rnn.training.decision import span_tuning
+from skol_rnn.training.decision import with_outside_offset
 
 
 class Validation:
@@ -37,12 +36,10 @@ class Validation:
         return score_rows(self.rows, predicted, decoder.posterior(raw), labels, self.important, self.unit)
 
     def evaluate_epoch(self, decision: str) -> Evaluation:
-        """Score an epoch before offsets are tuned; for spans with the best offset of O, which caution would distort."""
+        """Score an epoch before calibration; for spans with the best offset of O, for lines without offsets."""
         raw, decoder = self.probabilities(), self.predictor.decoder
         if decision not in ("auto", "tuned"):
             return self.evaluate(raw, decoder, decision)
         if self.monitor != SPAN_METRIC:
             return self.evaluate(raw, decoder, "corrected")
-        found = span_tuning(decoder, decoder.posterior(raw), self.rows, self.predictor.labels).best((0.0,))
-        tuned = replace(decoder, offsets=found.offsets, transition_weight=found.transition_weight, tuned=True)
-        return self.evaluate(raw, tuned, "tuned")
+        return self.evaluate(raw, with_outside_offset(decoder, raw, self.rows, self.predictor.labels), "tuned")

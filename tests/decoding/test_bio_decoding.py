@@ -13,8 +13,8 @@ from skol_rnn.decoding.calibration import Calibration
 from skol_rnn.decoding.correction import Correction
 from skol_rnn.decoding.decoder import Decoder
 from skol_rnn.decoding.offsets import DECISIONS
-from skol_rnn.decoding.span_tuning import SpanTuning
-from skol_rnn.decoding.transitions import learn_transitions, legal_steps, only_legal, weighted
+from skol_rnn.decoding.span_tuning import tuned_outside_offset
+from skol_rnn.decoding.transitions import bio_transitions, learn_transitions, legal_steps, only_legal, weighted
 from skol_rnn.decoding.viterbi import best_sequences
 from skol_rnn.evaluation.fragments import FragmentScorer
 from skol_rnn.evaluation.span_scores import fragment_scores
@@ -194,54 +194,25 @@ def cautious_corpus(documents=16, n=60, seed=0):
     return true, p / p.sum(axis=1, keepdims=True), [n] * documents
 
 
-def tuning_of(true, p, lengths):
-    place = np.concatenate([np.arange(length) for length in lengths])
-    scorer = FragmentScorer(true, BIO, lengths, 6 * place, 6 * place + 5)
-    return SpanTuning(p, scorer, BIO, lengths, only_legal(learn_transitions(true, lengths, 5), BIO))
+def fragment_f1(scorer, p, lengths, offset):
+    legal, row = bio_transitions(BIO), np.zeros((1, 5))
+    row[0, 4] = offset
+    return scorer.sums(best_sequences(np.log(p), lengths, legal.start, legal.step, row)[0]).f1()
 
 
 def test_the_offset_of_o_finds_spans_that_caution_hides():
     true, p, lengths = cautious_corpus()
-    tuning = tuning_of(true, p, lengths)
-    untuned = tuning.scorer.sums(tuning.decide(np.zeros((1, 5)), 0.0)[0]).f1()
-    found = tuning.best()
-    assert untuned < 0.5 < 0.95 < tuning.f1(found)
-    assert (found.offsets[:4] == 0).all() and found.offsets[4] < 0
+    place = np.concatenate([np.arange(length) for length in lengths])
+    scorer = FragmentScorer(true, BIO, lengths, 6 * place, 6 * place + 5)
+    offsets = tuned_outside_offset(p, scorer, BIO, lengths)
+    assert fragment_f1(scorer, p, lengths, 0.0) < 0.5 < 0.95 < fragment_f1(scorer, p, lengths, offsets[4])
+    assert (offsets[:4] == 0).all() and offsets[4] < 0
 
 
 def test_the_search_is_exact_over_its_grid():
     true, p, lengths = cautious_corpus(4, 30)
-    tuning = tuning_of(true, p, lengths)
-    for weight in (0.0, 0.5):
-        found = tuning.best((weight,))
-        assert found.transition_weight == weight
-        for offset in np.arange(-6.0, 2.01, 0.25):
-            row = np.zeros((1, 5))
-            row[0, 4] = offset
-            assert tuning.sums(row, weight)[0].f1() <= tuning.f1(found) + 1e-12
-
-
-def test_transitions_are_believed_where_they_help_other_documents():
-    """Every span has three tokens, whose posteriors do not show where one ends and the next begins."""
-    rng = np.random.default_rng(0)
-    true = np.tile([0, 2, 2, 4, 1, 3, 3, 4], 80)
-    lengths = [40] * 16
-    p = 0.2 * np.eye(5)[true] + 0.3 * rng.random((len(true), 5))
-    tuning = tuning_of(true, p / p.sum(axis=1, keepdims=True), lengths)
-    found = tuning.best()
-    assert found.transition_weight > 0
-    assert tuning.f1(found) > tuning.f1(tuning.best((0.0,))) + 0.05
-    flat = tuning_of(*cautious_corpus()).best()
-    assert flat.transition_weight == 0  # nothing is left to gain
-
-
-def test_types_get_offsets_of_their_own_only_where_that_helps_other_documents():
-    true, p, lengths = cautious_corpus()
-    tilted = p * np.where(np.array([name[2:] == "B" for name in BIO]), 0.4, 1.0)
-    tuning = tuning_of(true, tilted / tilted.sum(axis=1, keepdims=True), lengths)
-    flat = tuning.best((0.0,))._replace(offsets=np.array([0.0, 0.0, 0.0, 0.0, -0.75]))
-    found = tuning.with_types(flat)
-    assert tuning.f1(found) > tuning.f1(flat) + 0.05
-    assert found.offsets[1] == found.offsets[3] > found.offsets[0]
-    few = tuning_of(true[:360], p[:360], lengths[:6])  # too few documents to judge on others
-    assert few.with_types(flat) is flat
+    place = np.concatenate([np.arange(length) for length in lengths])
+    scorer = FragmentScorer(true, BIO, lengths, 6 * place, 6 * place + 5)
+    best = fragment_f1(scorer, p, lengths, tuned_outside_offset(p, scorer, BIO, lengths)[4])
+    for offset in np.arange(-6.0, 2.01, 0.5):
+        assert fragment_f1(scorer, p, lengths, offset) <= best + 1e-12
