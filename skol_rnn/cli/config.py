@@ -33,6 +33,8 @@ _EXAMPLES = {
     "sampling": '"oversample"',
     "input_size": "64",
     "validation_fraction": "0.1",
+    "vectors": '"FOLDER"',
+    "vector_layers": "[2, 4, 6]",
 }
 
 

@@ -46,7 +46,7 @@ from skol_rnn.training.settings import INSTANT, resolve
 PANELS = {
     "Imbalance": "loss focal_labels sampling decision calibration monitor",
     "Training": "batch_size learning_rate min_updates patience validation_fraction folds ensemble_size refit checkpoint",
-    "Network": "input_size line_size hidden_size num_layers dropout feature_dropout linear_share",
+    "Network": "vectors vector_layers input_size line_size hidden_size num_layers dropout feature_dropout linear_share",
     "Windows": "window_size stride prediction_window_size prediction_stride prediction_batch_size",
     "Columns and output": "features_col label_col line_no_col name verbosity unlabelled overlap offsets fold_labels input_format strict json",
 }
@@ -60,7 +60,13 @@ _HIDDEN = {name: int if name == "members" else str if name in REMOVED else float
 """Options of former settings, accepted for one version with a FutureWarning, and their types."""
 
 _LISTS = ("important", "focal_labels")
-_METAVARS = {**dict.fromkeys(_LISTS, "A,B"), "class_weights": "WEIGHTS", "decision": "HOW", "calibration": "HOW"}
+_METAVARS = {
+    **dict.fromkeys(_LISTS, "A,B"),
+    "class_weights": "WEIGHTS",
+    **dict.fromkeys(("decision", "calibration"), "HOW"),
+    "vectors": "FOLDER",
+    "vector_layers": "2,4,6",
+}
 _TWO_SENTENCES = ("class_weights", "loss", "sampling", "monitor", "input_size")
 """Parameters whose values or defaults are in the second sentence of their documentation."""
 
@@ -174,6 +180,8 @@ def read_settings(config: Path | None, options: Mapping[str, Any]) -> dict[str, 
     settings = {} if config is None else _current(_settings_of(config))
     given = {key: value for key, value in options.items() if value is not None}
     given |= {key: names(given[key]) for key in _LISTS if key in given}
+    if "vector_layers" in given:
+        given["vector_layers"] = _whole_numbers("--vector-layers", given["vector_layers"])
     if "weights" in given:
         if "class_weights" in given:
             raise typer.BadParameter("--weights is the former name of --class-weights: give --class-weights alone.")
@@ -228,6 +236,13 @@ def parse_class_weights(text: str) -> str | dict[str, float] | None:
         if not label.strip():
             raise typer.BadParameter(f"--class-weights needs Label=number,Label=number, but has {part!r}.")
     return parsed
+
+
+def _whole_numbers(name: str, text: str) -> list[int]:
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdecimal() for part in parts):
+        raise ValueError(f"{name} must be whole numbers with commas between them, such as 2,4,6, but is {text!r}.")
+    return [int(part) for part in parts]
 
 
 def documented() -> dict[str, tuple[str | None, list[str]]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -43,6 +44,7 @@ _SAVED_TOKEN_FAMILIES = {
     "token-fasttext": _TOKEN_VECTORS,
     "vectors": FAMILIES["vectors"],
 }
+_PRETRAINED = _Entry("pretrained.family", "PretrainedFeatures")
 TOKEN_FAMILIES = {name.removeprefix("token-"): name for name in _SAVED_TOKEN_FAMILIES}
 """Families of tokens: the user's name and the name in a saved model."""
 
@@ -57,19 +59,27 @@ def check_family(name: str, unit: str = "line") -> None:
 
 
 def make_features(
-    name: str, *, input_size: int | None, features_col: str, seed: int, unit: str = "line"
+    name: str,
+    *,
+    input_size: int | None,
+    features_col: str,
+    seed: int,
+    unit: str = "line",
+    vectors: str | None = None,
+    vector_layers: Sequence[int] | None = None,
 ) -> FeatureFamily:
-    """Return a family that is not yet fitted."""
+    """Return a family that is not yet fitted, with pretrained vectors beside it where there is a folder of them."""
     check_family(name, unit)
     entry = FAMILIES[name] if unit == "line" else _SAVED_TOKEN_FAMILIES[TOKEN_FAMILIES[name]]
     options = {"method": name, "input_size": input_size, "features_col": features_col, "seed": seed}
     chosen = {option: options[option] for option in entry.options if options[option] is not None}
-    return entry.load()(**chosen)
+    family: FeatureFamily = entry.load()(**chosen)
+    return family if vectors is None else _PRETRAINED.load().of(family, vectors, vector_layers or ())
 
 
 def features_from_state(name: str, settings: dict[str, Any], arrays: dict[str, np.ndarray]) -> FeatureFamily:
     """Rebuild a fitted family from its name in the saved model and its state."""
-    families = FAMILIES | _SAVED_TOKEN_FAMILIES
+    families = FAMILIES | _SAVED_TOKEN_FAMILIES | {"token-pretrained": _PRETRAINED}
     if name not in families:
         check_family(name)
     return families[name].load().from_state(settings, arrays)

@@ -12,6 +12,7 @@ from skol_rnn.decoding.calibration import CALIBRATIONS
 from skol_rnn.decoding.offsets import DECISIONS
 from skol_rnn.evaluation.fragments import SPAN_METRIC
 from skol_rnn.features.families import check_family
+from skol_rnn.features.pretrained.folder import check_folder
 from skol_rnn.imbalance.class_weights import is_frozen_file, resolve_weights
 from skol_rnn.imbalance.sampling import Sampling
 from skol_rnn.labels import LabelSet, check_choice
@@ -72,6 +73,7 @@ def _check_network(parameters: Mapping[str, Any]) -> None:
         check_stride(parameters[window], parameters[stride], stride, window)
     if parameters["linear_share"] and (parameters["features"], parameters["unit"]) != ("hashed", "line"):
         raise ValueError('linear_share needs features="hashed" and unit="line": leave it out.')
+    _check_vectors(parameters)
     if not parameters["learning_rate"] > 0:
         raise ValueError(f"learning_rate must be above 0, but is {parameters['learning_rate']!r}.")
 
@@ -115,3 +117,18 @@ def check_against_labels(parameters: Mapping[str, Any], labels: LabelSet) -> Non
     weights = parameters["class_weights"]
     if isinstance(weights, Mapping) or is_frozen_file(weights):
         resolve_weights(weights, labels, np.ones(len(labels)))
+
+
+def _check_vectors(parameters: Mapping[str, Any]) -> None:
+    folder, layers = parameters["vectors"], parameters["vector_layers"]
+    if folder is None:
+        if layers is not None:
+            raise ValueError("vector_layers has no effect without vectors: give the folder of a model.")
+        return
+    if parameters["unit"] != "token" or parameters["features"] == "vectors":
+        raise ValueError('vectors needs unit="token" and a family of features other than "vectors": leave it out.')
+    if layers is not None and (
+        isinstance(layers, str) or not all(type(layer) is int and layer > 0 for layer in layers)
+    ):
+        raise ValueError(f"vector_layers must be a list of whole numbers from 1 on, but is {layers!r}.")
+    check_folder(folder)

@@ -246,6 +246,8 @@ class Fitting:
             features_col=self.of.features_col,
             seed=self.of.random_state,
             unit=self.of.unit,
+            vectors=self.of.vectors,
+            vector_layers=self.of.vector_layers,
         )
         features = self._features.fit_transform(rows.table)
         lines = TrainingLines(features, rows.true, rows.lengths, weights_of(rows.table))

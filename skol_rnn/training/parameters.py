@@ -142,6 +142,12 @@ class ModelParameters(FormerNames):
         Windows in a prediction batch.
     features_col : str, default "features"
         Column of precomputed vectors.
+    vectors : str, optional
+        Folder of a pretrained model whose input embeddings join the features of tokens.  It holds ``tokenizer.json`` and
+        ``*.safetensors``; no transformer is run, and the saved model needs no folder.
+    vector_layers : list of int, optional
+        Layers of the BERT encoder in ``vectors`` whose mean joins the features too, such as ``[2, 4, 6]``.  The saved
+        model needs the folder.
     label_col : str, default "label"
         Column of the labels.
     line_no_col : str, default "line_number"
@@ -230,6 +236,8 @@ class ModelParameters(FormerNames):
         prediction_stride: int | None = None,
         prediction_batch_size: int = 256,
         features_col: str = "features",
+        vectors: str | None = None,
+        vector_layers: Sequence[int] | None = None,
         label_col: str = "label",
         line_no_col: str = "line_number",
         name: str = "RNN_BiLSTM",
@@ -270,6 +278,8 @@ class ModelParameters(FormerNames):
         self.prediction_stride = prediction_stride
         self.prediction_batch_size = prediction_batch_size
         self.features_col = features_col
+        self.vectors = vectors
+        self.vector_layers = vector_layers
         self.label_col = label_col
         self.line_no_col = line_no_col
         self.name = name
