@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from skol_rnn.data.bio import is_bio
 from skol_rnn.evaluation.report import marked
 from skol_rnn.labels import LabelSet, check_choice, plural
 
@@ -28,6 +29,11 @@ _LOW_F1, _GOOD_F1 = 0.1, 0.5
 _MUCH_HIGHER = 2.0  # weighted loss over unweighted loss
 _MOST_NAMED = 5
 
+_OF_MANY = {
+    "Never predicted": "are never predicted",
+    "Predicted too often": "are predicted too often",
+    "Predicted too rarely": "are predicted too rarely",
+}
 _MORE, _FEWER, _LEARN = "predict the label more often", "predict the label less often", "learn the rare labels"
 _ANNOTATE = "annotate more documents that hold these labels, or fold the labels into another one (other=)"
 _TUNED = 'train and predict with decision="tuned"'
@@ -143,7 +149,10 @@ def diagnose(
         reached = np.flatnonzero(totals >= totals[most] * (1 - 1e-9))
         capped = [labels.names[i] for i in reached if i != most and decision == "argmax"]
     if evaluation:
-        notes += evaluation_notes(evaluation)
+        seen = evaluation_notes(evaluation)
+        # The offset of O that finds most of the spans predicts more tokens than there are, or fewer: it is chosen to.
+        by_choice = is_bio(labels) and decision in ("auto", "tuned")
+        notes += [note for note in seen if not (by_choice and note.name == "share-off")]
         notes += _important_and_rare(evaluation, scores, trained, updates)
     notes += _training(evaluation, scores, weights, trained, updates)
     occurring = ((name, number, np.inf) for name, number in zip(labels, trained.tolist(), strict=True) if number > 0)
@@ -153,7 +162,8 @@ def diagnose(
         notes.append(Note("padding", seen, "most documents are shorter than a window", "lower window_size="))
     advice = {(name, _MORE): _OVERSAMPLE for name in capped}
     changes = [advice.get((note.label, note.change), ADVICE[decision].get(note.change, note.change)) for note in notes]
-    return grouped(replace(note, change=change) for note, change in zip(notes, changes, strict=True))
+    advised = (replace(note, change=change) for note, change in zip(notes, changes, strict=True))
+    return grouped(advised, len(labels))
 
 
 def count_findings(
@@ -180,8 +190,11 @@ def summary(found: Sequence[Finding], lines: int = 12, width: int = 100) -> list
     return shown
 
 
-def grouped(notes: Iterable[Note]) -> list[Finding]:
-    """Join notes that differ only in their labels; advice that a label already has is not repeated."""
+def grouped(notes: Iterable[Note], n_labels: int = 0) -> list[Finding]:
+    """Join notes that differ only in their labels, and count these where there are many.
+
+    Advice that a label already has is not repeated.
+    """
     groups: dict[tuple[str, str, str, str], list[str]] = {}
     advised = set()
     for note in notes:
@@ -191,7 +204,16 @@ def grouped(notes: Iterable[Note]) -> list[Finding]:
         named = groups.setdefault((note.name, note.seen, note.means, note.change), [])
         if note.label:
             named.append(f"{note.label!r} ({note.figures})")
-    return [Finding(name, seen + _listed(named), *rest) for (name, seen, *rest), named in groups.items()]
+    return [
+        Finding(name, _of_many(seen, len(named), n_labels) + _listed(named), *rest)
+        for (name, seen, *rest), named in groups.items()
+    ]
+
+
+def _of_many(seen: str, n: int, n_labels: int) -> str:
+    if n <= _MOST_NAMED or not n_labels:
+        return seen
+    return f"{n} of {n_labels} labels {_OF_MANY[seen]}" if seen in _OF_MANY else f"{seen} ({n} of {n_labels} labels)"
 
 
 def evaluation_notes(e: Evaluation) -> Iterator[Note]:
@@ -298,15 +320,19 @@ def _important_and_rare(e: Evaluation, history: _History, counts: np.ndarray, up
 def _training(
     e: Evaluation | None, history: _History, weights: np.ndarray | None, counts: np.ndarray, updates: int | None
 ) -> Iterator[Note]:
-    losses, f1 = history.get("loss", []), history.get("val_important_f1", [])
+    # The score that spans are selected by may rise while that of their tokens falls.
+    score = "fragment" if "val_fragment_f1" in history else "important"
+    losses, f1 = history.get("loss", []), history.get(f"val_{score}_f1", [])
     if len(f1) >= 3 and len(losses) >= 3:
         best = int(np.argmax(f1))
         if f1[-1] <= f1[best] - _FALL and losses[-1] < min(losses[0], losses[best]):
             seen = (
-                f"The important F1 fell from {f1[best]:.3f} in epoch {best + 1} to {f1[-1]:.3f} while the training "
+                f"The {score} F1 fell from {f1[best]:.3f} in epoch {best + 1} to {f1[-1]:.3f} while the training "
                 f"loss fell from {losses[best]:.3f} to {losses[-1]:.3f}"
             )
-            change = "raise feature_dropout= or dropout=, or train for fewer epochs; the best epoch is kept"
+            # After few updates the advice is to train longer.
+            fewer = "" if updates is not None and updates < FEW_UPDATES else ", or train for fewer epochs"
+            change = f"raise feature_dropout= or dropout={fewer}; the best epoch is kept"
             yield Note("f1-falls-while-loss-falls", seen, "the network overfits", change)
     if updates is not None and updates < FEW_UPDATES:
         seen = f"There were only {plural(updates, 'update')}"

@@ -304,7 +304,7 @@ class Evaluation:
         >>> evaluate_labels([0, 1, 2, 2], [1, 1, 2, 2], LabelSet(("Nomenclature", "Description", "Misc"))).warnings()
         ["Never predicted: 'Nomenclature' (1 line); the F1 is 0."]
         """
-        return [f"{finding.seen}; {finding.means}." for finding in grouped(evaluation_notes(self))]
+        return [f"{finding.seen}; {finding.means}." for finding in grouped(evaluation_notes(self), len(self.labels))]
 
     def to_html(self, title: str = "Evaluation") -> str:
         """Render scores with intervals, confusions and documents as one HTML page.

@@ -267,8 +267,10 @@ class Fitting:
             self.log.say(f"Loss: {self.objective.describe()}.")
         capped, changed = cap_weights(given, counts)
         if len(changed):
-            names = ", ".join(f"{self.labels.names[i]} {given[i]:g} -> {capped[i]:.4g}" for i in changed)
-            self.log.say(f"Class weights are capped at the ratio of the label counts: {names}.")
+            named = [f"{self.labels.names[i]} {given[i]:g} -> {capped[i]:.4g}" for i in changed]
+            kept = len(named) if self.of.verbosity > 1 or len(named) <= MOST_LABELS else MOST_LABELS
+            more = f" and {len(named) - kept} more" if kept < len(named) else ""
+            self.log.say(f"Class weights are capped at the ratio of the label counts: {', '.join(named[:kept])}{more}.")
         # A mean of 1: multiplying all weights by ten changes nothing.
         scaled = normalise_weights(capped, counts)
         if weighted:
