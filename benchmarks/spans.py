@@ -33,7 +33,16 @@ SYSTEMS = {
     "skol_rnn, smoothed weights, argmax": lambda: span_peers.Ours(decision="argmax"),
     "skol_rnn, smoothed weights, tuned (default)": span_peers.Ours,
 }
-SEEDED = tuple(name for name in SYSTEMS if name.startswith("skol_rnn") or name.endswith("tuned"))
+WITH_VECTORS = {
+    "skol_rnn, input embeddings of a pretrained model": {},
+    "skol_rnn, layers 2, 4 and 6 of it too": {"vector_layers": (2, 4, 6)},
+}
+"""Systems that need --vectors, and their parameters."""
+
+
+def is_seeded(system):
+    """Whether a system's results differ by seed."""
+    return system.startswith("skol_rnn") or system.endswith("tuned")
 
 
 def read_articles(folder):
@@ -79,11 +88,11 @@ def strict_f1(sums):
     return 2 * exact / max(predicted + true, 1)
 
 
-def train_and_score(system, seed, train, dev):
+def train_and_score(system, seed, train, dev, vectors=None):
     """Train one system and return the sums of its scores on dev."""
     training, _ = read_articles(train)
     unseen, gold = read_articles(dev)
-    model = SYSTEMS[system]()
+    model = SYSTEMS[system]() if vectors is None else span_peers.Ours(vectors=str(vectors), **WITH_VECTORS[system])
     began = time.monotonic()
     model.fit(training, seed)
     trained = time.monotonic()
@@ -110,9 +119,10 @@ def run(arguments):
     done = {(r["system"], r["seed"]) for r in report["runs"]}
     for seed in arguments.seeds:
         for system in arguments.systems:
-            if (system, seed) in done or (seed != arguments.seeds[0] and system not in SEEDED):
+            if (system, seed) in done or (seed != arguments.seeds[0] and not is_seeded(system)):
                 continue
-            result = train_and_score(system, seed, arguments.train, arguments.dev)
+            vectors = arguments.vectors if system in WITH_VECTORS else None
+            result = train_and_score(system, seed, arguments.train, arguments.dev, vectors)
             report["versions"] = {name: version(name) for name in ("tensorflow", "keras", "sklearn-crfsuite")}
             report["runs"].append(result)
             fresh = arguments.json.with_suffix(".part")
@@ -133,7 +143,7 @@ def page(report, command):
     """Build the page."""
     versions = ", ".join(f"{name} {number}" for name, number in report["versions"].items())
     rows = []
-    by_system = {name: [r for r in report["runs"] if r["system"] == name] for name in SYSTEMS}
+    by_system = {name: [r for r in report["runs"] if r["system"] == name] for name in (*SYSTEMS, *WITH_VECTORS)}
     by_system = {name: runs for name, runs in by_system.items() if runs}
     for name, runs in by_system.items():
         figures = [
@@ -190,10 +200,13 @@ def main():
     parser.add_argument("--dev", type=Path, required=True, help="folder of articles to score")
     parser.add_argument("--json", type=Path, required=True)
     parser.add_argument("--markdown", type=Path)
-    parser.add_argument("--systems", nargs="+", default=list(SYSTEMS), choices=list(SYSTEMS))
+    parser.add_argument("--systems", nargs="+", default=list(SYSTEMS), choices=[*SYSTEMS, *WITH_VECTORS])
+    parser.add_argument("--vectors", type=Path, help="folder of a pretrained model")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
+    if arguments.vectors is None and set(arguments.systems) & set(WITH_VECTORS):
+        parser.error("systems with pretrained vectors need --vectors FOLDER")
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     os.environ["TF_NUM_INTRAOP_THREADS"] = os.environ["TF_NUM_INTEROP_THREADS"] = str(arguments.threads)
     report = run(arguments)

@@ -149,10 +149,9 @@ def diagnose(
         reached = np.flatnonzero(totals >= totals[most] * (1 - 1e-9))
         capped = [labels.names[i] for i in reached if i != most and decision == "argmax"]
     if evaluation:
-        seen = evaluation_notes(evaluation)
         # The offset of O that finds most of the spans predicts more tokens than there are, or fewer: it is chosen to.
         by_choice = is_bio(labels) and decision in ("auto", "tuned")
-        notes += [note for note in seen if not (by_choice and note.name == "share-off")]
+        notes += [note for note in evaluation_notes(evaluation) if not (by_choice and note.name == "share-off")]
         notes += _important_and_rare(evaluation, scores, trained, updates)
     notes += _training(evaluation, scores, weights, trained, updates)
     occurring = ((name, number, np.inf) for name, number in zip(labels, trained.tolist(), strict=True) if number > 0)

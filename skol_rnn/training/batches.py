@@ -52,8 +52,8 @@ class WindowBatches(keras.utils.PyDataset):
     def _use(self, windows: Windows) -> None:
         """Set the windows, and the weights that follow from them."""
         self.windows = windows
-        rates: Rates = self.rates_of(windows) if self.rates_of else (None, None)
-        self.rates, self.corrections = rates
+        drawn: Rates = self.rates_of(windows) if self.rates_of else (None, None)
+        self.rates, self.corrections = drawn
         self.line_weights = _line_weights(windows)
         if self.weights is not None:
             self.line_weights[:-1] *= self.weights

@@ -55,9 +55,9 @@ class _Writer:
             self.array("embeddings.word_embeddings.weight"),
             self.arrays["embeddings.word_embeddings.weight"].shape[1],
         )
-        places = self.arrays["embeddings.position_embeddings.weight"]
         # All pieces are of the first text, so that its embedding can be added to those of places.
-        places = self.constant(places + self.arrays["embeddings.token_type_embeddings.weight"][0])
+        first_text = self.arrays["embeddings.token_type_embeddings.weight"][0]
+        places = self.constant(self.arrays["embeddings.position_embeddings.weight"] + first_text)
         length = self.node("Gather", self.node("Shape", "ids"), self.constant([1], np.int64))
         place = self.node("Slice", places, self.constant([0], np.int64), length, self.constant([0], np.int64))
         x = self.norm(self.node("Add", self.node("Gather", word, "ids"), place), "embeddings.LayerNorm")

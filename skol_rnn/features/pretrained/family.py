@@ -63,9 +63,12 @@ class PretrainedFeatures(FeatureFamily):
         from skol_rnn.features.families import features_from_state
 
         base = features_from_state(values["family"], values["base"], _below("base/", arrays))
-        kinds = (StaticVectors, LayerVectors)
-        found = [(kind, f"part{i}") for i, kind in enumerate(kinds) if f"part{i}" in values]
-        features = cls(base, [kind.from_state(values[part], _below(f"{part}/", arrays)) for kind, part in found])
+        parts: list[StaticVectors | LayerVectors] = [
+            StaticVectors.from_state(values["part0"], _below("part0/", arrays))
+        ]
+        if "part1" in values:
+            parts.append(LayerVectors.from_state(values["part1"], _below("part1/", arrays)))
+        features = cls(base, parts)
         features._share()
         return features
 

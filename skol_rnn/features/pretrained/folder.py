@@ -46,7 +46,7 @@ def read_arrays(folder: Path, wanted: Sequence[str] = ()) -> dict[str, np.ndarra
     """Read arrays whose names end as wanted; all by default."""
     from safetensors import safe_open
 
-    arrays = {}
+    arrays: dict[str, np.ndarray] = {}
     for file in weight_files(folder):
         try:
             with safe_open(file, "numpy") as opened:
