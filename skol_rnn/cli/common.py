@@ -28,7 +28,8 @@ from skol_rnn.data.reading import Reader, read_files
 from skol_rnn.data.spans import SpanRules
 from skol_rnn.errors import DataError, GraphWarning, LabelWarning, RepairWarning, SeenWarning
 from skol_rnn.evaluation.span_scores import SpanScores, fragment_scores, strict_scores
-from skol_rnn.inference.predictor import Predictions, ServingModel, chosen_backend, saved_decoder
+from skol_rnn.inference.backends import chosen_backend
+from skol_rnn.inference.predictor import Predictions, ServingModel, saved_decoder
 from skol_rnn.inference.quiet import quiet_tensorflow
 from skol_rnn.labels import LabelSet, printable, suggestion
 from skol_rnn.persistence.atomic import write_atomically
@@ -328,13 +329,15 @@ def predicting(model: RNNSkolModel) -> Iterator[RNNSkolModel]:
         yield model
 
 
-def load_predictor(path: Path, backend: str = "auto", decision: str | None = None) -> ServingModel:
+def load_predictor(
+    path: Path, backend: str = "auto", decision: str | None = None, precision: str = "auto"
+) -> ServingModel:
     """Load a saved model for prediction, without TensorFlow's messages where Keras runs it."""
     bundle = load_bundle(path)
     check_decision(bundle, decision)
     chosen = chosen_backend(bundle, backend)
     with quiet_tensorflow() if chosen == "keras" else contextlib.nullcontext():
-        return ServingModel(bundle, backend)
+        return ServingModel(bundle, backend, precision=precision)
 
 
 def predicted(

@@ -13,7 +13,7 @@ from skol_rnn.data.discovery import FORMATS as _FORMATS
 from skol_rnn.data.spans import OFFSETS, OVERLAP_POLICIES
 from skol_rnn.data.tokens import UNITS
 from skol_rnn.decoding.offsets import DECISIONS
-from skol_rnn.inference.predictor import BACKENDS
+from skol_rnn.inference.backends import BACKENDS, PRECISIONS
 from skol_rnn.labels import check_choice
 from skol_rnn.persistence.atomic import check_writable
 
@@ -164,6 +164,14 @@ Decision = Annotated[
 ]
 Backend = Annotated[
     str, typer.Option(help="What runs the network.", metavar="auto|onnx|keras", callback=one_of("--backend", BACKENDS))
+]
+Precision = Annotated[
+    str,
+    typer.Option(
+        help="Weights of the network in ONNX Runtime: auto is 8 bits where they are faster.",
+        metavar="auto|float32",
+        callback=one_of("--precision", PRECISIONS),
+    ),
 ]
 Labels = Annotated[Text, option("Labels to learn; all that occur if not given.", metavar="A,B,C")]
 Keep = Annotated[Text, option("Labels to keep; all if not given.", metavar="A,B,C")]

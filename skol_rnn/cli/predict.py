@@ -55,6 +55,7 @@ def predict(
     html: Annotated[options.File, option("Folder for HTML pages, one for each document, and their index.")] = None,
     decision: options.Decision = None,
     backend: options.Backend = "auto",
+    precision: options.Precision = "auto",
     overwrite: Overwrite = False,
     on_error: OnError = "stop",
     input_format: options.InputFormat = None,
@@ -67,7 +68,7 @@ def predict(
     """
     check_output(out, html, json)
     pages = Pages(html) if html else None
-    predictor = common.load_predictor(model, backend, decision)
+    predictor = common.load_predictor(model, backend, decision, precision)
     unit = predictor.unit
     if out.suffix == ".tsv" and (unit != "token" or form):
         raise typer.BadParameter("a .tsv file takes spans of a token model and no --format: give a folder instead.")
@@ -95,6 +96,7 @@ def predict(
     if json:
         files = [str(path) for path in run.written]
         whole = {"files": files, f"{unit}s": rows, "labels": by_frequency, "backend": predictor.backend}
+        whole["precision"] = predictor.precision
         common.print_json(whole | run.as_dict())
     else:
         common.say(f"Labelled {rows:,} {unit}s of {plural(run.done, 'document')}{run.place}{run.resumed}")

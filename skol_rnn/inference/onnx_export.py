@@ -21,7 +21,10 @@ from skol_rnn.windows import cut_windows
 _OPSET = 17
 _IR_VERSION = 9  # readable by ONNX Runtime 1.17 and later
 _TOLERANCE = 1e-4
-_CHECKED_LENGTHS = (1, 2, 7, 40)  # lines of the random documents: shorter and longer than a window
+# With 8-bit weights, trained networks differ by 0.006 to 0.03, on logits from -8 to 8, and keep all labels.
+_TOLERANCE_INT8, _EQUAL_LABELS_INT8 = 0.1, 0.98
+_CHECKED_LENGTHS = (1, 2, 7, 40, 300)  # lines of the random documents: shorter and longer than a window
+_MICROSOFT = "com.microsoft"  # ONNX Runtime's own operations
 _GATES = (0, 3, 1, 2)  # Keras: input, forget, cell, output; ONNX: input, output, forget, cell
 
 
@@ -29,17 +32,19 @@ class ExportError(SkolError):
     """A network cannot be exported as an ONNX graph; the message is a clause that gives the reason."""
 
 
-def network_graph(network: keras.Model, window_size: int) -> bytes:
-    """Write the network as an ONNX graph, and compare it with Keras on random documents."""
-    graph = _Writer(network).to_bytes()
-    difference = _difference(network, graph, window_size)
-    if not difference <= _TOLERANCE:
+def network_graph(network: keras.Model, window_size: int, int8: bool = False) -> bytes:
+    """Write the network as an ONNX graph, with LSTM weights of 32 or 8 bits, and compare it with Keras."""
+    graph = _Writer(network, int8).to_bytes()
+    difference, equal = _agreement(network, graph, window_size)
+    if not difference <= (_TOLERANCE_INT8 if int8 else _TOLERANCE):
         raise ExportError(f"its logits differ from Keras's by {difference:.2g}")
+    if int8 and equal < _EQUAL_LABELS_INT8:
+        raise ExportError(f"only {equal:.1%} of its labels are those of Keras")
     return graph
 
 
-def _difference(network: keras.Model, graph: bytes, window_size: int) -> float:
-    """Return the largest difference of logits on documents of random features."""
+def _agreement(network: keras.Model, graph: bytes, window_size: int) -> tuple[float, float]:
+    """Return the largest difference of logits, and the share of equal labels, on documents of random features."""
     rng = np.random.default_rng(0)
     slots, size = (_inputs(network)[name].shape[-1] for name in ("ids", "numbers"))
     vocabulary = [layer.vocabulary_size for layer in network.layers if isinstance(layer, EmbeddingBag)]
@@ -47,13 +52,14 @@ def _difference(network: keras.Model, graph: bytes, window_size: int) -> float:
     ids = rng.integers(0, min(vocabulary, default=1), (n_lines, slots), dtype=np.int32)
     ids[rng.random(ids.shape) < 0.3] = 0
     features = LineFeatures(ids, rng.normal(size=(n_lines, size)).astype(np.float32))
-    lines = cut_windows(_CHECKED_LENGTHS, window_size, 1).lines
+    lines = cut_windows(_CHECKED_LENGTHS, window_size, max(window_size // 2, 1)).lines
     runner = KerasRunner(network)
     try:
         found = OnnxRunner(graph, runner.arrays()).logits(features, lines)
     except ImportError as error:
         raise ExportError(str(error)) from error
-    return float(np.abs(found - runner.logits(features, lines))[lines >= 0].max())
+    found, expected = found[lines >= 0], runner.logits(features, lines)[lines >= 0]
+    return float(np.abs(found - expected).max()), float((found.argmax(-1) == expected.argmax(-1)).mean())
 
 
 def _inputs(network: keras.Model) -> dict[str, Any]:
@@ -64,14 +70,14 @@ def _inputs(network: keras.Model) -> dict[str, Any]:
 class _Writer:
     """One pass over a Keras network; a tensor is named after its layer, with /out."""
 
-    def __init__(self, network: keras.Model) -> None:
+    def __init__(self, network: keras.Model, int8: bool = False) -> None:
         try:
             import onnx.helper
             import onnx.numpy_helper
         except ImportError as error:
             raise ExportError("the package onnx is not installed: pip install onnx") from error
         self.onnx: Any = onnx
-        self.network = network
+        self.network, self.int8 = network, int8
         self.nodes: list[Any] = []
         self.constants: dict[str, Any] = {}
         self.names = {id(tensor): name for name, tensor in _inputs(network).items()}  # by Keras tensor
@@ -102,7 +108,8 @@ class _Writer:
         n_labels = self.network.output_shape[-1]
         output = helper.make_tensor_value_info("logits", kinds.FLOAT, ["windows", "window", n_labels])
         graph = helper.make_graph(self.nodes, "skol_rnn", inputs, [output], list(self.constants.values()))
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=_IR_VERSION)
+        operations = [helper.make_opsetid("", _OPSET)] + [helper.make_opsetid(_MICROSOFT, 1)] * self.int8
+        model = helper.make_model(graph, opset_imports=operations, ir_version=_IR_VERSION)
         return model.SerializeToString(deterministic=True)
 
     def _write(self, operation: Any) -> None:
@@ -195,9 +202,20 @@ class _Writer:
         # ONNX has a second bias, added to the same sum.
         bias = np.stack([np.concatenate([_gates(cell.bias), np.zeros(4 * units, np.float32)]) for cell in pair])
         arrays = {"kernel": kernel, "recurrent": recurrent, "bias": bias}
-        weights = [self._constant(f"{name}/{part}", array) for part, array in arrays.items()]
+        scales = {}
+        if self.int8:
+            for part in ("kernel", "recurrent"):
+                arrays[part], scales[f"{part}/scale"] = _quantised(arrays[part])
+                scales[f"{part}/zero"] = np.zeros(scales[f"{part}/scale"].shape, np.int8)
+        weights, quantisation = ([self._constant(f"{name}/{part}", array) for part, array in group.items()] for group in (arrays, scales))
         tensors = [self._in_windows(inputs[0]), *weights, "lengths"]
-        self._node("LSTM", tensors, f"{name}/both", hidden_size=units, direction="bidirectional")
+        attributes = {"hidden_size": units, "direction": "bidirectional"}
+        if self.int8:
+            # In between are the first states and peepholes, which are not given.
+            tensors += ["", "", "", *quantisation]
+            self._node("DynamicQuantizeLSTM", tensors, f"{name}/both", domain=_MICROSOFT, **attributes)
+        else:
+            self._node("LSTM", tensors, f"{name}/both", **attributes)
         # (window, directions, windows, units) -> (window, windows, directions * units)
         self._node("Transpose", [f"{name}/both"], f"{name}/concatenated", perm=[0, 2, 1, 3])
         shape = self._constant(f"{name}/shape", np.array([0, 0, 2 * units]))
@@ -247,3 +265,9 @@ def _gates(weight: Any) -> np.ndarray:
     """Put the four gates, side by side on the last axis, in the order of ONNX."""
     parts = np.split(np.asarray(weight), 4, axis=-1)
     return np.concatenate([parts[gate] for gate in _GATES], axis=-1)
+
+
+def _quantised(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return (directions, 4 * units, size) as int8 of shape (directions, size, 4 * units), and each column's scale."""
+    scale = np.maximum(np.abs(weights).max(axis=2), np.finfo(np.float32).tiny) / 127
+    return np.rint(weights / scale[..., None]).astype(np.int8).transpose(0, 2, 1), scale.astype(np.float32)

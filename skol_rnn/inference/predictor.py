@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -17,10 +16,11 @@ from skol_rnn.decoding.decoder import Decoder
 from skol_rnn.errors import BundleError
 from skol_rnn.features.base import FeatureFamily, LineFeatures
 from skol_rnn.features.families import features_from_state
+from skol_rnn.inference.backends import WITHOUT_NETWORK, chosen_backend, chosen_precision
 from skol_rnn.inference.linear_member import LinearMember
 from skol_rnn.inference.second_pass import SecondPass
 from skol_rnn.inference.windowed import PredictionWindows, Runner, run_windows, saved_runner
-from skol_rnn.labels import LabelSet, check_choice
+from skol_rnn.labels import LabelSet
 from skol_rnn.persistence.bundle import Bundle, load_bundle
 
 if TYPE_CHECKING:
@@ -28,15 +28,8 @@ if TYPE_CHECKING:
 
     from skol_rnn.data.inputs import Input
 
-BACKENDS = ("auto", "onnx", "keras")
-"""What runs the network: "auto" is ONNX Runtime where it is installed and the model has a graph, otherwise Keras."""
 CHUNK = 5_000
 """Lines predicted at a time, in whole documents: it bounds memory."""
-
-WITHOUT_NETWORK = "numpy"
-"""The backend of a model that has no network."""
-
-_NO_GRAPH = "The model was saved without a graph for ONNX Runtime"
 
 
 @dataclass(frozen=True)
@@ -56,7 +49,9 @@ class Predictor:
     watch: Callable[[int, int], object] | None = None  # called with the rows predicted so far, and all of them
 
     @classmethod
-    def from_bundle(cls, bundle: Bundle, backend: str, threads: int | None = None) -> Predictor:
+    def from_bundle(
+        cls, bundle: Bundle, backend: str, threads: int | None = None, precision: str = "float32"
+    ) -> Predictor:
         """Rebuild the predictor of a saved model."""
         state = bundle.state
         if state["parameters"].get("merge", "centre") != "centre":
@@ -64,7 +59,7 @@ class Predictor:
         linear = LinearMember.from_arrays(bundle.features)
         runner, windows = None, None
         if backend != WITHOUT_NETWORK:
-            runner, windows = saved_runner(bundle, backend, threads)
+            runner, windows = saved_runner(bundle, backend, threads, precision)
         elif linear is None:
             raise BundleError("The model has neither a network nor a linear part: it is damaged, copy it again.")
         labels = LabelSet(tuple(state["labels"]))
@@ -144,6 +139,8 @@ class ServingModel:
         What runs the network.
     threads : int, optional
         Threads of ONNX Runtime; one for each core if not given.
+    precision : {"auto", "float32"}, default "auto"
+        Weights of the LSTMs in ONNX Runtime: "auto" is 8 bits where the model has them and the processor is fast with them.
 
     Attributes
     ----------
@@ -157,6 +154,8 @@ class ServingModel:
         What a row is, "line" or "token".
     backend : str
         "onnx" or "keras"; "numpy" for the linear model of ``preset="instant"``.
+    precision : str
+        "int8" or "float32".
     decision : str
         How labels are decided by default.
     predictor : Predictor
@@ -165,17 +164,20 @@ class ServingModel:
     Raises
     ------
     ValueError
-        If there is no such backend.
+        If there is no such backend or precision.
     BundleError
         If the bundle cannot be used, or has no graph and ``backend="onnx"``.
     ImportError
         If what runs the network is not installed.
     """
 
-    def __init__(self, bundle: Bundle, backend: str = "auto", threads: int | None = None) -> None:
+    def __init__(
+        self, bundle: Bundle, backend: str = "auto", threads: int | None = None, precision: str = "auto"
+    ) -> None:
         state = bundle.state
         self.backend = chosen_backend(bundle, backend)
-        self.predictor = Predictor.from_bundle(bundle, self.backend, threads)
+        self.precision = chosen_precision(bundle, self.backend, precision)
+        self.predictor = Predictor.from_bundle(bundle, self.backend, threads, self.precision)
         self.name: str = state["name"]
         self.labels: tuple[str, ...] = self.predictor.labels.names
         self.majority = self.labels[int(np.argmax(bundle.decision["counts"]))]
@@ -312,7 +314,9 @@ def _joined(tables: list[Lines]) -> list[Lines]:
     return [joined | {"doc_id": object_array(names)}]
 
 
-def load_serving(source: str | Path | bytes, backend: str = "auto", threads: int | None = None) -> ServingModel:
+def load_serving(
+    source: str | Path | bytes, backend: str = "auto", threads: int | None = None, precision: str = "auto"
+) -> ServingModel:
     """Load a saved model for prediction.
 
     Parameters
@@ -323,6 +327,8 @@ def load_serving(source: str | Path | bytes, backend: str = "auto", threads: int
         What runs the network: "auto" is ONNX Runtime where it is installed and the model has a graph, otherwise Keras.
     threads : int, optional
         Threads of ONNX Runtime; one for each core if not given.
+    precision : {"auto", "float32"}, default "auto"
+        Weights of the LSTMs in ONNX Runtime: "auto" is 8 bits where the model has them and the processor is fast with them.
 
     Returns
     -------
@@ -336,28 +342,7 @@ def load_serving(source: str | Path | bytes, backend: str = "auto", threads: int
     ImportError
         If what runs the network is not installed.
     ValueError
-        If there is no such backend.
+        If there is no such backend or precision.
     """
     bundle = Bundle.from_bytes(source) if isinstance(source, bytes) else load_bundle(source)
-    return ServingModel(bundle, backend, threads)
-
-
-def chosen_backend(bundle: Bundle, backend: str = "auto") -> str:
-    """Choose what runs the network of a bundle; "numpy" for one without a network."""
-    check_choice("backend", backend, BACKENDS)
-    if bundle.state.get("network") is None:
-        if backend != "auto":
-            raise BundleError(
-                f'The model is linear (preset="instant") and has no network: leave out backend="{backend}".'
-            )
-        return WITHOUT_NETWORK
-    has_runtime = importlib.util.find_spec("onnxruntime") is not None
-    if backend == "onnx" and bundle.graph is None:
-        raise BundleError(f'{_NO_GRAPH}: use backend="keras", or save it again.')
-    if backend == "onnx" or (backend == "auto" and bundle.graph is not None and has_runtime):
-        return "onnx"
-    if importlib.util.find_spec("keras") is not None:
-        return "keras"
-    if bundle.graph is None:
-        raise ImportError(f"{_NO_GRAPH}, and needs Keras: pip install skol_rnn.")
-    raise ImportError("Neither Keras nor ONNX Runtime is installed: pip install 'skol_rnn[serve]'.")
+    return ServingModel(bundle, backend, threads, precision)

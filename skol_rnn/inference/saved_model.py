@@ -17,7 +17,8 @@ from skol_rnn.evaluation.findings import Finding
 from skol_rnn.evaluation.history import History
 from skol_rnn.imbalance.class_weights import ClassWeights, is_frozen_file
 from skol_rnn.inference.card import card_text
-from skol_rnn.inference.predictor import WITHOUT_NETWORK, Predictor, saved_decision
+from skol_rnn.inference.backends import WITHOUT_NETWORK
+from skol_rnn.inference.predictor import Predictor, saved_decision
 from skol_rnn.labels import printable
 from skol_rnn.persistence.bundle import Bundle, load_bundle, save_bundle
 
@@ -94,12 +95,13 @@ class SavedModel:
         arrays |= predictor.second.arrays() if predictor.second else {}
         decision = {"weights": self.weights_, "counts": self.counts_, **predictor.decoder.arrays()}
         network: dict[str, np.ndarray] = {}
-        graph = None
+        graph = int8_graph = None
         if predictor.runner:
             network = {weight.path: np.asarray(weight) for weight in self.keras_model.weights}
             graph = _graph(self.keras_model, parameters["window_size"])
+            int8_graph = _graph(self.keras_model, parameters["window_size"], int8=True) if graph else None
         card = card_text(state) if self.card_ else None  # models trained before there were cards have none
-        return Bundle(state, network, arrays, decision, graph, card)
+        return Bundle(state, network, arrays, decision, graph, card, int8_graph)
 
     def save(self, path: str | Path) -> Path:
         """Save the trained model as a folder, or as one file if the path ends in ``.skol`` or ``.zip``.
@@ -185,16 +187,20 @@ class SavedModel:
         return self._predictor.runner.network  # type: ignore[attr-defined]
 
 
-def _graph(network: Any, window_size: int) -> bytes | None:
+_WITHOUT = "without a graph for ONNX Runtime and predicts with Keras only"
+_WITHOUT_INT8 = "without 8-bit weights and predicts with those of 32 bits only"
+
+
+def _graph(network: Any, window_size: int, int8: bool = False) -> bytes | None:
     """Export the network; where that fails, warn and return None: a trained model must not be lost."""
     from skol_rnn.inference.onnx_export import ExportError, network_graph  # loads Keras
 
     try:
-        return network_graph(network, window_size)
+        return network_graph(network, window_size, int8)
     except Exception as error:  # whatever it is
         reason = str(error) if isinstance(error, ExportError) else f"{type(error).__name__}: {error}"
         warnings.warn(
-            "The model is saved without a graph for ONNX Runtime and predicts with Keras only: "
+            f"The model is saved {_WITHOUT_INT8 if int8 else _WITHOUT}: "
             f"{printable(' '.join(reason.split()))[:_LONGEST_REASON].removesuffix('.')}.",
             GraphWarning,
             stacklevel=3,

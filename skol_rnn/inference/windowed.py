@@ -41,14 +41,17 @@ class PredictionWindows:
         return cls(size, settings["prediction_stride"] or max(size // 3, 1), settings["prediction_batch_size"])
 
 
-def saved_runner(bundle: Bundle, backend: str, threads: int | None = None) -> tuple[Runner, PredictionWindows]:
+def saved_runner(
+    bundle: Bundle, backend: str, threads: int | None = None, precision: str = "float32"
+) -> tuple[Runner, PredictionWindows]:
     """Rebuild the network of a saved model."""
     windows = PredictionWindows.of(bundle.state["parameters"])
     if backend == "onnx":
-        assert bundle.graph is not None
+        graph = bundle.int8_graph if precision == "int8" else bundle.graph
+        assert graph is not None
         most = max(_ONNX_LINES // windows.window_size, 1)
         windows = replace(windows, batch_size=min(windows.batch_size, most))
-        return OnnxRunner(bundle.graph, bundle.network, threads), windows
+        return OnnxRunner(graph, bundle.network, threads), windows
     load_keras()
     from skol_rnn.inference.keras_runner import KerasRunner
 

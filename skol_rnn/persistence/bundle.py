@@ -33,7 +33,8 @@ _ARRAYS = ("network", "features", "decision")
 _FILES = (_STATE, *(f"{part}.npz" for part in _ARRAYS))
 _GRAPH = "network.onnx"  # optional: older bundles lack it, and so do networks that ONNX cannot express
 _CARD = "README.md"  # optional: older bundles lack it
-_OPTIONAL = (_GRAPH, _CARD)
+_INT8_GRAPH = "network_int8.onnx"  # optional: the same network with LSTM weights of 8 bits
+_OPTIONAL = (_GRAPH, _INT8_GRAPH, _CARD)
 _SCRATCH = ".skol_rnn-saving-"  # start of the names of folders that a save is about to put in place
 _STALE = 3600.0  # seconds
 _PATIENCE = 2.0  # seconds for which a reader waits for a save to end
@@ -51,6 +52,7 @@ class Bundle:
     decision: dict[str, np.ndarray] = field(default_factory=dict)
     graph: bytes | None = None
     card: str | None = None
+    int8_graph: bytes | None = None
 
     def files(self) -> dict[str, bytes]:
         """Return the contents of the bundle's files by name, first the manifest with their checksums."""
@@ -58,6 +60,8 @@ class Bundle:
         files |= {f"{part}.npz": npz_bytes(getattr(self, part)) for part in _ARRAYS}
         if self.graph is not None:
             files[_GRAPH] = self.graph
+        if self.int8_graph is not None:
+            files[_INT8_GRAPH] = self.int8_graph
         if self.card is not None:
             files[_CARD] = self.card.encode()
         sums = {name: {"sha256": checksum(data), "bytes": len(data)} for name, data in files.items()}
@@ -231,9 +235,9 @@ def _parse(files: dict[str, bytes], name: str) -> Bundle:
         arrays = {part: read_npz(files[f"{part}.npz"]) for part in _ARRAYS}
     except DataError as error:
         raise BundleError(f"{name}: {error}") from error
-    graph = files[_GRAPH] if _GRAPH in sums else None
+    graph, int8_graph = (files[part] if part in sums else None for part in (_GRAPH, _INT8_GRAPH))
     card = files[_CARD].decode("utf-8", "replace") if _CARD in sums else None
-    return Bundle(_json_object(files[_STATE], f"{name}: {_STATE}"), **arrays, graph=graph, card=card)
+    return Bundle(_json_object(files[_STATE], f"{name}: {_STATE}"), **arrays, graph=graph, card=card, int8_graph=int8_graph)
 
 
 def checksum(data: bytes) -> str:

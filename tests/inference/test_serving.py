@@ -53,7 +53,7 @@ def saved(model, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def serving(saved):
-    return load_serving(saved)
+    return load_serving(saved, precision="float32")  # 8-bit weights have a file of tests of their own
 
 
 def logits(network, graph, features, lines):
@@ -261,7 +261,7 @@ def test_a_decision_or_backend_that_is_none_is_refused(serving, saved):
 
 def test_the_blob_is_served_like_the_folder(saved, serving, table):
     blob = load_bundle(saved).to_bytes()
-    np.testing.assert_array_equal(load_serving(blob).predict_proba(table), serving.predict_proba(table))
+    np.testing.assert_array_equal(load_serving(blob, precision="float32").predict_proba(table), serving.predict_proba(table))
 
 
 def test_saving_twice_gives_equal_bytes(model):

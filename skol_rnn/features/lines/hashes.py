@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from itertools import chain, count
+from itertools import chain, count, islice
 from threading import Lock
 from typing import NamedTuple
 from zlib import crc32
@@ -18,8 +18,7 @@ _LEADING = 3  # tokens at the start of a line that have features of their own
 _MAX_TOKENS = 200  # of a line, which bounds the work on a line that is a whole file
 _MAX_CHARACTERS = 20 * _MAX_TOKENS
 _TOKEN = re.compile(r"[^\W\d_]+|\d+|[^\w\s\ud800-\udfff]")  # word, number, other character but half a surrogate pair
-_TOKEN_OR_END = re.compile(rf"{_TOKEN.pattern}|\n")
-_MAX_CACHED_TOKENS = 1 << 16  # most tokens of a corpus are a few thousand words
+_MAX_CACHED = 1 << 19  # characters: most text consists of some ten thousand pieces between white space
 _MAX_FEATURES = 5  # of a token: word, shape and affixes, which do not depend on its position
 _HASHES = np.dtype(
     [
@@ -100,25 +99,45 @@ def _prefixed(prefix: str, hashes: np.ndarray, text: str) -> np.ndarray:
 
 
 class _Cache:
-    """Hashes of the tokens seen so far, so that each distinct token is hashed once; row 0 is the line end."""
+    """Tokens of the pieces between white space seen so far, and hashes of the tokens: each is cut and hashed once."""
 
     def __init__(self) -> None:
         self._lock = Lock()
         self._clear()
 
     def _clear(self) -> None:
-        self._row_of, self._hashes = defaultdict(count(1).__next__, {"\n": 0}), _hashes_of([""])
+        self._characters = 0
+        self._piece_of: defaultdict[str, int] = defaultdict(count().__next__)
+        self._row_of: defaultdict[str, int] = defaultdict(count().__next__)
+        self._hashes = _hashes_of([])
+        self._rows, self._ends = np.zeros(0, np.int64), np.zeros(1, np.int64)  # rows of the tokens of each piece
 
-    def rows(self, tokens: list[str]) -> tuple[np.ndarray, np.ndarray]:
-        """Return each token's row in the hashes, and the hashes."""
+    def rows(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return line and row in the hashes of each token, and the hashes."""
+        pieces = [text.split() for text in texts]
+        n_pieces = np.fromiter(map(len, pieces), np.int64, len(pieces))
         with self._lock:
-            if len(self._row_of) > _MAX_CACHED_TOKENS:
+            if self._characters > _MAX_CACHED:
                 self._clear()
-            n_known = len(self._row_of)
-            rows = np.fromiter(map(self._row_of.__getitem__, tokens), np.int64, len(tokens))
-            if len(self._row_of) > n_known:
-                self._hashes = np.concatenate([self._hashes, _hashes_of(list(self._row_of)[n_known:])])
-            return rows, self._hashes
+            n_known = len(self._piece_of)
+            piece = np.fromiter(map(self._piece_of.__getitem__, chain.from_iterable(pieces)), np.int64, n_pieces.sum())
+            self._add(list(islice(self._piece_of, n_known, None)))
+            first, end = self._ends[piece], self._ends[piece + 1]
+            n_tokens = end - first
+            until = np.cumsum(n_tokens)
+            place = np.repeat(end - until, n_tokens) + np.arange(until[-1] if len(until) else 0)
+            line = np.repeat(np.repeat(np.arange(len(pieces)), n_pieces), n_tokens)
+            return line, self._rows[place], self._hashes
+
+    def _add(self, pieces: list[str]) -> None:
+        if not pieces:
+            return
+        self._characters += sum(map(len, pieces))
+        tokens, n_known = list(map(_TOKEN.findall, pieces)), len(self._row_of)
+        rows = np.array(list(map(self._row_of.__getitem__, chain.from_iterable(tokens))), np.int64)
+        self._rows = np.concatenate([self._rows, rows])
+        self._ends = np.concatenate([self._ends, self._ends[-1] + np.cumsum(list(map(len, tokens)))])
+        self._hashes = np.concatenate([self._hashes, _hashes_of(list(islice(self._row_of, n_known, None)))])
 
 
 _CACHE = _Cache()
@@ -135,11 +154,7 @@ class _Tokens(NamedTuple):
 
     @classmethod
     def of(cls, texts: Sequence[str]) -> _Tokens:
-        # Tokens are the same whatever white space separates them; a line end is reserved for the end of a text.
-        short = [text[:_MAX_CHARACTERS].replace("\n", " ") for text in texts]
-        rows, hashes = _CACHE.rows(_TOKEN_OR_END.findall("\n".join(short)))
-        is_token = rows != 0
-        line, row = np.cumsum(~is_token)[is_token], rows[is_token]
+        line, row, hashes = _CACHE.rows([text[:_MAX_CHARACTERS] for text in texts])
         n_tokens = np.bincount(line, minlength=len(texts))
         if (n_tokens > _MAX_TOKENS).any():
             kept = np.arange(len(line)) - (np.cumsum(n_tokens) - n_tokens)[line] < _MAX_TOKENS

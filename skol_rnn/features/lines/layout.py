@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from skol_rnn.data.table import Lines, lengths_of
 from skol_rnn.features.base import normal_form
 
-_YEAR = re.compile(r"\b1[789]\d\d\b|\b20\d\d\b")
-_ABBREVIATION = re.compile(r"\b[A-Za-z]{1,5}\.")
 _MEASURE = re.compile(r"\d\s*(?:[x×*]|[-–]\s*\d)|\b(?:μm|um|mm|cm)\b")
+_MARGIN = "\n" * 6  # more than the patterns look around
 _BLOCK = 4_000  # lines described at a time: more gain nothing and take memory
 
 
-def layout_numbers(table: Lines) -> np.ndarray:
-    """Describe how each line looks, whatever its words; shape (lines, columns)."""
-    texts = list(table["value"])
+def layout_numbers(table: Lines, texts: Sequence[str] | None = None) -> np.ndarray:
+    """Describe how each line looks, whatever its words; ``texts`` are the lines in normal form: (lines, columns)."""
+    texts = [normal_form(text) for text in table["value"]] if texts is None else texts
     if not texts:
         return np.zeros((0, len(LAYOUT_NAMES)), np.float32)
     blocks = [texts[start : start + _BLOCK] for start in range(0, len(texts), _BLOCK)]
-    single = np.concatenate([_stacked(_single_line([normal_form(text) for text in block])) for block in blocks])
+    single = np.concatenate([_stacked(_single_line(block)) for block in blocks])
     return np.concatenate([single, _stacked(_neighbours(table, single[:, 0]))], axis=1)
 
 
@@ -31,13 +32,16 @@ def _stacked(columns: dict[str, np.ndarray]) -> np.ndarray:
 
 
 _NEW, _SPACE, _UPPER, _LOWER, _DIGIT, _OTHER = range(6)
+_WORD, _DECIMAL = 8, 16  # added to the kinds of what patterns call \w and \d
 _kinds = np.zeros(sys.maxunicode + 1, np.uint8)  # kind of each character, _NEW until it is first met
 
 
 def _kinds_of(codes: np.ndarray) -> np.ndarray:
-    """Look up the kinds of code points."""
+    """Look up the kinds of code points, with their additions."""
     for code in np.unique(codes[_kinds[codes] == _NEW]).tolist():
-        _kinds[code] = _kind(chr(code))
+        character = chr(code)
+        more = _WORD * (character.isalnum() or character == "_") + _DECIMAL * character.isdecimal()
+        _kinds[code] = _kind(character) + more
     return _kinds[codes]
 
 
@@ -49,16 +53,18 @@ def _kind(character: str) -> int:
     return _SPACE if character.isspace() else _OTHER
 
 
-def _single_line(lines: list[str]) -> dict[str, np.ndarray]:
+def _single_line(lines: Sequence[str]) -> dict[str, np.ndarray]:
     """Return the columns that need no other line."""
     bodies = [line.strip() for line in lines]
     size = np.array([len(body) for body in bodies], np.int64)
     # A line end, which counts as a space and not as part of a body, separates the bodies.
-    codes = np.frombuffer("\n".join([*bodies, ""]).encode("utf-32-le", "surrogatepass"), np.uint32)
-    kinds = _kinds_of(codes)
-    starts = np.cumsum(size + 1) - size - 1
+    codes = np.frombuffer("\n".join(["", *bodies, _MARGIN]).encode("utf-32-le", "surrogatepass"), np.uint32)
+    flags = _kinds_of(codes)
+    kinds = flags & (_WORD - 1)
+    starts = np.cumsum(size + 1) - size
     word_starts = kinds != _SPACE
     word_starts[1:] &= kinds[:-1] == _SPACE
+    patterns = _Patterns(bodies, codes, flags, starts, size)
 
     def count(of: np.ndarray) -> np.ndarray:
         return np.add.reduceat(of, starts, dtype=np.int64)
@@ -68,12 +74,8 @@ def _single_line(lines: list[str]) -> dict[str, np.ndarray]:
     length = np.maximum(size, 1)
     first = kinds[starts]
     last = np.where(size > 0, codes[starts + length - 1], 0)
-    # What a pattern needs at least is looked for in all lines at once, so that few lines are searched.
-    before = np.roll(codes, 1)
-    abbreviations = (codes == ord(".")) & ((before | 0x20) - ord("a") < 26)  # unsigned: below "a" wraps around
-    units = (codes == ord("m")) & _is_any(before, "μumc")
-    ranges = (digits > 0) & (count(_is_any(codes, "x×*-–")) > 0)
-    indent = np.array([min(len(line) - len(line.lstrip(" \t")), 20) / 10 for line in lines])
+    pairs = zip(lines, bodies, strict=True)
+    indent = np.array([0 if a is b else min(len(a) - len(a.lstrip(" \t")), 20) / 10 for a, b in pairs])
     return {
         "log length": np.log1p(size),
         "words": np.log1p(words),
@@ -88,10 +90,10 @@ def _single_line(lines: list[str]) -> dict[str, np.ndarray]:
         "ends full stop": last == ord("."),
         "ends hyphen": last == ord("-"),
         "ends comma": _is_any(last, ",;"),
-        "years": _matches(_YEAR, bodies, digits > 3, 3),
-        "abbreviations": _matches(_ABBREVIATION, bodies, count(abbreviations) > 0, 6),
-        "measures": _matches(_MEASURE, bodies, (count(units) > 0) | ranges, 6),
-        "brackets": np.minimum(count(_is_any(codes, "([")), 4),
+        "years": np.minimum(patterns.years(), 3),
+        "abbreviations": np.minimum(patterns.abbreviations(), 6),
+        "measures": np.minimum(patterns.measures(), 6),
+        "brackets": np.minimum(patterns.per_line(np.flatnonzero(_is_any(codes, "(["))), 4),
     }
 
 
@@ -99,12 +101,61 @@ def _is_any(codes: np.ndarray, characters: str) -> np.ndarray:
     return np.logical_or.reduce([codes == ord(character) for character in characters])
 
 
-def _matches(pattern: re.Pattern[str], bodies: list[str], possible: np.ndarray, most: int) -> np.ndarray:
-    """Count a pattern's matches in each body, up to a maximum, searching only where a match is possible."""
-    counts = np.zeros(len(bodies))
-    for row in np.flatnonzero(possible).tolist():
-        counts[row] = min(len(pattern.findall(bodies[row])), most)
-    return counts
+class _Patterns(NamedTuple):
+    """Counts the matches of patterns in all bodies at once; beyond the ends of the text there are line ends."""
+
+    bodies: list[str]
+    codes: np.ndarray
+    flags: np.ndarray
+    starts: np.ndarray
+    size: np.ndarray
+
+    def per_line(self, places: np.ndarray) -> np.ndarray:
+        """Count characters by line."""
+        return np.bincount(self._line(places), minlength=len(self.bodies))
+
+    def years(self) -> np.ndarray:
+        r"""Count ``\b1[789]\d\d\b|\b20\d\d\b``."""
+        codes, at = self.codes, np.flatnonzero((self.codes == ord("1")) | (self.codes == ord("2")))
+        at = at[~self._is(_WORD, at - 1) & self._is(_DECIMAL, at + 1)]
+        in_20th = (codes[at] == ord("1")) & (codes[at + 1] >= ord("7")) & (codes[at + 1] <= ord("9"))
+        century = in_20th | ((codes[at] == ord("2")) & (codes[at + 1] == ord("0")))
+        digits = self._is(_DECIMAL, at + 2) & self._is(_DECIMAL, at + 3)
+        return self.per_line(at[century & digits & ~self._is(_WORD, at + 4)])
+
+    def abbreviations(self) -> np.ndarray:
+        r"""Count ``\b[A-Za-z]{1,5}\.``."""
+        at = np.flatnonzero(self.codes == ord("."))
+        letters, inside = np.zeros(len(at), np.int64), np.ones(len(at), bool)
+        for back in range(1, 6):
+            inside &= (self.codes[at - back] | 0x20) - ord("a") < 26  # unsigned: below "a" wraps around
+            letters += inside
+        return self.per_line(at[(letters > 0) & ~self._is(_WORD, at - 1 - letters)])
+
+    def measures(self) -> np.ndarray:
+        """Count the matches of ``_MEASURE``."""
+        m = np.flatnonzero(self.codes == ord("m"))
+        m = m[_is_any(self.codes[m - 1], "μumc")]
+        counts = self.per_line(m[~self._is(_WORD, m - 2) & ~self._is(_WORD, m + 1)])
+        visible = np.flatnonzero(self.flags & (_WORD - 1) != _SPACE)
+        at = np.flatnonzero(_is_any(self.codes, "x×*-–"))
+        among, line = np.searchsorted(visible, at), self._line(at)
+        before, after = visible[among - 1], visible[np.minimum(among + 1, len(visible) - 1)]
+        found = self._is(_DECIMAL, before) & (before >= self.starts[line]) & (before < at)
+        is_range = _is_any(self.codes[at], "-–")
+        found &= ~is_range | (self._is(_DECIMAL, after) & (after < (self.starts + self.size)[line]))
+        counts += np.bincount(line[found], minlength=len(counts))
+        # Two matches share a digit where one ends with what the next one begins with: the pattern decides.
+        shared = np.intersect1d(after[found & is_range], before[found])
+        for row in np.unique(self._line(shared)).tolist():
+            counts[row] = len(_MEASURE.findall(self.bodies[row]))
+        return counts
+
+    def _line(self, places: np.ndarray) -> np.ndarray:
+        return np.searchsorted(self.starts, places, "right") - 1
+
+    def _is(self, flag: int, places: np.ndarray) -> np.ndarray:
+        return self.flags[places] & flag > 0
 
 
 def _neighbours(table: Lines, length: np.ndarray) -> dict[str, np.ndarray]:
