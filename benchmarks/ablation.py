@@ -61,8 +61,8 @@ class Ablated(peers.Ours):
             whole = layout.layout_numbers
             columns = [layout.LAYOUT_NAMES.index(name) for name in self.without_layout or layout.LAYOUT_NAMES]
 
-            def emptied(table):
-                numbers = whole(table)
+            def emptied(table, texts):
+                numbers = whole(table, texts)
                 numbers[:, columns] = 0.0
                 return numbers
 

@@ -57,6 +57,7 @@ class Outputs:
         self._own: dict[str, set[str]] = {}  # checksums of what the run wrote to each place
         self._claims: dict[str, str] = {}  # document of each place that this run writes
         self._above: dict[str, str] = {}  # a document below each folder
+        self._protected: set[str] = set()
         self._inputs: set[Identity] = set()
         above = next((path for path in (self._folder, *self._folder.absolute().parents) if path.exists()), Path("/"))
         self._limits = _limits(above)
@@ -72,7 +73,9 @@ class Outputs:
 
     def protect(self, paths: Iterable[str | Path]) -> None:
         """Never replace these files, nor those that are read with them."""
-        self._inputs.update(chain.from_iterable(map(_identities, paths)))
+        fresh = {str(path) for path in paths} - self._protected
+        self._protected |= fresh
+        self._inputs.update(chain.from_iterable(map(_identities, fresh)))
 
     def is_done(self, name: str, fingerprint: str) -> bool:
         """Return whether an earlier run finished a document that has not changed since."""
@@ -97,14 +100,14 @@ class Outputs:
                 raise DataError(
                     f"Two documents would be written to {place}, {other} and {name}: give them different names."
                 )
-            for above in map(str, Path(key).parents):
+            for above in _folders_above(key):
                 if self._claims.get(above, name) != name:
                     raise DataError(
                         f"{name}: {place} is below the file of {self._claims[above]}: give them different names."
                     )
         for key in map(self._key, places):
             self._claims[key] = name
-            self._above |= dict.fromkeys(map(str, Path(key).parents), name)
+            self._above |= dict.fromkeys(_folders_above(key), name)
 
     def check(self, place: Path) -> None:
         """Refuse a place that cannot be written, or holds what this run did not write."""
@@ -236,6 +239,13 @@ class Outputs:
         self.done, self._own = {}, {}
         self._file.truncate(0)
         self._append(self._settings)
+
+
+def _folders_above(path: str) -> Iterator[str]:
+    """Yield the folders that a path is in, without the cost of Path objects."""
+    while (above := os.path.dirname(path)) != path:
+        yield above
+        path = above
 
 
 def _status(place: Path) -> os.stat_result | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -212,13 +213,14 @@ def _refuse_misnamed(table: Lines, line_no_col: str) -> None:
 def refuse_other_spelling(table: Lines, name: str) -> None:
     """Raise a DataError if the table has no column of this name, but one that looks like it."""
     for column in () if name in table else table:
-        if _is_misnamed(column, name):
+        if isinstance(column, str) and _is_misnamed(column, name):
             raise DataError(f"Column {column!r} is not {name!r}: rename it, or drop it.")
 
 
-def _is_misnamed(column: object, name: str) -> bool:
+@lru_cache  # small tables would spend most of their time here
+def _is_misnamed(column: str, name: str) -> bool:
     """Return whether a column differs from a name only in case, blanks and signs, or in a letter of a long name."""
-    if not isinstance(column, str) or column == name:
+    if column == name:
         return False
     one, other = ("".join(filter(str.isalnum, text.casefold())) for text in (column, name))
     return one == other or (len(other) >= _LONG and difflib.SequenceMatcher(None, one, other).ratio() > 0.85)

@@ -281,10 +281,11 @@ class ServingModel:
             features = LineFeatures(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
             raw = self.predictor.probabilities_of(features, list(chain(*lengths)))
         decoder, names, start = self.predictor.decoder, np.array(self.labels, dtype=object), 0
-        for (_, back), sizes in zip(tables, lengths, strict=True):
-            rows = raw[start : start + len(back)]
-            start += len(rows)
-            yield Predictions(names[decoder.decide(rows, sizes, decision)][back], decoder.posterior(rows)[back])
+        found, posterior = names[decoder.decide(raw, list(chain(*lengths)), decision)], decoder.posterior(raw)
+        for _, back in tables:
+            end = start + len(back)
+            yield Predictions(found[start:end][back], posterior[start:end][back])
+            start = end
 
     def _given(self, data: Any) -> Input | dict[Any, Any]:
         """Return data as columns, or converted with pandas."""

@@ -425,7 +425,7 @@ def test_hashes_are_those_of_the_names_in_their_order(values):
 
 
 def test_hashes_are_right_when_more_tokens_are_seen_than_the_cache_holds(monkeypatch):
-    monkeypatch.setattr(line_hashes, "_MAX_CACHED_TOKENS", 10)
+    monkeypatch.setattr(line_hashes, "_MAX_CACHED", 50)
     for i in range(5):
         text = " ".join(f"{a}{i}{b}" for a in "klmno" for b in "pqrst")
         _, checks = line_codes([text], lambda checks: checks)
