@@ -67,6 +67,7 @@ OF_NETWORK = (
     "loss", "focal_labels", "epochs", "batch_size", "learning_rate", "min_updates", "patience", "ensemble_size",
     "input_size", "line_size", "hidden_size", "num_layers", "dropout", "feature_dropout", "linear_share",
     "window_size", "stride", "prediction_window_size", "prediction_stride", "prediction_batch_size", "folds",
+    "vectors", "vector_layers",
 )  # fmt: skip
 """Parameters that have no effect without a network."""
 
