@@ -12,6 +12,8 @@ import numpy as np
 from scipy.sparse import csr_matrix, hstack
 
 _NO_LINE = -1
+WORD = re.compile(r"\w+|[^\w\s]")
+MOST_WORDS = 40
 
 
 class Majority:
@@ -110,7 +112,7 @@ def crf_features(table):
     """Return the features of each line: its words, affixes and shapes, and the words of nearby lines."""
     documents = []
     for _, document in table.groupby("doc_id", sort=False):
-        words = [re.findall(r"\w+|[^\w\s]", value)[:40] for value in document["value"]]
+        words = [WORD.findall(value)[:MOST_WORDS] for value in document["value"]]
         lines = []
         for i, own in enumerate(words):
             names = {"bias"} | line_names(own, document["value"].iat[i])
@@ -150,6 +152,121 @@ def shape(word):
     if word.isupper():
         return "X" if len(word) == 1 else "XX"
     return "Xx" if word[0].isupper() else "x"
+
+
+class WideLinear:
+    """Logistic regression on the names of a line, those of four lines on each side, damped, and layout numbers.
+
+    The method of the linear model inside skol_rnn, with the features of the CRF above instead of skol_rnn's own.
+    """
+
+    seeded = False
+    reach, nearest, further, numbers_scale = 4, 0.6, 0.7, 0.3
+
+    def fit(self, table, labels, seed):
+        """Fit vocabulary, scales and classifier; averaged stochastic gradient descent."""
+        from sklearn.feature_extraction.text import CountVectorizer
+        from sklearn.linear_model import SGDClassifier
+        from sklearn.preprocessing import StandardScaler
+
+        self.names = CountVectorizer(analyzer=names_of_text, binary=True, min_df=2, dtype=np.float32)
+        own, numbers = self.names.fit_transform(table["value"]), layout_numbers(table)
+        self.scaler = StandardScaler().fit(numbers)
+        self.classifier = SGDClassifier(
+            loss="log_loss", alpha=2e-6, average=True, max_iter=4, tol=None, random_state=seed
+        ).fit(self._features(table, own, numbers), labels.encode(table["label"]))
+
+    def _features(self, table, own, numbers):
+        from sklearn.preprocessing import normalize
+
+        own = normalize(own)
+        sides = [
+            sum(
+                self.nearest * self.further ** (k - 1) * shifted(own, table, side * k) for k in range(1, self.reach + 1)
+            )
+            for side in (-1, 1)
+        ]
+        numbers = np.clip(self.scaler.transform(numbers), -6, 6) * self.numbers_scale
+        return hstack([own, *sides, csr_matrix(numbers)], format="csr", dtype=np.float32)
+
+    def predict(self, table):
+        """Label every line."""
+        own = self.names.transform(table["value"])
+        return self.classifier.predict(self._features(table, own, layout_numbers(table)))
+
+    def size(self):
+        """Return the size of the model in bytes, weights as float32."""
+        return len(pickle.dumps(self.names.vocabulary_)) + 4 * self.classifier.coef_.size
+
+
+def names_of_text(text):
+    """Return the names of a line's own features, from its text."""
+    return line_names(WORD.findall(text)[:MOST_WORDS], text)
+
+
+def layout_numbers(table):
+    """Describe the layout of each line: lengths, shares of characters, its ends and what is around it."""
+    numbers = []
+    for text, blank, page_break in zip(table["value"], table["blank_before"], table["page_break"], strict=True):
+        body = text.strip()
+        size = max(len(body), 1)
+        kinds = (str.isupper, str.isdigit, str.isalpha, str.isspace)
+        shares = [sum(map(kind, body)) / size for kind in kinds]
+        ends = [body[:1].isupper(), body[:1].isdigit(), *(body[-1:] == mark for mark in ".-,")]
+        indent = min(len(text) - len(text.lstrip()), 20) / 10
+        numbers.append([np.log(size), *shares, *ends, indent, np.log1p(min(blank, 9)), page_break])
+    numbers = np.array(numbers, np.float32)
+    around = [shifted(csr_matrix(numbers[:, [0, -2, -1]]), table, step).toarray() for step in (-1, 1)]
+    return np.hstack([numbers, *around])
+
+
+class SentenceCRF:
+    """Linear-chain CRF on the sentence vector of each line and layout numbers: the successor of the old recipe.
+
+    The file of sentence_vectors.py has the vectors; computing them is not part of the times.
+    """
+
+    seeded = False
+    cache = None
+
+    def fit(self, table, labels, seed):
+        """Train."""
+        import sklearn_crfsuite
+        from sklearn.preprocessing import StandardScaler
+
+        if self.cache is None:
+            raise ValueError("the sentence vectors are missing: give their file with --vectors")
+        self.folder = tempfile.TemporaryDirectory()
+        self.file = Path(self.folder.name) / "model.crfsuite"
+        self.labels = labels
+        numbers = self._numbers(table)
+        self.scaler = StandardScaler().fit(numbers)
+        self.tagger = sklearn_crfsuite.CRF(
+            algorithm="lbfgs", c1=0.1, c2=0.1, max_iterations=100, model_filename=str(self.file)
+        )
+        names = [list(d["label"]) for _, d in table.groupby("doc_id", sort=False)]
+        self.tagger.fit(self._sequences(table, numbers), names)
+
+    def _numbers(self, table):
+        import sentence_vectors
+
+        return np.hstack([sentence_vectors.look_up(table["value"], self.cache), layout_numbers(table)])
+
+    def _sequences(self, table, numbers):
+        """Yield the features of each document: a dict takes 30 kB a line, so that only one document has them at a time."""
+        scaled = np.clip(self.scaler.transform(numbers), -6, 6)
+        names = [str(column) for column in range(scaled.shape[1])]
+        for rows in table.groupby("doc_id", sort=False).indices.values():
+            yield [{"bias": 1.0, **dict(zip(names, line.tolist(), strict=True))} for line in scaled[rows]]
+
+    def predict(self, table):
+        """Label every line."""
+        found = self.tagger.predict(self._sequences(table, self._numbers(table)))
+        return np.concatenate([self.labels.encode(document) for document in found])
+
+    def size(self):
+        """Return the size of the model in bytes, without the encoder."""
+        return os.path.getsize(self.file)
 
 
 class OldRecipe:

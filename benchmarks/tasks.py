@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 
 import numpy as np
@@ -18,7 +19,9 @@ SYSTEMS = {
     "LinearSVC": lambda: peers.LinearLines("svc"),
     "logistic regression, neighbours' words": lambda: peers.LinearLines("logistic", neighbours=True),
     "LinearSVC, neighbours' words": lambda: peers.LinearLines("svc", neighbours=True),
+    "linear, words of ±4 lines": peers.WideLinear,
     "CRF": peers.CRF,
+    "MiniLM sentence vectors, CRF": peers.SentenceCRF,
     "old recipe": lambda: peers.OldRecipe(SEED_WEIGHTS),
     "old recipe without weights": peers.OldRecipe,
     "skol_rnn instant": lambda: peers.Ours(preset="instant"),
@@ -26,16 +29,24 @@ SYSTEMS = {
     "skol_rnn": peers.Ours,
     "skol_rnn best": lambda: peers.Ours(preset="best"),
 }
-OURS = ("skol_rnn instant", "skol_rnn fast", "skol_rnn", "skol_rnn best")
+OURS = tuple(name for name in SYSTEMS if name.startswith("skol_rnn"))
 TASKS = ("three labels", "fine")
 
 
-def read_task(arguments, task):
-    """Return the lines with labels and volumes, and the label set, whose last label stands for all others."""
-    from skol_rnn import LabelSet, read_documents
+@functools.cache
+def documents_of(path):
+    """Read the documents of a folder, once."""
+    from skol_rnn import read_documents
 
-    parts = {part: read_documents(path).table for part, path in arguments.items()}
-    table = pd.concat([table.assign(part=part) for part, table in parts.items()], ignore_index=True)
+    return read_documents(path)
+
+
+def read_task(corpus, task):
+    """Return the lines with labels and volumes, and the label set, whose last label stands for all others."""
+    from skol_rnn import LabelSet
+
+    tables = [documents_of(path).table.assign(part=part) for part, path in corpus.items()]
+    table = pd.concat(tables, ignore_index=True)
     counts = table["label"].value_counts()
     frequent = [name for name in counts.index if counts[name] >= FEWEST]
     names = (*IMPORTANT, "Misc") if task == TASKS[0] else (*frequent[1:], frequent[0])
@@ -52,11 +63,9 @@ def folds(corpus, split):
 
 def fold_files(corpus, fold):
     """Return the files to train on and the files to score of a fold: dev, or a volume."""
-    from skol_rnn import read_documents
-
     files = {"train": [], "test": []}
     for part, path in corpus.items():
-        for document in read_documents(path):
+        for document in documents_of(path):
             held = fold in (part, volume_of(document.doc_id))
             files["test" if held else "train"].append(document.path)
     return files
@@ -78,11 +87,22 @@ def counts_of(runs):
     return np.array([counts for r in runs for counts in r["documents"].values()], np.int64)
 
 
-def mean_f1(counts, task, labels):
-    """Compute the task's mean F1 from counts pooled over documents."""
+def label_f1(counts):
+    """Compute the F1 of each label from counts pooled over documents; NaN where a label has no line."""
     support, predicted, right = counts.sum(axis=0)
-    f1 = 2 * right / np.maximum(support + predicted, 1)
-    return float(np.mean([f1[labels.index(name)] for name in important_of(task, labels)]))
+    return np.where(support > 0, 2 * right / np.maximum(support + predicted, 1), np.nan)
+
+
+def mean_f1(counts, task, labels):
+    """Compute the task's mean F1 from counts pooled over documents, over the labels that have lines."""
+    f1 = label_f1(counts)[[labels.index(name) for name in important_of(task, labels)]]
+    return float(np.nanmean(f1)) if not np.isnan(f1).all() else 0.0
+
+
+def character_f1(runs, task):
+    """Return the mean over runs of the mean F1 where each line weighs its number of characters; NaN if not counted."""
+    counted = [mean_f1(np.array([r["characters"]]), task, r["labels"]) for r in runs if "characters" in r]
+    return float(np.mean(counted)) if len(counted) == len(runs) > 0 else np.nan
 
 
 def paired_bootstrap(ours, other, task, labels):
