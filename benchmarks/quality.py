@@ -85,8 +85,14 @@ def add_run(file, run):
     packages = {"tensorflow": "tensorflow", "keras": "keras", "scikit-learn": "sklearn"}
     packages["sklearn-crfsuite"] = "sklearn_crfsuite"
     versions = {name: version(name) for name, module in packages.items() if find_spec(module)}
-    report |= {"runs": list(runs.values()), "versions": versions}
-    write_atomically(file, json.dumps(report, separators=(",", ":")).encode())
+    write_atomically(file, as_json(report | {"runs": list(runs.values()), "versions": versions}).encode())
+
+
+def as_json(report):
+    """Write a line for each training, so that files with other trainings can be merged line by line."""
+    runs = ",\n".join(json.dumps(run, separators=(",", ":"), ensure_ascii=False) for run in report["runs"])
+    others = {name: value for name, value in report.items() if name != "runs"}
+    return f'{{"runs":[\n{runs}\n],{json.dumps(others, ensure_ascii=False)[1:]}\n'
 
 
 def finish(arguments, task, folder, cell, record):
