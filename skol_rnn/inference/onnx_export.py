@@ -207,7 +207,9 @@ class _Writer:
             for part in ("kernel", "recurrent"):
                 arrays[part], scales[f"{part}/scale"] = _quantised(arrays[part])
                 scales[f"{part}/zero"] = np.zeros(scales[f"{part}/scale"].shape, np.int8)
-        weights, quantisation = ([self._constant(f"{name}/{part}", array) for part, array in group.items()] for group in (arrays, scales))
+        weights, quantisation = (
+            [self._constant(f"{name}/{part}", array) for part, array in group.items()] for group in (arrays, scales)
+        )
         tensors = [self._in_windows(inputs[0]), *weights, "lengths"]
         attributes = {"hidden_size": units, "direction": "bidirectional"}
         if self.int8:

@@ -16,8 +16,8 @@ from skol_rnn.errors import GraphWarning, NotTrainedError
 from skol_rnn.evaluation.findings import Finding
 from skol_rnn.evaluation.history import History
 from skol_rnn.imbalance.class_weights import ClassWeights, is_frozen_file
-from skol_rnn.inference.card import card_text
 from skol_rnn.inference.backends import WITHOUT_NETWORK
+from skol_rnn.inference.card import card_text
 from skol_rnn.inference.predictor import Predictor, saved_decision
 from skol_rnn.labels import printable
 from skol_rnn.persistence.bundle import Bundle, load_bundle, save_bundle

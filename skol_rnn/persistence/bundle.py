@@ -237,7 +237,9 @@ def _parse(files: dict[str, bytes], name: str) -> Bundle:
         raise BundleError(f"{name}: {error}") from error
     graph, int8_graph = (files[part] if part in sums else None for part in (_GRAPH, _INT8_GRAPH))
     card = files[_CARD].decode("utf-8", "replace") if _CARD in sums else None
-    return Bundle(_json_object(files[_STATE], f"{name}: {_STATE}"), **arrays, graph=graph, card=card, int8_graph=int8_graph)
+    return Bundle(
+        _json_object(files[_STATE], f"{name}: {_STATE}"), **arrays, graph=graph, card=card, int8_graph=int8_graph
+    )
 
 
 def checksum(data: bytes) -> str:

@@ -52,6 +52,8 @@ class WindowBatches(keras.utils.PyDataset):
     def _use(self, windows: Windows) -> None:
         """Set the windows, and the weights that follow from them."""
         self.windows = windows
+        self.rates: np.ndarray | None
+        self.corrections: np.ndarray | None
         drawn: Rates = self.rates_of(windows) if self.rates_of else (None, None)
         self.rates, self.corrections = drawn
         self.line_weights = _line_weights(windows)

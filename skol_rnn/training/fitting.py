@@ -193,7 +193,7 @@ class Fitting:
             f"{runner.network.count_params():,} parameters."
         )
         important = list(self.of.important or rare_labels(counts, self.labels))
-        lazy = self.of.unit in _SHIFTED
+        lazy = self.of.unit == "token"
         plan = TrainingPlan(self.of.epochs, self.of.learning_rate, self.of.monitor, self.of.patience, lazy=lazy)
         loop = partial(
             train,

@@ -15,10 +15,10 @@ import numpy as np
 from skol_rnn.errors import DataError
 from skol_rnn.evaluation.result import Evaluation
 from skol_rnn.network.build import float32
-from skol_rnn.persistence.atomic import remove_left_overs
-from skol_rnn.training import checkpoint as checkpoints
 from skol_rnn.network.layers import EmbeddingBag
 from skol_rnn.network.optimizer import LazyAdam
+from skol_rnn.persistence.atomic import remove_left_overs
+from skol_rnn.training import checkpoint as checkpoints
 from skol_rnn.training.batches import WindowBatches
 from skol_rnn.training.callbacks import Callbacks
 from skol_rnn.training.checkpoint import Checkpoint, check_fit, check_room, other_run, read_checkpoint

@@ -22,7 +22,23 @@ PATTERNS = {
     "brackets": (r"[(\[]", 4),
 }
 PIECES = st.sampled_from(
-    [*"0123456789", *"x×*-–", *" \t\n_.()[é١", "mm", "cm", "um", "μm", "µm", "1881", "2003", "1699", "17", "a", "Abcde", "½"]
+    [
+        *"0123456789",
+        *"x×*-–",
+        *" \t\n_.()[é١",
+        "mm",
+        "cm",
+        "um",
+        "μm",
+        "µm",
+        "1881",
+        "2003",
+        "1699",
+        "17",
+        "a",
+        "Abcde",
+        "½",
+    ]
 )
 LINES = st.lists(st.lists(PIECES, max_size=14).map("".join), min_size=1, max_size=6)
 
@@ -30,7 +46,9 @@ LINES = st.lists(st.lists(PIECES, max_size=14).map("".join), min_size=1, max_siz
 @given(LINES)
 @example(["x 5", "9"])
 @example(["3-5-7 x 2-4", "- 5", "5 -", "1881", "5x", "x5", "3", "x"])
-@example(["3x3x3-3–3*3", "1 " + " " * 50 + "x", "1-\n2", "a_1881", "1881_", "11881", "abcdef.", "éa.", "a.b.c.", ".mm."])
+@example(
+    ["3x3x3-3–3*3", "1 " + " " * 50 + "x", "1-\n2", "a_1881", "1881_", "11881", "abcdef.", "éa.", "a.b.c.", ".mm."]
+)
 @example(["\ud800 mm 3 x", "mm"])
 def test_patterns_are_counted_as_a_search_of_each_line_counts_them(values):
     table = check_table(pd.DataFrame({"doc_id": "d", "value": pd.Series(values, dtype=object)}))
@@ -46,5 +64,7 @@ def test_each_code_is_kept_where_it_is_first_in_its_line(pairs, bits):
         patch.setattr(hashed, "_CELL_BITS", bits)  # with one bit, all features collide
         lines, codes = np.array(pairs, np.int64).reshape(-1, 2).T
         found = hashed._first_occurrences(lines, codes)
-    expected = [(line, code) for line in range(6) for code in dict.fromkeys(c for n, c in pairs if n == line and c >= 0)]
+    expected = [
+        (line, code) for line in range(6) for code in dict.fromkeys(c for n, c in pairs if n == line and c >= 0)
+    ]
     assert list(zip(*(column.tolist() for column in found), strict=True)) == expected

@@ -261,7 +261,9 @@ def test_a_decision_or_backend_that_is_none_is_refused(serving, saved):
 
 def test_the_blob_is_served_like_the_folder(saved, serving, table):
     blob = load_bundle(saved).to_bytes()
-    np.testing.assert_array_equal(load_serving(blob, precision="float32").predict_proba(table), serving.predict_proba(table))
+    np.testing.assert_array_equal(
+        load_serving(blob, precision="float32").predict_proba(table), serving.predict_proba(table)
+    )
 
 
 def test_saving_twice_gives_equal_bytes(model):

@@ -26,7 +26,9 @@ LENGTHS = [900, 1, 0, 700, 1399]
 def sources_and_labels(labels, seed=0):
     """Probabilities of two models that are often wrong where the line before has the first label."""
     rng = np.random.default_rng(seed)
-    true = rng.choice(labels, sum(LENGTHS), p=np.array([0.1, 0.2, 0.7])[: len(labels)] / sum([0.1, 0.2, 0.7][: len(labels)]))
+    true = rng.choice(
+        labels, sum(LENGTHS), p=np.array([0.1, 0.2, 0.7])[: len(labels)] / sum([0.1, 0.2, 0.7][: len(labels)])
+    )
     sources = []
     for _ in range(2):
         found = rng.dirichlet(np.ones(3), len(true))
