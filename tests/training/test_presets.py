@@ -49,5 +49,5 @@ def test_the_model_trains_the_members_and_epochs_of_its_preset():
 
 
 def test_an_unknown_preset_is_named_with_the_nearest():
-    with pytest.raises(ValueError, match="preset must be one of fast, default, best, but is 'fats'"):
+    with pytest.raises(ValueError, match="preset must be one of fast, default, best, instant, but is 'fats'"):
         RNNSkolModel(preset="fats").fit(toy_table(2), labels=LABELS)
