@@ -63,7 +63,7 @@ _LISTS = ("important", "focal_labels")
 _METAVARS = {
     **dict.fromkeys(_LISTS, "A,B"),
     "class_weights": "WEIGHTS",
-    **dict.fromkeys(("decision", "calibration"), "HOW"),
+    **dict.fromkeys(("preset", "decision", "calibration"), "HOW"),
     "vectors": "FOLDER",
     "vector_layers": "2,4,6",
 }

@@ -95,6 +95,7 @@ def diagnose(
     updates: int | None = None,
     decision: str = "corrected",
     unit: str = "line",
+    epochs: bool = True,
 ) -> list[Finding]:
     """Find what may have gone wrong in a run, and what to change.
 
@@ -120,6 +121,8 @@ def diagnose(
         The decision behind the evaluation; no advice is given that this decision would undo.
     unit : str, default "line"
         What one count stands for.
+    epochs : bool, default True
+        Whether the model is trained in epochs, so that longer training can be advised; ``preset="instant"`` is not.
 
     Returns
     -------
@@ -161,6 +164,8 @@ def diagnose(
         notes.append(Note("padding", seen, "most documents are shorter than a window", "lower window_size="))
     advice = {(name, _MORE): _OVERSAMPLE for name in capped}
     changes = [advice.get((note.label, note.change), ADVICE[decision].get(note.change, note.change)) for note in notes]
+    if not epochs:
+        changes = [change.replace(_LONGER, _ANNOTATE) for change in changes]
     advised = (replace(note, change=change) for note, change in zip(notes, changes, strict=True))
     return grouped(advised, len(labels))
 

@@ -291,6 +291,7 @@ class TrainedModel(SavedModel):
             given=self.class_weights if isinstance(self.class_weights, Mapping) else None,
             decision=self.decided_by,
             unit=self.unit,
+            epochs=self._network_spec is not None,
         )
 
     def calculate_stats(self, predictions: pd.DataFrame, verbose: bool = True) -> dict[str, Any]:

@@ -38,7 +38,7 @@ class InstantFitting(Fitting):
         if callbacks and evaluation:
             for function in callbacks.functions:
                 function(1, evaluation)
-        findings = self._findings(weights, rows.counts, evaluation)
+        findings = self._findings(weights, rows.counts, evaluation, epochs=False)
         fitted = Fitted(predictor, None, class_weights, weights, rows.counts, {}, findings, evaluation)
         if not (self.of.refit and validation and len(split.all) > len(rows)):
             return fitted

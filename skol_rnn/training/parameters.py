@@ -85,7 +85,7 @@ class ModelParameters(FormerNames):
         Score that chooses the best epoch and the offsets.  One of "important_f1" (the default), "macro_f1",
         "accuracy", "f1/Label", and for BIO tokens "fragment_f1" (their default).
     preset : {"fast", "default", "best", "instant"}, default "default"
-        Trade of time for F1: the defaults of epochs, ensemble size and refit.  "instant" trains no network but a linear
+        Trade of time for F1: instant, fast, default or best; it sets epochs, ensemble size and refit.  "instant" trains no network but a linear
         model of a line's words and those of the four lines on each side, in seconds and without TensorFlow; parameters
         of the network are refused with it.
     epochs : int, optional

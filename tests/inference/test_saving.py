@@ -16,7 +16,6 @@ from toy import QUICK, SMALL, toy_table
 from skol_rnn import RNNSkolModel, load_model
 from skol_rnn.cli.app import run
 from skol_rnn.errors import DataError, GraphWarning
-from skol_rnn.inference import saved_model
 from skol_rnn.network.build import NetworkSpec, build_network
 from skol_rnn.persistence.bundle import check_destination, load_bundle
 
@@ -75,7 +74,7 @@ def test_whatever_ends_the_export_the_model_is_saved(tiny_model, tmp_path, monke
     def fails(*_):
         raise error
 
-    monkeypatch.setattr(saved_model, "network_graph", fails)
+    monkeypatch.setattr("skol_rnn.inference.onnx_export.network_graph", fails)
     with pytest.warns(GraphWarning, match=f"without a graph .* with Keras only: {type(error).__name__}") as told:
         path = tiny_model.save(tmp_path / "model.skol")
     assert not set("\n\x1b") & set(str(told[0].message))

@@ -227,6 +227,25 @@ def _labels():
     return LabelSet(("A", "B"))
 
 
+def test_findings_advise_nothing_that_is_refused(model, table):
+    from skol_rnn import evaluate_labels
+    from skol_rnn.evaluation.findings import diagnose
+
+    labels = _labels()
+    true = np.array([0] * 30 + [1] * 300)
+    scores = evaluate_labels(true, np.ones_like(true), labels)
+    advice = {how: str(diagnose(labels=labels, evaluation=scores, epochs=how)) for how in (True, False)}
+    assert "epochs=" in advice[True] and "epochs=" not in advice[False] and "annotate" in advice[False]
+    assert "epochs=" not in str(model.diagnose(scores_of_one_class(model, table)))
+
+
+def scores_of_one_class(model, table):
+    from skol_rnn import LabelSet, evaluate_labels
+
+    labels = LabelSet(tuple(model.labels_))
+    return evaluate_labels(labels.encode(table["label"]), np.full(len(table), labels.index("Misc")), labels)
+
+
 def test_tokens_have_a_linear_model_of_their_context(tmp_path):
     model = RNNSkolModel(**INSTANT, unit="token").fit(toy_tokens(), labels=BIO_LABELS)
     unseen = toy_tokens(4, seed=5)
