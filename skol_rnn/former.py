@@ -190,6 +190,14 @@ MODULE_NAMES: Mapping[str, Former] = {
 }
 """Names of modules, and of the listings in the former documents."""
 
+NETWORK_NAMES = {
+    "members": "ensemble_size",
+    "characters": "char_slots",
+    "beside": "context_slots",
+    "beside_vocabulary_size": "context_vocabulary_size",
+}
+"""Former names of the numbers of a saved network, and the present ones."""
+
 READ_ONLY = frozenset({"keras_model", "classifier_model", "model_weights", "labels"})
 """Attributes of ``RNNSkolModel`` that client code used to set."""
 

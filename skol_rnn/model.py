@@ -26,7 +26,7 @@ from skol_rnn.imbalance.class_weights import ClassWeights
 from skol_rnn.inference.card import calibration_facts, document_facts, score_facts, training_facts
 from skol_rnn.inference.trained_model import TrainedModel
 from skol_rnn.labels import LabelSet, check_choice
-from skol_rnn.persistence.bundle import Bundle
+from skol_rnn.persistence.bundle import Bundle, Key
 from skol_rnn.report.curves import bootstrap_intervals
 from skol_rnn.report.training import score_without, warn_of_shared_documents
 from skol_rnn.training.callbacks import Callbacks, EpochCallback
@@ -225,13 +225,15 @@ def _documents(split: Split) -> list[str]:
     return [] if split.validation is None else list(dict.fromkeys(split.validation.table["doc_id"]))
 
 
-def load_model(path: str | Path) -> RNNSkolModel:
+def load_model(path: str | Path, verify: Key | None = None) -> RNNSkolModel:
     """Load a saved model.
 
     Parameters
     ----------
     path : path
         Folder or file that :meth:`RNNSkolModel.save` wrote.
+    verify : str or bytes, optional
+        The key that the model must be signed with.
 
     Returns
     -------
@@ -241,6 +243,6 @@ def load_model(path: str | Path) -> RNNSkolModel:
     Raises
     ------
     BundleError
-        If there is no model, or it is damaged, foreign or newer.
+        If there is no model, or it is damaged, foreign, newer or not signed with the key.
     """
-    return RNNSkolModel().load(path)
+    return RNNSkolModel().load(path, verify)

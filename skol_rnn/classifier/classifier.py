@@ -16,8 +16,9 @@ from skol_rnn.classifier import spark as on_spark
 from skol_rnn.classifier.labelling import document_texts, label_table, select_columns
 from skol_rnn.errors import NotTrainedError
 from skol_rnn.former import CLASSIFIER_NAMES, OPTIONS, FormerNames
+from skol_rnn.inference.array_schema import check_model
 from skol_rnn.inference.predictor import ServingModel, load_serving
-from skol_rnn.persistence.bundle import Bundle
+from skol_rnn.persistence.bundle import Bundle, check_key
 from skol_rnn.persistence.store import DiskStore, ModelStore, RedisStore, Version
 
 if TYPE_CHECKING:
@@ -59,6 +60,8 @@ class SkolClassifierV2(FormerNames):
         Limits of these weights.
     verbosity, max_training_rows : int, default 1 and 5,000,000
         0 prints nothing; largest number of training units.
+    model_key : str or bytes, optional
+        Key that signs saved models; those that are not signed with it are not loaded.
     on_error : {"raise", "collect"}, default "raise"
         Whether a bad document raises an error, or is reported in a column ``errors``.
     **options
@@ -108,6 +111,7 @@ class SkolClassifierV2(FormerNames):
         verbosity: int = 1,
         on_error: str = "raise",
         max_training_rows: int = 5_000_000,
+        model_key: str | bytes | None = None,
         **options: Any,
     ) -> None:
         self.spark, self.verbosity, self.on_error = spark, verbosity, on_error
@@ -119,6 +123,7 @@ class SkolClassifierV2(FormerNames):
         self.extraction_mode, self.weight_strategy = extraction_mode, weight_strategy
         self.section_filter = None if section_filter is None else list(section_filter)
         self.min_weight, self.max_weight = min_weight, max_weight
+        self.model_key = None if model_key is None else check_key(model_key)
         own = inspect.signature(SkolClassifierV2).parameters
         attributes, self.model_params = known.split_options(options, own, vars(self))
         vars(self).update(attributes)
@@ -332,7 +337,7 @@ class SkolClassifierV2(FormerNames):
         """
         if self._bundle is None:
             raise NotTrainedError("No model to save: call fit() first.")
-        return self.store.save(self._bundle.to_bytes())
+        return self.store.save(self._bundle.to_bytes(self.model_key))
 
     def load_model(self, version: str | None = None) -> SkolClassifierV2:
         """Load a saved model and the options that it was trained with.
@@ -354,7 +359,8 @@ class SkolClassifierV2(FormerNames):
         DataError
             If an option is set to another value than the model was trained with.
         """
-        bundle = Bundle.from_bytes(self.store.load(version), "the stored model")
+        bundle = Bundle.from_bytes(self.store.load(version), "the stored model", self.model_key)
+        check_model(bundle)
         vars(self).update(known.saved_options(bundle.state, self._asked))
         self._label_frequencies = bundle.state.get("classifier", {}).get("label_frequencies")
         self._bundle, self._trained, self._serving = bundle, None, None

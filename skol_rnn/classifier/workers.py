@@ -40,11 +40,13 @@ def prepare_workers(session: SparkSession) -> None:
 
 def _import_all(_: int) -> None:
     """Import in a worker what the work needs."""
-    import onnxruntime  # noqa: F401
     import pandas  # noqa: F401
     import pyarrow  # noqa: F401
 
     import skol_rnn.classifier.labelling  # noqa: F401
+    from skol_rnn.features.runtime import import_runtime
+
+    import_runtime()
 
 
 def _advice(message: str, python: str) -> str:

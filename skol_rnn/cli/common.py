@@ -28,18 +28,20 @@ from skol_rnn.data.reading import Reader, read_files
 from skol_rnn.data.spans import SpanRules
 from skol_rnn.errors import DataError, GraphWarning, LabelWarning, RepairWarning, SeenWarning
 from skol_rnn.evaluation.span_scores import SpanScores, fragment_scores, strict_scores
+from skol_rnn.inference.array_schema import check_model
 from skol_rnn.inference.backends import chosen_backend
 from skol_rnn.inference.predictor import Predictions, ServingModel, saved_decoder
 from skol_rnn.inference.quiet import quiet_tensorflow
 from skol_rnn.labels import LabelSet, printable, suggestion
 from skol_rnn.persistence.atomic import write_atomically
-from skol_rnn.persistence.bundle import Bundle, load_bundle
+from skol_rnn.persistence.bundle import Bundle, check_key, load_bundle
 
 if TYPE_CHECKING:
     from skol_rnn.model import RNNSkolModel
 
 
 _SAID = (GraphWarning, LabelWarning, RepairWarning, SeenWarning)
+_LONGEST_KEY = 1 << 16  # bytes
 T = TypeVar("T")
 
 
@@ -329,11 +331,35 @@ def predicting(model: RNNSkolModel) -> Iterator[RNNSkolModel]:
         yield model
 
 
+def key_of(file: Path | None) -> bytes | None:
+    """Read the key that signs models."""
+    if file is None:
+        return None
+    try:
+        with file.open("rb") as stream:
+            key = stream.read(_LONGEST_KEY).strip()
+    except OSError as error:
+        raise DataError(f"The key {file} cannot be read ({error.strerror or error}).") from error
+    check_key(key)
+    return key
+
+
+def open_model(path: Path, key: Path | None = None) -> Bundle:
+    """Read a saved model and check all of it."""
+    bundle = load_bundle(path, key_of(key))
+    check_model(bundle)
+    return bundle
+
+
 def load_predictor(
-    path: Path, backend: str = "auto", decision: str | None = None, precision: str = "auto"
+    path: Path,
+    backend: str = "auto",
+    decision: str | None = None,
+    precision: str = "auto",
+    key: Path | None = None,
 ) -> ServingModel:
     """Load a saved model for prediction, without TensorFlow's messages where Keras runs it."""
-    bundle = load_bundle(path)
+    bundle = open_model(path, key)
     check_decision(bundle, decision)
     chosen = chosen_backend(bundle, backend)
     with quiet_tensorflow() if chosen == "keras" else contextlib.nullcontext():

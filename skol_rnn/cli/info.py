@@ -13,13 +13,13 @@ from skol_rnn.cli.common import fits, folded
 from skol_rnn.inference.card import calibration_sentence, score_with_interval, split_sentence
 from skol_rnn.inference.linear_member import LinearMember
 from skol_rnn.labels import printable
-from skol_rnn.persistence.bundle import Bundle, load_bundle
+from skol_rnn.persistence.bundle import Bundle
 from skol_rnn.training.settings import OF_NETWORK
 
 
-def info(model: options.ModelPath, json: options.Json = False) -> None:
+def info(model: options.ModelPath, verify_key: options.VerifyKey = None, json: options.Json = False) -> None:
     """Show the labels, weights, training data, scores and parameters of a saved model; loads no TensorFlow."""
-    bundle = load_bundle(model)
+    bundle = common.open_model(model, verify_key)
     state = bundle.state
     arrays = {name: array.tolist() for name, array in bundle.decision.items()}
     if json:
@@ -61,7 +61,7 @@ def _history(state: Mapping[str, Any], labels: Sequence[str]) -> Table:
     past = state["history"]
     for epoch, loss in enumerate(past.get("loss", [])):
         keys = [*(f"val_f1/{label}" for label in labels), "val_important_f1"]
-        scores = [f"{past[key][epoch]:.4f}" for key in keys if key in past]
+        scores = [f"{past[key][epoch]:.4f}" for key in keys if epoch < len(past.get(key, ()))]
         table.add_row(str(epoch + 1), f"{loss:.4f}", *scores)
     return table
 

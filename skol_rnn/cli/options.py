@@ -115,6 +115,13 @@ Paths = Annotated[
     list[str],
     typer.Argument(help="Files, folders or globs; - is standard input.", show_default=False, metavar="PATHS"),
 ]
+SignKey = Annotated[
+    Path | None, typer.Option("--sign-key", help="Sign the model with the key in this file; --verify-key checks it.")
+]
+VerifyKey = Annotated[
+    Path | None,
+    typer.Option("--verify-key", help="Refuse a model that is not signed with the key in this file."),
+]
 ModelPath = Annotated[Path, typer.Argument(help="A saved model, folder or file.", show_default=False, metavar="MODEL")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output and nothing else there.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Refuse files with damaged markup instead of repairing them.")]

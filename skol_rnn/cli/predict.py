@@ -27,7 +27,7 @@ from skol_rnn.evaluation.findings import summary
 from skol_rnn.evaluation.report import comparison_text, to_text
 from skol_rnn.labels import plural
 from skol_rnn.persistence.atomic import write_atomically
-from skol_rnn.persistence.bundle import fingerprint, load_bundle, saved_files
+from skol_rnn.persistence.bundle import fingerprint, saved_files
 from skol_rnn.report.lines import label_marks
 from skol_rnn.report.pages import INDEX, Pages, document_lines
 from skol_rnn.report.training import important_f1_without, seen_documents, seen_sentence
@@ -60,6 +60,7 @@ def predict(
     on_error: OnError = "stop",
     input_format: options.InputFormat = None,
     strict: options.Strict = False,
+    verify_key: options.VerifyKey = None,
     json: options.Json = False,
 ) -> None:
     """Label every line or token of plain or annotated documents; existing labels are ignored.
@@ -68,7 +69,7 @@ def predict(
     """
     check_output(out, html, json)
     pages = Pages(html) if html else None
-    predictor = common.load_predictor(model, backend, decision, precision)
+    predictor = common.load_predictor(model, backend, decision, precision, verify_key)
     unit = predictor.unit
     if out.suffix == ".tsv" and (unit != "token" or form):
         raise typer.BadParameter("a .tsv file takes spans of a token model and no --format: give a folder instead.")
@@ -181,6 +182,7 @@ def evaluate(
     fold_labels: options.FoldLabels = False,
     input_format: options.InputFormat = None,
     strict: options.Strict = False,
+    verify_key: options.VerifyKey = None,
     json: options.Json = False,
 ) -> None:
     """Predict annotated documents and print precision, recall, F1, loss and support of each class."""
@@ -190,7 +192,7 @@ def evaluate(
         require_libraries()
     if json:
         _refuse_former_json(paths, input_format)
-    bundle = load_bundle(model)
+    bundle = common.open_model(model, verify_key)
     common.check_decision(bundle, decision)
     unit = bundle.state["parameters"].get("unit", "line")
     corpus = common.read(paths, input_format, strict, unit, overlap, fold_labels=fold_labels, offsets=offsets)

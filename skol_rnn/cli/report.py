@@ -10,7 +10,6 @@ import typer
 from skol_rnn.cli import common, options
 from skol_rnn.cli.options import option
 from skol_rnn.labels import plural, printable
-from skol_rnn.persistence.bundle import load_bundle
 
 if TYPE_CHECKING:
     from skol_rnn.data.document import Corpus
@@ -30,12 +29,13 @@ def report(
     overlap: options.Overlap = "error",
     input_format: options.InputFormat = None,
     strict: options.Strict = False,
+    verify_key: options.VerifyKey = None,
 ) -> None:
     """Write one HTML page: scores with intervals, curves, training, and the documents with their errors."""
     from skol_rnn.report.page import require_libraries
 
     require_libraries()
-    bundle = load_bundle(model)
+    bundle = common.open_model(model, verify_key)
     common.check_decision(bundle, decision)
     corpus = common.read(paths, input_format, strict, bundle.state["parameters"].get("unit", "line"), overlap)
     common.check_scored(corpus, bundle, required=False)
@@ -54,13 +54,14 @@ def compare(
     overlap: options.Overlap = "error",
     input_format: options.InputFormat = None,
     strict: options.Strict = False,
+    verify_key: options.VerifyKey = None,
 ) -> None:
     """Write one HTML page that compares two models on the same annotated documents."""
     from skol_rnn.report.comparison import Side, comparison_html
     from skol_rnn.report.page import require_libraries
 
     require_libraries()
-    bundles = [load_bundle(path) for path in (first, second)]
+    bundles = [common.open_model(path, verify_key) for path in (first, second)]
     units = [bundle.state["parameters"].get("unit", "line") for bundle in bundles]
     if units[0] != units[1]:
         raise typer.BadParameter(f"{first} labels {units[0]}s and {second} {units[1]}s: they cannot be compared.")

@@ -22,6 +22,7 @@ from skol_rnn.cli.common import (
     check_labels,
     format_of,
     interrupted,
+    key_of,
     log_in_options,
     names,
     once,
@@ -108,6 +109,7 @@ def train(
     fold_labels: options.FoldLabels = False,
     input_format: options.InputFormat = None,
     strict: options.Strict = False,
+    sign_key: options.SignKey = None,
     json: options.Json = False,
     **parameters: Any,
 ) -> None:
@@ -117,6 +119,7 @@ def train(
     from skol_rnn.data.inputs import fold_labels as folded
     from skol_rnn.training.checks import check_against_labels, check_instant_run, check_parameters
 
+    key = key_of(sign_key)
     if checkpoint:
         check_place(checkpoint)
     once(paths, dev)
@@ -153,7 +156,7 @@ def train(
             from skol_rnn.model import RNNSkolModel
         model = RNNSkolModel(**settings)
         model.fit(corpus, **how, unlabelled=unlabelled, validation=validation, checkpoint=checkpoint, strict=strict)
-        model.save(out)
+        model.save(out, key)
         if not dev and (documents := model.validation_documents_):
             named = ", ".join(documents[:3]) + (", ..." if len(documents) > 3 else "")
             refit = ", included in the refit" if model.card_["split"]["refit"] else ""

@@ -25,7 +25,8 @@ SECOND_SHARE = 0.5
 _FLOOR = 1e-4  # keeps a near-zero of one model from vetoing a label in the geometric mean
 _CHUNK_FLOATS = 4_000_000
 _NEVER = -30.0  # score of a label without a training line
-_SIDES = 3  # of words: the line's own, those before and those after
+SIDES = 3
+"""Sides of words: the line's own, those before and those after."""
 _SAVED = ("linear/words", "linear/numbers", "linear/bias", "linear/share", "linear/shift")  # fields in a saved model
 
 
@@ -80,7 +81,7 @@ class LinearMember:
         by_label = np.zeros((n_labels, inputs.shape[1]), np.float32)
         bias = np.full(n_labels, _NEVER, np.float32)
         by_label[model.classes_], bias[model.classes_] = coefficients, intercept
-        sides = _SIDES if neighbours else 1
+        sides = SIDES if neighbours else 1
         by_word, by_number = np.split(by_label, [sides * vocabulary_size], axis=1)
         words = by_word.reshape(n_labels, sides, vocabulary_size).transpose(2, 1, 0).copy()
         words[0] = 0

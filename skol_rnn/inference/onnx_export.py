@@ -14,7 +14,8 @@ import numpy as np
 from skol_rnn.errors import SkolError
 from skol_rnn.features.base import LineFeatures
 from skol_rnn.inference.keras_runner import KerasRunner
-from skol_rnn.inference.onnx_runner import SHARED_ARRAYS, OnnxRunner
+from skol_rnn.inference.onnx_check import SHARED_ARRAYS
+from skol_rnn.inference.onnx_runner import OnnxRunner
 from skol_rnn.network.layers import Columns, EmbeddingBag
 from skol_rnn.windows import cut_windows
 

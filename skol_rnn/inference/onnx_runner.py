@@ -11,9 +11,10 @@ import numpy as np
 
 from skol_rnn.errors import BundleError
 from skol_rnn.features.base import LineFeatures
+from skol_rnn.features.runtime import import_runtime
+from skol_rnn.inference.onnx_check import SHARED_ARRAYS, check_graph
+from skol_rnn.labels import printable
 
-SHARED_ARRAYS = "/embeddings"
-"""Ending of the names of arrays that stay outside of the graph, in the saved network."""
 _INT8_FLAGS = {"avx512_vnni", "avx_vnni"}
 _PROCESSOR = Path("/proc/cpuinfo")
 
@@ -34,10 +35,8 @@ class OnnxRunner:
     """Runs the network with ONNX Runtime on lines; the graph gathers them into windows."""
 
     def __init__(self, graph: bytes, arrays: Mapping[str, np.ndarray], threads: int | None = None) -> None:
-        try:
-            import onnxruntime as runtime
-        except ImportError as error:
-            raise ImportError("ONNX Runtime is not installed: pip install 'skol_rnn[serve]'.") from error
+        check_graph(graph, arrays)
+        runtime = import_runtime()
         options = runtime.SessionOptions()
         options.log_severity_level = 3
         # Batches differ in shape: memory kept for each shape adds up and saves no time.
@@ -52,7 +51,10 @@ class OnnxRunner:
                 options.add_external_initializers(list(self._shared), values)
             self._session = runtime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # its errors have no common base class
-            raise BundleError(f"ONNX Runtime cannot load the model's graph ({error}): save the model again.") from error
+            reason = printable(" ".join(str(error).split()))
+            raise BundleError(
+                f"ONNX Runtime cannot load the model's graph ({reason:.300}): save the model again."
+            ) from error
         self.n_labels: int = self._session.get_outputs()[0].shape[-1]
         self._inputs = {value.name: value.shape for value in self._session.get_inputs()}
 
@@ -65,4 +67,11 @@ class OnnxRunner:
             used = np.flatnonzero(ids.any(axis=0))  # ids are left-aligned, and most lines have few
             ids = ids[:, : used[-1] + 1 if len(used) else 1]
         inputs = {"ids": ids, "numbers": features.numbers[first:end], "lines": np.where(lines < 0, -1, lines - first)}
-        return self._session.run(None, {name: inputs[name] for name in self._inputs})[0]
+        try:
+            found: np.ndarray = self._session.run(None, {name: inputs[name] for name in self._inputs})[0]
+        except Exception as error:  # its errors have no common base class
+            reason = printable(" ".join(str(error).split()))
+            raise BundleError(
+                f"ONNX Runtime cannot run the model's graph ({reason:.300}): save the model again."
+            ) from error
+        return found

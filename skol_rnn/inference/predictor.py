@@ -16,12 +16,13 @@ from skol_rnn.decoding.decoder import Decoder
 from skol_rnn.errors import BundleError
 from skol_rnn.features.base import FeatureFamily, LineFeatures
 from skol_rnn.features.families import features_from_state
+from skol_rnn.inference.array_schema import check_model, rebuilding
 from skol_rnn.inference.backends import WITHOUT_NETWORK, chosen_backend, chosen_precision
 from skol_rnn.inference.linear_member import LinearMember
 from skol_rnn.inference.second_pass import SecondPass
 from skol_rnn.inference.windowed import PredictionWindows, Runner, run_windows, saved_runner
 from skol_rnn.labels import LabelSet
-from skol_rnn.persistence.bundle import Bundle, load_bundle
+from skol_rnn.persistence.bundle import Bundle, Key, load_bundle
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,7 +53,13 @@ class Predictor:
     def from_bundle(
         cls, bundle: Bundle, backend: str, threads: int | None = None, precision: str = "float32"
     ) -> Predictor:
-        """Rebuild the predictor of a saved model."""
+        """Check a saved model, and rebuild its predictor."""
+        check_model(bundle)
+        with rebuilding():
+            return cls._rebuilt(bundle, backend, threads, precision)
+
+    @classmethod
+    def _rebuilt(cls, bundle: Bundle, backend: str, threads: int | None, precision: str) -> Predictor:
         state = bundle.state
         if state["parameters"].get("merge", "centre") != "centre":
             raise BundleError("The model was saved with a merge of windows that is gone: train it again.")
@@ -316,7 +323,11 @@ def _joined(tables: list[Lines]) -> list[Lines]:
 
 
 def load_serving(
-    source: str | Path | bytes, backend: str = "auto", threads: int | None = None, precision: str = "auto"
+    source: str | Path | bytes,
+    backend: str = "auto",
+    threads: int | None = None,
+    precision: str = "auto",
+    verify: Key | None = None,
 ) -> ServingModel:
     """Load a saved model for prediction.
 
@@ -330,6 +341,8 @@ def load_serving(
         Threads of ONNX Runtime; one for each core if not given.
     precision : {"auto", "float32"}, default "auto"
         Weights of the LSTMs in ONNX Runtime: "auto" is 8 bits where the model has them and the processor is fast with them.
+    verify : str or bytes, optional
+        The key that the model must be signed with.
 
     Returns
     -------
@@ -339,11 +352,12 @@ def load_serving(
     Raises
     ------
     BundleError
-        If there is no model, it is damaged, foreign or newer, or has no graph and ``backend="onnx"``.
+        If there is no model, it is damaged, foreign, newer or not signed with the key, or has no graph and
+        ``backend="onnx"``.
     ImportError
         If what runs the network is not installed.
     ValueError
         If there is no such backend or precision.
     """
-    bundle = Bundle.from_bytes(source) if isinstance(source, bytes) else load_bundle(source)
+    bundle = Bundle.from_bytes(source, verify=verify) if isinstance(source, bytes) else load_bundle(source, verify)
     return ServingModel(bundle, backend, threads, precision)

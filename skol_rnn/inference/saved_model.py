@@ -16,11 +16,12 @@ from skol_rnn.errors import GraphWarning, NotTrainedError
 from skol_rnn.evaluation.findings import Finding
 from skol_rnn.evaluation.history import History
 from skol_rnn.imbalance.class_weights import ClassWeights, is_frozen_file
+from skol_rnn.inference.array_schema import rebuilding
 from skol_rnn.inference.backends import WITHOUT_NETWORK
 from skol_rnn.inference.card import card_text
 from skol_rnn.inference.predictor import Predictor, saved_decision
 from skol_rnn.labels import printable
-from skol_rnn.persistence.bundle import Bundle, load_bundle, save_bundle
+from skol_rnn.persistence.bundle import Bundle, Key, check_key, load_bundle, save_bundle
 
 _LONGEST_REASON = 300
 
@@ -103,35 +104,46 @@ class SavedModel:
         card = card_text(state) if self.card_ else None  # models trained before there were cards have none
         return Bundle(state, network, arrays, decision, graph, card, int8_graph)
 
-    def save(self, path: str | Path) -> Path:
+    def save(self, path: str | Path, sign: Key | None = None) -> Path:
         """Save the trained model as a folder, or as one file if the path ends in ``.skol`` or ``.zip``.
 
         Parameters
         ----------
         path : path
             Folder or file; an older model there is replaced.
+        sign : str or bytes, optional
+            A secret key of at least 16 bytes to sign the model with, so that ``load(verify=...)`` accepts it.
 
         Returns
         -------
         Path
             The path.
         """
-        return save_bundle(self.bundle(), path)
+        if sign is not None:
+            check_key(sign)
+        return save_bundle(self.bundle(), path, sign)
 
-    def load(self, path: str | Path) -> Self:
+    def load(self, path: str | Path, verify: Key | None = None) -> Self:
         """Become the model saved at a path: its parameters, labels, weights and network.
 
         Parameters
         ----------
         path : path
             Folder or file.
+        verify : str or bytes, optional
+            The key that the model must be signed with.
 
         Returns
         -------
         RNNSkolModel
             Self.
+
+        Raises
+        ------
+        BundleError
+            If there is no model, or it is damaged, foreign, newer or not signed with the key.
         """
-        return self.set_bundle(load_bundle(path))
+        return self.set_bundle(load_bundle(path, verify))
 
     def set_bundle(self, bundle: Bundle) -> Self:
         """Become the model of a bundle.
@@ -146,8 +158,12 @@ class SavedModel:
         RNNSkolModel
             Self.
         """
+        predictor = Predictor.from_bundle(bundle, "keras" if bundle.state.get("network") else WITHOUT_NETWORK)
+        with rebuilding():
+            return self._become(bundle, predictor)
+
+    def _become(self, bundle: Bundle, predictor: Predictor) -> Self:
         state = bundle.state
-        predictor = Predictor.from_bundle(bundle, "keras" if state["network"] else WITHOUT_NETWORK)
         parameters = dict(state["parameters"])
         self.class_weights_ = ClassWeights.from_dict(state["class_weights"])
         if parameters.pop("frozen_weights", False):

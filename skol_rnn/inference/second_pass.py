@@ -18,6 +18,8 @@ _LARGEST_ODDS, _FARTHEST, _SMALLEST = 5.0, 100, 1e-3
 LINES_IN_A_LEAF = 100
 _TREES, _LEAVES, _RATE = 100, 12, 0.08
 _NEVER = -30.0  # score of a label without a training line
+MOST_LEAVES = 16
+"""Leaves of a tree, at most: a bit of ``kept`` each."""
 _CHUNK = 1_000  # lines whose comparisons fit the processor's cache
 _SAVED = tuple(f"second/{name}" for name in ("column", "threshold", "kept", "leaf", "label", "baseline", "reference"))
 
@@ -114,8 +116,13 @@ def _context(sources: Sequence[np.ndarray], lengths: Sequence[int], reference: i
         own = [probabilities[start : start + length] for probabilities in sources]
         documents.append(np.concatenate([part for p in own for part in _around(p, others, reference)], axis=1))
         start += length
-    width = len(sources) * len(others) * (2 * NEAR + 1 + len(_MEANS) + 2)
+    width = columns_of(len(others) + 1, len(sources))
     return np.concatenate([np.zeros((0, width), np.float32), *documents])
+
+
+def columns_of(n_labels: int, n_sources: int = 2) -> int:
+    """Return how many columns the trees read."""
+    return n_sources * (n_labels - 1) * (2 * NEAR + 1 + len(_MEANS) + 2)
 
 
 def _around(probabilities: np.ndarray, labels: list[int], reference: int) -> list[np.ndarray]:

@@ -8,12 +8,14 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from skol_rnn.errors import BundleError
 from skol_rnn.features.base import LineFeatures
 from skol_rnn.inference.onnx_runner import OnnxRunner
 from skol_rnn.inference.quiet import load_keras
 from skol_rnn.persistence.bundle import Bundle
 from skol_rnn.windows import cut_windows, merge_windows
 
+_LINES = 1 << 20  # in the windows of a batch, at most
 _ONNX_LINES = 1_000  # in the windows of a batch, at most: more do not fit the processor's cache
 
 
@@ -46,6 +48,7 @@ def saved_runner(
 ) -> tuple[Runner, PredictionWindows]:
     """Rebuild the network of a saved model."""
     windows = PredictionWindows.of(bundle.state["parameters"])
+    windows = replace(windows, batch_size=min(windows.batch_size, max(_LINES // windows.window_size, 1)))
     if backend == "onnx":
         graph = bundle.int8_graph if precision == "int8" else bundle.graph
         assert graph is not None
@@ -62,12 +65,15 @@ def run_windows(
     runner: Runner, windows: PredictionWindows, features: LineFeatures, lengths: Sequence[int]
 ) -> np.ndarray:
     """Compute the probabilities of a network; each line's are averaged over the windows that hold it."""
-    cut = cut_windows(lengths, windows.window_size, windows.stride)
+    size = max(min(windows.window_size, max(lengths, default=0)), 1)  # no window of padding
+    cut = cut_windows(lengths, size, min(windows.stride, size))
     values = np.zeros((*cut.lines.shape, runner.n_labels), np.float32)  # (windows, window, labels)
     for i in range(0, len(cut), windows.batch_size):
         batch = slice(i, i + windows.batch_size)
         longest = int(np.count_nonzero(cut.lines[batch] >= 0, axis=1).max())  # short documents need no long window
         logits = runner.logits(features, cut.lines[batch, :longest])
+        if not np.isfinite(logits).all():
+            raise BundleError("The model's network gives numbers that are not finite: train or save it again.")
         exponents = np.exp(logits - np.max(logits, axis=-1, keepdims=True))
         values[batch, :longest] = exponents / exponents.sum(axis=-1, keepdims=True)
     return merge_windows(values, cut)

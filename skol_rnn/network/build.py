@@ -11,16 +11,11 @@ import keras
 import numpy as np
 from keras import layers
 
+from skol_rnn.former import NETWORK_NAMES
 from skol_rnn.network.bilstm import bilstm_stack
 from skol_rnn.network.layers import CharacterConvolution, Columns, EmbeddingBag
 
 _SEEDS_OF_MEMBER = 1000
-_FORMER_NAMES = {
-    "members": "ensemble_size",
-    "characters": "char_slots",
-    "beside": "context_slots",
-    "beside_vocabulary_size": "context_vocabulary_size",
-}
 
 
 @dataclass(frozen=True)
@@ -47,7 +42,7 @@ class NetworkSpec:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> NetworkSpec:
         """Read the numbers of a saved model, also in their former names."""
-        return cls(**{_FORMER_NAMES.get(name, name): value for name, value in values.items()})
+        return cls(**{NETWORK_NAMES.get(name, name): value for name, value in values.items()})
 
     def to_dict(self) -> dict[str, Any]:
         """Return the numbers as a JSON object."""

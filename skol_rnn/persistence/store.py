@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from skol_rnn.errors import BundleError, DataError, ModelNotFoundError, StoreError
 from skol_rnn.persistence.atomic import write_atomically
-from skol_rnn.persistence.bundle import checksum, load_bundle
+from skol_rnn.persistence.bundle import checksum, load_bytes
 
 try:
     import fcntl
@@ -236,7 +236,7 @@ class DiskStore(ModelStore):
             with self._store_errors("no model was loaded"):
                 return self.path.read_bytes()
         if (self.path / "manifest.json").exists():
-            return load_bundle(self.path).to_bytes()
+            return load_bytes(self.path)
         if not self.path.is_dir():
             raise ModelNotFoundError(f"Model directory not found: {self.path}.")
         return super().load(version)

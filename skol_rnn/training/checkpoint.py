@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from skol_rnn.errors import DataError
+from skol_rnn.persistence.archive import npz_bytes, read_npz
 from skol_rnn.persistence.atomic import remove_left_overs, write_atomically
-from skol_rnn.persistence.bundle import npz_bytes, read_npz
 
 SAVED_EVERY = 60.0
 """Seconds of training after which an unfinished epoch is saved, too."""

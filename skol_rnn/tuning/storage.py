@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from skol_rnn.errors import DataError
+from skol_rnn.persistence.archive import npz_bytes, read_npz
 from skol_rnn.persistence.atomic import write_atomically
-from skol_rnn.persistence.bundle import npz_bytes, read_npz
 
 FINISHED = ("COMPLETE", "PRUNED")
 """States of trials that count; a failed trial runs again."""

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from skol_rnn.errors import BundleError, DataError
-from skol_rnn.persistence import bundle as bundle_module
+from skol_rnn.persistence import archive as archive_module
 from skol_rnn.persistence.bundle import Bundle, load_bundle, save_bundle
 
 STATE = {"labels": ["a", "b"], "name": "é", "nothing": None, "number": 0.1}
@@ -175,7 +175,7 @@ def test_what_is_not_there_or_too_large_is_refused(bundle, tmp_path, monkeypatch
     with pytest.raises(BundleError, match="no manifest.json"):
         load_bundle(tmp_path / "empty")
     path = save_bundle(bundle, tmp_path / "m.skol")
-    monkeypatch.setattr(bundle_module, "SIZE_LIMIT", 100)
+    monkeypatch.setattr(archive_module, "SIZE_LIMIT", 100)
     with pytest.raises(BundleError, match="more than the limit of 100"):
         load_bundle(path)
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skol_rnn.errors import DataError
-from skol_rnn.persistence.bundle import npz_bytes, read_npz
+from skol_rnn.persistence.archive import npz_bytes, read_npz
 
 ARRAYS = {"ids": np.arange(40, dtype=np.int32).reshape(8, 5), "names": np.array(["Nomenclature", "Misc"])}
 

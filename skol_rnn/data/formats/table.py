@@ -25,6 +25,7 @@ except ImportError as error:
     raise ImportError("CSV and Parquet need pandas: pip install pandas, or use YEDDA, text or JSON lines.") from error
 
 _NUMBERS = ("line_number", "start", "end", "blank_before", "break_before")
+_ROWS, _ROWS_PER_BYTE = 1_000_000, 2  # most rows of a Parquet file
 _SPACE, _SPACE_PER_CHARACTER = 1_000_000, 100  # most white space that offsets and blank lines may add to a file
 _ROW = re.compile(r"(?i)\brow ([0-9]+)\b")  # in a message about a table
 _GAPS = ("", " ", "\n", "\n\n")  # text before a token by its break_before
@@ -105,7 +106,10 @@ def read_parquet(path: Path, doc_id: str) -> list[Document]:
     data = read_bytes(path)
     # pyarrow raises errors of many classes
     try:
+        _refuse_many_rows(path, data)
         table = pd.read_parquet(io.BytesIO(data), engine="pyarrow")
+    except DataError:
+        raise
     except UnicodeDecodeError as error:
         raise DataError(f"{path} holds text that is not UTF-8: write it as UTF-8.") from error
     except Exception as error:
@@ -118,6 +122,15 @@ def read_parquet(path: Path, doc_id: str) -> list[Document]:
     if any(name is not None for name in table.index.names):
         table = table.reset_index()  # a named index is a column
     return _documents(table, path, doc_id)
+
+
+def _refuse_many_rows(path: Path, data: bytes) -> None:
+    """Refuse a file whose equal rows are packed into next to nothing, before they take memory."""
+    from pyarrow.parquet import ParquetFile
+
+    rows = ParquetFile(io.BytesIO(data)).metadata.num_rows
+    if rows > _ROWS + _ROWS_PER_BYTE * len(data):
+        raise DataError(f"{path} has {rows:,} rows in {len(data):,} bytes, too many for its size: write it as CSV.")
 
 
 def require_libraries(format: str) -> None:

@@ -20,6 +20,7 @@ from skol_rnn.features.pretrained.folder import (
     read_config,
     read_tokenizer,
 )
+from skol_rnn.features.runtime import import_runtime
 from skol_rnn.features.tokens.table import Tokens
 from skol_rnn.labels import printable
 from skol_rnn.windows import cut_windows
@@ -94,14 +95,12 @@ class _Encoder:
     """A transformer and its tokeniser."""
 
     def __init__(self, folder: Path, layers: Sequence[int]) -> None:
-        import onnxruntime
-
         from skol_rnn.features.pretrained.encoder import encoder_graph
 
         config = read_config(folder)
         self._tokenizer = Tokenizer(read_tokenizer(folder))
         graph = encoder_graph(read_arrays(folder), config, layers)
-        self._session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
+        self._session = import_runtime().InferenceSession(graph, providers=["CPUExecutionProvider"])
         self._before, self._after = self._tokenizer.frame()
         self.size = int(config["hidden_size"])
         longest = int(config.get("max_position_embeddings", _WINDOW))
