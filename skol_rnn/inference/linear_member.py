@@ -96,8 +96,12 @@ class LinearMember:
         parts = np.zeros((len(ids), sides * n_labels), np.float32)
         step = max(_CHUNK_FLOATS // max(ids.shape[1] * sides * n_labels, 1), 1)
         for start in range(0, len(ids), step):
-            found = ids[start : start + step]
-            parts[start : start + step] = flat[found].sum(axis=1)  # (lines, slots, sides * labels) summed over slots
+            kept = ids[start : start + step]
+            n_ids = np.count_nonzero(kept, axis=1)
+            lines = np.flatnonzero(n_ids)
+            first = (np.cumsum(n_ids) - n_ids)[lines]
+            # (ids, sides * labels) summed over the ids of each line, which are half of its slots
+            parts[start + lines] = np.add.reduceat(flat[kept[kept > 0]], first, axis=0)
         parts /= np.sqrt(np.maximum((ids > 0).sum(axis=1), 1))[:, None]
         own, *neighbours = np.split(parts, sides, axis=1)
         scores = own + numbers @ self.numbers + self.bias
