@@ -304,7 +304,9 @@ def _weights(
 def _important_and_rare(e: Evaluation, history: _History, counts: np.ndarray, updates: int | None) -> Iterator[Note]:
     for name in e.important:
         f1 = history.get(f"val_f1/{name}", [])
-        if len(f1) >= 2 and max(f1) < _GOOD_F1 and max(f1) <= max(_LOW_F1, f1[0] + _RISE):
+        # A label without scored lines has an F1 of 0 whatever the network learns, and a finding of its own below.
+        scored = e.support[e.labels.index(name)] > 0
+        if scored and len(f1) >= 2 and max(f1) < _GOOD_F1 and max(f1) <= max(_LOW_F1, f1[0] + _RISE):
             seen = f"The F1 does not improve in {len(f1)} epochs"
             figures = f"from {f1[0]:.3f} to {f1[-1]:.3f}, best {max(f1):.3f}"
             few_updates = updates is not None and updates < FEW_UPDATES

@@ -85,7 +85,10 @@ class TrainingLog:
         parts = [f"epoch {epoch}", f"loss {scores['loss']:.4f}"]
         if evaluation is not None:
             f1 = dict(zip(evaluation.labels, evaluation.f1, strict=True))
-            shown = evaluation.important if len(evaluation.important) <= MOST_LABELS else ()
+            support = dict(zip(evaluation.labels, evaluation.support, strict=True))
+            # A label without validation lines has neither F1 nor loss.
+            important = [name for name in evaluation.important if support[name]]
+            shown = important if len(evaluation.important) <= MOST_LABELS else ()
             parts += [f"{name} F1 {f1[name]:.4f} loss {scores[f'val_loss/{name}']:.4f}" for name in shown]
             if "val_fragment_f1" in scores:
                 parts.append(f"fragment F1 {scores['val_fragment_f1']:.4f}")
