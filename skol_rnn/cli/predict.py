@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from skol_rnn.inference.predictor import Predictions, ServingModel
     from skol_rnn.model import RNNSkolModel
 
+ADVISED = {**OPTION_OF, "other": "--other"}
+"""Options of train by the arguments that findings name."""
 _FORMATS = f"{options.FORMATS}; yedda for lines and jsonl for tokens if not given."
 
 
@@ -216,7 +218,7 @@ def evaluate(
     if _written_as_json(whole, out, json):
         return
     width = Console().width
-    typer.echo(to_text(evaluation, width, [common.in_options(line, OPTION_OF) for line in summary(found, width=width)]))
+    typer.echo(to_text(evaluation, width, [common.in_options(line, ADVISED) for line in summary(found, width=width)]))
     for score in spans.values():
         typer.echo(f"\n{score}")
     if decisions:

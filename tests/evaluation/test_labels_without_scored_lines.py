@@ -1,11 +1,15 @@
-"""A label without validation lines is logged without figures, and no finding says that it is not learnt."""
+"""A label without validation lines is logged without figures, and no finding says that it is not learnt; advice in options."""
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 
+from skol_rnn.cli.common import in_options
+from skol_rnn.cli.predict import ADVISED
 from skol_rnn.evaluation.evaluate import evaluate_labels
-from skol_rnn.evaluation.findings import diagnose
+from skol_rnn.evaluation.findings import ADVICE, diagnose
 from skol_rnn.labels import LabelSet
 from skol_rnn.training.log import TrainingLog
 
@@ -29,3 +33,8 @@ def test_the_line_of_an_epoch_has_no_figures_of_a_label_without_lines(capsys):
     log.end_epoch(1, scores, SCORED)
     line = capsys.readouterr().out
     assert "Table F1 0.0000 loss 1.2500" in line and "Key" not in line and "nan" not in line
+
+
+def test_evaluate_advises_in_options():
+    for advice in {text for of_decision in ADVICE.values() for text in of_decision.values()}:
+        assert re.findall(r"\w+=", in_options(advice, ADVISED)) == []
