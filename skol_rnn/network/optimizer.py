@@ -31,7 +31,7 @@ class LazyAdam(keras.optimizers.Adam):
 
     def apply(self, grads: Sequence[Any], trainable_variables: Sequence[keras.Variable] | None = None) -> None:
         """Update the variables."""
-        pairs = list(zip(grads, trainable_variables or (), strict=True))
+        pairs = list(zip(grads, trainable_variables or (), strict=True))  # Keras passes both
         for gradient, variable in pairs:
             if variable.path in self.lazy and gradient is not None:
                 self._update_rows(gradient, variable)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from toy import QUICK, SMALL, toy_tokens
 
+from skol_rnn import RNNSkolModel
 from skol_rnn.features.base import LineFeatures
 from skol_rnn.training.batches import WindowBatches
 from skol_rnn.windows import cut_windows, shifted_windows
@@ -66,3 +69,23 @@ def test_the_number_of_updates_is_the_same_in_every_epoch():
         numbers.add(len(batches))
         assert all(len(batches[i][0][2]) for i in range(len(batches)))
     assert len(numbers) == 1
+
+
+class _Stopped(Exception):
+    pass
+
+
+def test_tokens_train_on_from_a_checkpoint_as_if_never_stopped(tmp_path):
+    """The windows of the second epoch, and the moments of the embeddings that no batch has used since, are the same."""
+
+    def stop(epoch, evaluation):
+        raise _Stopped
+
+    table = toy_tokens(10)
+    model = RNNSkolModel(unit="token", epochs=2, **{**SMALL, **QUICK})
+    expected = model.fit(table).predict_proba(table)
+    with pytest.raises(_Stopped):
+        model.fit(table, checkpoint=tmp_path / "run.npz", callback=stop)
+    again = RNNSkolModel(**model.get_params()).fit(table, checkpoint=tmp_path / "run.npz")
+    found = again.predict_proba(table)
+    np.testing.assert_allclose(np.asarray(found, float), np.asarray(expected, float), atol=1e-5)
