@@ -98,7 +98,7 @@ class ModelParameters(FormerNames):
         Smallest number of optimizer updates; 400, for tokens 40, if not given.  Where the data give fewer, ``fit`` lowers
         stride and batch size and, unless ``epochs`` is given, makes more passes; the log reports it.  0 turns this off.
     patience : int, optional
-        Epochs without a better score before training stops; 2, for tokens 3, if not given.
+        Epochs without a better score before training stops; 4, for tokens 3, if not given.
     validation_fraction : float, optional
         Share of lines, in whole documents, of the validation set; 0.1 if not given, but none of fewer than 20,000
         lines.  It has no effect where ``fit`` receives validation data.
@@ -131,7 +131,8 @@ class ModelParameters(FormerNames):
     window_size : int, optional
         Lines in a window; 15, for tokens 128, if not given.
     stride : int, optional
-        Lines between the starts of training windows; a third of the window, for tokens half, if not given.
+        Lines between the starts of training windows; the window if not given, or a third of it where fewer than 32,000
+        lines are trained on.  Windows that do not overlap start at other lines in each epoch.
     prediction_window_size : int, optional
         Lines in a window of prediction; 128 if not given, and ``window_size`` for tokens, where that is longer, where
         ``prediction_stride`` is given, or where fewer than 5,000 lines are trained on.

@@ -13,13 +13,13 @@ from skol_rnn.labels import check_choice
 
 DEFAULTS: dict[str, dict[str, Any]] = {
     "line": {
-        "window_size": 32,
-        "batch_size": 32,
+        "window_size": 15,
+        "batch_size": 64,
         "num_layers": 2,
         "learning_rate": 1e-3,
         "dropout": 0.0,
         "feature_dropout": 0.5,
-        "patience": 2,
+        "patience": 4,
         "min_updates": 400,
         "linear_share": 0.15,
         "decision": "auto",
@@ -47,11 +47,11 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
         "token": {"ensemble_size": 1, "epochs": 3, "refit": False, "folds": 0},
     },
     "default": {
-        "line": {"ensemble_size": 1, "epochs": 6, "refit": True, "folds": 3},
+        "line": {"ensemble_size": 1, "epochs": 8, "refit": True, "folds": 3},
         "token": {"ensemble_size": 2, "epochs": 3, "refit": True, "folds": 0},
     },
     "best": {
-        "line": {"ensemble_size": 3, "epochs": 6, "refit": True, "folds": 3},
+        "line": {"ensemble_size": 3, "epochs": 8, "refit": True, "folds": 3},
         "token": {"ensemble_size": 5, "epochs": 3, "refit": True, "folds": 0},
     },
     "instant": {
