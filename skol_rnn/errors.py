@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from skol_rnn.labels import printable
+
 
 class SkolError(Exception):
     """Base of the errors this package raises on purpose."""
+
+    def __str__(self) -> str:
+        # Names of files, documents and labels may contain what a terminal obeys.
+        return printable(super().__str__(), keep="\t\n")
 
 
 class DataError(SkolError, ValueError):

@@ -14,10 +14,10 @@ import redis
 class RedisServer:
     """A server whose every write is on disk before it is answered, so that a kill is a fair test."""
 
-    def __init__(self, folder, password=None, tls=False):
-        program = shutil.which("redis-server")
+    def __init__(self, folder, password=None, tls=False, program="redis-server"):
+        name, program = program, shutil.which(program)
         if program is None:
-            pytest.fail("redis-server is not installed: make test-scale installs it")
+            pytest.fail(f"{name} is not installed: make test-scale installs redis-server")
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]

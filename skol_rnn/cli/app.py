@@ -32,6 +32,7 @@ from skol_rnn.cli.train import train
 from skol_rnn.cli.tune import tune
 from skol_rnn.cli.weights import weights
 from skol_rnn.errors import SkolError
+from skol_rnn.labels import printable
 
 OK, FAILED, USAGE, BAD_DATA, INTERRUPTED, CLOSED_PIPE, TERMINATED = 0, 1, 2, 3, 130, 141, 143
 _STATUSES = ((SkolError, BAD_DATA), ((ValueError, TypeError), USAGE), (ImportError, FAILED))
@@ -138,6 +139,8 @@ def _run(words: list[str], debug: bool) -> int:
     except typer.TyperException as error:
         # Errors of the parser show the usage line too; the base class has only a message.
         if show := getattr(error, "show", None):
+            message = printable(error.format_message())
+            error.format_message = lambda: message
             show()
             return USAGE
         return _fail(error.format_message(), USAGE)

@@ -19,6 +19,7 @@ from skol_rnn.data.reading import read_documents
 from skol_rnn.datasets import sample_corpus
 from skol_rnn.errors import RepairWarning
 from skol_rnn.inference.quiet import quiet_tensorflow
+from skol_rnn.labels import printable
 from skol_rnn.persistence.atomic import write_atomically
 
 if TYPE_CHECKING:
@@ -70,10 +71,10 @@ def demo(
     )
     console.print("\nOpen in a browser, or read:")
     for what, where in files:
-        console.print(f"  {what:<34} {where}", soft_wrap=True)
+        console.print(printable(f"  {what:<34} {where}"), soft_wrap=True)
     console.print("Go on with your own files:")
     for command in next_commands(out):
-        console.print(f"  {command}", soft_wrap=True)
+        console.print(printable(f"  {command}"), soft_wrap=True)
 
 
 def scores_table(scores: Evaluation) -> Table:

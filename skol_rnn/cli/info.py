@@ -31,7 +31,7 @@ def info(model: options.ModelPath, verify_key: options.VerifyKey = None, json: o
     for row in zip(state["labels"], arrays["counts"], arrays["weights"], arrays["offsets"], strict=True):
         labels.add_row(printable(row[0]), f"{row[1]:,}", f"{row[2]:.4f}", f"{row[3]:+.4f}")
     console.print(labels)
-    console.print(f"{state['features']['name']} features, {_what_runs(bundle)}")
+    console.print(printable(f"{state['features']['name']} features, {_what_runs(bundle)}"))
     if card := state.get("card"):
         _print_card(console, card)
     if not fits(console, history := _history(state, state["labels"])):
@@ -69,7 +69,7 @@ def _history(state: Mapping[str, Any], labels: Sequence[str]) -> Table:
 def _print_card(console: Console, card: Mapping[str, Any]) -> None:
     versions = ", ".join(f"{name} {number}" for name, number in card["versions"].items())
     console.print(printable(f"Trained on {card['date']} with {versions}"))
-    console.print(split_sentence(card))
+    console.print(printable(split_sentence(card)))
     console.print(calibration_sentence(card, printable))
     if not (scores := card["scores"]):
         return

@@ -38,7 +38,7 @@ from skol_rnn.errors import DataError, LabelWarning
 from skol_rnn.imbalance.class_weights import is_frozen_file
 from skol_rnn.imbalance.strategies import STRATEGIES
 from skol_rnn.inference.quiet import quiet_tensorflow
-from skol_rnn.labels import plural, suggestion
+from skol_rnn.labels import plural, printable, suggestion
 from skol_rnn.persistence.bundle import check_destination
 from skol_rnn.training.checkpoint import check_place, files_of
 from skol_rnn.training.parameters import FORMER, PARAMETERS, REMOVED, ModelParameters, current_names, values_of
@@ -160,8 +160,8 @@ def train(
         if not dev and (documents := model.validation_documents_):
             named = ", ".join(documents[:3]) + (", ..." if len(documents) > 3 else "")
             refit = ", included in the refit" if model.card_["split"]["refit"] else ""
-            typer.echo(f"Validation set: {plural(len(documents), 'document')} ({named}){refit}.")
-        typer.echo(f"Saved the model to {out}")
+            typer.echo(printable(f"Validation set: {plural(len(documents), 'document')} ({named}){refit}."))
+        typer.echo(printable(f"Saved the model to {out}"))
     if json:
         scores = {"validation_documents": model.validation_documents_, "history": model.history_}
         print_json({"model": str(out), "labels": model.labels_, "parameters": model.get_params(), **scores})

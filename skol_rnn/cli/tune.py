@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from skol_rnn.cli import options
 from skol_rnn.cli.common import (
@@ -131,7 +132,7 @@ def _search(corpus: Corpus, trials: int, storage: Path, arguments: dict[str, Any
     from skol_rnn.tuning.search import tune_class_weights
 
     def callback(report: TrialReport) -> None:
-        typer.echo(f"{report.finished}/{trials}  {report}")
+        typer.echo(printable(f"{report.finished}/{trials}  {report}"))
 
     with interrupted(lambda: f"{storage} holds the finished trials; the same command continues.\n{same_command()}"):
         return tune_class_weights(corpus, **arguments, storage=storage, callback=callback)
@@ -145,11 +146,11 @@ def _best_trials(result: TuningResult, together: bool = False) -> Table:
         "trial",
         *([folded("settings")] if together else [escape(printable(name)) for name in searched]),
         *_DECISIONS,
-        title=f"Best trials by cross-validated {result.metric}",
+        title=Text(printable(f"Best trials by cross-validated {result.metric}"), style="table.title"),
     )
     for row in finished.to_dict("records"):
         values = ["" if row[name] != row[name] else row[name] for name in searched]
-        parameters = [f"{value:.3g}" if isinstance(value, float) else escape(str(value)) for value in values]
+        parameters = [f"{value:.3g}" if isinstance(value, float) else escape(printable(str(value))) for value in values]
         if together:
             pairs = zip(searched, parameters, strict=True)
             parameters = [", ".join(f"{escape(printable(name))} {value}" for name, value in pairs if value)]

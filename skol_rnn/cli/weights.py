@@ -22,7 +22,7 @@ from skol_rnn.imbalance.strategies import (
     format_strategy,
     parse_strategy,
 )
-from skol_rnn.labels import plural
+from skol_rnn.labels import plural, printable
 from skol_rnn.persistence.figures import check_figure_path
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ def _print(console: Console, frame: pd.DataFrame, shown: dict[str, dict[str, flo
     found = imbalance(frame)
     ratio = f"{found['ratio']:,.1f} : 1" if found["rest"] else "no other label"
     text = f"{found['majority']} against the rest: {found['lines']:,} : {found['rest']:,} {unit}s ({ratio})"
-    console.print(text, markup=False, soft_wrap=True)
+    console.print(printable(text), markup=False, soft_wrap=True)
     if is_bio(frame):
         console.print(type_table(frame))
     for table in weight_tables(frame["label"], shown, console.width):

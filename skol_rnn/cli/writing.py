@@ -18,6 +18,7 @@ from skol_rnn.data.reading import DocumentStream
 from skol_rnn.data.writing import DocumentWriter, StreamWriter
 from skol_rnn.errors import DataError
 from skol_rnn.labels import check_choice, plural
+from skol_rnn.persistence.atomic import check_writable
 from skol_rnn.persistence.bundle import model_above
 
 STANDARD = Path(options.STANDARD)
@@ -42,6 +43,7 @@ def check_output(out: Path, html: Path | None = None, json: bool = False) -> Non
             continue
         if folder.suffix != ".tsv" and folder.exists() and not folder.is_dir():
             raise DataError(f"{folder} is a file, and {option} needs a folder: choose another name.")
+        check_writable(folder)
         if (model := model_above(folder.resolve())) is not None:
             raise DataError(f"{folder} is in the saved model {model}: choose another folder.")
 
@@ -103,7 +105,7 @@ class Run:
         if self.folder:
             self.folder.outputs.check(place)
 
-    def write(self, files: Mapping[Path, bytes]) -> None:
+    def write(self, files: dict[Path, bytes]) -> None:
         """Write files that belong to no single document."""
         if self.folder:
             self.folder.outputs.write(files)

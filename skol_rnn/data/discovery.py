@@ -94,8 +94,6 @@ def _found_in(source: str, form: str | None, skipped: Skipped, without: Containe
     if os.path.isdir(path):
         files, root = _files_below(path, left_out), path
     elif os.path.exists(path):
-        if not path.is_file():
-            raise DataError(f"{source} is a pipe or a device, not a file: give - and pipe it into standard input.")
         return [Found(path, path.name, form or _known_format(source, path), source, named=True)]
     else:
         files = [Path(name) for name in sorted(glob.glob(source, recursive=True)) if os.path.isfile(name)]
@@ -150,6 +148,8 @@ def _check_exists(source: str, path: Path) -> None:
             raise DataError(f"{source} is a link to {os.readlink(path)}, which does not exist.")
         near = suggestion(path.name, os.listdir(path.parent)) if os.path.isdir(path.parent) else ""
         raise DataError(f"{source:.300} does not exist.{near}")
+    if os.path.exists(path) and not path.is_file() and not os.path.isdir(path):
+        raise DataError(f"{source} is a pipe or a device, not a file: give - and pipe it into standard input.")
 
 
 def summary(skipped: Skipped) -> str:

@@ -135,14 +135,14 @@ class Outputs:
         if not self.overwrite and not self._is_own(place):
             raise DataError(f"{place} exists: give {self._advice} to replace it, or choose another folder.")
 
-    def write(self, files: Mapping[Path, bytes], name: str | None = None, **facts: Any) -> None:
+    def write(self, files: dict[Path, bytes], name: str | None = None, **facts: Any) -> None:
         """Write files, each whole; the journal lists them first."""
         for place in files:
             self.check(place)  # another program may have been faster
         places = {os.path.relpath(place, self._folder): _sum_of(data) for place, data in files.items()}
         entry = {"name": name, "files": places, **facts}
         self._note(entry)
-        for place, data in files.items():
+        for place, data in reversed(files.items()):  # the last is the document itself, which the others are about
             # A file that is replaced must survive a power failure; of a new one, the journal says what is missing.
             write_atomically(place, data, sync=os.path.lexists(place))
         self._unsynced += files
@@ -160,7 +160,8 @@ class Outputs:
             if self.complete or not self.done:
                 self._journal.unlink(missing_ok=True)
         finally:
-            self._file.close()
+            with suppress(OSError):  # an entry that could not be written has been said
+                self._file.close()
             self._file = None
 
     def _sync(self) -> None:

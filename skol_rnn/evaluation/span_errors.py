@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
@@ -65,15 +66,16 @@ def boundary_errors(gold: Iterable[Sequence[str | None]], predicted: Iterable[Se
 
 
 def span_outcomes(gold: Sequence[Span], predicted: Sequence[Span]) -> Counter[tuple[str, str]]:
-    """Count the outcomes of the spans of one document."""
-    counts = Counter((span[2], name) for span in gold for name in ("spans", _outcome(span, gold, predicted)))
+    """Count the outcomes of the spans of one document; those of a side do not overlap."""
+    gold, predicted = sorted(gold), sorted(predicted)
+    exact = set(gold) & set(predicted)
+    counts = Counter((span[2], "spans") for span in gold)
+    counts.update((span[2], "exact" if span in exact else _outcome(span, gold, predicted)) for span in gold)
     counts.update((span[2], "spurious") for span in predicted if not _touched(span, gold))
     return counts
 
 
 def _outcome(span: Span, gold: Sequence[Span], predicted: Sequence[Span]) -> str:
-    if span in predicted:
-        return "exact"
     over = _touched(span, predicted)
     alike = [other for other in over if other[2] == span[2]]
     if len(alike) > 1:
@@ -84,5 +86,7 @@ def _outcome(span: Span, gold: Sequence[Span], predicted: Sequence[Span]) -> str
     return "other type" if over else "missed"
 
 
-def _touched(span: Span, others: Sequence[Span]) -> list[Span]:
-    return [other for other in others if other[0] < span[1] and span[0] < other[1]]
+def _touched(span: Span, others: Sequence[Span]) -> Sequence[Span]:
+    """Return the spans that share a token with another; they are sorted."""
+    first = bisect_right(others, span[0], key=lambda other: other[1])
+    return others[first : bisect_left(others, span[1], key=lambda other: other[0])]

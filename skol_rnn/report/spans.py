@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
+from heapq import heappop, heappush
 from html import escape
 from itertools import pairwise
 
@@ -17,6 +18,7 @@ from skol_rnn.report.lines import Mark, label_marks
 from skol_rnn.report.templating import render
 
 SIDES = ("gold", "predicted")
+_Placed = tuple[int, int, str, int, str]  # a span, the number of its row, and its side
 _NON_BLANK = re.compile(r"^.*\S.*$", re.MULTILINE)
 _STEP = 6  # pixels from one bar to the next
 _GUTTER = max(map(len, SIDES)) + 2
@@ -25,11 +27,17 @@ _GUTTER = max(map(len, SIDES)) + 2
 def tracks(spans: Sequence[Span]) -> list[list[Span]]:
     """Distribute spans over as few rows as possible so that no two in a row overlap."""
     rows: list[list[Span]] = []
+    ends: list[tuple[int, int]] = []  # heap of the last end and the number of each row that is taken
+    free: list[int] = []  # heap of the numbers of the others
     for span in sorted(spans):
-        row = next((row for row in rows if row[-1][1] <= span[0]), None)
-        if row is None:
-            rows.append(row := [])
-        row.append(span)
+        while ends and ends[0][0] <= span[0]:
+            heappush(free, heappop(ends)[1])
+        if not free:
+            heappush(free, len(rows))
+            rows.append([])
+        number = heappop(free)
+        rows[number].append(span)
+        heappush(ends, (span[1], number))
     return rows
 
 
@@ -146,22 +154,32 @@ def _within(row: Sequence[Span], start: int, end: int) -> Sequence[Span]:
 
 def _paragraphs(text: str, rows: Sequence[tuple[str, list[Span]]], marks: Mapping[str, Mark]) -> Iterable[str]:
     """Yield the HTML of each non-blank line, cut wherever a span begins or ends."""
-    cuts = sorted({end for _, row in rows for span in row for end in span[:2]})
+    spans = sorted((*span, number, side) for number, (side, row) in enumerate(rows) for span in row)
+    cuts = sorted({end for span in spans for end in span[:2]})
+    waiting = iter(spans)
+    over: list[_Placed] = []
+    following = next(waiting, None)
     for line in _NON_BLANK.finditer(text):
         start, end = line.start(), line.start() + len(line[0].rstrip("\r"))
         edges = [start, *cuts[bisect_right(cuts, start) : bisect_left(cuts, end)], end]
-        yield "".join(_piece(text, a, b, rows, marks) for a, b in pairwise(edges))
+        pieces = []
+        for a, b in pairwise(edges):
+            while following and following[0] < b:
+                over.append(following)
+                following = next(waiting, None)
+            over = [span for span in over if span[1] > a]
+            pieces.append(_piece(text, a, b, sorted(over, key=lambda span: span[3]), marks))
+        yield "".join(pieces)
 
 
-def _piece(text: str, start: int, end: int, rows: Sequence[tuple[str, list[Span]]], marks: Mapping[str, Mark]) -> str:
+def _piece(text: str, start: int, end: int, spans: Sequence[_Placed], marks: Mapping[str, Mark]) -> str:
     tags, bars, names = [], [], []
-    for position, (side, row) in enumerate(rows):
-        for a, b, kind in _within(row, start, end):
-            colour, name = marks[kind].css.split()[0], escape(printable(kind))
-            bars.append(f"--r{position}:var(--{colour})")
-            names.append(f"{side}: {name} {a} to {b}")
-            if a >= start or not text[a:start].strip("\r\n"):
-                tags.append(f'<b class="tag {side} {colour}">{name}</b>')
+    for a, b, kind, position, side in spans:
+        colour, name = marks[kind].css.split()[0], escape(printable(kind))
+        bars.append(f"--r{position}:var(--{colour})")
+        names.append(f"{side}: {name} {a} to {b}")
+        if a >= start or text.count("\n", a, start) + text.count("\r", a, start) == start - a:
+            tags.append(f'<b class="tag {side} {colour}">{name}</b>')
     shown = escape(printable(text[start:end]))
     if not bars:
         return shown

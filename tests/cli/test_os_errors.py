@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import re
@@ -36,14 +37,13 @@ test = "data"
 
 WRITE_FILE = {
     "train": [*TRAIN, "--out", "{out}.skol"],
-    "evaluate": ["evaluate", "{model}", "{data}", "--backend", "onnx", "--out", "{out}"],
+    "evaluate": ["evaluate", "{model}", "{data}", "--out", "{out}"],
     "evaluate --html": ["evaluate", "{model}", "{data}", "--html", "{out}"],
     "report": ["report", "{model}", "{data}", "--out", "{out}"],
     "compare": ["compare", "{model}", "{model}", "{data}", "--out", "{out}"],
     "weights --save": ["weights", "{data}", "--save", "{out}.json"],
     "weights --chart-file": ["weights", "{data}", "--chart-file", "{out}.svg"],
     "init-config": ["init-config", "--overwrite", "--out", "{out}"],
-    "predict .tsv": ["predict", "{model}", "{data}", "--out", "{out}.tsv"],
     "tune": ["tune", "{data}", "--trials", "1", "--folds", "2", "--out", "{out}.toml"],
     "tune --storage": [
         "tune",
@@ -195,7 +195,7 @@ def test_an_input_that_cannot_be_read_is_refused(refused, place, no_training, wo
 
 
 @table(MODEL)
-@pytest.mark.parametrize("kind", ["pipe", "long", "circle", "null", "file"])
+@pytest.mark.parametrize("kind", ["pipe", "long", "circle", "file"])
 def test_a_model_that_cannot_be_read_is_refused(refused, place, no_training, words, kind):
     model = place / "model"
     if kind == "pipe":
@@ -205,7 +205,7 @@ def test_a_model_that_cannot_be_read_is_refused(refused, place, no_training, wor
     elif kind == "file":
         model = place / "data" / "a.txt.ann" / "model"
     else:
-        model = place / ("x" * 300 if kind == "long" else "a\0b")
+        model = place / ("x" * 300)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(sys.modules[__name__], "SAID", f"{SAID}|[Tt]here is no model|is not a saved model")
         refused(words, model=model)
@@ -213,19 +213,17 @@ def test_a_model_that_cannot_be_read_is_refused(refused, place, no_training, wor
 
 @table(PRINT)
 def test_a_full_standard_output_is_one_sentence(refused, monkeypatch, words):
-    with open("/dev/full", "w") as full:
-        monkeypatch.setattr(sys, "stdout", full)
-        monkeypatch.setattr("skol_rnn.cli.app._close_standard_output", lambda: None)
-        said = refused(words, status=(1,))
-        assert "o space left on device" in said and ("tandard output" in said or " - cannot be written" in said)
-        monkeypatch.undo()
-        with pytest.raises(OSError):
-            full.flush()
+    full = open("/dev/full", "w")  # noqa: SIM115  # closing it raises the error again
+    monkeypatch.setattr(sys, "stdout", full)
+    monkeypatch.setattr("skol_rnn.cli.app._close_standard_output", lambda: None)
+    said = refused(words, status=(1,))
+    assert "o space left on device" in said and ("tandard output" in said or " - cannot be written" in said)
+    monkeypatch.undo()
+    with contextlib.suppress(OSError):
+        full.close()
 
 
-FULL = {
-    name: words for name, words in (WRITE_FILE | WRITE_FOLDER).items() if words[0] not in TRAINS and ".tsv" not in name
-}
+FULL = {name: words for name, words in (WRITE_FILE | WRITE_FOLDER).items() if words[0] not in TRAINS}
 
 
 @table(FULL)
@@ -257,7 +255,7 @@ def test_a_full_disk_names_the_file_and_keeps_the_old_one(refused, place, monkey
         monkeypatch.setattr(atomic, "open", Full, raising=False)
     else:
         monkeypatch.setattr(atomic.os, "replace", full)
-    said = refused(words, status=(1, 3), out=place / "out", file=str(place / "out"))
+    said = refused(words, status=(1, 3), out=place / "out", file=str(place))
     assert "No space left on device" in said
     monkeypatch.undo()
     after = {file: data for file, data in contents(place).items() if ".skol-rnn-journal" not in file.name}

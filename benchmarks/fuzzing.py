@@ -1,0 +1,101 @@
+"""Coverage-guided fuzzing of one reader with Atheris: whatever is no DataError is a fault, and its input is kept.
+
+python benchmarks/fuzzing.py yedda --runs 1000000 --corpus tests/data/broken/yedda --faults FOLDER
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import shutil
+import sys
+import tempfile
+import traceback
+import warnings
+from pathlib import Path
+
+FORMATS = {"yedda": "txt.ann", "text": "txt", "jsonl": "jsonl", "csv": "csv", "parquet": "parquet", "bio": "bio",
+           "brat": "ann", "ptc": "labels.tsv"}  # fmt: skip
+TEXT = "Fusella nova Smith 1899\nPileus red, 3-5 cm broad 𝔘.\n\n[@Misc text here\n" * 3
+"""The text that files of spans, which brat and ptc have next to it, are about."""
+_LARGEST = 4096
+
+
+def reading(form, folder):
+    """Return a function that reads bytes as a file of a format, as lines and as tokens."""
+    from skol_rnn.data.discovery import Found, find_files
+    from skol_rnn.data.reading import Reader
+    from skol_rnn.data.spans import SpanRules
+
+    place = folder / f"x.{FORMATS[form]}"
+    file = Found(place, place.name, form, str(place), named=True)
+    if form == "brat":
+        (folder / "x.txt").write_text(TEXT)
+    if form == "ptc":
+        (folder / "x").mkdir(exist_ok=True)
+        (folder / "x" / "article1.txt").write_text(TEXT)
+        (file,), _ = find_files([folder / "x" / "article1.txt"], "ptc")
+
+    def read(data):
+        place.write_bytes(data)
+        for unit in ("line", "token"):
+            reader = Reader(False, unit, rules=SpanRules(overlap="longest"))
+            for document in reader.read(file, []):
+                document.columns()
+
+    return read
+
+
+def attempt(read, data, faults):
+    """Read bytes; keep them if they end in an error that is not ours, and return its name."""
+    from skol_rnn.errors import DataError
+
+    try:
+        read(data)
+    except DataError:
+        return "refused"
+    except Exception as error:
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        name = f"{type(error).__name__}-{Path(where.filename).stem}-{where.lineno}"
+        (faults / name).write_bytes(data)
+        return name
+    return "read"
+
+
+def seeds(corpus, form, folder):
+    """Copy the files of a format to one folder, as the fuzzer wants them."""
+    ending = FORMATS[form].rpartition(".")[2]
+    for number, file in enumerate(sorted(corpus.rglob("*"))):
+        if file.is_file() and (file.suffix == f".{ending}" or form == "jsonl" and file.suffix == ".json"):
+            shutil.copy(file, folder / f"{number}-{file.name}")
+
+
+def main():
+    """Fuzz until all runs are done; the fuzzer ends the process."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("format", choices=FORMATS)
+    parser.add_argument("--runs", type=int, default=10_000)
+    parser.add_argument("--corpus", type=Path, required=True, help="folder of files to begin with")
+    parser.add_argument("--faults", type=Path, required=True, help="folder for inputs that end in a foreign error")
+    parser.add_argument("--seed", type=int, default=1)
+    given = parser.parse_args()
+    import atheris
+
+    with atheris.instrument_imports(include=["skol_rnn"]):
+        import skol_rnn.data.formats.table
+        import skol_rnn.data.reading  # noqa: F401
+    folder = Path(tempfile.mkdtemp(dir="/dev/shm" if Path("/dev/shm").is_dir() else None))
+    grown = Path(tempfile.mkdtemp())
+    seeds(given.corpus, given.format, grown)
+    given.faults.mkdir(parents=True, exist_ok=True)
+    read = reading(given.format, folder)
+    warnings.simplefilter("ignore")
+    options = [f"-runs={given.runs}", f"-max_len={_LARGEST}", f"-seed={given.seed}", "-print_final_stats=1"]
+    options += ["-rss_limit_mb=4096", "-timeout=30", f"-artifact_prefix={given.faults}/"]
+    atheris.Setup([sys.argv[0], *options, str(grown)], lambda data: attempt(read, data, given.faults) and None)
+    with contextlib.suppress(KeyboardInterrupt):
+        atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,111 @@
+"""Twice the input takes twice the time, not four times: spans, records and lines, in the commands that read them."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import time
+
+import numpy as np
+import pytest
+
+from skol_rnn.cli.app import run
+from skol_rnn.evaluation.span_errors import span_outcomes
+from skol_rnn.report.spans import show_spans, spans_html, tracks
+
+
+def spans(n):
+    """One long line with neighbouring spans, and one that covers all."""
+    text = " ".join(f"word{i} is here." for i in range(n))
+    ends = [i for i, character in enumerate(text) if character == "."]
+    found = [(a + 2 if a else 0, b, "ABC"[i % 3]) for i, (a, b) in enumerate(zip([0, *ends], ends, strict=False))]
+    return text, found
+
+
+def layers(n):
+    """Spans of which fifty overlap anywhere."""
+    return [(10 * i, 10 * i + 500, "ABC"[i % 3]) for i in range(n)]
+
+
+def record(n):
+    text, found = spans(n)
+    return json.dumps({"id": "d", "text": text, "spans": found}) + "\n"
+
+
+def records(n):
+    return "".join(
+        json.dumps({"id": f"d{i}", "text": "some words\nmore", "spans": [[0, 4, "A"]]}) + "\n" for i in range(n)
+    )
+
+
+def lines(n):
+    return "".join(f"[@line {i} of text#{'AB'[i % 2]}*]\n" for i in range(n))
+
+
+def seconds(action):
+    """Return the least of three times, of this process alone."""
+    found = []
+    for _ in range(3):
+        start = time.process_time()
+        action()
+        found.append(time.process_time() - start)
+    return min(found)
+
+
+FUNCTIONS = {
+    "tracks": (lambda n: tracks(layers(n)), 20_000),
+    "tracks, nested": (lambda n: tracks([(i, 4 * n - i, "A") for i in range(n)]), 10_000),
+    "outcomes": (lambda n: span_outcomes(spans(n)[1], spans(n)[1][::2]), 4_000),
+    "page": (lambda n: spans_html(*spans(n)[:1], spans(n)[1], spans(n)[1][::2]), 2_000),
+    "page, layers": (lambda n: spans_html("x" * (10 * n + 500), layers(n), layers(n)[::2]), 500),
+    "picture": (lambda n: show_spans(spans(n)[0], spans(n)[1], spans(n)[1][::2]), 500),
+}
+COMMANDS = {
+    "spans": (["spans", "{}", "--predicted", "{}", "--show", "d"], "jsonl", record, 1_000),
+    "validate records": (["validate", "{}"], "jsonl", records, 400),
+    "convert records": (["convert", "{}", "--to", "jsonl", "--out", "-"], "jsonl", records, 400),
+    "validate lines": (["validate", "{}"], "txt.ann", lines, 10_000),
+    "convert lines": (["convert", "{}", "--to", "csv", "--out", "-"], "txt.ann", lines, 10_000),
+    "spans of lines": (["spans", "{}", "--predicted", "{}"], "txt.ann", lines, 4_000),
+}
+
+
+def check(action, n, factor=4):
+    once, more = seconds(lambda: action(n)), seconds(lambda: action(factor * n))
+    # Four times the input: quadratic work takes sixteen times as long.
+    assert more < 2 * factor * max(once, 0.01), (once, more)
+
+
+@pytest.mark.parametrize(("action", "n"), FUNCTIONS.values(), ids=FUNCTIONS)
+def test_functions_take_linear_time(action, n):
+    check(action, n)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("words", "ending", "make", "n"), COMMANDS.values(), ids=COMMANDS)
+def test_commands_take_linear_time(tmp_path, words, ending, make, n):
+    for size in (n, 4 * n):
+        (tmp_path / f"{size}.{ending}").write_text(make(size))
+
+    def command(size):
+        out = io.TextIOWrapper(io.BytesIO(), write_through=True)
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out), pytest.raises(SystemExit) as stop:
+            run([word.format(tmp_path / f"{size}.{ending}") for word in words])
+        assert stop.value.code == 0, out.buffer.getvalue()[-500:]
+
+    command(n)
+    check(command, n)
+
+
+def test_tracks_are_those_of_the_first_row_that_is_free():
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        found = [(a, a + int(rng.integers(1, 9)), "A") for a in rng.integers(0, 40, int(rng.integers(0, 15))).tolist()]
+        rows = []
+        for span in sorted(found):
+            row = next((row for row in rows if row[-1][1] <= span[0]), None)
+            if row is None:
+                rows.append(row := [])
+            row.append(span)
+        assert tracks(found) == rows
