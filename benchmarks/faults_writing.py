@@ -58,67 +58,81 @@ class Attack:
 
 def attacks():
     """Return everything that writes."""
-    from skol_rnn.cli.command_file import TrainingCommand, command_file, read_command
-    from skol_rnn.data.document import Document
-    from skol_rnn.data.reading import read_documents
-    from skol_rnn.data.writing import write_documents
+    return [*models(), *trainings_files(), *stores(), *documents()]
+
+
+def models():
+    """Return the saving of a model over another one."""
     from skol_rnn.persistence.bundle import Bundle, load_bundle, save_bundle
-    from skol_rnn.persistence.store import DiskStore
+
+    def attack(name, file):
+        def save(place, number):
+            save_bundle(Bundle({"number": number}, {"a": np.full(3000, number, np.float32)}), place / file)
+
+        return Attack(name, lambda p: save(p, 1), lambda p: save(p, 2), lambda p: load_bundle(p / file).state["number"])
+
+    return attack("model, folder", "m"), attack("model, one file", "m.skol")
+
+
+def trainings_files():
+    """Return the writing of a checkpoint, and of the file with the command."""
+    from skol_rnn.cli.command_file import TrainingCommand, read_command
     from skol_rnn.training.checkpoint import Checkpoint, read_checkpoint
 
-    def bundle(number):
-        return Bundle({"number": number}, {"a": np.full(3000, number, np.float32)})
+    def write(place, epoch):
+        progress = {"epoch": epoch, "batch": 0, "best": 0.0, "best_epoch": 0, "history": {}}
+        Checkpoint("x", progress, [np.full(3000, epoch, np.float32)], [], []).write(place / "c")
 
-    def number_of(path):
-        return load_bundle(path).state["number"]
+    def note(place, number):
+        TrainingCommand(["train", str(number)], ".", "c", {}).write(place / "c")
 
-    def checkpoint(number):
-        progress = {"epoch": number, "batch": 0, "best": 0.0, "best_epoch": 0, "history": {}}
-        return Checkpoint("x", progress, [np.full(3000, number, np.float32)], [], [])
+    return (
+        Attack("checkpoint", lambda p: write(p, 1), lambda p: write(p, 2), lambda p: read_checkpoint(p / "c").progress),
+        Attack("command of a training", lambda p: note(p, 1), lambda p: note(p, 2), lambda p: read_command(p / "c")),
+    )
 
-    def command(number):
-        return TrainingCommand(["train", str(number)], ".", "c", {})
 
-    def documents(number):
-        return [Document(f"d{i}", f"text {number}\nmore of {i}", ("A", "B")) for i in range(4)]
-
-    def written(place):
-        found = {}
-        if any(not file.name.startswith(".") for file in place.glob("*")):
-            found = {document.doc_id: document.text.split()[1] for document in read_documents(place)}
-        return sorted(set(found.values()))
+def stores():
+    """Return saves and the rollback of a store on disk."""
+    from skol_rnn.persistence.store import DiskStore
 
     def store(place):
         return DiskStore(place / "s", keep=2)
 
-    def stored(place):
+    def saved(*blobs):
+        return lambda place: [store(place).save(blob) for blob in blobs]
+
+    def read(place):
         assert all(version.size for version in store(place).versions())
         return store(place).load()
 
-    def rolled(place):
-        store(place).save(b"new")
-        store(place).save(b"old")
+    def back(place):
+        return store(place).load() == b"new" or store(place).rollback()
 
-    found = [
-        Attack("model, folder", lambda p: save_bundle(bundle(1), p / "m"), lambda p: save_bundle(bundle(2), p / "m"),
-               lambda p: number_of(p / "m")),
-        Attack("model, one file", lambda p: save_bundle(bundle(1), p / "m.skol"),
-               lambda p: save_bundle(bundle(2), p / "m.skol"), lambda p: number_of(p / "m.skol")),
-        Attack("checkpoint", lambda p: checkpoint(1).write(p / "c"), lambda p: checkpoint(2).write(p / "c"),
-               lambda p: read_checkpoint(p / "c").progress["epoch"]),
-        Attack("command of a training", lambda p: command(1).write(p / "c"), lambda p: command(2).write(p / "c"),
-               lambda p: read_command(p / "c").words if command_file(p / "c").exists() else None),
-        Attack("store, save", lambda p: store(p).save(b"old"), lambda p: store(p).save(b"new"), stored),
-        Attack("store, third save", lambda p: [store(p).save(b) for b in (b"0", b"old")],
-               lambda p: store(p).save(b"new"), stored),
-        Attack("store, rollback", rolled, lambda p: store(p).load() == b"new" or store(p).rollback(), stored),
-    ]  # fmt: skip
-    for form in ("yedda", "jsonl", "csv", "brat"):
-        found.append(
-            Attack(f"documents, {form}", lambda p: (p / "o").mkdir(),
-                   lambda p, form=form: write_documents(documents(2), p / "o", format=form), lambda p: written(p / "o"), True)
-        )  # fmt: skip
-    return found
+    return (
+        Attack("store, save", saved(b"old"), saved(b"new"), read),
+        Attack("store, third save", saved(b"0", b"old"), saved(b"new"), read),
+        Attack("store, rollback", saved(b"new", b"old"), back, read),
+    )
+
+
+def documents():
+    """Return the writing of documents to a folder."""
+    from skol_rnn.data.document import Document
+    from skol_rnn.data.reading import read_documents
+    from skol_rnn.data.writing import write_documents
+
+    made = [Document(f"d{i}", f"text {i}\nmore of {i}", ("A", "B")) for i in range(4)]
+
+    def read(place):
+        visible = any(not file.name.startswith(".") for file in (place / "o").glob("*"))
+        return sorted(document.text for document in read_documents(place / "o")) if visible else []
+
+    def attack(form):
+        write = lambda place: write_documents(made, place / "o", format=form)  # noqa: E731
+        return Attack(f"documents, {form}", lambda place: (place / "o").mkdir(), write, read, partial=True)
+
+    return [attack(form) for form in ("yedda", "jsonl", "csv", "brat")]
 
 
 class Injected:
@@ -204,13 +218,13 @@ def problem(attack, folder, states, said, name=""):
     return f"left over: {left}" if attack.partial and left else ""
 
 
-def disturbed(attack, how):
+def disturbed(attack, how, every=1):
     """Disturb an attack's call at every place; return how often, and what went wrong."""
     with tempfile.TemporaryDirectory() as place:
         known = states(attack, Path(place))
     tried, problems = 0, []
     places = SIZES if how == "size" else range(1, known[2] + 1)
-    for at in places:
+    for at in places[::every]:
         with tempfile.TemporaryDirectory() as place:
             folder = Path(place)
             attack.before(folder)
@@ -410,6 +424,7 @@ def fuzz(form, runs, folder):
 def main():
     """Attack, print a table, and end with status 1 if anything was lost."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--every", type=int, default=1, metavar="N", help="disturb each Nth call only")
     parser.add_argument("--trainings", type=int, default=0, metavar="N", help="kills of trainings")
     parser.add_argument("--redis", nargs="*", metavar="PROGRAM", help="redis-server (if not given) and valkey-server")
     parser.add_argument(
@@ -432,7 +447,7 @@ def main():
         ("size", "disk full within a write"),
     ):
         for attack in attacks():
-            table[f"{attack.name}: {what}"] = disturbed(attack, how)
+            table[f"{attack.name}: {what}"] = disturbed(attack, how, given.every)
     for program in [] if given.redis is None else given.redis or ["redis-server"]:
         table[f"{program}: savers and servers killed"] = kill_redis(160, program)
     if given.trainings:
