@@ -140,7 +140,7 @@ def _run(words: list[str], debug: bool) -> int:
         # Errors of the parser show the usage line too; the base class has only a message.
         if show := getattr(error, "show", None):
             message = printable(error.format_message())
-            error.format_message = lambda: message
+            error.format_message = lambda: message  # type: ignore[method-assign]
             show()
             return USAGE
         return _fail(error.format_message(), USAGE)

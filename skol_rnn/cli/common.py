@@ -104,6 +104,7 @@ def same_command() -> str:
     return f"skol-rnn {shlex.join(COMMAND_LINE)}"
 
 
+_OBEYED = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")  # JSON itself escapes the others
 _QUOTED = r"(?<!\w)'(?:[^'\\]|\\.)*'(?!\w)"
 _VALUE = r"""=(?:"([^"]*)"|'([^']*)'|([\w-]+)|)"""
 
@@ -163,8 +164,9 @@ def say(message: str) -> None:
 
 
 def json_text(value: Any) -> str:
-    """Write a value as JSON, with null for numbers that JSON does not have."""
-    return json.dumps(_finite(value), indent=1, ensure_ascii=False, default=lambda v: v.tolist())
+    """Write a value as JSON, with null for numbers that JSON does not have, and what a terminal obeys escaped."""
+    text = json.dumps(_finite(value), indent=1, ensure_ascii=False, default=lambda v: v.tolist())
+    return _OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def print_json(value: Any) -> None:

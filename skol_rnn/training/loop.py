@@ -98,6 +98,8 @@ class EpochScores(keras.callbacks.Callback):
         self.log.step(loss)
         due = time.monotonic() - self._saved >= checkpoints.SAVED_EVERY
         if self.checkpoint and due and batch + 1 < self.params["steps"]:  # the last is saved with its scores
+            if write_back := getattr(self.model, "jax_state_sync", None):
+                write_back()  # JAX has the variables elsewhere during an epoch
             self.progress.batch = self._done + batch + 1
             self._save(self.checkpoint, [np.asarray(sums) for sums in self.model.metrics_variables])
 

@@ -88,6 +88,8 @@ def said(place, monkeypatch, tmp_path):
 MODEL, DATA, FOUND, BAD = f"{{p}}/m{TITLE}", f"{{p}}/data{TITLE}.csv", "{p}/found.csv", f"{{p}}/bad{TITLE}.txt.ann"
 COMMANDS = [
     (["validate", DATA], 0, ["[/]", "[red]x\\x1b]0;owned\\x07"]),
+    (["validate", DATA, "--json"], 0, ["[bold]\\u202em\\u009b31m", "\\u001b]0;owned"]),
+    (["info", MODEL, "--json"], 0, ["[bold]\\u202em"]),
     (["validate", BAD], 0, ["[red]x\\x1b]0;owned\\x07"]),
     (["validate", "--strict", BAD], 3, ["bad\\x1b]0;owned\\x07.txt.ann"]),
     (["weights", DATA], 0, ["[/]", "[red]x\\x1b]0;owned"]),
