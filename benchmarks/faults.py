@@ -219,7 +219,8 @@ def hostile(files, rng):  # noqa: C901  # a list of attacks
             part = rng.choice(("network.npz", "features.npz", "decision.npz"))
             files[part] = changed_arrays(files[part], rng)
         case "graph" as name:
-            files["network.onnx"] = changed_graph(files["network.onnx"], rng)
+            graph = rng.choice([name for name in files if name.endswith(".onnx")])
+            files[graph] = changed_graph(files[graph], rng)
         case "manifest" as name:
             blob = signed(files)
             manifest = json.loads(parts_of(blob)["manifest.json"])

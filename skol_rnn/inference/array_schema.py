@@ -12,6 +12,7 @@ import numpy as np
 from skol_rnn.errors import BundleError, SkolError
 from skol_rnn.features.families import TOKEN_FAMILIES
 from skol_rnn.inference.linear_member import SIDES
+from skol_rnn.inference.onnx_check import check_graph
 from skol_rnn.inference.schema import PRETRAINED, check_values, checked_network, one_of, refuse, text, whole
 from skol_rnn.inference.second_pass import MOST_LEAVES, columns_of
 from skol_rnn.labels import printable
@@ -129,6 +130,11 @@ def check_model(bundle: Bundle) -> None:
             sizes = _sizes_without_network(bundle, sizes)
         features = bundle.state["features"]
         _check_features(features["name"], features["settings"], bundle.features, sizes)
+        for graph in (bundle.graph, bundle.int8_graph):  # also the one that is not run here
+            if graph is not None:
+                check_graph(graph, bundle.network)
+    except BundleError:
+        raise
     except ValueError as error:
         raise BundleError(
             f"The saved model does not fit together: {printable(str(error))}. Copy it again, or save it again."

@@ -33,6 +33,7 @@ _DTYPES = {1: "<f4", 2: "u1", 3: "i1", 6: "<i4", 7: "<i8", 9: "?"}  # numbers of
 _DOMAINS = ("", "ai.onnx", "com.microsoft")
 _NODES, _NODES_OF_BAG, _NODES_OF_ARRAY = 20, 10, 2  # at most
 _SLACK = 1 << 14  # bytes of small constants, such as axes
+_MOST_SLOTS = 1 << 12
 _MOST_SIZES = 4  # names in the shape of a tensor: windows, window and slots occur together in none
 
 
@@ -253,9 +254,16 @@ def _check_nodes(nodes: list[dict[str, Any]], arrays: Mapping[str, np.ndarray], 
             raise ValueError(f"{kind}: {f'it lacks {error}' if isinstance(error, KeyError) else error}") from error
         if len(node["output"]) > len(shapes):
             raise ValueError(f"{kind}: it has {len(node['output'])} outputs")
+        # The embeddings of a line's ids, whose number is a name or a number of columns.
+        slots = _MOST_SLOTS if node["op_type"] == "Gather" and node["input"][0].endswith(SHARED_ARRAYS) else 1
         for name, shape in zip(node["output"], shapes, strict=False):
             size, symbols = _volume(shape)
-            if size > widest or len(symbols) >= _MOST_SIZES or len(set(symbols)) < len(symbols) or name in known.shapes:
+            if (
+                size > slots * widest
+                or len(symbols) >= _MOST_SIZES
+                or len(set(symbols)) < len(symbols)
+                or name in known.shapes
+            ):
                 raise ValueError(f"{kind}: its output has the shape {shape}, or the name of another one")
             if name:
                 known.shapes[name] = shape

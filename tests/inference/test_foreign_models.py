@@ -19,6 +19,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import helper
+from toy import QUICK, SMALL, toy_table, toy_tokens
 
 from skol_rnn import RNNSkolModel
 from skol_rnn.classifier import SkolClassifierV2
@@ -27,6 +28,7 @@ from skol_rnn.data.table import shared_columns
 from skol_rnn.errors import BundleError, DataError
 from skol_rnn.inference.array_schema import check_model
 from skol_rnn.inference.predictor import load_serving
+from skol_rnn.inference.second_pass import SecondPass
 from skol_rnn.persistence.archive import npz_bytes, read_npz
 from skol_rnn.persistence.bundle import Bundle, load_bundle, load_bytes, save_bundle
 from skol_rnn.persistence.store import DiskStore
@@ -288,6 +290,45 @@ def test_models_of_the_first_version_fit_the_schema(tiny_bundle):
             {name: array for name, array in bundle.decision.items() if name != "tuned"},
         )
     )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("features", ["hashed", "ngrams", "word2vec", "fasttext"])
+@pytest.mark.filterwarnings("error::skol_rnn.errors.GraphWarning")
+def test_models_of_tokens_keep_their_graph_and_fit_the_schema(features):
+    settings = {**SMALL, **QUICK, "unit": "token", "features": features, "epochs": 1}
+    bundle = RNNSkolModel(**settings).fit(toy_tokens(4, 10)).bundle()
+    assert bundle.graph is not None
+    check_model(Bundle.from_bytes(bundle.to_bytes()))
+
+
+@pytest.mark.parametrize("unit", ["line", "token"])
+def test_models_without_a_network_fit_the_schema(unit):
+    table = toy_table() if unit == "line" else toy_tokens()
+    bundle = RNNSkolModel(preset="instant", unit=unit, verbosity=0).fit(table).bundle()
+    check_model(Bundle.from_bytes(bundle.to_bytes()))
+    words = bundle.features["linear/words"]
+    with pytest.raises(BundleError, match="linear/words"):
+        check_model(replace(bundle, features=bundle.features | {"linear/words": words[:5]}))
+
+
+def test_a_second_pass_fits_the_schema_or_is_refused(tiny_bundle):
+    rng = np.random.default_rng(0)
+    sources, true = [rng.dirichlet(np.ones(3), 900) for _ in range(2)], rng.integers(0, 3, 900)
+    arrays = SecondPass.fit(sources, true.astype(np.int32), [300] * 3, 0).arrays()
+    bundle = load_bundle(tiny_bundle)
+    check_model(replace(bundle, features=bundle.features | arrays))
+    leaf = arrays["second/leaf"]
+    changes = {
+        "column": arrays["second/column"] + 10_000,
+        "label": arrays["second/label"] + 3,
+        "reference": np.array(3),
+        "leaf": np.zeros((len(leaf), 60), np.float32),
+        "threshold": arrays["second/threshold"] * np.nan,
+    }
+    for name, array in changes.items():
+        with pytest.raises(BundleError, match="second/"):
+            check_model(replace(bundle, features=bundle.features | arrays | {f"second/{name}": array}))
 
 
 def test_the_runtime_is_imported_without_telemetry():
