@@ -90,8 +90,12 @@ def document_names(table: Lines) -> list[str]:
     require_column(table, column)
     names = []
     spelt: dict[str, str | int] = {}
+    before: object = None
     for row, value in enumerate(table[column]):
-        key = name_key(value)
+        if value is before and names:  # the rows of a document usually share one object
+            names.append(names[-1])
+            continue
+        key, before = name_key(value), value
         if is_missing(value) or (isinstance(key, str) and not key.strip()):
             raise DataError(f"Column {column!r} is empty in row {row}: name each row's document.")
         if key is None:
@@ -130,6 +134,9 @@ def check_texts(values: Iterable[object], name: str, *, none_allowed: bool = Fal
 
 def whole_numbers(values: Iterable[Any], name: str) -> np.ndarray:
     """Return a column of whole numbers from 0 on as int64; missing ones are 0."""
+    if isinstance(values, np.ndarray) and values.dtype.kind in "iu":  # checked at once
+        if values.min(initial=0) >= 0 and values.max(initial=0) <= _LARGEST:
+            return values.astype(np.int64)
     numbers = []
     for row, value in enumerate(values):
         number = 0.0 if is_missing(value) else _number(value)
@@ -141,6 +148,8 @@ def whole_numbers(values: Iterable[Any], name: str) -> np.ndarray:
 
 def flags(values: Iterable[Any], name: str) -> np.ndarray:
     """Return a column of truth values, also written as 0, 1, true or false; missing ones are False."""
+    if isinstance(values, np.ndarray) and values.dtype == np.bool_:
+        return values
     found = []
     for row, value in enumerate(values):
         key = "" if is_missing(value) else str(value).strip().lower()
