@@ -91,9 +91,9 @@ class ModelParameters(FormerNames):
     epochs : int, optional
         Largest number of passes over the training windows; from the preset if not given.
     batch_size : int, optional
-        Windows in a training batch; 64, for tokens 32, if not given.
+        Windows in a training batch; 64, for tokens 16, if not given.
     learning_rate : float, optional
-        Initial learning rate of Adam with cosine decay; 0.001, for tokens 0.002, if not given.
+        Initial learning rate of Adam with cosine decay; 0.001, for tokens 0.003, if not given.
     min_updates : int, optional
         Smallest number of optimizer updates; 400, for tokens 40, if not given.  Where the data give fewer, ``fit`` lowers
         stride and batch size and, unless ``epochs`` is given, makes more passes; the log reports it.  0 turns this off.

@@ -27,9 +27,9 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     },
     "token": {
         "window_size": 128,
-        "batch_size": 32,
+        "batch_size": 16,
         "num_layers": 1,
-        "learning_rate": 2e-3,
+        "learning_rate": 3e-3,
         "dropout": 0.3,
         "feature_dropout": 0.2,
         "patience": 3,
