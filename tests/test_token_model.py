@@ -159,7 +159,7 @@ def test_spans_of_unseen_words_are_found(trained, unseen):
 def test_the_defaults_are_those_of_the_unit(trained, table):
     line, token = (resolve(RNNSkolModel(unit=unit).get_params()) for unit in ("line", "token"))
     names = ("window_size", "stride", "prediction_window_size", "prediction_stride")
-    assert [line[name] for name in names] == [15, 5, 128, 118]
+    assert [line[name] for name in names] == [15, 15, 128, 118]
     assert [token[name] for name in names] == [128, 128, 128, 64]
     assert line["decision"] == token["decision"] == "auto"
 

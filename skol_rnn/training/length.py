@@ -83,7 +83,7 @@ def _for_few(settings: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str,
         chosen = {name: value for name, value in chosen.items() if name not in ("window_size", "stride")}
     if not settings["feature_dropout"]:
         chosen.pop("feature_dropout", None)
-    if given.get("ensemble_size") is None and settings["preset"] in _MEMBERS_OF_FEW:
+    if given.get("ensemble_size") is None and settings.get("preset") in _MEMBERS_OF_FEW:
         chosen["ensemble_size"] = _MEMBERS_OF_FEW[settings["preset"]]
     return chosen
 

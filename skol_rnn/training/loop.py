@@ -12,7 +12,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from skol_rnn.errors import DataError
+from skol_rnn.errors import BundleError, DataError
 from skol_rnn.evaluation.result import Evaluation
 from skol_rnn.network.build import float32
 from skol_rnn.network.layers import EmbeddingBag
@@ -26,6 +26,7 @@ from skol_rnn.training.log import TrainingLog
 
 _FINAL_RATE = 0.02  # share of the learning rate that the cosine schedule ends at
 _CLIP = 1.0
+_ADVICE = "Lower the learning rate or the largest class weight."
 
 History = dict[str, list[float]]
 
@@ -91,10 +92,7 @@ class EpochScores(keras.callbacks.Callback):
         """Advance the bar, save the epoch so far once a minute; stop where the loss is not finite."""
         loss = (logs or {}).get("loss", 0.0)
         if not math.isfinite(loss):
-            raise DataError(
-                f"Training stopped: the loss became {loss} in batch {batch + 1}. "
-                "Lower the learning rate or the largest class weight."
-            )
+            raise DataError(f"Training stopped: the loss became {loss} in batch {batch + 1}. {_ADVICE}")
         self.log.step(loss)
         due = time.monotonic() - self._saved >= checkpoints.SAVED_EVERY
         if self.checkpoint and due and batch + 1 < self.params["steps"]:  # the last is saved with its scores
@@ -106,7 +104,10 @@ class EpochScores(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Score the epoch, save its state, and show the scores to the callbacks."""
         scores: dict[str, float] = {"loss": float((logs or {})["loss"])}
-        evaluation = self.score() if self.score else None
+        try:
+            evaluation = self.score() if self.score else None
+        except BundleError as error:  # the last batch has made the weights infinite
+            raise DataError(f"Training stopped: the loss became nan in epoch {epoch + 1}. {_ADVICE}") from error
         if evaluation is not None:
             scores.update(evaluation.history("val_"))
         for name, value in scores.items():

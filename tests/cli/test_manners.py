@@ -375,7 +375,7 @@ def test_the_settings_file_holds_the_defaults_and_reads_back(tmp_path, capsys):
     values = tomllib.loads(every)
     assert set(values) == {*PARAMETERS, "labels", "other"}
     assert re.search(r"# LSTM units in each direction\.\nhidden_size = 96\n", text)
-    for name in ("labels", "other", "focal_labels"):
+    for name in ("labels", "other", "focal_labels", "vectors", "vector_layers"):  # of tokens, or not with class weights
         del values[name]
     check_parameters(values_of(ModelParameters(**values)))
     (tmp_path / "c.toml").write_text("epochs = 3\n")

@@ -30,7 +30,7 @@ def test_the_settings_are_those_of_the_model_with_their_defaults():
     text = site_pages.settings()
     assert sorted(re.findall(r"^`(\w+)`", text, re.M)) == sorted(PARAMETERS)
     assert "`window_size` = `15` (lines), `128` (tokens)" in text
-    assert "`stride` = `5` (lines), `64` (tokens)" in text
+    assert "`stride` = `15` (lines), `128` (tokens)" in text
 
 
 def test_the_python_reference_has_each_public_name():

@@ -102,7 +102,7 @@ def test_given_validation_documents_are_named_and_hashed():
     model = RNNSkolModel(epochs=1, **SMALL | QUICK)
     model.fit(table[table["doc_id"] < "doc2"], validation=table[table["doc_id"] >= "doc2"])
     assert model.card_["split"] == {
-        "how": "given", "training": ["doc0", "doc1"], "validation": ["doc2", "doc3"], "refit": False,
+        "how": "given", "training": ["doc0", "doc1"], "validation": ["doc2", "doc3"], "refit": False, "folds": 0,
     }  # fmt: skip
     assert list(model.card_["documents"]) == ["doc0", "doc1", "doc2", "doc3"]
     scores = model.card_["scores"]

@@ -68,11 +68,15 @@ def test_the_mix_is_a_geometric_mean_of_posteriors_whatever_the_class_weights():
     true = np.random.default_rng(1).integers(0, 3, sum(LENGTHS))
     weights = np.array([100.0, 10.0, 0.1])
     posterior = np.random.default_rng(2).dirichlet(np.ones(3), sum(LENGTHS))
-    plain = fitted(true, 3).mixed(posterior, features_of(), LENGTHS)
+
+    def mixed(member, raw):
+        return member.combined(*member.sources(raw, features_of(), LENGTHS), LENGTHS)
+
+    plain = mixed(fitted(true, 3), posterior)
     raw = posterior * weights / (posterior * weights).sum(axis=1, keepdims=True)
-    weighted = fitted(true, 3, logit_offsets=np.log(weights)).mixed(raw, features_of(), LENGTHS) / weights
+    weighted = mixed(fitted(true, 3, logit_offsets=np.log(weights)), raw) / weights
     np.testing.assert_allclose(weighted / weighted.sum(axis=1, keepdims=True), plain, atol=1e-9)
-    alone = fitted(true, 3, share=0.0).mixed(posterior, features_of(), LENGTHS)
+    alone = mixed(fitted(true, 3, share=0.0), posterior)
     np.testing.assert_allclose(alone, posterior, atol=1e-3)
 
 

@@ -103,7 +103,7 @@ def test_two_documents_are_enough_to_find_the_rare_label_in_a_third(sample, tmp_
     assert f1["Description"] >= 0.85
     assert model.decided_by == "auto"
     # The saved model decides the same, and has the linear member.
-    served = load_serving(model.save(tmp_path / "model.skol"))
+    served = load_serving(model.save(tmp_path / "model.skol"), precision="float32")
     assert served.predictor.linear is not None
     np.testing.assert_allclose(served.predict_proba(sample[2]), model.predict_proba(sample[2]), atol=1e-5)
     assert served.predict(sample[2]).tolist() == model.predict(sample[2])["predicted_label"].tolist()

@@ -43,7 +43,7 @@ def test_the_best_epoch_is_restored(monkeypatch):
     kept = {}
 
     class Scored:
-        labels, f1, important, important_f1, macro_f1 = (), (), (), 0.0, 0.0
+        labels, f1, support, important, important_f1, macro_f1 = (), (), (), (), 0.0, 0.0
 
         def history(self, prefix):
             return {f"{prefix}important_f1": next(scores)}
