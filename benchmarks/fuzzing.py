@@ -18,7 +18,7 @@ FORMATS = {"yedda": "txt.ann", "text": "txt", "jsonl": "jsonl", "csv": "csv", "p
            "brat": "ann", "ptc": "labels.tsv"}  # fmt: skip
 TEXT = "Fusella nova Smith 1899\nPileus red, 3-5 cm broad 𝔘.\n\n[@Misc text here\n" * 3
 """The text that files of spans, which brat and ptc have next to it, are about."""
-_LARGEST = 4096
+_LARGEST = 8192
 
 
 def reading(form, folder):
@@ -65,6 +65,12 @@ def attempt(read, data, faults):
 def seeds(corpus, form, folder):
     """Copy the files of a format to one folder, as the fuzzer wants them."""
     ending = FORMATS[form].rpartition(".")[2]
+    if form == "parquet":
+        import pandas as pd
+
+        rows = {"doc_id": ["a", "a", "b"], "line_number": [0, 1, 0], "value": ["one", "two", "three"]}
+        for name, more in (("lines", {}), ("labels", {"label": ["A", None, "B"]}), ("numbers", {"value": [1, 2, 3]})):
+            pd.DataFrame(rows | more).to_parquet(folder / name, compression=None)
     for number, file in enumerate(sorted(corpus.rglob("*"))):
         if file.is_file() and (file.suffix == f".{ending}" or form == "jsonl" and file.suffix == ".json"):
             shutil.copy(file, folder / f"{number}-{file.name}")

@@ -100,6 +100,7 @@ EARLY = [
     (["train", "{corpus}", "--out", "-"], "--out cannot be standard output"),
     (["train", "-", "--out", "{new}/m"], "Standard input (-) has no ending that tells its format: give --input-format"),
     (["train", "{new}/x.txt", "--out", "{new}/m"], "x.txt does not exist"),
+    (["resume", "{new}/run.npz"], "There is no {new}/run.npz.command"),
     ([*TUNE, "--trials", "0"], "--trials must be at least 1"),
     ([*TUNE, "--folds", "1"], "--folds must be at least 2"),
     ([*TUNE, "--folds", "9"], "2 documents for 9 folds"),
