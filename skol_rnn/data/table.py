@@ -88,7 +88,7 @@ def document_names(table: Lines) -> list[str]:
     """Return the document name of each row, from column ``doc_id`` or else ``filename``; numbers become their digits."""
     column = "filename" if "doc_id" not in table and "filename" in table else "doc_id"
     require_column(table, column)
-    names = []
+    names: list[str] = []
     spelt: dict[str, str | int] = {}
     before: object = None
     for row, value in enumerate(table[column]):

@@ -21,7 +21,6 @@ SMALL_DATA: dict[str, dict[str, Any]] = {
 }
 """By unit: defaults of parameters where the data are few."""
 
-_FEW = {"line": 32_000, "token": 0}  # rows
 _MEMBERS_OF_FEW = {"default": 2, "best": 5}  # by preset: networks that few lines train vary more
 _SMALL_BATCH = 16  # smaller ones take as long for each update
 _SURPLUS = 1.15  # most updates, as a multiple of the smallest number, for the sake of a shorter stride
@@ -36,18 +35,18 @@ def training_length(
 ) -> tuple[dict[str, Any], str | None]:
     """Choose stride, batch size and epochs so that training makes enough updates; return settings and a log line."""
     least = settings["min_updates"]
-    if few := 0 < sum(lengths) < _FEW[settings["unit"]] and least > 0:
-        settings = {**settings, **_for_few(settings, given)}
-    window = settings["window_size"]
-
-    def batches(stride: int, batch_size: int) -> int:
-        windows = sum(len(window_starts(length, window, stride)) for length in lengths)
-        return -(-windows // batch_size)
-
-    stride, batch_size, epochs = settings["stride"], settings["batch_size"], settings["epochs"]
-    before = batches(stride, batch_size) * epochs
+    of_few = {**settings, **_for_few(settings, given)}
+    few = 0 < _updates(lengths, of_few) < least
+    if few:
+        settings = of_few
+    before = _updates(lengths, settings)
     if not 0 < before < least:
         return dict(settings), None
+    window, stride, batch_size, epochs = (settings[name] for name in ("window_size", "stride", "batch_size", "epochs"))
+
+    def batches(stride: int, batch_size: int) -> int:
+        return _updates(lengths, {"window_size": window, "stride": stride, "batch_size": batch_size, "epochs": 1})
+
     fixed_epochs = given.get("epochs") is not None
     if few or fixed_epochs:
         batch_size = min(batch_size, _SMALL_BATCH)
@@ -76,6 +75,11 @@ def training_length(
     return {**settings, **length}, message
 
 
+def _updates(lengths: Sequence[int], settings: Mapping[str, Any]) -> int:
+    windows = sum(len(window_starts(length, settings["window_size"], settings["stride"])) for length in lengths)
+    return -(-windows // settings["batch_size"]) * settings["epochs"]
+
+
 def _for_few(settings: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values of parameters that are not given and have another default where the data are few."""
     chosen = {name: value for name, value in SMALL_DATA[settings["unit"]].items() if given.get(name) is None}
@@ -83,7 +87,7 @@ def _for_few(settings: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str,
         chosen = {name: value for name, value in chosen.items() if name not in ("window_size", "stride")}
     if not settings["feature_dropout"]:
         chosen.pop("feature_dropout", None)
-    if given.get("ensemble_size") is None and settings.get("preset") in _MEMBERS_OF_FEW:
+    if chosen and given.get("ensemble_size") is None and settings.get("preset") in _MEMBERS_OF_FEW:
         chosen["ensemble_size"] = _MEMBERS_OF_FEW[settings["preset"]]
     return chosen
 
