@@ -83,7 +83,8 @@ class RNNSkolModel(ModelParameters, TrainedModel, BaseEstimator):  # type: ignor
             What happens, with ``other``, to documents without any label: they are left out, or all their lines get the
             label ``other``.
         validation : as data, or tuple (data, y), optional
-            Documents that select the best epoch and the offsets; some of ``data`` if not given.
+            Documents that select the best epoch and the offsets.  If not given: folds of ``data`` for the offsets (see
+            ``folds``), or a tenth of ``data``, or with fewer than 20,000 lines none.
         checkpoint : path, optional
             File written after each epoch, and once a minute within one.  Where it exists, training continues from it and
             ends with the same weights as an uninterrupted run.

@@ -101,7 +101,7 @@ class ModelParameters(FormerNames):
         Epochs without a better score before training stops; 4, for tokens 3, if not given.
     validation_fraction : float, optional
         Share of lines, in whole documents, of the validation set; 0.1 if not given, but none of fewer than 20,000
-        lines.  It has no effect where ``fit`` receives validation data.
+        lines or where there are ``folds``.  It has no effect where ``fit`` receives validation data.
     ensemble_size : int, optional
         Networks trained jointly, whose logits are averaged; from the preset if not given.
     folds : int, optional
