@@ -281,9 +281,16 @@ def check_scored(corpus: Corpus, bundle: Bundle, required: bool = True) -> None:
     fold_labels(column, LabelSet(tuple(state["labels"])), state["other"], "the data")
 
 
+def check_backend() -> None:
+    """Say before any work which framework Keras lacks."""
+    from skol_rnn.network.choice import choose_backend
+
+    choose_backend()
+
+
 def load(bundle: Bundle, decision: str | None = None) -> RNNSkolModel:
-    """Build the model of a bundle without TensorFlow's messages, with its own decision or another one."""
-    with progress("Loading TensorFlow"), quiet_tensorflow():
+    """Build the model of a bundle without the messages of Keras, with its own decision or another one."""
+    with progress("Loading Keras"), quiet_tensorflow():
         from skol_rnn.model import RNNSkolModel
     model = RNNSkolModel().set_bundle(bundle)
     if decision:
@@ -301,7 +308,7 @@ def predicting(model: RNNSkolModel) -> Iterator[RNNSkolModel]:
 
 
 def load_predictor(path: Path, backend: str = "auto", decision: str | None = None) -> ServingModel:
-    """Load a saved model for prediction, without TensorFlow's messages where Keras runs it."""
+    """Load a saved model for prediction, without the messages of Keras where it runs the network."""
     bundle = load_bundle(path)
     check_decision(bundle, decision)
     chosen = chosen_backend(bundle, backend)

@@ -16,6 +16,7 @@ import typer
 from skol_rnn.batch_evaluate.config import read_toml
 from skol_rnn.cli import options
 from skol_rnn.cli.common import (
+    check_backend,
     check_labels,
     format_of,
     interrupted,
@@ -118,6 +119,7 @@ def train(
     unit = settings.get("unit", "line")
     values = values_of(ModelParameters(**settings))
     check_parameters(values)
+    check_backend()
     corpus = read(paths, format_of(input_format, dev), strict, unit, overlap, fold_labels=fold_labels, offsets=offsets)
     validation = (
         read(dev, format_of(input_format, paths), strict, unit, overlap, fold_labels=fold_labels, offsets=offsets)

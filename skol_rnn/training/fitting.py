@@ -36,6 +36,7 @@ from skol_rnn.inference.keras_runner import KerasRunner
 from skol_rnn.inference.linear_member import LinearMember
 from skol_rnn.inference.predictor import PredictionWindows, Predictor
 from skol_rnn.labels import LabelSet, label_counts, plural, rare_labels
+from skol_rnn.network.backend import BACKEND
 from skol_rnn.network.build import NetworkSpec, build_network, training_model
 from skol_rnn.training.batches import WindowBatches
 from skol_rnn.training.callbacks import Callbacks
@@ -310,7 +311,9 @@ class Fitting:
         return digest.hexdigest()[:32]
 
     def _kept_settings(self) -> dict[str, Any]:
-        return {name: value for name, value in self.settings.items() if name != "verbosity"}
+        # Another framework draws and rounds differently: a resumed run would not end with the same weights.
+        framework = {} if BACKEND == "tensorflow" else {"framework": BACKEND}
+        return {name: value for name, value in self.settings.items() if name != "verbosity"} | framework
 
     def _fingerprint(self, lines: TrainingLines, class_weights: ClassWeights, weights: np.ndarray) -> str:
         """Hash what a resumed run must share with the interrupted one, after what its other stages have too."""

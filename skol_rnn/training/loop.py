@@ -13,6 +13,7 @@ import numpy as np
 
 from skol_rnn.errors import DataError
 from skol_rnn.evaluation.result import Evaluation
+from skol_rnn.network.backend import COMPILES_EACH_SHAPE, finish_step
 from skol_rnn.network.build import float32
 from skol_rnn.training.batches import WindowBatches
 from skol_rnn.training.callbacks import Callbacks
@@ -123,6 +124,7 @@ class EpochScores(keras.callbacks.Callback):
             raise DataError("Training ended with weights that are not finite: lower the learning rate.")
 
     def _variables(self) -> list[keras.Variable]:
+        finish_step(self.model)
         return [*self.model.variables, *self.model.optimizer.variables]
 
     def _save(self, path: Path) -> None:
@@ -161,8 +163,7 @@ def train(
     updates = len(batches) * plan.epochs
     schedule = keras.optimizers.schedules.CosineDecay(plan.learning_rate, updates, alpha=_FINAL_RATE)
     optimizer = keras.optimizers.Adam(schedule, global_clipnorm=_CLIP)
-    # XLA would compile each window length and batch size, and cannot compile cuDNN's LSTM.
-    network.compile(optimizer, loss, jit_compile=False)
+    network.compile(optimizer, loss, jit_compile=COMPILES_EACH_SHAPE)
     optimizer.build(network.trainable_variables)
     scores = EpochScores(plan, score, log, checkpoint, fingerprint, callbacks)
     scores.set_model(network)
