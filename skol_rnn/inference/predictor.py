@@ -372,8 +372,9 @@ def chosen_backend(bundle: Bundle, backend: str = "auto") -> str:
     if backend == "onnx" or (backend == "auto" and bundle.graph is not None and has_runtime):
         return "onnx"
     if importlib.util.find_spec("keras") is not None:
-        import skol_rnn.network  # noqa: F401  # before any work: is there a framework for it?
+        from skol_rnn.network.choice import choose_backend
 
+        choose_backend()  # before any work: is there a framework for it?
         return "keras"
     if bundle.graph is None:
         raise ImportError(f"{_NO_GRAPH}, and needs Keras: pip install skol_rnn.")

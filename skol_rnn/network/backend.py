@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
 
 import keras
@@ -29,7 +28,8 @@ def sum_of_bags(embeddings: Any, ids: Any, kept: Any) -> Any:
 
 def _sum_in_tensorflow(variable: Any, ids: Any, kept: Any) -> Any:
     """Gather only the kept ids, which are a fraction of all slots."""
-    tf = importlib.import_module("tensorflow")
+    import tensorflow as tf
+
     shape, size = tf.shape(ids), variable.shape[-1]
     n_lines = shape[0] * shape[1]
     places = tf.where(tf.reshape(kept, (-1,)) > 0)[:, 0]
@@ -44,7 +44,8 @@ def _sum_in_tensorflow(variable: Any, ids: Any, kept: Any) -> Any:
 
 def _sum_in_torch(variable: Any, ids: Any, kept: Any) -> Any:
     """Gather only the kept ids, which are a fraction of all slots."""
-    torch = importlib.import_module("torch")
+    import torch
+
     kept = kept > 0
     counts = kept.sum(-1).reshape(-1)
     starts = torch.cumsum(counts, 0) - counts

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import subprocess
 import sys
 import types
+import warnings
 from pathlib import Path
 
 import keras
@@ -16,13 +18,14 @@ from gradients import value_and_gradients
 from keras import layers
 from toy import toy_table, toy_tokens
 
-from skol_rnn import load_model, load_serving
+from skol_rnn import RNNSkolModel, load_model, load_serving
 from skol_rnn.inference.card import training_facts
 from skol_rnn.network import choice
 from skol_rnn.network.backend import RightPaddedLSTM, padded_for_jax
 from skol_rnn.network.choice import FRAMEWORKS, choose_backend
 from skol_rnn.network.layers import EmbeddingBag
 from skol_rnn.persistence.bundle import load_bundle
+from skol_rnn.training.checks import check_parameters
 
 ROOT = Path(__file__).resolve().parents[2]
 TRAINED = sorted((Path(__file__).parent / "trained").glob("*.skol"))
@@ -98,7 +101,8 @@ def test_the_bag_sums_what_it_keeps_and_passes_gradients_to_that_alone():
     bag.build(ids.shape)
     table = np.asarray(bag.embeddings, "float64")
     weights = np.random.default_rng(0).normal(size=(1, 3, 3))
-    value, (slope,) = value_and_gradients(lambda: keras.ops.sum(bag(ids) * weights.astype("float32")), [bag.embeddings])
+    factors = keras.ops.convert_to_tensor(weights.astype("float32"))
+    value, (slope,) = value_and_gradients(lambda: keras.ops.sum(bag(ids) * factors), [bag.embeddings])
     expected, slopes = 0.0, np.zeros_like(table)
     for line, weight in zip(ids[0], weights[0], strict=True):
         kept = line[line > 0]
@@ -129,7 +133,7 @@ def fresh(monkeypatch, tmp_path):
     def installed(*names, **configuration):
         monkeypatch.setattr(choice, "_is_installed", names.__contains__)
         if configuration:
-            (tmp_path / "keras.json").write_text(__import__("json").dumps(configuration))
+            (tmp_path / "keras.json").write_text(json.dumps(configuration))
 
     return installed
 
@@ -148,8 +152,6 @@ def test_without_tensorflow_another_is_chosen_and_named_once(fresh, installed, c
     with pytest.warns(UserWarning, match=f"^TensorFlow is not installed: Keras runs on {chosen}. Set KERAS_BACKEND"):
         assert choose_backend() == chosen
     assert os.environ["KERAS_BACKEND"] == chosen
-    import warnings
-
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert choose_backend() == chosen
@@ -241,3 +243,20 @@ def test_python_names_a_missing_backend_when_the_model_is_imported(tmp_path):
         pytest.skip("all backends are installed")
     last = subprocess_with(name, "from skol_rnn import RNNSkolModel").stderr.strip().splitlines()[-1]
     assert last.startswith(f"ImportError: KERAS_BACKEND is set for {name}, which is not installed: pip install {name}")
+
+
+@pytest.mark.parametrize(("unit", "features"), [("line", "word2vec"), ("line", "doc2vec"), ("token", "fasttext")])
+def test_word_vectors_name_gensim_before_any_work_where_it_is_missing(monkeypatch, unit, features):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, *rest: None if name == "gensim" else find(name, *rest)
+    )
+    with pytest.raises(ImportError, match=f'^features="{features}" needs gensim, which is not installed: pip install'):
+        check_parameters(RNNSkolModel(unit=unit, features=features).get_params())
+    check_parameters(RNNSkolModel(unit=unit, features="hashed").get_params())
+
+
+def test_the_network_has_the_lstm_that_cudnn_can_run():
+    network = load_model(TRAINED[0]).keras_model
+    both = network.get_layer("bilstm_1")
+    assert isinstance(both.forward_layer, RightPaddedLSTM) and isinstance(both.backward_layer, RightPaddedLSTM)
