@@ -38,12 +38,13 @@ def main() -> None:
     parser.add_argument("--dev", nargs="+", required=True)
     parser.add_argument("--preset", default="fast")
     parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--epochs", type=int, help="passes over the training windows; the preset's if not given")
     given = parser.parse_args()
     backend = keras.config.backend()
     for seed in range(given.seeds):
         clock, began = Clock(), (time.process_time(), time.perf_counter())
         labels = {"labels": ["Nomenclature", "Description"], "other": "Misc"}
-        model = RNNSkolModel(preset=given.preset, random_state=seed, verbosity=1)
+        model = RNNSkolModel(preset=given.preset, random_state=seed, epochs=given.epochs)
         model.fit(given.train, **labels, callbacks=[clock])
         cpu, wall = time.process_time() - began[0], time.perf_counter() - began[1]
         f1 = model.evaluate(given.dev).important_f1

@@ -210,7 +210,7 @@ COMMANDS = [
     ["predict", "{model}", "{texts}", "--backend", "keras", "--out", "{out}"],
     ["evaluate", "{model}", "{texts}"],
     ["report", "{model}", "{texts}", "--out", "{out}.html"],
-    ["compare", "{model}", "{model}", "--data", "{texts}", "--out", "{out}.html"],
+    ["compare", "{model}", "{model}", "{texts}", "--out", "{out}.html"],
     ["demo", "--out", "{out}"],
     ["tune", "{texts}", "--out", "{out}.json"],
 ]
