@@ -4,6 +4,7 @@
 # make test-scale   runs the tests on Redis and Spark, and the notebook on them
 # make notebooks    runs the other notebooks
 # make test-browser opens the HTML pages in Chromium
+# make test-backends runs the tests of networks, training and saving on PyTorch and on JAX
 # make test-oldest  runs the fast tests with the oldest supported versions
 # make docs         builds the documentation into site/; warnings are errors
 # make lint         checks style, format and the layers of imports; make types checks the types
@@ -16,7 +17,7 @@ BIN = $(VENV)/bin
 EXTRA ?= dev
 CONSTRAINTS ?=
 
-.PHONY: demo docs test test-slow test-scale test-browser test-oldest notebooks engines chromium lint types sample pictures oldest clean
+.PHONY: demo docs test test-slow test-scale test-browser test-oldest test-backends notebooks engines chromium lint types sample pictures oldest clean
 
 demo: $(VENV)/installed
 	$(BIN)/skol-rnn demo
@@ -27,6 +28,16 @@ test: $(VENV)/installed-dev
 # The oldest versions have no wheels for the newest Pythons.
 test-oldest:
 	$(MAKE) test VENV=.venv-oldest EXTRA=test CONSTRAINTS=tests/oldest.txt PYTHON=python3.11
+
+# Networks, losses, training, resuming and saving. BACKENDS chooses the frameworks, TESTS a part of the tests.
+BACKENDS ?= torch jax
+TESTS ?= tests/network tests/training tests/inference/test_saving.py tests/test_model.py tests/test_token_model.py
+
+test-backends:
+	$(MAKE) .venv-backends/installed-dev VENV=.venv-backends EXTRA='test,torch,jax'
+	for backend in $(BACKENDS); do \
+	  KERAS_BACKEND=$$backend .venv-backends/bin/python -m pytest -n 2 --dist loadfile $(TESTS) || exit 1; done
+	.venv-backends/bin/python -m pytest tests/network/test_backends.py -m ''
 
 test-slow: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -n 2 --dist worksteal --durations=12 -m slow
@@ -83,4 +94,4 @@ $(VENV)/installed-dev: setup.cfg pyproject.toml $(CONSTRAINTS) | $(BIN)/python
 	touch $@ $(VENV)/installed
 
 clean:
-	rm -rf $(VENV) .venv-oldest build dist site *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+	rm -rf $(VENV) .venv-oldest .venv-backends build dist site *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

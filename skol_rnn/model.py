@@ -9,7 +9,6 @@ from typing import Any, Self
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 
-import skol_rnn.network  # noqa: F401  # checks the backend of Keras
 from skol_rnn.data.bio import is_bio
 from skol_rnn.data.inputs import (
     Input,
@@ -22,6 +21,7 @@ from skol_rnn.data.inputs import (
 )
 from skol_rnn.errors import NotTrainedError
 from skol_rnn.evaluation.history import History
+from skol_rnn.frameworks import choose_backend
 from skol_rnn.imbalance.class_weights import ClassWeights
 from skol_rnn.inference.card import calibration_facts, document_facts, score_facts, training_facts
 from skol_rnn.inference.trained_model import TrainedModel
@@ -119,6 +119,8 @@ class RNNSkolModel(ModelParameters, TrainedModel, BaseEstimator):  # type: ignor
         check_parameters(self.get_params())
         called = Callbacks.of(callbacks, callback)
         check_instant_run(self.preset, checkpoint, called.of_keras)
+        if self.preset != INSTANT:
+            choose_backend()
         # An interrupted training must not leave the former network in place.
         self.__dict__.pop("_predictor", None)
         skipped_for = other if unlabelled == "skip" else None

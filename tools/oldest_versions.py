@@ -15,7 +15,7 @@ def oldest_versions(path: Path = SETUP) -> list[str]:
     config.read(path, encoding="utf-8")
     extras = [lines for name, lines in config["options.extras_require"].items() if name != "dev"]
     required = "\n".join([config["options"]["install_requires"], *extras])
-    bounds = re.findall(r"^([\w-]+)>=([\d.]+)$", required, re.M)
+    bounds = re.findall(r"^([\w-]+)>=([\d.]+)(?:; python_version < .*)?$", required, re.M)
     return sorted({f"{name}=={version}" for name, version in bounds})
 
 

@@ -29,7 +29,7 @@ AVERAGES = (
 )
 AVERAGES += ("accuracy",)
 BY_LABEL = ("precision", "recall", "f1", "loss", "support", "predicted")
-_VERSIONS = ("skol_rnn", "tensorflow", "keras", "scikit-learn", "numpy", "onnxruntime")
+_VERSIONS = ("skol_rnn", "tensorflow", "torch", "jax", "keras", "scikit-learn", "numpy", "onnxruntime")
 
 
 def run_cell(cell: Cell, predictions: Path | None = None) -> dict[str, Any]:

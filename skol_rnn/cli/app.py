@@ -58,7 +58,7 @@ for command in COMMANDS:
 def _version(wanted: bool) -> None:
     if wanted:
         libraries = []
-        for name in ("tensorflow", "keras", "onnxruntime", "numpy"):
+        for name in ("tensorflow", "torch", "jax", "keras", "onnxruntime", "numpy"):
             with contextlib.suppress(PackageNotFoundError):  # prediction needs no TensorFlow
                 libraries.append(f"{name} {version(name)}")
         typer.echo("  ".join([f"skol_rnn {__version__}", *libraries]))

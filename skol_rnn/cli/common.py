@@ -306,16 +306,23 @@ def check_scored(corpus: Corpus, bundle: Bundle, required: bool = True) -> None:
 
 @contextlib.contextmanager
 def loading(with_network: bool) -> Iterator[None]:
-    """Load TensorFlow without its messages, where there is a network."""
+    """Load Keras without its messages, where there is a network."""
     if not with_network:
         yield
         return
-    with progress("Loading TensorFlow"), quiet_tensorflow():
+    with progress("Loading Keras"), quiet_tensorflow():
         yield
 
 
+def check_backend() -> None:
+    """Say before any work which framework Keras lacks."""
+    from skol_rnn.frameworks import choose_backend
+
+    choose_backend()
+
+
 def load(bundle: Bundle, decision: str | None = None) -> RNNSkolModel:
-    """Build the model of a bundle without TensorFlow's messages, with its own decision or another one."""
+    """Build the model of a bundle without the messages of Keras, with its own decision or another one."""
     with loading(bundle.state["network"] is not None):
         from skol_rnn.model import RNNSkolModel
     model = RNNSkolModel().set_bundle(bundle)

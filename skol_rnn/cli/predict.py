@@ -197,6 +197,7 @@ def evaluate(
     bundle = common.open_model(model, verify_key)
     common.check_decision(bundle, decision)
     unit = bundle.state["parameters"].get("unit", "line")
+    common.check_backend()
     corpus = common.read(paths, input_format, strict, unit, overlap, fold_labels=fold_labels, offsets=offsets)
     common.check_scored(corpus, bundle)
     with common.predicting(common.load(bundle, decision)) as trained:

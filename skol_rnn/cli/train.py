@@ -19,6 +19,7 @@ from skol_rnn.batch_evaluate.config import read_toml
 from skol_rnn.cli import options
 from skol_rnn.cli.command_file import is_of_this_command, remember
 from skol_rnn.cli.common import (
+    check_backend,
     check_labels,
     format_of,
     interrupted,
@@ -130,6 +131,8 @@ def train(
     check_parameters(values)
     check_instant_run(values["preset"], checkpoint)
     network = values["preset"] != INSTANT
+    if network:
+        check_backend()
     if network and (lacking := [name for name in ("onnx", "onnxruntime") if find_spec(name) is None]):
         say(f"Without {' and '.join(lacking)} the model will predict with Keras only: pip install {' '.join(lacking)}")
     corpus = read(paths, format_of(input_format, dev), strict, unit, overlap, fold_labels=fold_labels, offsets=offsets)

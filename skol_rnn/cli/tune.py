@@ -13,6 +13,7 @@ from rich.text import Text
 
 from skol_rnn.cli import options
 from skol_rnn.cli.common import (
+    check_backend,
     check_labels,
     fits,
     folded,
@@ -87,6 +88,7 @@ def tune(
     from skol_rnn.data.inputs import labelled_table
 
     require_libraries()
+    check_backend()
     if curves:
         check_figure_path(curves)
     given = {"labels": names(labels), "other": other, "important": important, "monitor": metric}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -36,6 +37,8 @@ FAMILIES = {
 }
 """Families of lines, by the name that users and saved models call them."""
 
+_OF_GENSIM = ("word2vec", "fasttext", "doc2vec")
+
 _SAVED_TOKEN_FAMILIES = {
     "token-hashed": _Entry("tokens.hashed", "TokenFeatures"),
     "token-ngrams": _Entry("tokens.hashed", "NgramFeatures"),
@@ -56,6 +59,8 @@ def check_family(name: str, unit: str = "line") -> None:
         where = "" if unit == "line" else f' with unit="{unit}"'
         hint = suggestion(str(name), allowed)
         raise ValueError(f"features must be one of {', '.join(allowed)}{where}, but is {name!r}.{hint}")
+    if name in _OF_GENSIM and importlib.util.find_spec("gensim") is None:
+        raise ImportError(f'features="{name}" needs gensim, which is not installed: pip install gensim.')
 
 
 def make_features(

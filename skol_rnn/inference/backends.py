@@ -35,6 +35,9 @@ def chosen_backend(bundle: Bundle, backend: str = "auto") -> str:
     if backend == "onnx" or (backend == "auto" and bundle.graph is not None and has_runtime):
         return "onnx"
     if importlib.util.find_spec("keras") is not None:
+        from skol_rnn.frameworks import choose_backend
+
+        choose_backend()  # before any work: is there a framework for it?
         return "keras"
     if bundle.graph is None:
         raise ImportError(f"{_NO_GRAPH}, and needs Keras: pip install skol_rnn.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -17,7 +18,7 @@ from skol_rnn.data.table import Lines, text_hashes
 from skol_rnn.decoding.calibration import Calibration
 from skol_rnn.evaluation.result import Evaluation
 
-_LIBRARIES, _OF_NETWORK = ("numpy", "scikit-learn"), ("tensorflow", "keras")
+_LIBRARIES = ("numpy", "scikit-learn")
 _MOST_DOCUMENTS = 40  # listed in the README; the state has all
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&$!])")
 _INVISIBLE = re.compile("[^\t\n\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # YAML refuses these
@@ -26,7 +27,9 @@ _INVISIBLE = re.compile("[^\t\n\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U001
 def training_facts(with_network: bool = True) -> dict[str, Any]:
     """Return when and with what a model is trained."""
     versions = {"skol_rnn": skol_rnn.__version__, "python": platform.python_version()}
-    for library in (*(_OF_NETWORK if with_network else ()), *_LIBRARIES):
+    keras = sys.modules.get("keras") if with_network else None
+    framework = ["keras", keras.config.backend()] if keras else []  # what Keras runs on
+    for library in (*framework, *_LIBRARIES):
         with suppress(PackageNotFoundError):
             versions[library] = version(library)
     return {"date": datetime.now(UTC).isoformat(timespec="seconds"), "versions": versions}

@@ -11,6 +11,7 @@ import numpy as np
 
 from skol_rnn.errors import BundleError
 from skol_rnn.features.base import LineFeatures
+from skol_rnn.network.backend import padded_for_jax
 from skol_rnn.network.build import NetworkSpec, build_network
 
 Inputs = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -58,6 +59,7 @@ class KerasRunner:
 
         logger.addFilter(keep)
         try:
-            return np.asarray(self.network.predict_on_batch(window_inputs(features, lines)))
+            inputs = padded_for_jax(window_inputs(features, lines))
+            return np.asarray(self.network.predict_on_batch(inputs))[: len(lines), : lines.shape[1]]
         finally:
             logger.removeFilter(keep)

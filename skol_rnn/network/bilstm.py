@@ -15,13 +15,20 @@ from skol_rnn.network.losses import FocalLabelF1, WeightedCategoricalCrossentrop
 
 
 def bilstm_stack(
-    x: Any, mask: Any, hidden_size: int, num_layers: int, dropout: float, seed: int, suffix: str = ""
+    x: Any,
+    mask: Any,
+    hidden_size: int,
+    num_layers: int,
+    dropout: float,
+    seed: int,
+    suffix: str = "",
+    kind: type[layers.LSTM] = layers.LSTM,
 ) -> Any:
     """Stack bidirectional LSTMs on a tensor (batch, window, features); False in the mask is padding."""
     for i in range(num_layers):
         # Each direction has its own seeds: Bidirectional would copy those of one layer to the other.
         forward, backward = (
-            layers.LSTM(
+            kind(
                 hidden_size,
                 return_sequences=True,
                 go_backwards=backwards,

@@ -12,6 +12,7 @@ import numpy as np
 from keras import layers
 
 from skol_rnn.former import NETWORK_NAMES
+from skol_rnn.network.backend import RightPaddedLSTM
 from skol_rnn.network.bilstm import bilstm_stack
 from skol_rnn.network.layers import CharacterConvolution, Columns, EmbeddingBag
 
@@ -129,7 +130,8 @@ def _bilstm_logits(spec: NetworkSpec, inputs: _Inputs, start: Any, member: int) 
         initial = keras.initializers.GlorotUniform(seed=seed + 1)
         dense = layers.Dense(spec.line_size, activation="relu", kernel_initializer=initial, name=f"dense{suffix}")
         lines = layers.Dropout(spec.dropout, seed=seed + 2, name=f"dense_dropout{suffix}")(dense(lines))
-    hidden = bilstm_stack(lines, inputs.mask, spec.hidden_size, spec.num_layers, spec.dropout, seed + 10, suffix)
+    sizes = (spec.hidden_size, spec.num_layers, spec.dropout)
+    hidden = bilstm_stack(lines, inputs.mask, *sizes, seed + 10, suffix, RightPaddedLSTM)
     return _logits(spec, hidden, start, seed, suffix)
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import keras
-import tensorflow as tf
 from keras import layers, ops
+
+from skol_rnn.network.backend import sum_of_bags
 
 _BAG_INITIAL_DEVIATION = 0.1
 _EMBEDDING, _FILTERS, _WIDTH = 16, 32, 3  # of the convolution over characters
@@ -35,19 +36,8 @@ class EmbeddingBag(layers.Layer):
             draw = keras.random.uniform(ops.shape(ids), dtype=self.compute_dtype, seed=self.draws)
             kept = kept * ops.cast(draw >= self.dropout, self.compute_dtype)
         count = ops.sum(kept, axis=-1, keepdims=True)
-        return self._total(ids, kept) / ops.sqrt(ops.maximum(count, 1.0))
-
-    def _total(self, ids: Any, kept: Any) -> Any:
-        """Sum the embeddings of the kept ids; only these are gathered, which is a fraction of all slots."""
-        shape = tf.shape(ids)
-        n_lines = shape[0] * shape[1]
-        places = tf.where(tf.reshape(kept, (-1,)) > 0)[:, 0]
-        flat = tf.gather(tf.reshape(ids, (-1,)), places)
-        line = places // tf.cast(shape[2], tf.int64)  # ascending, as segment_sum needs it
-        # From the variable itself, so that the gradient has only the rows used.
-        sums = tf.math.segment_sum(tf.gather(self.embeddings.value, flat), line)
-        sums = tf.pad(sums, [[0, n_lines - tf.shape(sums)[0]], [0, 0]])  # the last lines may have no id
-        return tf.reshape(sums, (shape[0], shape[1], self.size))
+        total = sum_of_bags(self.embeddings, ids, kept)
+        return total / ops.sqrt(ops.maximum(count, 1.0))
 
     def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
         """Return (batch, window, size)."""

@@ -6,7 +6,15 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import keras
-import tensorflow as tf
+
+from skol_rnn.network.backend import BACKEND
+
+
+def adam(schedule: Any, clip: float, lazy: Iterable[str]) -> keras.optimizers.Optimizer:
+    """Return Adam, lazy for the variables of some paths where TensorFlow runs it."""
+    if BACKEND != "tensorflow":
+        return keras.optimizers.Adam(schedule, global_clipnorm=clip)
+    return LazyAdam(schedule, global_clipnorm=clip, lazy=lazy)
 
 
 @keras.saving.register_keras_serializable(package="skol_rnn")
@@ -31,6 +39,8 @@ class LazyAdam(keras.optimizers.Adam):
 
     def apply(self, grads: Sequence[Any], trainable_variables: Sequence[keras.Variable] | None = None) -> None:
         """Update the variables."""
+        import tensorflow as tf
+
         pairs = list(zip(grads, trainable_variables or (), strict=True))  # Keras passes both
         for gradient, variable in pairs:
             if variable.path in self.lazy and gradient is not None:
@@ -38,7 +48,10 @@ class LazyAdam(keras.optimizers.Adam):
         dense = [(tf.convert_to_tensor(g), v) for g, v in pairs if v.path not in self.lazy and g is not None]
         super().apply(*zip(*dense, strict=True))
 
-    def _update_rows(self, gradient: tf.IndexedSlices, variable: keras.Variable) -> None:
+    def _update_rows(self, gradient: Any, variable: keras.Variable) -> None:
+        """Update the rows of ``tf.IndexedSlices``."""
+        import tensorflow as tf
+
         rows, place = tf.unique(gradient.indices)  # a row that a batch uses twice has one gradient, their sum
         slope = tf.math.unsorted_segment_sum(gradient.values, place, tf.size(rows))
         step = tf.cast(self.iterations + 1, slope.dtype)

@@ -121,7 +121,7 @@ def check_run(path: Path, run: str) -> None:
 def other_run(path: Path) -> DataError:
     """Return the error for a file of another run."""
     return DataError(
-        f"{path} belongs to a run with other data, labels, weights or settings: "
+        f"{path} belongs to a run with other data, labels, weights or settings, or of another KERAS_BACKEND: "
         "delete it to start again, or train with what that run had."
     )
 

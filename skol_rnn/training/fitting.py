@@ -23,6 +23,7 @@ from skol_rnn.errors import DataError
 from skol_rnn.evaluation.findings import Finding, diagnose, summary
 from skol_rnn.evaluation.result import Evaluation
 from skol_rnn.features.families import make_features
+from skol_rnn.frameworks import choose_backend
 from skol_rnn.imbalance.class_weights import (
     ClassWeights,
     cap_weights,
@@ -354,7 +355,9 @@ class Fitting:
         return digest.hexdigest()[:32]
 
     def _kept_settings(self) -> dict[str, Any]:
-        return {name: value for name, value in self.settings.items() if name != "verbosity"}
+        # Another framework draws and rounds differently: a resumed run would not end with the same weights.
+        framework = {} if (name := choose_backend()) == "tensorflow" else {"framework": name}
+        return {key: value for key, value in self.settings.items() if key != "verbosity"} | framework
 
     def _fingerprint(self, lines: TrainingLines, class_weights: ClassWeights, weights: np.ndarray) -> str:
         """Hash what a resumed run must share with the interrupted one, after what its other stages have too."""

@@ -14,9 +14,10 @@ import numpy as np
 
 from skol_rnn.errors import BundleError, DataError
 from skol_rnn.evaluation.result import Evaluation
+from skol_rnn.network.backend import COMPILES_EACH_SHAPE, finish_step
 from skol_rnn.network.build import float32
 from skol_rnn.network.layers import EmbeddingBag
-from skol_rnn.network.optimizer import LazyAdam
+from skol_rnn.network.optimizer import adam
 from skol_rnn.persistence.atomic import remove_left_overs
 from skol_rnn.training import checkpoint as checkpoints
 from skol_rnn.training.batches import WindowBatches
@@ -142,6 +143,7 @@ class EpochScores(keras.callbacks.Callback):
             raise DataError("Training ended with weights that are not finite: lower the learning rate.")
 
     def _variables(self) -> list[keras.Variable]:
+        finish_step(self.model)
         return [*self.model.variables, *self.model.optimizer.variables]
 
     def _save(self, path: Path, sums: list[np.ndarray] | None = None) -> None:
@@ -205,9 +207,8 @@ def train(
     updates = len(batches) * plan.epochs
     schedule = keras.optimizers.schedules.CosineDecay(plan.learning_rate, updates, alpha=_FINAL_RATE)
     bags = [layer.embeddings.path for layer in network.layers if plan.lazy and isinstance(layer, EmbeddingBag)]
-    optimizer = LazyAdam(schedule, global_clipnorm=_CLIP, lazy=bags)
-    # XLA would compile each window length and batch size, and cannot compile cuDNN's LSTM.
-    network.compile(optimizer, loss, jit_compile=False)
+    optimizer = adam(schedule, _CLIP, bags)
+    network.compile(optimizer, loss, jit_compile=COMPILES_EACH_SHAPE)
     optimizer.build(network.trainable_variables)
     scores = EpochScores(plan, score, log, checkpoint, fingerprint, callbacks)
     scores.set_model(network)

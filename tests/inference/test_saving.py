@@ -87,18 +87,6 @@ def keras_home(folder, **configuration):
     return {**os.environ, "KERAS_HOME": str(folder), "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
 
 
-@pytest.mark.parametrize("where", ["keras.json", pytest.param("KERAS_BACKEND", marks=pytest.mark.slow)])
-def test_another_backend_is_refused_before_keras_loads(tmp_path, where):
-    environment = keras_home(tmp_path, **({"backend": "torch"} if where == "keras.json" else {}))
-    if where == "KERAS_BACKEND":
-        environment |= {"KERAS_BACKEND": "torch"}
-    code = "from skol_rnn import RNNSkolModel"
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
-    last = done.stderr.strip().splitlines()[-1]
-    assert last.startswith("ImportError: Keras is configured for torch") and "KERAS_BACKEND=tensorflow" in last
-    assert where in last
-
-
 @pytest.mark.slow
 def test_keras_own_configuration_file(tmp_path):
     folder = tmp_path / "toy"
