@@ -21,7 +21,7 @@ from toy import toy_table, toy_tokens
 from skol_rnn import RNNSkolModel, load_model, load_serving
 from skol_rnn.frameworks import FRAMEWORKS, choose_backend
 from skol_rnn.inference.card import training_facts
-from skol_rnn.network import choice
+from skol_rnn import frameworks
 from skol_rnn.network.backend import RightPaddedLSTM, padded_for_jax
 from skol_rnn.network.layers import EmbeddingBag
 from skol_rnn.persistence.bundle import load_bundle
@@ -131,7 +131,7 @@ def fresh(monkeypatch, tmp_path):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
 
     def installed(*names, **configuration):
-        monkeypatch.setattr(choice, "_is_installed", names.__contains__)
+        monkeypatch.setattr(frameworks, "_is_installed", names.__contains__)
         if configuration:
             (tmp_path / "keras.json").write_text(json.dumps(configuration))
 
