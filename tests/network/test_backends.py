@@ -18,10 +18,9 @@ from gradients import value_and_gradients
 from keras import layers
 from toy import toy_table, toy_tokens
 
-from skol_rnn import RNNSkolModel, load_model, load_serving
+from skol_rnn import RNNSkolModel, frameworks, load_model, load_serving
 from skol_rnn.frameworks import FRAMEWORKS, choose_backend
 from skol_rnn.inference.card import training_facts
-from skol_rnn import frameworks
 from skol_rnn.network.backend import RightPaddedLSTM, padded_for_jax
 from skol_rnn.network.layers import EmbeddingBag
 from skol_rnn.persistence.bundle import load_bundle
