@@ -93,6 +93,11 @@ class Fitting:
     kind = "BiLSTM"  # in the log
     second: SecondPass | None = None
 
+    @property
+    def decoder_settings(self) -> dict[str, Any]:
+        """The settings that the decoder is fitted by."""
+        return self.settings
+
     def __init__(self, settings: Mapping[str, Any], labels: LabelSet) -> None:
         self.settings, self.labels = dict(settings), labels
         self.of = SimpleNamespace(**settings)
@@ -236,7 +241,7 @@ class Fitting:
             decoder = decoder_without_validation(decoder, counts, self.labels, self.of.decision, self.log)
             return replace(predictor, decoder=decoder), None
         raw = validation.probabilities()
-        decoder = fitted_decoder(decoder, raw, validation.rows, self.labels, self.settings, self.log)
+        decoder = fitted_decoder(decoder, raw, validation.rows, self.labels, self.decoder_settings, self.log)
         return replace(predictor, decoder=decoder), validation.evaluate(raw, decoder, self.of.decision)
 
     def _lines(self, rows: LabelledRows) -> TrainingLines:

@@ -61,6 +61,11 @@ class FoldedFitting(Fitting):
         super().__init__(settings, labels)
         self.folds = folds
 
+    @property
+    def decoder_settings(self) -> dict[str, Any]:
+        """The settings that the decoder is fitted by; offsets on top of a second pass lose on other volumes."""
+        return {**self.settings, "decision": "corrected"} if self.of.decision == "auto" else self.settings
+
     def run(
         self, split: Split, checkpoint: Path | None = None, strict: bool = False, callbacks: Callbacks | None = None
     ) -> Fitted:
@@ -109,7 +114,7 @@ class FoldedFitting(Fitting):
             second = SecondPass.fit([p[kept] for p in self._sources], others.true, others.lengths, self.of.random_state)
             network, own = (p[held] for p in self._sources)
             raw[held] = linear.combined(network, own, _part(rows, held).lengths, second)
-        decoder = fitted_decoder(predictor.decoder, raw, rows, self.labels, self.settings, self.log)
+        decoder = fitted_decoder(predictor.decoder, raw, rows, self.labels, self.decoder_settings, self.log)
         predicted = decoder.decide(raw, rows.lengths, self.of.decision)
         evaluation = score_rows(rows, predicted, decoder.posterior(raw), self.labels, self.of.important, self.of.unit)
         self.log.say(

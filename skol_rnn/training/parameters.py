@@ -76,7 +76,7 @@ class ModelParameters(FormerNames):
         adds offsets to the posteriors that are tuned on the validation documents for ``monitor``, "viterbi" takes the
         most probable sequence.  "auto" tunes
         offsets where there are validation documents and the cross-validated gain exceeds one standard error; without
-        validation documents the offsets follow from the label counts.  BIO labels always form legal sequences.
+        validation documents the offsets follow from the label counts, and with ``folds`` there are none.  BIO labels always form legal sequences.
     calibration : {"cautious", "bias", "temperature", "none"}, default "cautious"
         Calibration fitted on the validation documents: cautious, bias, temperature or none.  "temperature" fits one
         temperature, "bias" also an offset for each label, "cautious" limits these offsets to the shift that class
