@@ -14,16 +14,20 @@ from skol_rnn.evaluation.fragments import FragmentScorer
 from skol_rnn.labels import LabelSet
 
 OUTSIDE_OFFSETS = tuple(np.arange(-6.0, 2.01, 0.5).tolist())
-"""Offsets of O that are tried."""
+"""Offsets of O that are tried; then those between the best and its neighbours."""
+_BETWEEN = (0.0, -0.25, 0.25)
 
 
 def tuned_outside_offset(
     posterior: np.ndarray, scorer: FragmentScorer, labels: LabelSet, lengths: Sequence[int]
 ) -> np.ndarray:
     """Return offsets of log posteriors, shape (labels,): the best one for O, the smallest of equal ones, else 0."""
-    outside = np.array([name == OUTSIDE for name in labels])
-    # (offsets, labels)
-    rivals = np.where(outside, np.array(sorted(OUTSIDE_OFFSETS, key=abs))[:, None], 0.0)
-    legal = bio_transitions(labels)
-    decided = best_sequences(log_of(posterior), lengths, legal.start, legal.step, rivals)
-    return rivals[int(np.argmax([scorer.sums(each).f1() for each in decided]))]
+    outside = np.array([name == OUTSIDE for name in labels], float)
+    log, legal = log_of(posterior), bio_transitions(labels)
+
+    def best(offsets: Sequence[float]) -> float:
+        decided = best_sequences(log, lengths, legal.start, legal.step, np.outer(offsets, outside))
+        return offsets[int(np.argmax([scorer.sums(each).f1() for each in decided]))]
+
+    found = best(sorted(OUTSIDE_OFFSETS, key=abs))
+    return best([found + step for step in _BETWEEN]) * outside + 0.0  # no -0.0

@@ -214,5 +214,5 @@ def test_the_search_is_exact_over_its_grid():
     place = np.concatenate([np.arange(length) for length in lengths])
     scorer = FragmentScorer(true, BIO, lengths, 6 * place, 6 * place + 5)
     best = fragment_f1(scorer, p, lengths, tuned_outside_offset(p, scorer, BIO, lengths)[4])
-    for offset in np.arange(-6.0, 2.01, 0.5):
+    for offset in np.arange(-6.0, 2.01, 0.25):
         assert fragment_f1(scorer, p, lengths, offset) <= best + 1e-12
