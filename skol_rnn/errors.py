@@ -45,5 +45,9 @@ class SeenWarning(UserWarning):
     """Documents are scored that the model was trained on, or that chose its epoch and decision."""
 
 
+class FrameworkWarning(UserWarning):
+    """TensorFlow is not installed and nothing else was chosen, so Keras runs on another framework."""
+
+
 class GraphWarning(UserWarning):
     """A model has no graph for ONNX Runtime, so it predicts with Keras only."""

@@ -10,6 +10,7 @@ import sys
 import warnings
 from pathlib import Path
 
+from skol_rnn.errors import FrameworkWarning
 from skol_rnn.labels import printable
 
 FRAMEWORKS = ("tensorflow", "torch", "jax")
@@ -34,6 +35,7 @@ def choose_backend() -> str:
             if name != "tensorflow":
                 warnings.warn(
                     f"TensorFlow is not installed: Keras runs on {name}. Set KERAS_BACKEND={name} to choose it yourself.",
+                    FrameworkWarning,
                     stacklevel=3,
                 )
                 os.environ["KERAS_BACKEND"] = name

@@ -26,7 +26,7 @@ from skol_rnn.data.discovery import find_files
 from skol_rnn.data.document import Corpus, Document
 from skol_rnn.data.reading import Reader, read_files
 from skol_rnn.data.spans import SpanRules
-from skol_rnn.errors import DataError, GraphWarning, LabelWarning, RepairWarning, SeenWarning
+from skol_rnn.errors import DataError, FrameworkWarning, GraphWarning, LabelWarning, RepairWarning, SeenWarning
 from skol_rnn.evaluation.span_scores import SpanScores, fragment_scores, strict_scores
 from skol_rnn.inference.array_schema import check_model
 from skol_rnn.inference.backends import chosen_backend
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from skol_rnn.model import RNNSkolModel
 
 
-_SAID = (GraphWarning, LabelWarning, RepairWarning, SeenWarning)
+_SAID = (FrameworkWarning, GraphWarning, LabelWarning, RepairWarning, SeenWarning)
 _LONGEST_KEY = 1 << 16  # bytes
 T = TypeVar("T")
 

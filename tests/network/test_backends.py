@@ -19,6 +19,8 @@ from keras import layers
 from toy import toy_table, toy_tokens
 
 from skol_rnn import RNNSkolModel, frameworks, load_model, load_serving
+from skol_rnn.cli.common import warnings_as_lines
+from skol_rnn.errors import FrameworkWarning
 from skol_rnn.frameworks import FRAMEWORKS, choose_backend
 from skol_rnn.inference.card import training_facts
 from skol_rnn.network.backend import RightPaddedLSTM, padded_for_jax
@@ -148,12 +150,23 @@ def test_tensorflow_is_the_default_where_it_is_installed(fresh):
 @pytest.mark.parametrize(("installed", "chosen"), [(("torch", "jax"), "torch"), (("jax",), "jax")])
 def test_without_tensorflow_another_is_chosen_and_named_once(fresh, installed, chosen, configuration):
     fresh(*installed, **configuration)
-    with pytest.warns(UserWarning, match=f"^TensorFlow is not installed: Keras runs on {chosen}. Set KERAS_BACKEND"):
+    with pytest.warns(
+        FrameworkWarning, match=f"^TensorFlow is not installed: Keras runs on {chosen}. Set KERAS_BACKEND"
+    ):
         assert choose_backend() == chosen
     assert os.environ["KERAS_BACKEND"] == chosen
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert choose_backend() == chosen
+
+
+def test_a_command_says_the_chosen_framework_in_one_line(fresh, capsys):
+    fresh("torch")
+    with warnings_as_lines():
+        choose_backend()
+    assert capsys.readouterr().err.splitlines() == [
+        "TensorFlow is not installed: Keras runs on torch. Set KERAS_BACKEND=torch to choose it yourself."
+    ]
 
 
 @pytest.mark.filterwarnings("error")
