@@ -19,6 +19,7 @@ from skol_rnn.persistence.figures import check_figure_path, new_figure, save_fig
 
 COLUMN_WIDTH = 13  # room for a weight of up to six digits before the point, and for the name of a strategy
 AXIS_START = 0.5  # start of the log axis, which has no 0: one line still has a bar
+_SHORTEST = 16  # a bar is at least this part of the longest, which is half a character of the narrowest column
 
 
 def distribution_table(frame: pd.DataFrame, unit: str = "line") -> Table:
@@ -62,8 +63,10 @@ def distribution_chart(frame: pd.DataFrame) -> Table:
     columns = Column(overflow="fold"), Column(justify="right", no_wrap=True), Column(ratio=1, min_width=10)
     chart = Table.grid(*columns, padding=(0, 1, 0, 0), expand=True)
     for label, count in zip(labels, counts, strict=True):
-        length = math.log(max(count, AXIS_START) / AXIS_START)
-        chart.add_row(Text(printable(label)), f"{count:,}", ProgressBar(math.log(max(counts) / AXIS_START), length))
+        longest, length = (math.log(max(n, AXIS_START) / AXIS_START) for n in (max(counts), count))
+        if count:
+            length = max(length, longest / _SHORTEST)
+        chart.add_row(Text(printable(label)), f"{count:,}", ProgressBar(longest, length))
     return chart
 
 

@@ -76,7 +76,7 @@ def read_zip(
     """Read the wanted files of a zip, or raise one of ``DAMAGE``."""
     files: dict[str, bytes] = {}
     if not data.startswith(b"PK"):  # zipfile would skip what is in front of an archive
-        raise ValueError("it does not begin like an archive")
+        raise ValueError("File is not a zip file")
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         if len(archive.infolist()) > most:
             raise ValueError(f"it holds more than {most:,} files")
