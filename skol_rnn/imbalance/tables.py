@@ -19,7 +19,7 @@ from skol_rnn.persistence.figures import check_figure_path, new_figure, save_fig
 
 COLUMN_WIDTH = 13  # room for a weight of up to six digits before the point, and for the name of a strategy
 AXIS_START = 0.5  # start of the log axis, which has no 0: one line still has a bar
-_SHORTEST = 16  # a bar is at least this part of the longest, which is half a character of the narrowest column
+_SHORTEST = 17.9  # a bar is at least this part of the longest: half a character of the narrowest column
 
 
 def distribution_table(frame: pd.DataFrame, unit: str = "line") -> Table:
