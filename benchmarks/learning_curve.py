@@ -9,7 +9,7 @@ a person annotates would.  Each finished training is written to the JSON file at
 With ``--unit volumes``, a draw tests on one volume, each draw on another one, and trains on 1, 2, 4, ... of the others.
 
     python benchmarks/learning_curve.py --unit volumes --documents TRAIN DEV --draws 3 \
-        --json docs/learning_curve_volumes.json --markdown docs/learning_curve_volumes.md
+        --json volumes.json --markdown volumes.md
 """
 
 from __future__ import annotations
