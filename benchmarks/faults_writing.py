@@ -5,7 +5,7 @@ be the old state or the new one, and the same call again must reach the new one.
 at several sizes, fails as on a full disk.  Trainings are killed at random batches and at random calls of this kind, up to
 five times each, and resumed from what is left; weights and scores are compared with those of an uninterrupted training.
 
-    python benchmarks/faults_writing.py --trainings 40 --redis --fuzz 1000000 --json docs/reliability.json
+    python benchmarks/faults_writing.py --trainings 40 --redis --fuzz 1000000 --json FILE
 """
 
 from __future__ import annotations
