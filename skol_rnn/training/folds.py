@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -83,6 +84,7 @@ class FoldedFitting(Fitting):
             )
             for source, probabilities in zip(sources, found, strict=True):
                 source[held] = probabilities
+            gc.collect()  # a network refers to itself: without this, those of all folds are in memory
         self.second = SecondPass.fit(sources, rows.true, rows.lengths, self.of.random_state)
         self._rows, self._sources = rows, sources
         return self._fit(split, checkpoint, strict, callbacks or Callbacks())
