@@ -57,6 +57,7 @@ class Outputs:
         self._own: dict[str, set[str]] = {}  # checksums of what the run wrote to each place
         self._claims: dict[str, str] = {}  # document of each place that this run writes
         self._above: dict[str, str] = {}  # a document below each folder
+        self._wrote = False  # any file: also the first of a document whose second could not be written
         self._protected: set[str] = set()
         self._inputs: set[Identity] = set()
         above = next((path for path in (self._folder, *self._folder.absolute().parents) if path.exists()), Path("/"))
@@ -145,6 +146,7 @@ class Outputs:
         for place, data in reversed(files.items()):  # the last is the document itself, which the others are about
             # A file that is replaced must survive a power failure; of a new one, the journal says what is missing.
             write_atomically(place, data, sync=os.path.lexists(place))
+            self._wrote = True
         self._unsynced += files
         if len(self._unsynced) >= _SYNCED:
             self._sync()
@@ -157,7 +159,7 @@ class Outputs:
             return
         try:
             self._sync()
-            if self.complete or not self.done:
+            if self.complete or not (self.done or self._wrote):
                 self._journal.unlink(missing_ok=True)
         finally:
             with suppress(OSError):  # an entry that could not be written has been said

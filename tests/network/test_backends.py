@@ -247,13 +247,14 @@ def test_commands_name_a_missing_backend_before_any_work(fresh, tmp_path, monkey
 
 
 @pytest.mark.slow
-def test_python_names_a_missing_backend_when_the_model_is_imported(tmp_path):
+def test_fit_names_a_missing_backend(tmp_path):
     for name in ("torch", "jax"):
         if importlib.util.find_spec(name) is None:
             break
     else:
         pytest.skip("all backends are installed")
-    last = subprocess_with(name, "from skol_rnn import RNNSkolModel").stderr.strip().splitlines()[-1]
+    code = "from skol_rnn import RNNSkolModel; RNNSkolModel().fit([['a']], [['A']])"
+    last = subprocess_with(name, code).stderr.strip().splitlines()[-1]
     assert last.startswith(f"ImportError: KERAS_BACKEND is set for {name}, which is not installed: pip install {name}")
 
 
