@@ -263,7 +263,8 @@ class SkolClassifierV2(FormerNames):
         bundle, decision = self._tuned_bundle(), self.model_params.get("decision")
         units = reading.read_units(self, False, raw_data)
         if isinstance(units, pd.DataFrame):
-            self._serving = self._serving or load_serving(bundle.to_bytes())
+            # As on Spark: with weights of 8 bits, probabilities would depend on the rows of a partition.
+            self._serving = self._serving or load_serving(bundle.to_bytes(), precision="float32")
             rows = label_table(self._serving, units, decision, self.on_error)
         else:
             together = raw_data is None and self.input_source == "files"

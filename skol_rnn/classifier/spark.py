@@ -127,7 +127,7 @@ def label_batches(batches: Batches, sent: Any, digest: str, decision: str | None
     """Label documents in a worker, which loads the model once."""
     if digest not in _loaded:
         _loaded.clear()
-        _loaded[digest] = load_serving(sent.value, backend="onnx", threads=1)
+        _loaded[digest] = load_serving(sent.value, backend="onnx", threads=1, precision="float32")
     yield from labelling.label_documents(_loaded[digest], _documents(batches), decision, on_error)
 
 
