@@ -134,7 +134,7 @@ def test_real_volumes_are_labelled_alike_by_spark_by_pandas_and_by_the_command(s
     here = ordered(classifier(stored, **dev).predict())
     same(here, classifier(stored, spark=spark, **dev).predict())
     model = stored[0]["model_path"] / "current.skol"
-    command = [sys.executable, "-m", "skol_rnn", "predict", model, *dev["file_paths"]]
+    command = [sys.executable, "-m", "skol_rnn", "predict", model, *dev["file_paths"], "--precision", "float32"]
     subprocess.run([*command, "--out", tmp_path / "out"], check=True, capture_output=True)
     written = skol_rnn.read_documents(tmp_path / "out").table.sort_values(["doc_id", "line_number"])
     assert written["value"].tolist() == here["value"].tolist()
