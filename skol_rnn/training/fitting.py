@@ -91,6 +91,7 @@ class Fitting:
     """One training with checked and resolved settings of ``RNNSkolModel``."""
 
     kind = "BiLSTM"  # in the log
+    linear: LinearMember | None = None  # if it is trained already
     second: SecondPass | None = None
 
     @property
@@ -186,7 +187,7 @@ class Fitting:
         decoder = self._unfitted_decoder(rows, weights, drawn)
         spec = self._spec(lines)
         runner = KerasRunner(build_network(spec, self.objective.starting_bias(weights, counts, drawn)))
-        linear = self._linear_member(lines, decoder) if self.of.linear_share else None
+        linear = self.linear or (self._linear_member(lines, decoder) if self.of.linear_share else None)
         windows = PredictionWindows.of(self.settings)
         predictor = Predictor(self.labels, self._features, runner, windows, decoder, linear, self.second)
         validation = None

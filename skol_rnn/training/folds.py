@@ -18,9 +18,10 @@ from skol_rnn.evaluation.evaluate import score_rows
 from skol_rnn.evaluation.result import Evaluation
 from skol_rnn.imbalance.class_weights import resolve_weights
 from skol_rnn.imbalance.sampling import copies_with_originals
+from skol_rnn.inference.linear_member import LinearMember
 from skol_rnn.inference.predictor import Predictor
 from skol_rnn.inference.second_pass import LINES_IN_A_LEAF, SecondPass
-from skol_rnn.labels import plural
+from skol_rnn.labels import label_counts, plural
 from skol_rnn.training.callbacks import Callbacks
 from skol_rnn.training.checkpoint import stage_file
 from skol_rnn.training.decision import fitted_decoder
@@ -74,14 +75,15 @@ class FoldedFitting(Fitting):
         rows = split.training
         self._start(split, checkpoint)
         sources = [np.zeros((len(rows), len(self.labels))) for _ in range(2)]
-        for i, held in enumerate(self.folds, 1):
-            kept = np.setdiff1d(np.arange(len(rows)), held)
+        others = [np.setdiff1d(np.arange(len(rows)), held) for held in self.folds]
+        # First, before Keras takes its memory: the inputs of a linear model are large for a moment.
+        *members, self.linear = [self._member(_part(rows, kept)) for kept in (*others, np.arange(len(rows)))]
+        for i, (held, kept, member) in enumerate(zip(self.folds, others, members, strict=True), 1):
             self.log.say(
                 f"Fold {i} of {len(self.folds)}: {_size(rows, kept)} train a network, {_size(rows, held)} are predicted."
             )
-            found = self._of_fold(
-                _part(rows, kept), _part(rows, held), checkpoint and stage_file(checkpoint, f"fold{i}")
-            )
+            file = checkpoint and stage_file(checkpoint, f"fold{i}")
+            found = self._of_fold(_part(rows, kept), _part(rows, held), member, file)
             for source, probabilities in zip(sources, found, strict=True):
                 source[held] = probabilities
             gc.collect()  # a network refers to itself: without this, those of all folds are in memory
@@ -89,12 +91,20 @@ class FoldedFitting(Fitting):
         self._rows, self._sources = rows, sources
         return self._fit(split, checkpoint, strict, callbacks or Callbacks())
 
+    def _member(self, rows: LabelledRows) -> LinearMember | None:
+        """Train the linear model of some rows."""
+        fitting = Fitting({**self.settings, "verbosity": 0}, self.labels)
+        lines = fitting._lines(rows)
+        drawn = label_counts(lines.true, len(self.labels))
+        weights = fitting._used_weights(resolve_weights(self.objective.class_weights, self.labels, rows.counts), drawn)
+        return fitting._linear_member(lines, fitting._unfitted_decoder(rows, weights, drawn))
+
     def _of_fold(
-        self, rows: LabelledRows, held: LabelledRows, checkpoint: Path | None
+        self, rows: LabelledRows, held: LabelledRows, member: LinearMember | None, checkpoint: Path | None
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Train a network and a linear model, and return their posteriors of the rows that are held out."""
+        """Train a network, and return its posteriors and the linear model's of the rows that are held out."""
         fitting = Fitting({**self.settings, "ensemble_size": 1}, self.labels)
-        fitting.run_id = self.run_id
+        fitting.run_id, fitting.linear = self.run_id, member
         class_weights = resolve_weights(self.objective.class_weights, self.labels, rows.counts)
         ready = fitting._prepare(rows, None, class_weights, bool(checkpoint), Callbacks())
         history = ready.loop(ready.plan, checkpoint=checkpoint)
