@@ -37,7 +37,7 @@ test-backends:
 	$(MAKE) .venv-backends/installed-dev VENV=.venv-backends EXTRA='test,torch,jax'
 	for backend in $(BACKENDS); do \
 	  KERAS_BACKEND=$$backend .venv-backends/bin/python -m pytest -n 2 --dist loadfile $(TESTS) || exit 1; done
-	.venv-backends/bin/python -m pytest tests/network/test_backends.py -m ''
+	KERAS_BACKEND=$(firstword $(BACKENDS)) .venv-backends/bin/python -m pytest tests/network/test_backends.py -m slow
 
 test-slow: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -n 2 --dist worksteal --durations=12 -m slow
