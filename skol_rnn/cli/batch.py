@@ -8,9 +8,10 @@ from typing import Annotated
 import typer
 
 from skol_rnn.cli import options
-from skol_rnn.cli.common import check_backend, interrupted, print_json, same_command, say
+from skol_rnn.cli.common import interrupted, print_json, same_command, say
 from skol_rnn.cli.options import option
 from skol_rnn.errors import SkolError
+from skol_rnn.frameworks import choose_backend
 
 
 def batch(
@@ -34,7 +35,7 @@ def batch(
 
     Finished cells are kept: the same command continues a stopped run.
     """
-    check_backend()
+    choose_backend()
     from skol_rnn.batch_evaluate.run import batch_evaluate
 
     out = config.with_suffix("") if out is None else out

@@ -314,13 +314,6 @@ def loading(with_network: bool) -> Iterator[None]:
         yield
 
 
-def check_backend() -> None:
-    """Say before any work which framework Keras lacks."""
-    from skol_rnn.frameworks import choose_backend
-
-    choose_backend()
-
-
 def load(bundle: Bundle, decision: str | None = None) -> RNNSkolModel:
     """Build the model of a bundle without the messages of Keras, with its own decision or another one."""
     with loading(bundle.state["network"] is not None):

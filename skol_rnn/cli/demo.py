@@ -14,10 +14,11 @@ from rich.console import Console
 from rich.table import Table
 
 from skol_rnn.cli import options
-from skol_rnn.cli.common import check_backend, folded, interrupted
+from skol_rnn.cli.common import folded, interrupted
 from skol_rnn.data.reading import read_documents
 from skol_rnn.datasets import sample_corpus
 from skol_rnn.errors import RepairWarning
+from skol_rnn.frameworks import choose_backend
 from skol_rnn.inference.quiet import quiet_tensorflow
 from skol_rnn.labels import printable
 from skol_rnn.persistence.atomic import write_atomically
@@ -37,7 +38,7 @@ def demo(
     ] = Path("demo-output"),
 ) -> None:
     """Train on the sample, score documents of other journals, and write the model, a labelled page and a report."""
-    check_backend()
+    choose_backend()
     console = Console(highlight=False, markup=False, emoji=False)
     sample = sample_corpus(out / "sample")
     with warnings.catch_warnings():

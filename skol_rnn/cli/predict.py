@@ -25,6 +25,7 @@ from skol_rnn.data.tokens import document_spans
 from skol_rnn.data.writing import check_labels
 from skol_rnn.evaluation.findings import summary
 from skol_rnn.evaluation.report import comparison_text, to_text
+from skol_rnn.frameworks import choose_backend
 from skol_rnn.labels import plural
 from skol_rnn.persistence.atomic import write_atomically
 from skol_rnn.persistence.bundle import fingerprint, saved_files
@@ -197,7 +198,7 @@ def evaluate(
     bundle = common.open_model(model, verify_key)
     common.check_decision(bundle, decision)
     unit = bundle.state["parameters"].get("unit", "line")
-    common.check_backend()
+    choose_backend()
     corpus = common.read(paths, input_format, strict, unit, overlap, fold_labels=fold_labels, offsets=offsets)
     common.check_scored(corpus, bundle)
     with common.predicting(common.load(bundle, decision)) as trained:

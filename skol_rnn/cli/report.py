@@ -9,6 +9,7 @@ import typer
 
 from skol_rnn.cli import common, options
 from skol_rnn.cli.options import option
+from skol_rnn.frameworks import choose_backend
 from skol_rnn.labels import plural, printable
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def report(
     require_libraries()
     bundle = common.open_model(model, verify_key)
     common.check_decision(bundle, decision)
-    common.check_backend()
+    choose_backend()
     corpus = common.read(paths, input_format, strict, bundle.state["parameters"].get("unit", "line"), overlap)
     common.check_scored(corpus, bundle, required=False)
     with common.predicting(common.load(bundle, decision)) as trained:
@@ -66,7 +67,7 @@ def compare(
     units = [bundle.state["parameters"].get("unit", "line") for bundle in bundles]
     if units[0] != units[1]:
         raise typer.BadParameter(f"{first} labels {units[0]}s and {second} {units[1]}s: they cannot be compared.")
-    common.check_backend()
+    choose_backend()
     corpus = common.read(paths, input_format, strict, units[0], overlap)
     for bundle in bundles:
         common.check_decision(bundle, decision)

@@ -19,7 +19,6 @@ from skol_rnn.batch_evaluate.config import read_toml
 from skol_rnn.cli import options
 from skol_rnn.cli.command_file import is_of_this_command, remember
 from skol_rnn.cli.common import (
-    check_backend,
     check_labels,
     format_of,
     interrupted,
@@ -36,6 +35,7 @@ from skol_rnn.cli.common import (
 from skol_rnn.cli.options import option
 from skol_rnn.data.bio import is_bio
 from skol_rnn.errors import DataError, LabelWarning
+from skol_rnn.frameworks import choose_backend
 from skol_rnn.imbalance.class_weights import is_frozen_file
 from skol_rnn.imbalance.strategies import STRATEGIES
 from skol_rnn.inference.quiet import quiet_tensorflow
@@ -132,7 +132,7 @@ def train(
     check_instant_run(values["preset"], checkpoint)
     network = values["preset"] != INSTANT
     if network:
-        check_backend()
+        choose_backend()
     if network and (lacking := [name for name in ("onnx", "onnxruntime") if find_spec(name) is None]):
         say(f"Without {' and '.join(lacking)} the model will predict with Keras only: pip install {' '.join(lacking)}")
     corpus = read(paths, format_of(input_format, dev), strict, unit, overlap, fold_labels=fold_labels, offsets=offsets)

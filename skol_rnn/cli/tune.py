@@ -13,7 +13,6 @@ from rich.text import Text
 
 from skol_rnn.cli import options
 from skol_rnn.cli.common import (
-    check_backend,
     check_labels,
     fits,
     folded,
@@ -28,6 +27,7 @@ from skol_rnn.cli.common import (
 from skol_rnn.cli.options import option
 from skol_rnn.cli.train import read_settings
 from skol_rnn.data.document import Corpus
+from skol_rnn.frameworks import choose_backend
 from skol_rnn.labels import printable
 from skol_rnn.persistence.figures import check_figure_path
 from skol_rnn.tuning.storage import require_libraries
@@ -88,7 +88,7 @@ def tune(
     from skol_rnn.data.inputs import labelled_table
 
     require_libraries()
-    check_backend()
+    choose_backend()
     if curves:
         check_figure_path(curves)
     given = {"labels": names(labels), "other": other, "important": important, "monitor": metric}

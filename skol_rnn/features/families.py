@@ -73,7 +73,7 @@ def make_features(
     vectors: str | None = None,
     vector_layers: Sequence[int] | None = None,
 ) -> FeatureFamily:
-    """Return a family that is not yet fitted, with pretrained vectors beside it where there is a folder of them."""
+    """Return a family that is not yet fitted, with pretrained vectors too where there is a folder of them."""
     check_family(name, unit)
     entry = FAMILIES[name] if unit == "line" else _SAVED_TOKEN_FAMILIES[TOKEN_FAMILIES[name]]
     options = {"method": name, "input_size": input_size, "features_col": features_col, "seed": seed}

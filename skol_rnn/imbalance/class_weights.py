@@ -375,10 +375,10 @@ def count_drift(frozen: ClassWeights, counts: Sequence[int] | np.ndarray, labels
     return found
 
 
-def describe_weights(weights: Sequence[float] | np.ndarray, labels: LabelSet) -> list[str]:
+def describe_weights(weights: Sequence[float] | np.ndarray, labels: LabelSet, kind: str = "BiLSTM") -> list[str]:
     """Return log lines with the weight of each label, rounded to six digits."""
     shown = [f"  {name}: {float(f'{w:.6g}')!r}" for name, w in sorted(zip(labels, weights, strict=True))]
-    return ["[BiLSTM] Using weighted loss with class weights:", *shown]
+    return [f"[{kind}] Using weighted loss with class weights:", *shown]
 
 
 def _by_label(spec: Mapping[str, float], labels: LabelSet) -> list[float]:

@@ -272,7 +272,7 @@ def _parameters(
 def _check_features(
     name: str, settings: Mapping[str, Any], arrays: Mapping[str, np.ndarray], sizes: dict[str, Any], more: int = 0
 ) -> None:
-    """Check a feature family, and that it gives what the network takes; ``more`` are numbers beside its own."""
+    """Check a feature family, and that it gives what the network takes; ``more`` are numbers in addition to its own."""
     if name == PRETRAINED:
         _check_pretrained(settings, arrays, sizes)
         return
@@ -335,7 +335,7 @@ def _numbers_of(
 
 
 def _check_pretrained(settings: Mapping[str, Any], arrays: Mapping[str, np.ndarray], sizes: dict[str, Any]) -> None:
-    """Check static vectors, states of a transformer, and the family beside them."""
+    """Check static vectors, states of a transformer, and the family that they add to."""
     families = one_of(*(name for name in FEATURES if name.startswith("token-")))
     part = {"folder": text, "sha256": text}
     rule = {"family": families, "base": {}, "part0": part, "part1?": {**part, "layers": [whole(0, 1000)]}}

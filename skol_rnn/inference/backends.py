@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 
 from skol_rnn.errors import BundleError
+from skol_rnn.frameworks import choose_backend
 from skol_rnn.inference.onnx_runner import int8_is_fast
 from skol_rnn.labels import check_choice
 from skol_rnn.persistence.bundle import Bundle
@@ -35,8 +36,6 @@ def chosen_backend(bundle: Bundle, backend: str = "auto") -> str:
     if backend == "onnx" or (backend == "auto" and bundle.graph is not None and has_runtime):
         return "onnx"
     if importlib.util.find_spec("keras") is not None:
-        from skol_rnn.frameworks import choose_backend
-
         choose_backend()  # before any work: is there a framework for it?
         return "keras"
     if bundle.graph is None:

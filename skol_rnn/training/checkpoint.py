@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
@@ -9,13 +10,20 @@ import re
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from skol_rnn.errors import DataError
+from skol_rnn.frameworks import choose_backend
+from skol_rnn.imbalance.class_weights import ClassWeights
 from skol_rnn.persistence.archive import npz_bytes, read_npz
 from skol_rnn.persistence.atomic import remove_left_overs, write_atomically
+
+if TYPE_CHECKING:
+    from skol_rnn.data.inputs import LabelledRows
+    from skol_rnn.labels import LabelSet
+    from skol_rnn.training.lines import TrainingLines
 
 SAVED_EVERY = 60.0
 """Seconds of training after which an unfinished epoch is saved, too."""
@@ -116,6 +124,39 @@ def check_run(path: Path, run: str) -> None:
     for file in files_of(path):
         if read_checkpoint(file).fingerprint.partition(":")[0] != run:
             raise other_run(file)
+
+
+def run_id(settings: Mapping[str, Any], labels: LabelSet, *parts: LabelledRows | None) -> str:
+    """Hash what all files of a run share: settings, labels, and the documents of training and validation set."""
+    import pandas as pd
+
+    digest = hashlib.sha256(json.dumps([_kept(settings), list(labels)], default=_plain).encode())
+    for rows in parts:
+        table = None if rows is None else rows.table[["doc_id", "value", "label"]].fillna("").astype(str)
+        digest.update(b"" if table is None else pd.util.hash_pandas_object(table, index=False).to_numpy().tobytes())
+    return digest.hexdigest()[:32]
+
+
+def fingerprint(
+    run: str, settings: Mapping[str, Any], lines: TrainingLines, class_weights: ClassWeights, weights: np.ndarray
+) -> str:
+    """Hash what a resumed stage must share with the interrupted one, after what its other stages have too."""
+    kept = {**_kept(settings), "class_weights": class_weights.to_dict()}
+    digest = hashlib.sha256(json.dumps([kept, weights.tolist()], default=str).encode())
+    weights_given = () if lines.weights is None else (lines.weights,)
+    for array in (*lines.features, lines.true, *weights_given):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return f"{run}:{digest.hexdigest()}"
+
+
+def _kept(settings: Mapping[str, Any]) -> dict[str, Any]:
+    # Another framework draws and rounds differently: a resumed run would not end with the same weights.
+    framework = {} if (name := choose_backend()) == "tensorflow" else {"framework": name}
+    return {key: value for key, value in settings.items() if key != "verbosity"} | framework
+
+
+def _plain(value: Any) -> Any:
+    return value.to_dict() if isinstance(value, ClassWeights) else str(value)
 
 
 def other_run(path: Path) -> DataError:

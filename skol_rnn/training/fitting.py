@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -12,7 +10,6 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from skol_rnn.data.bio import is_bio
 from skol_rnn.data.inputs import LabelledRows
@@ -23,7 +20,6 @@ from skol_rnn.errors import DataError
 from skol_rnn.evaluation.findings import Finding, diagnose, summary
 from skol_rnn.evaluation.result import Evaluation
 from skol_rnn.features.families import make_features
-from skol_rnn.frameworks import choose_backend
 from skol_rnn.imbalance.class_weights import (
     ClassWeights,
     cap_weights,
@@ -40,7 +36,7 @@ from skol_rnn.inference.second_pass import SecondPass
 from skol_rnn.inference.windowed import PredictionWindows
 from skol_rnn.labels import LabelSet, label_counts, plural, rare_labels
 from skol_rnn.training.callbacks import Callbacks
-from skol_rnn.training.checkpoint import check_place, check_run, stage_file
+from skol_rnn.training.checkpoint import check_place, check_run, fingerprint, run_id, stage_file
 from skol_rnn.training.decision import decoder_without_validation, fitted_decoder, named_values
 from skol_rnn.training.lines import TrainingLines, draw_rates, sample_lines
 from skol_rnn.training.log import MOST_LABELS, TrainingLog
@@ -86,6 +82,12 @@ class _Prepared(NamedTuple):
     plan: TrainingPlan
     rounds: FurtherRounds
 
+    def train(self, log: TrainingLog, checkpoint: Path | None, plan: TrainingPlan | None = None) -> History:
+        """Run the loop, and further rounds where a label is never predicted; return the history of all."""
+        plan = plan or self.plan
+        history = self.loop(plan, checkpoint=checkpoint)
+        return self.rounds.run(self.loop, plan, history, len(self.batches), checkpoint, log)
+
 
 class Fitting:
     """One training with checked and resolved settings of ``RNNSkolModel``."""
@@ -94,17 +96,17 @@ class Fitting:
     linear: LinearMember | None = None  # if it is trained already
     second: SecondPass | None = None
 
-    @property
-    def decoder_settings(self) -> dict[str, Any]:
-        """The settings that the decoder is fitted by."""
-        return self.settings
-
     def __init__(self, settings: Mapping[str, Any], labels: LabelSet) -> None:
         self.settings, self.labels = dict(settings), labels
         self.of = SimpleNamespace(**settings)
         self.objective = Objective.of(settings)
         self.log = TrainingLog(self.of.verbosity)
         self.run_id = ""
+
+    @property
+    def decoder_settings(self) -> dict[str, Any]:
+        """The settings that the decoder is fitted by."""
+        return self.settings
 
     def run(
         self, split: Split, checkpoint: Path | None = None, strict: bool = False, callbacks: Callbacks | None = None
@@ -122,15 +124,14 @@ class Fitting:
         """Check the files of a checkpoint before any work."""
         if checkpoint:
             check_place(checkpoint)
-            self.run_id = self._run_id(split)
+            self.run_id = run_id(self.settings, self.labels, split.training, split.validation)
             check_run(checkpoint, self.run_id)
 
     def _fit(self, split: Split, checkpoint: Path | None, strict: bool, callbacks: Callbacks) -> Fitted:
         """Train on the training rows; the validation set selects epoch and decoder."""
         rows, class_weights = split.training, self._class_weights(split, strict)
         ready = self._prepare(rows, split.validation, class_weights, bool(checkpoint), callbacks)
-        history = ready.loop(ready.plan, checkpoint=checkpoint)
-        history = ready.rounds.run(ready.loop, ready.plan, history, len(ready.batches), checkpoint, self.log)
+        history = ready.train(self.log, checkpoint)
         predictor, evaluation = self._decided(ready.predictor, ready.validation, rows.counts)
         weights, windows = ready.weights, ready.batches.windows
         findings = self._findings(
@@ -151,9 +152,7 @@ class Fitting:
         class_weights = resolve_weights(self.objective.class_weights, self.labels, rows.counts)
         ready = self._prepare(rows, None, class_weights, bool(checkpoint), Callbacks())
         second = checkpoint and stage_file(checkpoint, "refit")
-        plan = replace(ready.plan, last_epoch=last)
-        history = ready.loop(plan, checkpoint=second)
-        history = ready.rounds.run(ready.loop, plan, history, len(ready.batches), second, self.log)
+        history = ready.train(self.log, second, replace(ready.plan, last_epoch=last))
         decoder = replace(selected.predictor.decoder, correction=ready.predictor.decoder.correction)
         return replace(
             selected,
@@ -181,10 +180,8 @@ class Fitting:
         from skol_rnn.training.loop import TrainingPlan, train
         from skol_rnn.training.rounds import FurtherRounds
 
-        lines, counts = self._lines(rows), rows.counts
-        drawn = label_counts(lines.true, len(self.labels))
-        weights = self._used_weights(class_weights, drawn)
-        decoder = self._unfitted_decoder(rows, weights, drawn)
+        lines, drawn, weights, decoder = self._weighed(rows, class_weights)
+        counts = rows.counts
         spec = self._spec(lines)
         runner = KerasRunner(build_network(spec, self.objective.starting_bias(weights, counts, drawn)))
         linear = self.linear or (self._linear_member(lines, decoder) if self.of.linear_share else None)
@@ -209,7 +206,7 @@ class Fitting:
             batches,
             log=self.log,
             score=partial(validation.evaluate_epoch, self.of.decision) if validation else None,
-            fingerprint=self._fingerprint(lines, class_weights, weights) if resumable else "",
+            fingerprint=fingerprint(self.run_id, self.settings, lines, class_weights, weights) if resumable else "",
             callbacks=callbacks,
         )
         rounds = FurtherRounds(predictor, validation, lines, counts, important, self.settings, callbacks)
@@ -245,6 +242,15 @@ class Fitting:
         decoder = fitted_decoder(decoder, raw, validation.rows, self.labels, self.decoder_settings, self.log)
         return replace(predictor, decoder=decoder), validation.evaluate(raw, decoder, self.of.decision)
 
+    def _weighed(
+        self, rows: LabelledRows, class_weights: ClassWeights
+    ) -> tuple[TrainingLines, np.ndarray, np.ndarray, Decoder]:
+        """Return lines after sampling, their label counts, the weights as used, and a decoder that is not fitted yet."""
+        lines = self._lines(rows)
+        drawn = label_counts(lines.true, len(self.labels))
+        weights = self._used_weights(class_weights, drawn)
+        return lines, drawn, weights, self._unfitted_decoder(rows, weights, drawn)
+
     def _lines(self, rows: LabelledRows) -> TrainingLines:
         """Compute the features of the training lines, and sample documents."""
         self._features = make_features(
@@ -265,7 +271,7 @@ class Fitting:
         given = class_weights.vector(self.labels)
         weighted = self.objective.class_weights is not None
         if weighted:
-            lines = [line.replace("[BiLSTM]", f"[{self.kind}]") for line in describe_weights(given, self.labels)]
+            lines = describe_weights(given, self.labels, self.kind)
             if len(self.labels) > MOST_LABELS and self.of.verbosity < 2:
                 lines = [f"{lines[0]} {named_values(given, self.labels, '.4g')}."]
             for line in lines:
@@ -352,28 +358,6 @@ class Fitting:
             partial(shifted_windows, lines.lengths, window, stride) if stride == window else None,
         )
 
-    def _run_id(self, split: Split) -> str:
-        """Hash what all checkpoints of a run share: settings, labels and documents."""
-        digest = hashlib.sha256(json.dumps([self._kept_settings(), list(self.labels)], default=_plain).encode())
-        for rows in (split.training, split.validation):
-            table = None if rows is None else rows.table[["doc_id", "value", "label"]].fillna("").astype(str)
-            digest.update(b"" if table is None else pd.util.hash_pandas_object(table, index=False).to_numpy().tobytes())
-        return digest.hexdigest()[:32]
-
-    def _kept_settings(self) -> dict[str, Any]:
-        # Another framework draws and rounds differently: a resumed run would not end with the same weights.
-        framework = {} if (name := choose_backend()) == "tensorflow" else {"framework": name}
-        return {key: value for key, value in self.settings.items() if key != "verbosity"} | framework
-
-    def _fingerprint(self, lines: TrainingLines, class_weights: ClassWeights, weights: np.ndarray) -> str:
-        """Hash what a resumed run must share with the interrupted one, after what its other stages have too."""
-        settings = {**self._kept_settings(), "class_weights": class_weights.to_dict()}
-        digest = hashlib.sha256(json.dumps([settings, weights.tolist()], default=str).encode())
-        weights_given = () if lines.weights is None else (lines.weights,)
-        for array in (*lines.features, lines.true, *weights_given):
-            digest.update(np.ascontiguousarray(array).tobytes())
-        return f"{self.run_id}:{digest.hexdigest()}"
-
     def _findings(
         self, weights: np.ndarray, counts: np.ndarray, evaluation: Evaluation | None, **of_network: Any
     ) -> list[Finding]:
@@ -391,7 +375,3 @@ class Fitting:
         for line in summary(found):
             self.log.warn(line)
         return found
-
-
-def _plain(value: Any) -> Any:
-    return value.to_dict() if isinstance(value, ClassWeights) else str(value)

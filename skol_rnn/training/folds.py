@@ -44,10 +44,8 @@ def training_folds(rows: LabelledRows, settings: Mapping[str, Any], given: Mappi
         return []
     names = rows.table[copies_with_originals(rows.table) or "doc_id"].to_numpy()
     folds = consecutive_folds(names, n)
-    seen = [
-        rows.counts > np.bincount(rows.true[fold][rows.true[fold] >= 0], minlength=len(rows.counts)) for fold in folds
-    ]
-    if len(folds) == n and all(kept[rows.counts > 0].all() for kept in seen):
+    learnt = [rows.counts > label_counts(rows.true[fold], rows.n_labels) for fold in folds]  # from the other folds
+    if len(folds) == n and all(labels[rows.counts > 0].all() for labels in learnt):
         return folds
     if asked:
         raise DataError(
@@ -61,7 +59,8 @@ class FoldedFitting(Fitting):
 
     def __init__(self, settings: Mapping[str, Any], labels: Any, folds: Sequence[np.ndarray]) -> None:
         super().__init__(settings, labels)
-        self.folds = folds
+        everything = np.arange(sum(map(len, folds)))
+        self.folds = [(np.setdiff1d(everything, held), held) for held in folds]  # rows to train on, rows to predict
 
     @property
     def decoder_settings(self) -> dict[str, Any]:
@@ -75,10 +74,10 @@ class FoldedFitting(Fitting):
         rows = split.training
         self._start(split, checkpoint)
         sources = [np.zeros((len(rows), len(self.labels))) for _ in range(2)]
-        others = [np.setdiff1d(np.arange(len(rows)), held) for held in self.folds]
         # First, before Keras takes its memory: the inputs of a linear model are large for a moment.
-        *members, self.linear = [self._member(_part(rows, kept)) for kept in (*others, np.arange(len(rows)))]
-        for i, (held, kept, member) in enumerate(zip(self.folds, others, members, strict=True), 1):
+        members = [self._member(_part(rows, kept)) for kept, _ in self.folds]
+        self.linear = self._member(rows)
+        for i, ((kept, held), member) in enumerate(zip(self.folds, members, strict=True), 1):
             self.log.say(
                 f"Fold {i} of {len(self.folds)}: {_size(rows, kept)} train a network, {_size(rows, held)} are predicted."
             )
@@ -94,10 +93,9 @@ class FoldedFitting(Fitting):
     def _member(self, rows: LabelledRows) -> LinearMember | None:
         """Train the linear model of some rows."""
         fitting = Fitting({**self.settings, "verbosity": 0}, self.labels)
-        lines = fitting._lines(rows)
-        drawn = label_counts(lines.true, len(self.labels))
-        weights = fitting._used_weights(resolve_weights(self.objective.class_weights, self.labels, rows.counts), drawn)
-        return fitting._linear_member(lines, fitting._unfitted_decoder(rows, weights, drawn))
+        class_weights = resolve_weights(self.objective.class_weights, self.labels, rows.counts)
+        lines, _, _, decoder = fitting._weighed(rows, class_weights)
+        return fitting._linear_member(lines, decoder)
 
     def _of_fold(
         self, rows: LabelledRows, held: LabelledRows, member: LinearMember | None, checkpoint: Path | None
@@ -107,8 +105,7 @@ class FoldedFitting(Fitting):
         fitting.run_id, fitting.linear = self.run_id, member
         class_weights = resolve_weights(self.objective.class_weights, self.labels, rows.counts)
         ready = fitting._prepare(rows, None, class_weights, bool(checkpoint), Callbacks())
-        history = ready.loop(ready.plan, checkpoint=checkpoint)
-        ready.rounds.run(ready.loop, ready.plan, history, len(ready.batches), checkpoint, self.log)
+        ready.train(self.log, checkpoint)
         return ready.predictor.sources(ready.predictor.features.transform(held.table), held.lengths)
 
     def _decided(
@@ -120,8 +117,7 @@ class FoldedFitting(Fitting):
         rows, linear = self._rows, predictor.linear
         assert linear is not None
         raw = np.zeros((len(rows), len(self.labels)))
-        for held in self.folds:
-            kept = np.setdiff1d(np.arange(len(rows)), held)
+        for kept, held in self.folds:
             others = _part(rows, kept)
             second = SecondPass.fit([p[kept] for p in self._sources], others.true, others.lengths, self.of.random_state)
             network, own = (p[held] for p in self._sources)

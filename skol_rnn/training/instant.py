@@ -12,7 +12,7 @@ from skol_rnn.errors import DataError
 from skol_rnn.imbalance.class_weights import ClassWeights, resolve_weights
 from skol_rnn.inference.linear_member import LinearMember
 from skol_rnn.inference.predictor import Predictor
-from skol_rnn.labels import NO_LABEL, label_counts, plural
+from skol_rnn.labels import NO_LABEL, plural
 from skol_rnn.training.callbacks import Callbacks
 from skol_rnn.training.fitting import Fitted, Fitting
 from skol_rnn.training.split import Split
@@ -52,9 +52,7 @@ class InstantFitting(Fitting):
 
     def _trained(self, rows: LabelledRows, class_weights: ClassWeights) -> tuple[Predictor, np.ndarray]:
         """Compute features and train; the decoder is not fitted yet."""
-        lines = self._lines(rows)
-        drawn = label_counts(lines.true, len(self.labels))
-        weights = self._used_weights(class_weights, drawn)
+        lines, drawn, weights, decoder = self._weighed(rows, class_weights)
         given, features = lines.scaled_weights(), self._features
         learnt = (weights[lines.true] > 0) & (lines.true != NO_LABEL)
         linear = LinearMember.fit(
@@ -80,5 +78,4 @@ class InstantFitting(Fitting):
             f"[{self.kind}] {plural(len(lines.true), self.of.unit)} of {plural(len(lines.lengths), 'document')}, "
             f"{linear.n_parameters:,} parameters."
         )
-        decoder = self._unfitted_decoder(rows, weights, drawn)
         return Predictor(self.labels, features, None, None, decoder, linear), weights

@@ -7,19 +7,13 @@ import sys
 
 import pandas as pd
 import pytest
+from commands import skol
 from toy import toy_table
 
 import skol_rnn.batch_evaluate.run  # noqa: F401
-from skol_rnn.cli.app import run
 
 RUN = sys.modules["skol_rnn.batch_evaluate.run"]  # the package has a function of its name
 RUN_CELLS = RUN.run_cells
-
-
-def skol(*words):
-    with pytest.raises(SystemExit) as stop:
-        run([str(word) for word in words])
-    return stop.value.code
 
 
 @pytest.fixture(autouse=True)

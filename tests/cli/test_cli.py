@@ -12,21 +12,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from commands import skol
 from toy import toy_table
 
-from skol_rnn.cli.app import run
 from skol_rnn.cli.train import PANELS, parse_class_weights, read_settings
 from skol_rnn.training.parameters import FORMER, ModelParameters
 
 FAST = ["--epochs", "2", "--hidden-size", "6", "--line-size", "8", "--input-size", "8", "--num-layers", "1"]
 FAST += ["--min-updates", "0", "--validation-fraction", "0.1", "--ensemble-size", "1", "--no-refit"]
 LABELS = ["--labels", "Nomenclature,Description", "--other", "Misc", "--important", "Nomenclature,Description"]
-
-
-def skol(*words):
-    with pytest.raises(SystemExit) as stop:
-        run([str(word) for word in words])
-    return stop.value.code
 
 
 @pytest.fixture(scope="module")

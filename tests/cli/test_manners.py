@@ -15,9 +15,10 @@ import tomllib
 
 import pytest
 import typer
+from commands import skol
 from toy import SMALL
 
-from skol_rnn.cli.app import COMMANDS, app, run
+from skol_rnn.cli.app import COMMANDS, app
 from skol_rnn.cli.common import counted, in_options
 from skol_rnn.cli.config import config_text
 from skol_rnn.cli.train import OPTION_OF, read_settings
@@ -31,12 +32,6 @@ TEXTS = {
     "b": "[@Genus other Author 1901#Nomenclature*]\n[@spores smooth#Description*]\n[@their friends#Misc*]\n",
 }
 NAMES = "unit", "loss", "window_size"
-
-
-def skol(*words):
-    with pytest.raises(SystemExit) as stop:
-        run([str(word) for word in words])
-    return stop.value.code
 
 
 @pytest.fixture(scope="module")

@@ -26,6 +26,7 @@ TRAIN = [
     "1",
     "--no-refit",
 ]
+TUNE = ["tune", "{data}", "--trials", "1", "--folds", "2"]
 BATCH = """
 seeds = [0]
 [settings]
@@ -44,26 +45,16 @@ WRITE_FILE = {
     "weights --save": ["weights", "{data}", "--save", "{out}.json"],
     "weights --chart-file": ["weights", "{data}", "--chart-file", "{out}.svg"],
     "init-config": ["init-config", "--overwrite", "--out", "{out}"],
-    "tune": ["tune", "{data}", "--trials", "1", "--folds", "2", "--out", "{out}.toml"],
+    "tune": [*TUNE, "--out", "{out}.toml"],
     "tune --storage": [
-        "tune",
-        "{data}",
-        "--trials",
-        "1",
-        "--folds",
-        "2",
+        *TUNE,
         "--out",
         "{root}/t.toml",
         "--storage",
         "{out}",
     ],
     "tune --curves": [
-        "tune",
-        "{data}",
-        "--trials",
-        "1",
-        "--folds",
-        "2",
+        *TUNE,
         "--out",
         "{root}/t.toml",
         "--curves",

@@ -8,20 +8,14 @@ import subprocess
 import sys
 
 import pytest
+from commands import skol
 from toy import QUICK, SMALL, toy_table, toy_tokens
 
 from skol_rnn import RNNSkolModel
 from skol_rnn.cli import common
-from skol_rnn.cli.app import run
 from skol_rnn.data.outputs import JOURNAL
 from skol_rnn.data.writing import DocumentWriter
 from skol_rnn.inference.predictor import ServingModel
-
-
-def skol(*words):
-    with pytest.raises(SystemExit) as stop:
-        run([str(word) for word in words])
-    return stop.value.code
 
 
 def files_below(folder):

@@ -8,6 +8,7 @@ import shutil
 
 import numpy as np
 import pytest
+from commands import skol
 
 from skol_rnn.cli.app import run
 from skol_rnn.cli.command_file import TrainingCommand, command_file
@@ -21,12 +22,6 @@ WORDS += ["--hidden-size", "4", "--line-size", "4", "--input-size", "4", "--ense
 
 class Killed(BaseException):
     """Stands for a signal that no program can catch."""
-
-
-def skol(*words):
-    with pytest.raises(SystemExit) as stop:
-        run([str(word) for word in words])
-    return stop.value.code
 
 
 @pytest.fixture(scope="module")

@@ -5,21 +5,15 @@ from __future__ import annotations
 import json
 
 import pytest
+from commands import skol
 from toy import write_articles
 
 from skol_rnn import load_model, read_documents
-from skol_rnn.cli.app import run
 from skol_rnn.data.tokens import document_spans
 
 FAST = ["--hidden-size", "6", "--line-size", "8", "--input-size", "8", "--window-size", "24", "--batch-size", "8"]
 FAST += ["--min-updates", "0", "--ensemble-size", "1", "--no-refit"]
 LONG = ["--epochs", "20", "--learning-rate", "0.02", "--dropout", "0.1", "--validation-fraction", "0.25"]
-
-
-def skol(*words):
-    with pytest.raises(SystemExit) as stop:
-        run([str(word) for word in words])
-    return stop.value.code
 
 
 @pytest.fixture(scope="module")

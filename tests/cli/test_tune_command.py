@@ -11,17 +11,10 @@ import time
 import tomllib
 
 import pytest
+from commands import skol
 from toy import LABELS, SMALL, made_up_folds, toy_table
 
-from skol_rnn.cli.app import run
-
 SETTINGS = {**SMALL, "epochs": 1, "learning_rate": 0.02}
-
-
-def skol(*words):
-    with pytest.raises(SystemExit) as stop:
-        run([str(word) for word in words])
-    return stop.value.code
 
 
 @pytest.fixture(autouse=True)

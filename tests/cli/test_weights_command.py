@@ -10,21 +10,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from commands import skol
 from toy import toy_table
 
-from skol_rnn.cli.app import run
 from skol_rnn.imbalance.class_weights import ClassWeights, count_drift
 from skol_rnn.imbalance.strategies import STRATEGIES, class_weight_strategy
 from skol_rnn.labels import LabelSet
 
 TABLE = Path(__file__).parents[1] / "fixtures" / "label_counts_29.json"
 FIXTURE = json.loads(TABLE.read_text(encoding="utf-8"))
-
-
-def skol(*words):
-    with pytest.raises(SystemExit) as stop:
-        run([str(word) for word in words])
-    return stop.value.code
 
 
 @pytest.fixture(autouse=True)

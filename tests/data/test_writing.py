@@ -12,8 +12,8 @@ import weakref
 from pathlib import Path
 
 import pytest
+from commands import skol
 
-from skol_rnn.cli.app import run
 from skol_rnn.data.document import Document
 from skol_rnn.data.outputs import JOURNAL, Outputs
 from skol_rnn.data.reading import DocumentStream, read_documents
@@ -25,12 +25,6 @@ DOCUMENTS = [Document(name, f"text of {name}\nnext", ("X", None)) for name in ("
 
 def files_below(folder):
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
-def skol(*words):
-    with pytest.raises(SystemExit) as stop:
-        run([str(word) for word in words])
-    return stop.value.code
 
 
 def fill(folder, files):

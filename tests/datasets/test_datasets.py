@@ -17,6 +17,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from commands import skol
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from make_sample.journal import (
@@ -29,7 +30,6 @@ from make_sample.journal import (
 from make_sample.layout import wrap
 from make_sample.writer import Dice, draw_style
 
-from skol_rnn.cli.app import run
 from skol_rnn.datasets import BASE_URL, JOURNAL_FILES, SAMPLE, SUMS, download_journals, sample_corpus
 from skol_rnn.errors import DataError
 
@@ -349,12 +349,6 @@ def test_the_default_registry_names_each_file_once() -> None:
     assert len(JOURNAL_FILES) == len(set(JOURNAL_FILES)) == 190
     assert all(name.endswith(".txt.ann") for name in JOURNAL_FILES)
     assert BASE_URL.startswith("https://")
-
-
-def skol(*words: object) -> int | str | None:
-    with pytest.raises(SystemExit) as stop:
-        run([str(word) for word in words])
-    return stop.value.code
 
 
 def test_the_command_lists_corpora_and_their_licences(capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from commands import skol
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import layers
@@ -21,7 +22,6 @@ from toy import LABELS, SMALL, toy_table
 
 import skol_rnn
 from skol_rnn import RNNSkolModel
-from skol_rnn.cli.app import run
 from skol_rnn.errors import BundleError, DataError, GraphWarning
 from skol_rnn.features.base import LineFeatures
 from skol_rnn.inference.keras_runner import KerasRunner
@@ -323,12 +323,6 @@ def write_documents(table, folder):
     for name, part in table.groupby("doc_id", sort=False):
         (folder / f"{name}.txt").write_text("\n".join(part["value"]), encoding="utf-8")
     return folder
-
-
-def skol(*words):
-    with pytest.raises(SystemExit) as stop:
-        run([str(word) for word in words])
-    return stop.value.code
 
 
 def read_all(folder):

@@ -11,9 +11,9 @@ from html.parser import HTMLParser
 import numpy as np
 import pandas as pd
 import pytest
+from commands import skol
 from toy import as_documents, toy_table
 
-from skol_rnn.cli.app import run
 from skol_rnn.evaluation.evaluate import evaluate_labels
 from skol_rnn.evaluation.predicted import Predicted
 from skol_rnn.labels import LabelSet
@@ -366,12 +366,6 @@ def files(tmp_path_factory):
         (folder / "plain").mkdir(exist_ok=True)
         (folder / "plain" / f"new{number}.txt").write_text("\n".join(lines), encoding="utf-8")
     return folder
-
-
-def skol(*words):
-    with pytest.raises(SystemExit) as stop:
-        run([str(word) for word in words])
-    return stop.value.code
 
 
 def test_the_commands_write_pages(tiny_bundle, files, tmp_path, capsys, undrawn):

@@ -1,1 +1,1 @@
-"""Vectors of words from a pretrained model in a local folder, beside the features of a family; extra "vectors"."""
+"""Vectors of words from a pretrained model in a local folder, in addition to the features of a family; extra "vectors"."""
