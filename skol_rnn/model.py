@@ -19,6 +19,7 @@ from skol_rnn.data.inputs import (
     is_label_list,
     labelled_table,
 )
+from skol_rnn.decoding.purpose import is_purpose
 from skol_rnn.errors import NotTrainedError
 from skol_rnn.evaluation.history import History
 from skol_rnn.frameworks import choose_backend
@@ -150,8 +151,10 @@ class RNNSkolModel(ModelParameters, TrainedModel, BaseEstimator):  # type: ignor
         documents = document_facts(split.training.table, held_out, "drawn" if validation is None else "given")
         shared = None if held_out is None else warn_of_shared_documents(held_out, documents)
         fitting: Fitting
+        # The threshold of a purpose is found among the predictions of documents held out, after training.
+        trained_for = {"decision": "auto"} if is_purpose(settings["decision"]) else {}
         if settings["preset"] == INSTANT:
-            fitting = InstantFitting(settings, chosen)
+            fitting = InstantFitting(settings | trained_for, chosen)
         else:
             settings, message = training_length(split.training.lengths, settings, self.get_params())
             if message:
@@ -159,7 +162,8 @@ class RNNSkolModel(ModelParameters, TrainedModel, BaseEstimator):  # type: ignor
             settings = prediction_windows(split.training.lengths, settings, self.get_params())
             folds = training_folds(split.training, settings, self.get_params())
             settings["folds"] = len(folds)
-            fitting = FoldedFitting(settings, chosen, folds) if folds else Fitting(settings, chosen)
+            by = settings | trained_for
+            fitting = FoldedFitting(by, chosen, folds) if folds else Fitting(by, chosen)
         fitted = fitting.run(split, Path(checkpoint) if checkpoint else None, strict, called)
         self.validation_documents_ = _documents(split)
         self.class_weights_, self.weights_, self.counts_ = fitted.class_weights, fitted.weights, fitted.counts

@@ -23,6 +23,7 @@ from skol_rnn.cli.config import init_config
 from skol_rnn.cli.data import convert, validate
 from skol_rnn.cli.demo import demo
 from skol_rnn.cli.download import download
+from skol_rnn.cli.estimate import estimate
 from skol_rnn.cli.info import info
 from skol_rnn.cli.predict import evaluate, predict
 from skol_rnn.cli.report import compare, report
@@ -48,7 +49,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 COMMANDS = (
-    train, resume, predict, evaluate, report, compare, batch, info, weights, tune, init_config,
+    train, resume, predict, evaluate, estimate, report, compare, batch, info, weights, tune, init_config,
     validate, convert, spans, download, demo,
 )  # fmt: skip
 for command in COMMANDS:

@@ -13,6 +13,7 @@ from skol_rnn.data.discovery import FORMATS as _FORMATS
 from skol_rnn.data.spans import OFFSETS, OVERLAP_POLICIES
 from skol_rnn.data.tokens import UNITS
 from skol_rnn.decoding.offsets import DECISIONS
+from skol_rnn.decoding.purpose import FORMS, check_decision
 from skol_rnn.inference.backends import BACKENDS, PRECISIONS
 from skol_rnn.labels import check_choice
 from skol_rnn.persistence.atomic import check_writable
@@ -47,6 +48,12 @@ def one_of(name: str, allowed: Iterable[str]) -> Callable[[Text], Text]:
         return value
 
     return check
+
+
+def _checked_decision(value: Text) -> Text:
+    if value is not None:
+        check_decision(value)
+    return value
 
 
 def written_format(name: str) -> Callable[[Text], Text]:
@@ -164,9 +171,9 @@ Types = Annotated[list[str] | None, typer.Option("--type", help="Allowed span ty
 Decision = Annotated[
     Text,
     option(
-        f"How labels are chosen: {', '.join(DECISIONS)}; the model's own decision if not given.",
+        f"How labels are chosen: {', '.join((*DECISIONS, *FORMS))}; the model's own decision if not given.",
         metavar="HOW",
-        callback=one_of("--decision", DECISIONS),
+        callback=_checked_decision,
     ),
 ]
 Backend = Annotated[

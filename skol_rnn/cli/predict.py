@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import numpy as np
 import typer
 from rich.console import Console
 
@@ -23,6 +24,8 @@ from skol_rnn.data.reading import DocumentStream, Reader
 from skol_rnn.data.spans import SpanRules
 from skol_rnn.data.tokens import document_spans
 from skol_rnn.data.writing import check_labels
+from skol_rnn.decoding.estimate import Expected, Promise, Sums, expected_scores, promise_of
+from skol_rnn.decoding.purpose import parse_purpose, promises
 from skol_rnn.evaluation.findings import summary
 from skol_rnn.evaluation.report import comparison_text, to_text
 from skol_rnn.frameworks import choose_backend
@@ -36,6 +39,7 @@ from skol_rnn.report.training import important_f1_without, seen_documents, seen_
 if TYPE_CHECKING:
     from skol_rnn.data.document import Corpus, Document
     from skol_rnn.evaluation.predicted import Predicted
+    from skol_rnn.evaluation.result import Evaluation
     from skol_rnn.evaluation.span_scores import SpanScores
     from skol_rnn.inference.predictor import Predictions, ServingModel
     from skol_rnn.model import RNNSkolModel
@@ -85,7 +89,10 @@ def predict(
     stream = DocumentStream(paths, format=input_format, reader=reader, on_error=run.on_read_error, without=run.without)
     if run.folder:
         run.folder.protect([*stream.files, *saved_files(model)])
-    results = _Results(run, pages, predictor)
+    how = decision or predictor.decision
+    promise = promise_of(how, predictor.predictor.decoder) if promises(how) else None
+    sums = Sums.empty(len(predictor.labels)) if promise else None
+    results = _Results(run, pages, predictor, sums=sums)
     with run.writing():
         results.begin()
         pending = run.pending(stream, results.places, results.note_done)
@@ -96,18 +103,32 @@ def predict(
     common.say_skipped(stream.skipped)
     if repairs := str(stream.repairs):
         common.say(repairs)
+    expected = _expected(promise, sums, predictor)
     rows, by_frequency = results.counts.total(), dict(results.counts.most_common())
     if json:
         files = [str(path) for path in run.written]
         whole = {"files": files, f"{unit}s": rows, "labels": by_frequency, "backend": predictor.backend}
         whole["precision"] = predictor.precision
+        if promise:
+            whole["promise"] = asdict(promise) | {"expected": {k: v._asdict() for k, v in expected.items()}}
         common.print_json(whole | run.as_dict())
     else:
         common.say(f"Labelled {rows:,} {unit}s of {plural(run.done, 'document')}{run.place}{run.resumed}")
         if html:
             common.say(f"Wrote a page for each document: open {html / INDEX}")
         common.say("Labels: " + ", ".join(f"{label} {count:,}" for label, count in by_frequency.items()))
+        if promise:
+            common.say(str(promise))
+        if expected:
+            common.say(f"Expected here: recall {expected['recall']}, precision {expected['precision']}.")
     run.finish()
+
+
+def _expected(promise: Promise | None, sums: Sums | None, predictor: ServingModel) -> dict[str, Expected]:
+    """Return the scores to expect of the promise's label on the documents of this run; none without a line."""
+    if not promise or not sums or not sums.lines:
+        return {}
+    return expected_scores(sums, predictor.predictor.decoder, promise.decision)[predictor.labels.index(promise.label)]
 
 
 @dataclass
@@ -118,6 +139,7 @@ class _Results:
     pages: Pages | None
     predictor: ServingModel
     counts: Counter[str] = field(default_factory=Counter)
+    sums: Sums | None = None  # of this run, for what to expect of a decision
 
     def begin(self) -> None:
         if self.pages:
@@ -136,6 +158,9 @@ class _Results:
     def add(self, document: Document, labelled: Predictions) -> None:
         labels = Counter(labelled.labels.tolist())
         self.counts.update(labels)
+        if self.sums:
+            index = {name: i for i, name in enumerate(self.predictor.labels)}
+            self.sums.add(np.array([index[label] for label in labelled.labels], np.int64), labelled.probabilities)
         more, row = {}, None
         if self.pages:
             more = {self.pages.place_of(document): self._page(self.pages, document, labelled)}
@@ -210,7 +235,9 @@ def evaluate(
     found = trained.diagnose(evaluation)
     findings = [str(finding) for finding in found]
     spans = _span_scores(corpus, predicted) if evaluation.fragment_f1 is not None else {}
-    whole = {**evaluation.to_dict(), "decision": how, "documents": documents, "findings": findings, **seen}
+    promise = promise_of(how, trained.decoder_) if promises(how) else None
+    kept = _kept(promise, evaluation) if promise else {}
+    whole = {**evaluation.to_dict(), **kept, "decision": how, "documents": documents, "findings": findings, **seen}
     if spans:
         whole["spans"] = [score.as_dict() for score in spans.values()]
     if decisions:
@@ -223,8 +250,19 @@ def evaluate(
     typer.echo(to_text(evaluation, width, [common.in_options(line, ADVISED) for line in summary(found, width=width)]))
     for score in spans.values():
         typer.echo(f"\n{score}")
+    if promise:
+        common.say(f"{promise}\n{kept['promise']['sentence']}")
     if decisions:
         typer.echo(comparison_text(list(decisions.items()), width=width))
+
+
+def _kept(promise: Promise, evaluation: Evaluation) -> dict[str, Any]:
+    """Say whether a promise held on annotated documents."""
+    purpose = parse_purpose(promise.decision)
+    reached = float(getattr(evaluation, purpose.kind)[evaluation.labels.index(promise.label)])
+    held = reached >= purpose.share
+    sentence = f"The promise {'held' if held else 'did not hold'} here: the {purpose.kind} of {promise.label} is {reached:.3f}."
+    return {"promise": {**asdict(promise), "reached": reached, "held": held, "sentence": sentence}}
 
 
 def _written_as_json(scores: Mapping[str, Any], out: Path | None, json: bool) -> bool:

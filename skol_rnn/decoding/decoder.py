@@ -9,7 +9,9 @@ import numpy as np
 
 from skol_rnn.decoding.calibration import Calibration
 from skol_rnn.decoding.correction import Correction, log_of
+from skol_rnn.decoding.held_out import HeldOut
 from skol_rnn.decoding.offsets import DECISIONS, decide
+from skol_rnn.decoding.purpose import FORMS, Rule, is_purpose, rule_of
 from skol_rnn.decoding.transitions import Transitions, viterbi, weighted
 from skol_rnn.decoding.viterbi import best_sequences
 from skol_rnn.errors import DataError
@@ -26,6 +28,8 @@ class Decoder:
     calibration: Calibration
     transition_weight: float = 1.0
     tuned: bool = False
+    names: tuple[str, ...] = ()  # of the labels
+    held_out: HeldOut | None = None
 
     def posterior(self, raw: np.ndarray) -> np.ndarray:
         """Compute posteriors from the network's probabilities, both of shape (lines, labels)."""
@@ -35,9 +39,13 @@ class Decoder:
         """Return the offsets of log posteriors, shape (labels,), under which they decide as the network's argmax."""
         return self.correction.logit_offsets() / self.calibration.temperature - self.calibration.bias
 
-    def resolved(self, decision: str) -> str:
-        """Check a decision; "auto" is "tuned" where offsets were tuned."""
-        check_choice("decision", decision, DECISIONS)
+    def resolved(self, decision: str) -> str | Rule:
+        """Check a decision; "auto" is "tuned" where offsets were tuned, and a purpose is its rule."""
+        if is_purpose(decision):
+            if self.transitions.forbid:
+                raise ValueError(f"decision {decision!r} is for labels of lines, not for spans.")
+            return rule_of(decision, self.names, self.held_out)
+        check_choice("decision", decision, (*DECISIONS, *FORMS))
         if decision == "tuned" and not self.tuned:
             raise DataError(
                 'decision="tuned" needs offsets tuned on a validation set: train with validation documents and '
@@ -45,19 +53,26 @@ class Decoder:
             )
         return "tuned" if decision == "auto" and self.tuned else decision
 
-    def decide(self, raw: np.ndarray, lengths: Sequence[int], decision: str) -> np.ndarray:
+    def decide(self, raw: np.ndarray, lengths: Sequence[int], decision: str | Rule) -> np.ndarray:
         """Choose a label for each line of documents of some lengths; return label indices."""
-        decision = self.resolved(decision)
-        found = raw if decision == "argmax" else self.posterior(raw)
-        offsets = self.offsets if decision in ("auto", "tuned") else None
-        if self.transitions.forbid:  # the best sequence of labels that the transitions allow
-            weight = self.transition_weight if decision in ("tuned", "viterbi") else 0.0
-            start, step, prior = weighted(self.transitions, weight)
-            rows = None if offsets is None else offsets[None]
-            return best_sequences(log_of(found) - prior, lengths, start, step, rows)[0]
-        if decision == "viterbi":
-            return viterbi(found, list(lengths), self.transitions, self.transition_weight)
-        return decide(found, offsets)
+        how = self.resolved(decision) if isinstance(decision, str) else decision
+        if not self.transitions.forbid:
+            return decide(raw) if how == "argmax" else self.decide_posteriors(self.posterior(raw), lengths, how)
+        found = raw if how == "argmax" else self.posterior(raw)
+        # The best sequence of labels that the transitions allow.
+        start, step, prior = weighted(self.transitions, self.transition_weight if how in ("tuned", "viterbi") else 0.0)
+        rows = self.offsets[None] if how in ("auto", "tuned") else None
+        return best_sequences(log_of(found) - prior, lengths, start, step, rows)[0]
+
+    def decide_posteriors(self, posterior: np.ndarray, lengths: Sequence[int], decision: str | Rule) -> np.ndarray:
+        """Choose a label for each line from its posteriors alone."""
+        how = self.resolved(decision) if isinstance(decision, str) else decision
+        if not isinstance(how, str):
+            return how.decide(posterior)
+        if how == "viterbi":
+            return viterbi(posterior, list(lengths), self.transitions, self.transition_weight)
+        offsets = {"argmax": self.logit_offsets(), "corrected": None}
+        return decide(posterior, offsets.get(how, self.offsets))
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return the decoder as arrays, under the names of the saved model."""
@@ -73,10 +88,12 @@ class Decoder:
             "strength": np.array(self.transition_weight),
             "tuned": np.array(self.tuned),
         }
-        return arrays if correction.margins is None else {**arrays, "margins": correction.margins}
+        if correction.margins is not None:
+            arrays["margins"] = correction.margins
+        return {**arrays, **self.held_out.arrays()} if self.held_out else arrays
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, np.ndarray], tuned: bool = False) -> Decoder:
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray], tuned: bool = False, names: Sequence[str] = ()) -> Decoder:
         """Rebuild the decoder; ``tuned`` is for models saved without that array."""
         gamma, smoothing, temperature = arrays["focus_smoothing_temperature"].tolist()
         return cls(
@@ -86,4 +103,6 @@ class Decoder:
             Calibration(temperature, arrays["bias"]),
             float(arrays["strength"]),
             bool(arrays.get("tuned", tuned)),
+            tuple(names),
+            HeldOut.from_arrays(arrays),
         )

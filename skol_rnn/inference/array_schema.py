@@ -9,13 +9,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from skol_rnn.decoding.held_out import SAVED as HELD_OUT
 from skol_rnn.errors import BundleError, SkolError
 from skol_rnn.features.families import TOKEN_FAMILIES
 from skol_rnn.inference.linear_member import SIDES
 from skol_rnn.inference.onnx_check import check_graph
 from skol_rnn.inference.schema import PRETRAINED, check_values, checked_network, one_of, refuse, text, whole
 from skol_rnn.inference.second_pass import MOST_LEAVES, columns_of
-from skol_rnn.labels import printable
+from skol_rnn.labels import NO_LABEL, printable
 from skol_rnn.persistence.bundle import Bundle
 
 _INF = math.inf
@@ -48,6 +49,9 @@ DECISION = (
     Array("prior", "f", ("n_labels",), low=0, high=1),
     Array("strength", "f", (), low=0),
     Array("tuned", "b", (), optional=True),
+    Array("held_out/posterior", "f", ("held_out_lines", "n_labels"), 0, 1, optional=True),
+    Array("held_out/true", "iu", ("held_out_lines",), NO_LABEL, optional=True),
+    Array("held_out/lengths", "iu", ("held_out_documents",), 1, optional=True),
 )
 _SCALES = (Array("mean", "f", ("layout",)), Array("scale", "f", ("layout",), low=1e-9))
 _LINEAR = (
@@ -159,6 +163,13 @@ def _check_decision(arrays: Mapping[str, np.ndarray]) -> None:
         raise refuse("decision.npz", f"has a label smoothing of {smoothing:g} and a temperature of {temperature:g}")
     if not (arrays["prior"] > 0).all():
         raise refuse("decision.npz: 'prior'", "has a share that is not positive")
+    held = [name for name in arrays if name.startswith("held_out/")]
+    if held and len(held) != len(HELD_OUT):
+        raise refuse("decision.npz", f"lacks {next(name for name in HELD_OUT if name not in held)!r}")
+    if held and arrays["held_out/lengths"].sum() != len(arrays["held_out/true"]):
+        raise refuse("decision.npz: 'held_out/lengths'", "has another sum than there are lines")
+    if held and arrays["held_out/true"].max(initial=0) >= len(arrays["prior"]):
+        raise refuse("decision.npz: 'held_out/true'", "has labels that there are not")
 
 
 def _check_members(arrays: Mapping[str, np.ndarray], sizes: Mapping[str, Any]) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 from skol_rnn.data.frames import columns_of
 from skol_rnn.data.table import Lines, lengths_of, object_array, rows_of, shared_columns, whole_documents
 from skol_rnn.decoding.decoder import Decoder
+from skol_rnn.decoding.purpose import Rule
 from skol_rnn.errors import BundleError
 from skol_rnn.features.base import FeatureFamily, LineFeatures
 from skol_rnn.features.families import features_from_state
@@ -104,7 +105,7 @@ def saved_decoder(bundle: Bundle) -> Decoder:
     """Rebuild the decoder of a saved model."""
     # Early models tuned offsets on any validation set.
     tuned = bool(bundle.state["validation_documents"] or bundle.state["parameters"].get("tuning_folds"))
-    return Decoder.from_arrays(bundle.decision, tuned)
+    return Decoder.from_arrays(bundle.decision, tuned, bundle.state["labels"])
 
 
 def saved_decision(state: Mapping[str, Any], decoder: Decoder) -> str:
@@ -155,6 +156,8 @@ class ServingModel:
         Name of the model.
     labels : tuple of str
         Labels in the order of the probabilities.
+    counts : ndarray of int, shape (labels,)
+        Training lines of each label.
     majority : str
         The most frequent label of the training data.
     unit : str
@@ -187,7 +190,8 @@ class ServingModel:
         self.predictor = Predictor.from_bundle(bundle, self.backend, threads, self.precision)
         self.name: str = state["name"]
         self.labels: tuple[str, ...] = self.predictor.labels.names
-        self.majority = self.labels[int(np.argmax(bundle.decision["counts"]))]
+        self.counts: np.ndarray = bundle.decision["counts"]
+        self.majority = self.labels[int(np.argmax(self.counts))]
         self.unit: str = state["parameters"].get("unit", "line")
         self.decision = saved_decision(state, self.predictor.decoder)
         self._line_no_col: str = state["parameters"]["line_no_col"]
@@ -267,19 +271,19 @@ class ServingModel:
         ValueError
             If there is no such decision.
         """
-        decision = self.predictor.decoder.resolved(decision or self.decision)
+        how = self.predictor.decoder.resolved(decision or self.decision)
         waiting: list[tuple[Lines, np.ndarray]] = []
         rows = 0
         for table in tables:
             waiting.append(self._in_order(table))
             rows += len(waiting[-1][1])
             if rows >= CHUNK:
-                yield from self._predictions(waiting, decision)
+                yield from self._predictions(waiting, how)
                 waiting, rows = [], 0
         if waiting:
-            yield from self._predictions(waiting, decision)
+            yield from self._predictions(waiting, how)
 
-    def _predictions(self, tables: list[tuple[Lines, np.ndarray]], decision: str) -> Iterator[Predictions]:
+    def _predictions(self, tables: list[tuple[Lines, np.ndarray]], decision: str | Rule) -> Iterator[Predictions]:
         lengths = [lengths_of(lines) for lines, _ in tables]
         if len(tables) == 1:  # it may exceed a chunk
             raw = self.predictor.probabilities(tables[0][0])

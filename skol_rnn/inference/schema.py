@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from skol_rnn.decoding.offsets import DECISIONS
+from skol_rnn.decoding.purpose import check_decision
 from skol_rnn.features.families import FAMILIES, TOKEN_FAMILIES
 from skol_rnn.former import NETWORK_NAMES
 from skol_rnn.labels import LabelSet, printable
@@ -67,6 +67,14 @@ def one_of(*allowed: str) -> Check:
             raise ValueError(f"is {_shown(value)}, none of {', '.join(allowed)}")
 
     return check
+
+
+def _decision(value: Any) -> None:
+    """Accept what ``RNNSkolModel`` accepts as a decision."""
+    try:
+        check_decision(value)
+    except ValueError:
+        raise ValueError(f"is {_shown(value)}, no decision") from None
 
 
 def whole(low: int, high: int) -> Check:
@@ -165,7 +173,7 @@ PARAMETERS: dict[str, Rule] = {
     "prediction_window_size?": Maybe(_WINDOW),
     "prediction_stride": Maybe(_WINDOW),
     "prediction_batch_size": Maybe(_WINDOW),
-    "decision": one_of(*DECISIONS),
+    "decision": _decision,
     "line_no_col": text,
     "label_col?": text,
     "features_col?": text,

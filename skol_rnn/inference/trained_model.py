@@ -11,14 +11,14 @@ import numpy as np
 from skol_rnn.data.inputs import Input, LabelledRows, fold_labels, labelled_table
 from skol_rnn.data.label_numbers import NUMBERS
 from skol_rnn.data.table import lengths_of
-from skol_rnn.decoding.decoder import Decoder
 from skol_rnn.decoding.offsets import DECISIONS
+from skol_rnn.decoding.purpose import is_purpose
 from skol_rnn.errors import DataError
 from skol_rnn.evaluation.evaluate import score_rows
 from skol_rnn.evaluation.findings import Finding, diagnose
 from skol_rnn.evaluation.predicted import Predicted
 from skol_rnn.evaluation.result import Evaluation
-from skol_rnn.inference.saved_model import SavedModel
+from skol_rnn.inference.deciding import DecidingModel
 from skol_rnn.inference.scored import Scored
 from skol_rnn.labels import LabelSet
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     Lines = Sequence[list[str]] | Sequence[tuple[str, ...]]
 
 
-class TrainedModel(SavedModel):
+class TrainedModel(DecidingModel):
     """The methods of ``RNNSkolModel`` that need a trained network; ``fit`` sets what they read."""
 
     @overload
@@ -71,21 +71,23 @@ class TrainedModel(SavedModel):
         return given.restore(found if raw else self.decoder_.posterior(found))
 
     @overload
-    def predict(self, data: pd.DataFrame | str | Path) -> pd.DataFrame: ...
+    def predict(self, data: pd.DataFrame | str | Path, decision: str | None = None) -> pd.DataFrame: ...
 
     @overload
-    def predict(self, data: Lines | list[str]) -> np.ndarray: ...
+    def predict(self, data: Lines | list[str], decision: str | None = None) -> np.ndarray: ...
 
     @overload
-    def predict(self, data: Any) -> Any: ...
+    def predict(self, data: Any, decision: str | None = None) -> Any: ...
 
-    def predict(self, data: Any) -> pd.DataFrame | np.ndarray:
+    def predict(self, data: Any, decision: str | None = None) -> pd.DataFrame | np.ndarray:
         """Label each line.
 
         Parameters
         ----------
         data : table, list of lines or documents, Corpus, or path(s)
             Documents, in any form that ``fit`` takes.
+        decision : str, optional
+            How labels are decided, as for the parameter of that name; that one if not given.
 
         Returns
         -------
@@ -104,15 +106,10 @@ class TrainedModel(SavedModel):
         self._require_trained()
         given = Input.of(data, line_no_col=self.line_no_col, unit=self.unit)
         raw = self._predictor.probabilities(given.table)
-        indices = self.decoder_.decide(raw, lengths_of(given.table), self.decided_by)
+        indices = self.decoder_.decide(raw, lengths_of(given.table), decision or self.decided_by)
         return given.with_predictions(self.labels_, indices, self.decoder_.posterior(raw))
 
     predict_with_labels = predict
-
-    @property
-    def decided_by(self) -> str:
-        """How labels are decided; "auto" is resolved."""
-        return self.decoder_.resolved(str(self._settings()["decision"]))
 
     def evaluate(self, data: Any, y: Any = None) -> Evaluation:
         """Predict annotated documents and score the predictions for each label.
@@ -283,6 +280,8 @@ class TrainedModel(SavedModel):
         self._require_trained()
         if evaluation is None:
             return self.findings_
+        if is_purpose(self.decided_by):
+            return []  # its trade between precision and recall is wanted
         return diagnose(
             labels=self._predictor.labels,
             evaluation=evaluation,
@@ -330,12 +329,6 @@ class TrainedModel(SavedModel):
         if verbose and self.verbosity:
             print(evaluation)  # noqa: T201  # the caller asks for it
         return evaluation.to_dict()
-
-    @property
-    def decoder_(self) -> Decoder:
-        """Correction, calibration, offsets and transitions."""
-        self._require_trained()
-        return self._predictor.decoder
 
     @property
     def offsets_(self) -> np.ndarray:

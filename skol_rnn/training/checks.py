@@ -9,7 +9,7 @@ import numpy as np
 
 from skol_rnn.data.bio import is_bio
 from skol_rnn.decoding.calibration import CALIBRATIONS
-from skol_rnn.decoding.offsets import DECISIONS
+from skol_rnn.decoding.purpose import check_decision
 from skol_rnn.evaluation.fragments import SPAN_METRIC
 from skol_rnn.features.families import check_family
 from skol_rnn.features.pretrained.folder import check_folder
@@ -58,7 +58,7 @@ def check_parameters(parameters: Mapping[str, Any]) -> None:
         raise ValueError('folds needs unit="line": leave it out.')
     if not isinstance(parameters["refit"], bool):
         raise ValueError(f"refit must be True or False, but is {parameters['refit']!r}.")
-    check_choice("decision", parameters["decision"], DECISIONS)
+    check_decision(parameters["decision"], parameters["unit"])
     check_choice("calibration", parameters["calibration"], CALIBRATIONS)
 
 

@@ -15,6 +15,7 @@ from skol_rnn.data.bio import is_bio
 from skol_rnn.data.inputs import LabelledRows
 from skol_rnn.decoding.calibration import Calibration
 from skol_rnn.decoding.decoder import Decoder
+from skol_rnn.decoding.held_out import HeldOut
 from skol_rnn.decoding.transitions import learn_transitions, only_legal
 from skol_rnn.errors import DataError
 from skol_rnn.evaluation.findings import Finding, diagnose, summary
@@ -240,7 +241,16 @@ class Fitting:
             return replace(predictor, decoder=decoder), None
         raw = validation.probabilities()
         decoder = fitted_decoder(decoder, raw, validation.rows, self.labels, self.decoder_settings, self.log)
+        decoder = self._with_held_out(decoder, raw, validation.rows)
         return replace(predictor, decoder=decoder), validation.evaluate(raw, decoder, self.of.decision)
+
+    def _with_held_out(self, decoder: Decoder, raw: np.ndarray, rows: LabelledRows) -> Decoder:
+        """Return the decoder with predictions of rows that the network was not trained on."""
+        if self.of.unit != "line":
+            return decoder
+        return replace(
+            decoder, held_out=HeldOut.of(decoder.posterior(raw), rows.true, rows.lengths, self.of.random_state)
+        )
 
     def _weighed(
         self, rows: LabelledRows, class_weights: ClassWeights
@@ -301,6 +311,7 @@ class Fitting:
             np.zeros(n_labels),
             only_legal(transitions, self.labels) if is_bio(self.labels) else transitions,
             Calibration(1.0, np.zeros(n_labels)),
+            names=self.labels.names,
         )
 
     def _spec(self, lines: TrainingLines) -> NetworkSpec:

@@ -123,6 +123,7 @@ class FoldedFitting(Fitting):
             network, own = (p[held] for p in self._sources)
             raw[held] = linear.combined(network, own, _part(rows, held).lengths, second)
         decoder = fitted_decoder(predictor.decoder, raw, rows, self.labels, self.decoder_settings, self.log)
+        decoder = self._with_held_out(decoder, raw, rows)
         predicted = decoder.decide(raw, rows.lengths, self.of.decision)
         evaluation = score_rows(rows, predicted, decoder.posterior(raw), self.labels, self.of.important, self.of.unit)
         self.log.say(
