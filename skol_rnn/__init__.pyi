@@ -35,6 +35,7 @@ from .network.losses import WeightedCategoricalCrossentropy as WeightedCategoric
 from .network.losses import weighted_categorical_crossentropy as weighted_categorical_crossentropy
 from .persistence.store import DiskStore as DiskStore
 from .persistence.store import RedisStore as RedisStore
+from .review.audit import audit as audit
 from .tuning.search import tune_class_weights as tune_class_weights
 
 __version__: str

@@ -70,13 +70,15 @@ class ModelParameters(FormerNames):
         Sampling of the training documents: oversample, stratify or rare_windows.  "oversample" copies documents that
         hold the rarest label, "stratify" leaves out some of the others, "rare_windows" draws windows with rare labels
         more often.  A dict holds the "name" and its options.
-    decision : {"auto", "corrected", "argmax", "tuned", "viterbi"}, optional
+    decision : str, optional
         How probabilities become labels: auto, corrected, argmax, tuned or viterbi; auto if not given.  "corrected" takes
         the largest posterior (weights, loss and sampling undone), "argmax" the largest output of the network, "tuned"
         adds offsets to the posteriors that are tuned on the validation documents for ``monitor``, "viterbi" takes the
-        most probable sequence.  "auto" tunes
-        offsets where there are validation documents and the cross-validated gain exceeds one standard error; without
-        validation documents the offsets follow from the label counts, and with ``folds`` there are none.  BIO labels always form legal sequences.
+        most probable sequence.  "auto" tunes offsets where there are validation documents and the cross-validated gain
+        exceeds one standard error; without validation documents the offsets follow from the label counts, and with
+        ``folds`` there are none.  BIO labels always form legal sequences.  For a purpose (docs/decide.md), of lines only:
+        "recall:LABEL=0.95" and "precision:LABEL=0.9" set a threshold that held-out documents support, "cost:FILE"
+        takes the label with the least expected cost.
     calibration : {"cautious", "bias", "temperature", "none"}, default "cautious"
         Calibration fitted on the validation documents: cautious, bias, temperature or none.  "temperature" fits one
         temperature, "bias" also an offset for each label, "cautious" limits these offsets to the shift that class

@@ -64,6 +64,9 @@ CONVERT = ["convert", "{corpus}", "--out", "{new}/o", "--to"]
 WEIGHTS = ["weights", "{corpus}"]
 
 EARLY = [
+    (["estimate", "{model}", "{plain}", "--decision", "recall:Nope=0.9"], "the model has no label 'Nope'"),
+    (["predict", "{model}", "{plain}", "--out", "{new}", "--decision", "recall:Misc"], "write recall:LABEL=0.95"),
+    (["evaluate", "{model}", "{corpus}", "--decision", "cost:none.csv"], "none.csv: the costs cannot be read"),
     ([*TRAIN, "--epochs", "0"], "--epochs must be a whole number of at least 1, but is 0."),
     ([*TRAIN, "--dropout", "2"], "--dropout must be at least 0 and below 1"),
     ([*TRAIN, "--prediction-stride", "16"], "--prediction-stride must be between 1"),

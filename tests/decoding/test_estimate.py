@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import re
+
 import numpy as np
 import pytest
+from commands import skol
 from test_purpose import collection
 from toy import LABELS, SMALL, as_documents, toy_table
 
@@ -134,6 +138,65 @@ def test_documents_as_lists_take_a_decision_too(trained):
     many = trained.predict(texts, decision="recall:Nomenclature=0.9")
     few = trained.predict(texts)
     assert sum(row.count("Nomenclature") for row in many) >= sum(row.count("Nomenclature") for row in few)
+
+
+@pytest.fixture(scope="module")
+def files(trained, tmp_path_factory):
+    """Return a saved model, and a folder of annotated documents that it has not seen."""
+    folder = tmp_path_factory.mktemp("files")
+    (folder / "new").mkdir()
+    for name, rows in noisy(8, 9).groupby("doc_id"):
+        lines = zip(rows["value"], rows["label"], strict=True)
+        (folder / "new" / f"{name}.txt.ann").write_text("".join(f"[@{text}#{label}*]\n" for text, label in lines))
+    return trained.save(folder / "model.skol"), folder / "new"
+
+
+DECISION = "recall:Nomenclature=0.9"
+
+
+def test_predict_says_what_it_promises_and_evaluate_whether_it_held(files, tmp_path, capsys):
+    model, new = files
+    assert skol("predict", model, new, "--out", tmp_path / "out", "--decision", DECISION) == 0
+    said = capsys.readouterr().err
+    assert "The promise holds for" in said and "Expected here: recall" in said
+    assert skol("predict", model, new, "--out", tmp_path / "json", "--decision", DECISION, "--json") == 0
+    promise = json.loads(capsys.readouterr().out)["promise"]
+    assert promise["label"] == "Nomenclature" and 0 < promise["threshold"] < 1
+    assert promise["expected"]["recall"]["low"] < promise["expected"]["recall"]["value"]
+    assert skol("evaluate", model, new, "--decision", DECISION) == 0
+    assert re.search(
+        r"The promise (held|did not hold) here: the recall of Nomenclature is 0\.\d+|1\.0", capsys.readouterr().err
+    )
+    assert skol("evaluate", model, new, "--decision", DECISION, "--json") == 0
+    scores = json.loads(capsys.readouterr().out)
+    assert scores["promise"]["held"] == (scores["Nomenclature_recall"] >= 0.9)
+    assert scores["promise"]["reached"] == scores["Nomenclature_recall"]
+
+
+def test_costs_change_what_is_predicted(files, tmp_path, capsys):
+    model, new = files
+    (tmp_path / "costs.csv").write_text(
+        ",Nomenclature,Description,Misc\nNomenclature,0,9,9\nDescription,1,0,1\nMisc,1,1,0\n"
+    )
+    found = []
+    for decision in ("corrected", f"cost:{tmp_path / 'costs.csv'}"):
+        assert skol("evaluate", model, new, "--decision", decision, "--json") == 0
+        found.append(json.loads(capsys.readouterr().out)["Nomenclature_recall"])
+    assert found[1] > found[0]
+
+
+def test_the_command_estimates_what_the_model_estimates(files, trained, capsys):
+    model, new = files
+    assert skol("estimate", model, new, "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    expected = trained.estimate(new).to_dict()
+    assert found["labels"]["Nomenclature"]["f1"]["value"] == pytest.approx(
+        expected["labels"]["Nomenclature"]["f1"]["value"], abs=0.005
+    )  # the command may compute with weights of 8 bits
+    assert {one["document"] for one in found["documents"]} == {one["document"] for one in expected["documents"]}
+    assert skol("estimate", model, new) == 0
+    shown = capsys.readouterr()
+    assert "Nomenclature" in shown.out and " to " in shown.out and "expected to be wrong" in shown.err
 
 
 def test_nothing_to_estimate_and_nothing_held_out_are_said(tiny_model, trained):
