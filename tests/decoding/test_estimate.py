@@ -176,12 +176,13 @@ def test_predict_says_what_it_promises_and_evaluate_whether_it_held(files, tmp_p
 def test_costs_change_what_is_predicted(files, tmp_path, capsys):
     model, new = files
     (tmp_path / "costs.csv").write_text(
-        ",Nomenclature,Description,Misc\nNomenclature,0,9,9\nDescription,1,0,1\nMisc,1,1,0\n"
+        ",Nomenclature,Description,Misc\nNomenclature,0,1000,1000\nDescription,1,0,1\nMisc,1,1,0\n"
     )
     found = []
     for decision in ("corrected", f"cost:{tmp_path / 'costs.csv'}"):
         assert skol("evaluate", model, new, "--decision", decision, "--json") == 0
-        found.append(json.loads(capsys.readouterr().out)["Nomenclature_recall"])
+        matrix = json.loads(capsys.readouterr().out)["confusion_matrix"]
+        found.append(sum(row[0] for row in matrix))
     assert found[1] > found[0]
 
 
