@@ -57,9 +57,11 @@ docs: $(VENV)/installed-dev
 chromium:
 	command -v chromium >/dev/null || { apt-get update -q; apt-get install -qy chromium; }
 
-# Debian's packages; elsewhere install a Redis server and Java 17 or newer by hand.
+# Debian's packages; elsewhere install a Redis server and Java 17 or newer by hand. Valkey is in Debian 13 and newer: its
+# tests are skipped where it is not installed.
 engines:
 	command -v redis-server >/dev/null || { apt-get update -q; apt-get install -qy redis-server; }
+	command -v valkey-server >/dev/null || ! apt-cache show valkey-server >/dev/null 2>&1 || apt-get install -qy valkey-server
 	command -v java >/dev/null || { apt-get update -q; apt-get install -qy default-jre-headless; }
 
 lint: $(VENV)/installed-dev

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from redis_server import PROGRAMS, RedisServer
 from toy import LABELS, SMALL, toy_table
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -60,6 +61,26 @@ def batch_data(tmp_path_factory):
             path.write_text(text, encoding="utf-8")
     both = {"train": str(folder / "train"), "labels": LABELS[:2], "other": "Misc", "important": LABELS[:2]}
     return {"near": {**both, "test": str(folder / "near")}, "far": {**both, "test": [str(folder / "far")]}}
+
+
+@pytest.fixture
+def start_redis(tmp_path):
+    """Return a function that starts a real Redis or Valkey server, which is killed after the test."""
+    started = []
+
+    def start(program="redis-server", **options):
+        started.append(RedisServer(tmp_path, program=program, **options))
+        return started[-1]
+
+    yield start
+    for server in started:
+        server.kill()
+
+
+@pytest.fixture(params=PROGRAMS)
+def server(request, start_redis):
+    """Return a real Redis server, then a Valkey server."""
+    return start_redis(request.param)
 
 
 @pytest.fixture(scope="session")

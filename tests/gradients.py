@@ -24,6 +24,7 @@ def value_and_gradients(function, variables):
 
         value = function()
         slopes = torch.autograd.grad(value, [one.value for one in variables], allow_unused=True)
+        value = value.detach()
         slopes = [np.zeros(one.shape) if s is None else s for one, s in zip(variables, slopes, strict=True)]
     else:
         import jax

@@ -1,4 +1,4 @@
-"""A real redis-server on a free port, that a test can kill and start again."""
+"""A real Redis or Valkey server on a free port, that a test can kill and start again."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import subprocess
 import time
 
 import pytest
-import redis
+
+PROGRAMS = [pytest.param(name, marks=pytest.mark.redis) for name in ("redis-server", "valkey-server")]
+"""Servers for tests of both; what is not installed is skipped by the fixture ``start_redis``."""
 
 
 class RedisServer:
@@ -17,6 +19,8 @@ class RedisServer:
     def __init__(self, folder, password=None, tls=False, program="redis-server"):
         name, program = program, shutil.which(program)
         if program is None:
+            if name != "redis-server":
+                pytest.skip(f"{name} is not installed")
             pytest.fail(f"{name} is not installed: make test-scale installs redis-server")
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -45,6 +49,8 @@ class RedisServer:
         return ["--tls-port", str(self.port), "--tls-auth-clients", "no", *files]
 
     def start(self):
+        import redis
+
         self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
         for _ in range(200):
             try:
@@ -52,11 +58,13 @@ class RedisServer:
                     return
             except redis.exceptions.ConnectionError:  # not there yet, or still loading its file
                 time.sleep(0.05)
-        raise RuntimeError("redis-server did not start")
+        raise RuntimeError(f"{self._command[0]} did not start")
 
     def kill(self):
         self._process.kill()
         self._process.wait()
 
     def client(self, **options):
+        import redis
+
         return redis.Redis(port=self.port, **{**self.options, "retry": None, **options})

@@ -9,6 +9,7 @@ import time
 import zipfile
 
 import pytest
+from redis_server import PROGRAMS
 from toy import LABELS
 
 from skol_rnn.errors import BundleError, DataError, ModelNotFoundError, StoreError
@@ -32,20 +33,11 @@ def padded(blob, size, fill):
     return buffer.getvalue()
 
 
-@pytest.fixture
-def server(tmp_path):
-    from redis_server import RedisServer
-
-    server = RedisServer(tmp_path)
-    yield server
-    server.kill()
-
-
-@pytest.fixture(params=["disk", pytest.param("redis", marks=pytest.mark.redis)])
-def store(request, tmp_path):
+@pytest.fixture(params=["disk", *PROGRAMS])
+def store(request, start_redis, tmp_path):
     if request.param == "disk":
         return DiskStore(tmp_path / "models" / "rnn.v1", keep=3)
-    return RedisStore(request.getfixturevalue("server").client(), KEY, keep=3)
+    return RedisStore(start_redis(request.param).client(), KEY, keep=3)
 
 
 def test_each_save_is_a_version_and_the_last_one_current(store, blob):
@@ -123,7 +115,6 @@ def test_changed_bytes_on_disk_are_refused(tmp_path, blob):
         store.load()
 
 
-@pytest.mark.redis
 def test_keys_are_named_as_before_and_expire_together(server, blob):
     client = server.client()
     name = RedisStore(client, KEY, expire=100).save(blob).id
@@ -133,7 +124,6 @@ def test_keys_are_named_as_before_and_expire_together(server, blob):
     assert client.get(f"{KEY}:{name}") == blob
 
 
-@pytest.mark.redis
 def test_a_model_expires(server, blob):
     store = RedisStore(server.client(), KEY, expire=1)
     store.save(blob)
@@ -142,7 +132,6 @@ def test_a_model_expires(server, blob):
         store.load()
 
 
-@pytest.mark.redis
 def test_redis_killed_at_twenty_moments_of_a_save_never_leaves_a_broken_model(server, blob):
     size = 6_000_000
     start = time.perf_counter()
@@ -171,7 +160,6 @@ def test_redis_killed_at_twenty_moments_of_a_save_never_leaves_a_broken_model(se
     assert outcomes[0] == "broken off"
 
 
-@pytest.mark.redis
 def test_a_server_that_is_down_is_reported(server):
     store = RedisStore(server.client(), KEY)
     server.kill()
@@ -180,43 +168,33 @@ def test_a_server_that_is_down_is_reported(server):
     server.start()
 
 
-@pytest.mark.redis
-def test_a_password_is_needed_and_used(tmp_path, blob):
-    from redis_server import RedisServer
-
-    server = RedisServer(tmp_path, password="secret")
-    try:
-        RedisStore(server.client(), KEY).save(blob)
-        assert RedisStore(server.client(), KEY).load() == blob
-        for wrong in ("wrong", None):
-            with pytest.raises(StoreError, match="refuses the password.*still current"):
-                RedisStore(server.client(password=wrong), KEY).save(blob + b"new")
-        assert RedisStore(server.client(), KEY).load() == blob
-    finally:
-        server.kill()
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_a_password_is_needed_and_used(start_redis, program, blob):
+    server = start_redis(program, password="secret")
+    RedisStore(server.client(), KEY).save(blob)
+    assert RedisStore(server.client(), KEY).load() == blob
+    for wrong in ("wrong", None):
+        with pytest.raises(StoreError, match="refuses the password.*still current"):
+            RedisStore(server.client(password=wrong), KEY).save(blob + b"new")
+    assert RedisStore(server.client(), KEY).load() == blob
 
 
-@pytest.mark.redis
-def test_the_callers_client_brings_tls(tmp_path, blob):
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_the_callers_client_brings_tls(start_redis, program, blob):
     import ssl
 
     import redis
-    from redis_server import RedisServer
 
-    server = RedisServer(tmp_path, password="secret", tls=True)
-    try:
-        RedisStore(server.client(), KEY).save(blob)
-        assert RedisStore(server.client(), KEY).load() == blob
-        plain = redis.Redis(port=server.port, password="secret", retry=None)
-        stranger = server.client(ssl_ca_certs=ssl.get_default_verify_paths().cafile)
-        for wrong in (plain, stranger):
-            with pytest.raises(StoreError, match="cannot be reached.*no model was loaded"):
-                RedisStore(wrong, KEY).load()
-    finally:
-        server.kill()
+    server = start_redis(program, password="secret", tls=True)
+    RedisStore(server.client(), KEY).save(blob)
+    assert RedisStore(server.client(), KEY).load() == blob
+    plain = redis.Redis(port=server.port, password="secret", retry=None)
+    stranger = server.client(ssl_ca_certs=ssl.get_default_verify_paths().cafile)
+    for wrong in (plain, stranger):
+        with pytest.raises(StoreError, match="cannot be reached.*no model was loaded"):
+            RedisStore(wrong, KEY).load()
 
 
-@pytest.mark.redis
 def test_a_full_redis_keeps_the_old_model(server, blob):
     client = server.client()
     RedisStore(client, KEY).save(blob)
@@ -229,7 +207,6 @@ def test_a_full_redis_keeps_the_old_model(server, blob):
     assert Bundle.from_bytes(RedisStore(client, KEY).load()).state == Bundle.from_bytes(blob).state
 
 
-@pytest.mark.redis
 def test_an_evicted_version_is_reported_and_the_other_one_loads(server, blob):
     client = server.client()
     store = RedisStore(client, KEY)
@@ -247,7 +224,6 @@ def test_an_evicted_version_is_reported_and_the_other_one_loads(server, blob):
     assert store.rollback(old.id).current and store.load() == blob
 
 
-@pytest.mark.redis
 def test_changed_bytes_and_foreign_values_are_refused(server, blob):
     client = server.client()
     store = RedisStore(client, KEY)
@@ -260,13 +236,11 @@ def test_changed_bytes_and_foreign_values_are_refused(server, blob):
             use()
 
 
-@pytest.mark.redis
 def test_a_model_too_large_for_a_value_is_refused(server, blob):
     with pytest.raises(DataError, match="a Redis value at most 1,000: save it on disk"):
         RedisStore(server.client(), KEY, limit=1000).save(blob)
 
 
-@pytest.mark.redis
 def test_a_client_that_decodes_is_refused(server):
     with pytest.raises(ValueError, match="decode_responses=False"):
         RedisStore(server.client(decode_responses=True), KEY)

@@ -7,6 +7,7 @@ import threading
 import time
 
 import pytest
+from redis_server import PROGRAMS
 
 from skol_rnn.errors import ModelNotFoundError, StoreError
 from skol_rnn.persistence import store as store_module
@@ -15,21 +16,12 @@ from skol_rnn.persistence.store import DiskStore, RedisStore
 KEY = "skol:classifier:model:rnn_v1.0"
 
 
-@pytest.fixture
-def server(tmp_path):
-    from redis_server import RedisServer
-
-    server = RedisServer(tmp_path)
-    yield server
-    server.kill()
-
-
-@pytest.fixture(params=["disk", pytest.param("redis", marks=pytest.mark.redis)])
-def new_store(request, tmp_path):
+@pytest.fixture(params=["disk", *PROGRAMS])
+def new_store(request, start_redis, tmp_path):
     """Return a function that opens the same store again."""
     if request.param == "disk":
         return lambda **options: DiskStore(tmp_path / "rnn", **options)
-    server = request.getfixturevalue("server")
+    server = start_redis(request.param)
     return lambda **options: RedisStore(server.client(), KEY, **options)
 
 
@@ -165,7 +157,6 @@ def test_what_killed_saves_left_on_disk_is_removed(tmp_path):
     assert (tmp_path / "rnn" / ".running.tmp").exists()
 
 
-@pytest.mark.redis
 def test_a_saver_killed_before_the_switch_leaves_nothing_for_ever(server, monkeypatch):
     client = server.client()
     store = RedisStore(client, KEY)
@@ -176,7 +167,6 @@ def test_a_saver_killed_before_the_switch_leaves_nothing_for_ever(server, monkey
     assert client.ttl(f"{KEY}:{kept}") == -1
 
 
-@pytest.mark.redis
 def test_an_expiry_given_later_is_that_of_all_versions(server):
     client = server.client()
     RedisStore(client, KEY).save(b"one")
@@ -187,7 +177,6 @@ def test_an_expiry_given_later_is_that_of_all_versions(server):
     assert len(RedisStore(client, KEY).versions()) == 3
 
 
-@pytest.mark.redis
 @pytest.mark.parametrize("key", [KEY, f"{KEY}:versions"])
 def test_another_type_under_a_key_is_said_and_changes_nothing(server, key):
     client = server.client()
