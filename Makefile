@@ -29,15 +29,18 @@ test: $(VENV)/installed-dev
 test-oldest:
 	$(MAKE) test VENV=.venv-oldest EXTRA=test CONSTRAINTS=tests/oldest.txt PYTHON=python3.11
 
-# Networks, losses, training, resuming and saving. BACKENDS chooses the frameworks, TESTS a part of the tests.
+# Networks, losses, training, resuming, saving and export. BACKENDS chooses the frameworks; TESTS and MARKS a part of the tests.
 BACKENDS ?= torch jax
-TESTS ?= tests/network tests/training tests/inference/test_saving.py tests/test_model.py tests/test_token_model.py
+TESTS ?= tests/network tests/training tests/inference/test_saving.py tests/inference/test_serving.py \
+  tests/persistence/test_bundle.py tests/cli/test_resume.py tests/test_model.py tests/test_token_model.py
+MARKS ?= (backends or not slow) and not redis and not spark and not browser
 
-test-backends:
-	$(MAKE) .venv-backends/installed-dev VENV=.venv-backends EXTRA='test,torch,jax'
+# JAX compiles each network anew: what one test has compiled, with few optimisations, the others find.
+test-backends: $(VENV)/installed-backends
 	for backend in $(BACKENDS); do \
-	  KERAS_BACKEND=$$backend .venv-backends/bin/python -m pytest -n 2 --dist loadfile $(TESTS) || exit 1; done
-	KERAS_BACKEND=$(firstword $(BACKENDS)) .venv-backends/bin/python -m pytest tests/network/test_backends.py -m slow
+	  KERAS_BACKEND=$$backend JAX_DISABLE_MOST_OPTIMIZATIONS=1 JAX_COMPILATION_CACHE_DIR=$(abspath $(VENV))/jax \
+	  JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0 \
+	  $(BIN)/python -m pytest -n 2 --dist loadfile -m '$(MARKS)' $(TESTS) || exit 1; done
 
 test-slow: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -n 2 --dist worksteal --durations=12 -m slow
@@ -95,5 +98,9 @@ $(VENV)/installed-dev: setup.cfg pyproject.toml $(CONSTRAINTS) | $(BIN)/python
 	$(BIN)/python -m pip install --quiet $(addprefix --constraint ,$(CONSTRAINTS)) --editable '.[$(EXTRA)]'
 	touch $@ $(VENV)/installed
 
+$(VENV)/installed-backends: $(VENV)/installed-dev
+	$(BIN)/python -m pip install --quiet --editable '.[$(EXTRA),torch,jax]'
+	touch $@
+
 clean:
-	rm -rf $(VENV) .venv-oldest .venv-backends build dist site *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+	rm -rf $(VENV) .venv-oldest build dist site *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

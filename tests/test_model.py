@@ -44,6 +44,7 @@ def test_every_preset_trains_saves_and_loads(preset, table, tmp_path):
     np.testing.assert_array_equal(load_model(made.save(tmp_path / "m")).predict_proba(table), expected)
 
 
+@pytest.mark.backends
 def test_it_learns_the_toy_task(trained, table):
     scores = trained.evaluate(table)
     assert scores.important_f1 > 0.95
@@ -333,6 +334,7 @@ def test_context_alone_gives_labels_away():
 # -- saving -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.backends
 @pytest.mark.parametrize("name", ["model", "model.skol"])
 def test_a_saved_model_predicts_the_same(trained, table, tmp_path, name):
     trained.save(tmp_path / name)

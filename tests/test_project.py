@@ -38,6 +38,26 @@ def test_each_requirement_has_a_lower_bound(setup):
     assert [line for line in lines if line and not re.fullmatch(bound, line)] == []
 
 
+@pytest.mark.parametrize(("python", "framework"), [("3.11", "tensorflow"), ("3.13", "tensorflow"), ("3.14", "torch")])
+def test_each_python_gets_one_framework(setup, python, framework):
+    from packaging.requirements import Requirement
+
+    lines = [line for line in setup["options"]["install_requires"].split("\n") if line and not line.startswith("#")]
+    found = {
+        each.name
+        for each in map(Requirement, lines)
+        if not each.marker or each.marker.evaluate({"python_version": python})
+    }
+    assert found & {"tensorflow", "torch", "jax"} == {framework}
+    assert ("gensim" in found) == (framework == "tensorflow")  # which lacks wheels for the same Pythons
+
+
+def test_libraries_with_known_holes_are_not_allowed(setup):
+    oldest = dict(re.findall(r"^([\w-]+)>=([\d.]+)", setup["options"]["install_requires"], re.M))
+    safe = {"onnxruntime": (1, 27), "keras": (3, 13, 1)}  # docs/reliability_models.md; code in a .keras file
+    assert all(tuple(map(int, oldest[name].split("."))) >= version for name, version in safe.items())
+
+
 def test_the_serving_extra_is_a_part_of_the_requirements(setup):
     assert set(setup["options.extras_require"]["serve"].split()) <= set(
         setup["options"]["install_requires"].split("\n")

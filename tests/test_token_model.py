@@ -147,6 +147,7 @@ def test_characters_alone_give_spans_away(tmp_path):
 # -- the model ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.backends
 def test_spans_of_unseen_words_are_found(trained, unseen):
     scores = trained.evaluate(unseen)
     assert scores.unit == "token"
@@ -186,6 +187,7 @@ def test_no_decision_predicts_what_is_illegal(table, unseen):
             assert start[path[0]] and step[path[:-1], path[1:]].all(), decision
 
 
+@pytest.mark.backends
 def test_a_saved_model_predicts_the_same(trained, unseen, tmp_path):
     trained.save(tmp_path / "model.skol")
     again = load_model(tmp_path / "model.skol")

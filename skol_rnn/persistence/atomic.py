@@ -23,10 +23,13 @@ def check_writable(path: str | Path) -> None:
     """Check before any work that a file or folder can be written."""
     path = Path(path)
     try:
-        if os.path.lexists(path.parent / path.name) and _is_special(path):
-            raise DataError(f"{path} cannot be written: it is a pipe or a device, not a file.")
-    except OSError as error:  # the name is too long, links go in a circle
-        raise DataError(f"{path} cannot be written: {error.strerror or error}.") from error
+        with suppress(FileNotFoundError, NotADirectoryError):
+            path.lstat()  # From Python 3.14 on, exists() and is_dir() find no fault with a name that is too long.
+        special = os.path.lexists(path.parent / path.name) and _is_special(path)
+    except (OSError, ValueError) as error:  # the name is too long or has a null, links go in a circle
+        raise DataError(f"{path} cannot be written: {getattr(error, 'strerror', None) or error}.") from error
+    if special:
+        raise DataError(f"{path} cannot be written: it is a pipe or a device, not a file.")
     above = next((folder for folder in (path, *path.absolute().parents) if folder.exists()), Path("/"))
     if (above != path and not above.is_dir()) or not os.access(above, os.W_OK):
         raise DataError(f"{path} cannot be written: {above} is not a folder, or you may not write to it.")

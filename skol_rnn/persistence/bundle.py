@@ -141,7 +141,6 @@ def check_destination(path: str | os.PathLike[str]) -> None:
     try:
         if os.path.lexists(path):
             path.stat()  # a link in a circle
-        path.with_name(path.name).is_dir()  # raises an error if the name is too long
         if path.is_dir() and (single or (any(path.iterdir()) and not (path / _MANIFEST).is_file())):
             raise DataError(f"{path} is a folder, not a saved model: choose another name.")
         if path.is_file() and not single:

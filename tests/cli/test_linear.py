@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import time
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -77,6 +78,13 @@ def check(action, n, factor=4):
     assert more < 2 * factor * max(once, 0.01), (once, more)
 
 
+def run_quietly(words, file):
+    out = io.TextIOWrapper(io.BytesIO(), write_through=True)
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out), pytest.raises(SystemExit) as stop:
+        run([word.format(file) for word in words])
+    assert stop.value.code == 0, out.buffer.getvalue()[-500:]
+
+
 @pytest.mark.parametrize(("action", "n"), FUNCTIONS.values(), ids=FUNCTIONS)
 def test_functions_take_linear_time(action, n):
     check(action, n)
@@ -89,13 +97,24 @@ def test_commands_take_linear_time(tmp_path, words, ending, make, n):
         (tmp_path / f"{size}.{ending}").write_text(make(size))
 
     def command(size):
-        out = io.TextIOWrapper(io.BytesIO(), write_through=True)
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out), pytest.raises(SystemExit) as stop:
-            run([word.format(tmp_path / f"{size}.{ending}") for word in words])
-        assert stop.value.code == 0, out.buffer.getvalue()[-500:]
+        run_quietly(words, tmp_path / f"{size}.{ending}")
 
     command(n)
     check(command, n)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("words", "ending", "make", "n"), COMMANDS.values(), ids=COMMANDS)
+def test_commands_take_linear_memory(tmp_path, words, ending, make, n):
+    found = []
+    n //= 4  # memory is traced slowly
+    for size in (n, n, 4 * n):  # the first run loads what later ones need
+        (tmp_path / f"{size}.{ending}").write_text(make(size))
+        tracemalloc.start()
+        run_quietly(words, tmp_path / f"{size}.{ending}")
+        found.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert found[2] < 5 * found[1], found
 
 
 def test_tracks_are_those_of_the_first_row_that_is_free():

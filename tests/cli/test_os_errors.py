@@ -11,6 +11,7 @@ import sys
 import pytest
 
 from skol_rnn.cli.app import run
+from skol_rnn.persistence.bundle import load_bytes
 
 TEXT = "[@Genus species Author 1899#Nomenclature*]\n[@pileus broad#Description*]\n[@the authors thank#Misc*]\n"
 TRAIN = [
@@ -200,6 +201,36 @@ def test_a_model_that_cannot_be_read_is_refused(refused, place, no_training, wor
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(sys.modules[__name__], "SAID", f"{SAID}|[Tt]here is no model|is not a saved model")
         refused(words, model=model)
+
+
+needs_permission = pytest.mark.skipif(os.geteuid() == 0, reason="an administrator may read and write anywhere")
+
+
+@needs_permission
+@table(WRITE_FILE | {f"{name} (folder)": words for name, words in WRITE_FOLDER.items()})
+def test_a_folder_that_may_not_be_written_is_said_before_any_work(refused, place, no_training, words):
+    locked = place / "locked"
+    locked.mkdir()
+    locked.chmod(0o555)
+    before = contents(place)
+    refused(words, out=locked / "out", file=str(locked)[:60])
+    assert contents(place) == before
+
+
+@needs_permission
+@table(READ)
+def test_a_document_that_may_not_be_read_is_said(refused, place, no_training, words):
+    (place / "data" / "b.txt.ann").chmod(0)
+    refused(words, file="b.txt.ann")
+
+
+@needs_permission
+@table(MODEL)
+def test_a_model_that_may_not_be_read_is_said(refused, place, tiny_bundle, words):
+    model = place / "model.skol"
+    model.write_bytes(load_bytes(tiny_bundle))
+    model.chmod(0)
+    refused(words, model=model, file="model.skol")
 
 
 @table(PRINT)

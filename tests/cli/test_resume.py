@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
@@ -63,6 +64,7 @@ def no_training(monkeypatch):
     monkeypatch.setattr("skol_rnn.model.RNNSkolModel.fit", fit)
 
 
+@pytest.mark.backends
 def test_a_stopped_training_is_continued_from_another_folder(project, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert skol("resume", "elsewhere/run/run 1.npz") == 0
@@ -142,3 +144,22 @@ def test_messages_of_a_resumed_training_speak_in_options(project, monkeypatch, c
     TrainingCommand(**{**found, "words": [*found["words"], "--batch-size", "0"]}).write(file)
     assert skol("resume", file) == 2
     assert "--batch-size must be" in capsys.readouterr().err
+
+
+def test_a_run_that_read_standard_input_is_continued_by_its_whole_command(tmp_path, monkeypatch, capsys):
+    def fit(*_, **__):
+        raise KeyboardInterrupt
+
+    def given(text):
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("skol_rnn.model.RNNSkolModel.fit", fit)
+    words = ["train", "-", "--input-format", "yedda", "--out", "model", "--checkpoint", "run.npz"]
+    given(TEXT)
+    assert skol(*words) == 130
+    given("")
+    assert skol("resume", "run.npz") == 3
+    assert "Stopped" not in capsys.readouterr().err.splitlines()[-1]
+    given(TEXT)
+    assert skol(*words) == 130

@@ -253,6 +253,16 @@ def test_what_is_twice_in_an_archive_or_a_header_of_objects_is_refused(files):
         refused(FAULTS.signed({**files, "network.npz": bad}), "network.npz")
 
 
+def test_an_encrypted_archive_is_refused(files):
+    data = bytearray(FAULTS.zipped(files))
+    for signature, flags in ((b"PK\1\2", 8), (b"PK\3\4", 6)):
+        place = data.find(signature)
+        while place >= 0:
+            data[place + flags] |= 1
+            place = data.find(signature, place + 4)
+    refused(bytes(data), "is encrypted")
+
+
 def test_a_link_in_a_folder_shows_nothing_of_the_file(tiny_bundle, tmp_path, capsys):
     folder = tmp_path / "model"
     shutil.copytree(tiny_bundle, folder)

@@ -127,7 +127,7 @@ def test_a_name_too_long_is_refused_before_training(tmp_path, ending, length):
         check_destination(path)
 
 
-@pytest.mark.parametrize("path", ["file/model", "file/deep/model.skol"])
+@pytest.mark.parametrize("path", ["file/model", "file/deep/model.skol", "a\0b", "a\0b/model.skol"])
 def test_a_place_below_a_file_is_refused_before_training(tmp_path, path):
     (tmp_path / "file").write_text("x")
     with pytest.raises(DataError, match="cannot be written"):

@@ -96,6 +96,7 @@ def test_the_graph_gives_the_logits_of_keras(num_layers, window, vocabulary, lin
         np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
+@pytest.mark.backends
 @pytest.mark.parametrize("ensemble_size", [1, 2])
 def test_the_linear_part_is_exported_and_lines_may_lack_all_context_ids(ensemble_size):
     spec = NetworkSpec(

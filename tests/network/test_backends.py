@@ -16,11 +16,11 @@ import numpy as np
 import pytest
 from gradients import value_and_gradients
 from keras import layers
-from toy import toy_table, toy_tokens
+from toy import QUICK, SMALL, toy_table, toy_tokens
 
 from skol_rnn import RNNSkolModel, frameworks, load_model, load_serving
 from skol_rnn.cli.common import warnings_as_lines
-from skol_rnn.errors import FrameworkWarning
+from skol_rnn.errors import DataError, FrameworkWarning
 from skol_rnn.frameworks import FRAMEWORKS, choose_backend
 from skol_rnn.inference.card import training_facts
 from skol_rnn.network.backend import RightPaddedLSTM, padded_for_jax
@@ -43,6 +43,7 @@ def subprocess_with(backend, code, *arguments):
 # -- one model, any backend -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.backends
 @pytest.mark.parametrize("file", TRAINED, ids=[file.stem for file in TRAINED])
 def test_what_one_backend_has_trained_the_others_predict(file):
     data = toy_tokens(2) if file.stem.startswith("tokens") else toy_table(2)
@@ -59,6 +60,7 @@ def test_weights_have_equal_names_whatever_trained_them():
     assert len(set(map(tuple, found.values()))) == 1
 
 
+@pytest.mark.backends
 @pytest.mark.slow
 @pytest.mark.parametrize("other", FRAMEWORKS)
 def test_a_fresh_model_predicts_the_same_elsewhere(tiny_model, tiny_bundle, tmp_path, other):
@@ -79,9 +81,21 @@ def test_the_card_names_the_framework_that_trained():
     assert [name for name in FRAMEWORKS if name in versions] == [keras.config.backend()]
 
 
+def test_a_checkpoint_of_another_framework_is_refused(tmp_path, monkeypatch):
+    settings, checkpoint = {**SMALL, **QUICK, "epochs": 1}, tmp_path / "run.npz"
+    RNNSkolModel(**settings).fit(toy_table(2), checkpoint=checkpoint)
+    before = checkpoint.read_bytes()
+    other = next(name for name in FRAMEWORKS if name != keras.config.backend())
+    monkeypatch.setattr("skol_rnn.training.checkpoint.choose_backend", lambda: other)
+    with pytest.raises(DataError, match=r"run.npz belongs to a run .*or of another KERAS_BACKEND: delete it to start"):
+        RNNSkolModel(**settings).fit(toy_table(2), checkpoint=checkpoint)
+    assert checkpoint.read_bytes() == before
+
+
 # -- layers ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.backends
 @pytest.mark.parametrize("backwards", [False, True])
 def test_lines_of_short_windows_are_read_as_by_a_masked_lstm(backwards):
     rng = np.random.default_rng(0)
@@ -96,6 +110,7 @@ def test_lines_of_short_windows_are_read_as_by_a_masked_lstm(backwards):
     np.testing.assert_allclose(found[real], expected[real], atol=1e-6)
 
 
+@pytest.mark.backends
 def test_the_bag_sums_what_it_keeps_and_passes_gradients_to_that_alone():
     bag = EmbeddingBag(7, 3)
     ids = np.array([[[1, 2, 2, 0], [6, 1, 0, 0], [0, 0, 0, 0]]], "int32")
@@ -225,6 +240,7 @@ COMMANDS = [
     ["compare", "{model}", "{model}", "{texts}", "--out", "{out}.html"],
     ["demo", "--out", "{out}"],
     ["tune", "{texts}", "--out", "{out}.json"],
+    ["batch", "{texts}", "--out", "{out}"],
 ]
 
 

@@ -43,6 +43,7 @@ def test_arrays_lists_and_names_give_the_same_weights(loss):
     assert loss().weights == [100.0, 10.0, 1.0]
 
 
+@pytest.mark.backends
 def test_a_model_compiled_with_it_learns_and_reports_the_formula():
     model, (x, y) = dense(), windows()
     model.compile("adam", weighted_categorical_crossentropy(np.array([100.0, 10.0, 1.0])))

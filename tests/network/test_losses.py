@@ -57,6 +57,7 @@ def gradient(loss, true, logits):
     return value, slopes[0]
 
 
+@pytest.mark.backends
 @settings(deadline=None, max_examples=25)
 @given(st.integers(0, 10_000), st.lists(st.floats(0.01, 50), min_size=3, max_size=3))
 def test_from_logits_it_equals_the_seed_formula(seed, weights):
@@ -143,6 +144,7 @@ def test_without_the_focal_label_false_positives_still_cost():
     assert (slope[..., 2] < 0).all()
 
 
+@pytest.mark.backends
 def test_focal_f1_equals_its_formula():
     true, logits = batch(3)
     p = probabilities_of(logits)

@@ -72,6 +72,7 @@ def test_a_window_gives_the_same_alone_and_among_others(network):
         np.testing.assert_allclose(alone[0], together[i], atol=1e-5)
 
 
+@pytest.mark.backends
 def test_padding_has_no_gradient_into_the_weights():
     network = build_network(SPEC)
     slopes = [

@@ -87,6 +87,7 @@ class Killed(BaseException):
     pass
 
 
+@pytest.mark.backends
 @pytest.mark.parametrize(("killed_after", "ensemble_size"), [(1, 1), (2, 2)])
 def test_a_killed_run_resumes_to_the_same_bits(tmp_path, monkeypatch, killed_after, ensemble_size):
     settings = {"epochs": 4, "patience": 4, "ensemble_size": ensemble_size}
