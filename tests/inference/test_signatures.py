@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import shutil
 
@@ -11,6 +12,7 @@ from redis_server import PROGRAMS
 from toy import LABELS, toy_table
 
 from skol_rnn.classifier import SkolClassifierV2
+from skol_rnn.cli import app
 from skol_rnn.errors import BundleError
 from skol_rnn.inference.predictor import load_serving
 from skol_rnn.persistence.archive import npz_bytes, read_npz
@@ -47,6 +49,7 @@ REFUSED = [
 COMMANDS = {
     "predict": ["predict", "MODEL", "texts", "--out", "OUT", "--html", "OUT.pages"],
     "evaluate": ["evaluate", "MODEL", "texts"],
+    "estimate": ["estimate", "MODEL", "texts"],
     "report": ["report", "MODEL", "texts", "--out", "OUT.html"],
     "compare first": ["compare", "MODEL", "signed", "texts", "--out", "OUT.html"],
     "compare second": ["compare", "signed", "MODEL", "texts", "--out", "OUT.html"],
@@ -74,7 +77,15 @@ def test_commands_refuse_what_the_key_has_not_signed(folder, tmp_path, monkeypat
 def test_commands_run_models_that_the_key_has_signed(folder, tmp_path, monkeypatch, command):
     monkeypatch.chdir(folder)
     assert skol(*words_of(command, "signed", tmp_path / "out"), "--verify-key", "key") == 0
-    assert len(list(tmp_path.iterdir())) == (0 if command in ("evaluate", "info") else 2 if command == "predict" else 1)
+    written = {"predict": 2, "report": 1, "compare first": 1, "compare second": 1}
+    assert len(list(tmp_path.iterdir())) == written.get(command, 0)
+
+
+def test_every_command_that_takes_a_model_can_verify_it():
+    read = {one.__name__: set(inspect.signature(one).parameters) for one in app.COMMANDS}
+    takes = {name for name, given in read.items() if given & {"model", "first"}}
+    assert takes >= {words[0] for words in COMMANDS.values()}
+    assert [name for name in sorted(takes) if "verify_key" not in read[name]] == []
 
 
 @pytest.mark.parametrize("command", ["train", *COMMANDS])
