@@ -16,7 +16,10 @@ from skol_rnn.frameworks import choose_backend
 
 def batch(
     config: Annotated[
-        Path, typer.Argument(help="TOML file with settings, data and seeds.", show_default=False, metavar="CONFIG")
+        Path,
+        typer.Argument(
+            readable=False, help="TOML file with settings, data and seeds.", show_default=False, metavar="CONFIG"
+        ),
     ],
     out: Annotated[
         options.File,

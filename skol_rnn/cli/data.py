@@ -67,7 +67,9 @@ def validate(
 
 def convert(
     paths: options.Paths,
-    out: Annotated[Path, typer.Option(help="Folder for the converted documents; - for standard output.")],
+    out: Annotated[
+        Path, typer.Option(readable=False, help="Folder for the converted documents; - for standard output.")
+    ],
     to: Annotated[str, typer.Option(help=f"{options.FORMATS}.", callback=options.written_format("--to"))],
     labels: options.Keep = None,
     other: options.Rest = "Misc",

@@ -34,7 +34,11 @@ SETTINGS: dict[str, Any] = {"important": IMPORTANT, "verbosity": 0}  # all other
 def demo(
     out: Annotated[
         Path,
-        typer.Option(help="Folder for the sample, the model and the pages.", callback=options.output_folder("--out")),
+        typer.Option(
+            readable=False,
+            help="Folder for the sample, the model and the pages.",
+            callback=options.output_folder("--out"),
+        ),
     ] = Path("demo-output"),
 ) -> None:
     """Train on the sample, score documents of other journals, and write the model, a labelled page and a report."""

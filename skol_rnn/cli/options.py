@@ -28,7 +28,8 @@ File = Path | None
 
 def option(text: str, *names: str, **settings: Any) -> Any:
     """Describe an option whose help says what happens without it."""
-    return typer.Option(*names, help=text, show_default=False, **settings)
+    # A file that may not be read is said in one sentence by what reads it.
+    return typer.Option(*names, help=text, show_default=False, readable=False, **settings)
 
 
 def require(module: str, sentence: str) -> None:
@@ -123,13 +124,18 @@ Paths = Annotated[
     typer.Argument(help="Files, folders or globs; - is standard input.", show_default=False, metavar="PATHS"),
 ]
 SignKey = Annotated[
-    Path | None, typer.Option("--sign-key", help="Sign the model with the key in this file; --verify-key checks it.")
+    Path | None,
+    typer.Option(
+        "--sign-key", readable=False, help="Sign the model with the key in this file; --verify-key checks it."
+    ),
 ]
 VerifyKey = Annotated[
     Path | None,
-    typer.Option("--verify-key", help="Refuse a model that is not signed with the key in this file."),
+    typer.Option("--verify-key", readable=False, help="Refuse a model that is not signed with the key in this file."),
 ]
-ModelPath = Annotated[Path, typer.Argument(help="A saved model, folder or file.", show_default=False, metavar="MODEL")]
+ModelPath = Annotated[
+    Path, typer.Argument(readable=False, help="A saved model, folder or file.", show_default=False, metavar="MODEL")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output and nothing else there.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Refuse files with damaged markup instead of repairing them.")]
 InputFormat = Annotated[

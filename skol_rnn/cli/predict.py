@@ -55,7 +55,8 @@ def predict(
     out: Annotated[
         Path,
         typer.Option(
-            help="Folder for the labelled documents; for tokens also a NAME.tsv of spans; - for standard output."
+            readable=False,
+            help="Folder for the labelled documents; for tokens also a NAME.tsv of spans; - for standard output.",
         ),
     ],
     form: Annotated[options.Text, option(_FORMATS, "--format", callback=options.written_format("--format"))] = None,

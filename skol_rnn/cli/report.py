@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from skol_rnn.data.document import Corpus
 
 Out = Annotated[
-    Path, typer.Option(help="HTML file; - is standard output.", callback=options.output_file("--out", "report.html"))
+    Path,
+    typer.Option(
+        readable=False, help="HTML file; - is standard output.", callback=options.output_file("--out", "report.html")
+    ),
 ]
 Title = Annotated[options.Text, option("Title of the page; the models and the number of documents if not given.")]
 
@@ -47,8 +50,10 @@ def report(
 
 
 def compare(
-    first: Annotated[Path, typer.Argument(help="A saved model.", show_default=False, metavar="FIRST")],
-    second: Annotated[Path, typer.Argument(help="Another saved model.", show_default=False, metavar="SECOND")],
+    first: Annotated[Path, typer.Argument(readable=False, help="A saved model.", show_default=False, metavar="FIRST")],
+    second: Annotated[
+        Path, typer.Argument(readable=False, help="Another saved model.", show_default=False, metavar="SECOND")
+    ],
     paths: options.Paths,
     out: Out = Path("comparison.html"),
     title: Title = None,

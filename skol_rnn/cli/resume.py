@@ -17,7 +17,10 @@ from skol_rnn.errors import DataError
 
 def resume(
     checkpoint: Annotated[
-        Path, typer.Argument(help="The file of train --checkpoint.", show_default=False, metavar="CHECKPOINT")
+        Path,
+        typer.Argument(
+            readable=False, help="The file of train --checkpoint.", show_default=False, metavar="CHECKPOINT"
+        ),
     ],
 ) -> None:
     """Continue a training that was stopped, with the options of its command, which is in a file next to the checkpoint."""

@@ -84,7 +84,11 @@ def train(
     paths: options.Paths,
     out: Annotated[
         Path,
-        typer.Option(help="Where to save the model: a folder, or a file ending in .skol or .zip.", callback=_checked),
+        typer.Option(
+            readable=False,
+            help="Where to save the model: a folder, or a file ending in .skol or .zip.",
+            callback=_checked,
+        ),
     ],
     labels: options.Labels = None,
     other: options.Other = None,

@@ -46,6 +46,7 @@ def tune(
     out: Annotated[
         Path,
         typer.Option(
+            readable=False,
             help="TOML file for the best settings; skol-rnn train --config reads it.",
             callback=options.output_file("--out", "best.toml", standard=False),
         ),
