@@ -35,6 +35,11 @@ from .network.losses import WeightedCategoricalCrossentropy as WeightedCategoric
 from .network.losses import weighted_categorical_crossentropy as weighted_categorical_crossentropy
 from .persistence.store import DiskStore as DiskStore
 from .persistence.store import RedisStore as RedisStore
+from .records.build import Record as Record
+from .records.rules import JoiningRules as JoiningRules
+from .records.run import Records as Records
+from .records.run import records as records
+from .records.tables import record_table as record_table
 from .review.audit import audit as audit
 from .tuning.search import tune_class_weights as tune_class_weights
 
