@@ -15,8 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from skol_rnn import JoiningRules, read_documents
-from skol_rnn.records.run import Records, Source, checked_labels
 from skol_rnn.inference.predictor import load_serving
+from skol_rnn.records.run import Records, Source, checked_labels
 
 SHARE = 0.9
 

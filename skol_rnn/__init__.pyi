@@ -22,6 +22,8 @@ from .imbalance.counts import label_distribution as label_distribution
 from .imbalance.sampling import oversample_documents_with_rare_labels as oversample_documents_with_rare_labels
 from .imbalance.sampling import stratified_document_sample as stratified_document_sample
 from .imbalance.strategies import class_weight_strategy as class_weight_strategy
+from .inference.explanation import Explanation as Explanation
+from .inference.explanation import explain as explain
 from .inference.predictor import ServingModel as ServingModel
 from .inference.predictor import load_serving as load_serving
 from .labels import LabelSet as LabelSet
