@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +17,7 @@ from skol_rnn.labels import check_choice, plural, suggestion
 from skol_rnn.persistence.bundle import saved_files
 from skol_rnn.records.rules import JoiningRules
 from skol_rnn.records.run import Records, Source, check_model_labels, checked_labels
-from skol_rnn.records.write import check_output, writing
+from skol_rnn.records.write import check_output, holds_records, writing
 
 
 def records(
@@ -63,7 +64,9 @@ def records(
     failed: list[tuple[str, str]] = []
     on_read_error = (lambda *problem: failed.append(problem)) if on_error == "skip" else None
     also_read = saved_files(model) if model else []
-    source = Source(paths, serving, decision, input_format, also_read, strict, on_read_error)
+    # An earlier table below a folder that is read is no document.
+    without = frozenset([os.path.realpath(out)]) if holds_records(out) else frozenset[str]()
+    source = Source(paths, serving, decision, input_format, also_read, strict, on_read_error, without)
     _write(Records(source, labels, joining), out, overwrite, failed, json)
 
 

@@ -119,6 +119,7 @@ class Source:
     also_read: Sequence[Path] = ()
     strict: bool = False
     on_error: Callable[[str, str], None] | None = None
+    without: frozenset[str] = frozenset()
     documents: int = 0
     counts: Counter[str] = field(default_factory=Counter)
 
@@ -135,9 +136,12 @@ class Source:
             raise TypeError("data must be paths, a Corpus or documents: record_table takes tables of labelled lines.")
         # Labels that are not used may overlap; those that are become those of lines.
         rules = SpanRules(overlap="longest" if self.model is not None else "error")
-        reader = Reader(self.strict, "line", rules=rules)
         self._stream = DocumentStream(
-            [str(item) for item in items], format=self.format, reader=reader, on_error=self.on_error
+            [str(item) for item in items],
+            format=self.format,
+            reader=Reader(self.strict, "line", rules=rules),
+            on_error=self.on_error,
+            without=self.without,
         )
 
     @property

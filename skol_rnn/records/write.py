@@ -67,6 +67,25 @@ def check_output(path: Path, overwrite: bool, read: Iterable[str | Path], advice
             raise DataError(f"{path} exists: give {advice} to replace it, or choose another name.")
 
 
+def holds_records(path: Path) -> bool:
+    """Whether a file is a table of records, which is no document."""
+    ending = ending_of(path)
+    if not path.is_file():
+        return False
+    if ending == ".parquet":
+        from pyarrow.parquet import read_schema
+
+        try:
+            return tuple(read_schema(path).names[: len(FRONT)]) == FRONT
+        except (OSError, ValueError):  # pyarrow's own errors are among them
+            return False
+    with path.open("rb") as file:
+        line = file.readline(1 << 12)
+    if ending == ".csv":
+        return line.startswith(",".join(FRONT).encode() + b",")
+    return not line or line.startswith(b'{"document": ')
+
+
 class _Sink(Protocol):
     def add(self, record: Record) -> None: ...
 
