@@ -92,7 +92,8 @@ def _write(found: Records, out: Path, overwrite: bool, failed: list[tuple[str, s
             common.say("Flags: " + ", ".join(f"{flag} {count:,}" for flag, count in flags.most_common()))
     for message in _unmet(found):
         common.say(message)
-    if failed or not number or not source.counts[found.labels[0]]:
+    misspelt = source.model is None and not source.counts[found.labels[0]]
+    if failed or not number or misspelt:
         raise typer.Exit(NOT_DONE)
 
 
