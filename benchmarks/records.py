@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -70,6 +71,16 @@ def scores(
     return {"precision": right / n_found, "recall": again / n_gold, "found": n_found, "gold": n_gold}
 
 
+def outcome(gold: Treatment, found: list[Treatment]) -> str:
+    """Say what became of a gold treatment."""
+    same_name = [one for one in found if one.name & gold.name]
+    if any(map(gold.is_near, found)):
+        return "same begin line and text"
+    if not same_name:
+        return "name missed"
+    return "same text, another begin line" if any(map(gold.has_same_text, same_name)) else "another text"
+
+
 def main() -> None:
     """Print a table for the documentation."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -103,6 +114,9 @@ def main() -> None:
             row = table[f"{kind}, {how}"] = scores(*sides, same)
             shares = f"{row['precision']:.3f} | {row['recall']:.3f}"
             print(f"| {kind} | {row['found']} | {row['gold']} | {how} | {shares} |")
+    whole = [(one, found[name]) for name, own in gold.items() for one in own if one.name and one.text]
+    counts = Counter(outcome(*pair) for pair in whole)
+    print(f"\nGold treatments with a name and text, {len(whole)}:", dict(counts.most_common()))
     if given.json:
         given.json.write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
 

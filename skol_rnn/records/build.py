@@ -246,7 +246,7 @@ def _flags(
     """List what may be wrong with a record."""
     (begin, names), *parts = by_label.items()
     rules, flags = builder.rules, []
-    if not names:
+    if not rules.compiled.has_name.search(texts[begin]):
         flags.append(NO_NAME)
     opened = {builder.opens_name(row, before) for row, before in zip(names, [None, *names], strict=False)}
     if len(opened - {None}) > 1:

@@ -54,6 +54,8 @@ class JoiningRules:
         How a text ends that is complete.
     name : str
         How a name starts: "two names" are two lines of a record that start with different ones.
+    has_name : str
+        What a name has somewhere: without it, as in "comb. nov." alone, the record has no name.
     least_probability : float
         A record with a less probable line is flagged.
 
@@ -89,6 +91,7 @@ class JoiningRules:
     )  # fmt: skip
     sentence_end: str = r"[.!?…][\"'”’»)\]]*\s*$|[)\]”»]\s*$"
     name: str = r"(?:\d{1,3}[a-z]?[.)]\s*)?([A-Z][a-zà-ÿ]+(?:-[a-z]+)?)\s+([a-zà-ÿ]{3,}(?:-[a-zà-ÿ]+)*)\b"
+    has_name: str = r"\b[A-ZÀ-Þ][^\W\d_]{2,}"
     least_probability: float = 0.5
 
     def __post_init__(self) -> None:
@@ -150,7 +153,7 @@ class JoiningRules:
         return Compiled(self)
 
 
-_PATTERNS = ("continues", "unfinished_name", "skip", "page_line", "sentence_end", "name")
+_PATTERNS = ("continues", "unfinished_name", "skip", "page_line", "sentence_end", "name", "has_name")
 _KINDS = {
     tuple: "a list of texts",
     bool: "true or false",
@@ -187,6 +190,7 @@ class Compiled:
         self.skip = _any_of(rules.skip)
         self.unfinished_name, self.page_line = re.compile(rules.unfinished_name), re.compile(rules.page_line)
         self.sentence_end, self.name = re.compile(rules.sentence_end), re.compile(rules.name)
+        self.has_name = re.compile(rules.has_name)
 
 
 def _any_of(patterns: tuple[str, ...]) -> re.Pattern[str]:

@@ -120,6 +120,7 @@ def test_paragraphs_stand_on_lines_of_their_own():
     [
         (["D Pileus red."], ["no name"]),
         (["N Fusella minor"], ["name only"]),
+        (["N comb. nov.", "D Red."], ["no name"]),
         (["N Fusella minor", "D Pileus red and"], ["ends in the middle of a sentence"]),
         (["N Fusella minor", "D pileus red."], ["begins in the middle of a sentence"]),
         (["N Fusella minor Fr.", "N Agaricus nova Fr.", "D Red."], ["two names"]),
