@@ -22,6 +22,8 @@ from .imbalance.counts import label_distribution as label_distribution
 from .imbalance.sampling import oversample_documents_with_rare_labels as oversample_documents_with_rare_labels
 from .imbalance.sampling import stratified_document_sample as stratified_document_sample
 from .imbalance.strategies import class_weight_strategy as class_weight_strategy
+from .inference.explanation import Explanation as Explanation
+from .inference.explanation import explain as explain
 from .inference.predictor import ServingModel as ServingModel
 from .inference.predictor import load_serving as load_serving
 from .labels import LabelSet as LabelSet
@@ -35,6 +37,11 @@ from .network.losses import WeightedCategoricalCrossentropy as WeightedCategoric
 from .network.losses import weighted_categorical_crossentropy as weighted_categorical_crossentropy
 from .persistence.store import DiskStore as DiskStore
 from .persistence.store import RedisStore as RedisStore
+from .records.build import Record as Record
+from .records.rules import JoiningRules as JoiningRules
+from .records.run import Records as Records
+from .records.run import records as records
+from .records.tables import record_table as record_table
 from .review.audit import audit as audit
 from .tuning.search import tune_class_weights as tune_class_weights
 

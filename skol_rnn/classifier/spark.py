@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -167,16 +167,24 @@ def collect_rows(rows: DataFrame, limit: int) -> pd.DataFrame:
     return pd.DataFrame(parts, columns=rows.columns)
 
 
+def by_document(rows: DataFrame, work: Callable[[pd.DataFrame], pd.DataFrame], schema: str) -> DataFrame:
+    """Apply a function to the rows of each document in the workers."""
+
+    def worked(batches: Batches) -> Batches:
+        yield from map(work, _documents(batches))
+
+    prepare_workers(rows.sparkSession)
+    return _by_document(rows).mapInPandas(worked, schema)
+
+
 def write_texts(rows: DataFrame, folder: str | Path | None, output_format: str, coalesce: bool) -> dict[str, str]:
     """Write the labelled documents in the workers, a file each, or collect their texts by name on the driver."""
 
-    def written(batches: Batches) -> Batches:
-        for part in _documents(batches):
-            name, result = labelling.document_name(part), labelling.document_text(part, output_format, coalesce)
-            if folder is not None:
-                result = labelling.write_text(part, name, result, folder, output_format)
-            yield pd.DataFrame({"name": [name], "result": [result]})
+    def written(part: pd.DataFrame) -> pd.DataFrame:
+        name, result = labelling.document_name(part), labelling.document_text(part, output_format, coalesce)
+        if folder is not None:
+            result = labelling.write_text(part, name, result, folder, output_format)
+        return pd.DataFrame({"name": [name], "result": [result]})
 
-    prepare_workers(rows.sparkSession)
-    found = _by_document(rows).mapInPandas(written, "name string, result string").toLocalIterator()
+    found = by_document(rows, written, "name string, result string").toLocalIterator()
     return dict(sorted((row["name"], row["result"]) for row in found))

@@ -26,6 +26,7 @@ from skol_rnn.cli.download import download
 from skol_rnn.cli.estimate import estimate
 from skol_rnn.cli.info import info
 from skol_rnn.cli.predict import evaluate, predict
+from skol_rnn.cli.records import records
 from skol_rnn.cli.report import compare, report
 from skol_rnn.cli.resume import resume
 from skol_rnn.cli.spans import spans
@@ -50,7 +51,7 @@ app = typer.Typer(
 )
 COMMANDS = (
     train, resume, predict, evaluate, estimate, report, compare, batch, info, weights, tune, init_config,
-    validate, convert, spans, download, demo,
+    validate, convert, spans, records, download, demo,
 )  # fmt: skip
 for command in COMMANDS:
     app.command()(command)

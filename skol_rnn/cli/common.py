@@ -11,7 +11,6 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from itertools import tee
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -23,15 +22,16 @@ from rich.table import Column, Table
 
 from skol_rnn.cli.options import STANDARD
 from skol_rnn.data.discovery import find_files
-from skol_rnn.data.document import Corpus, Document
+from skol_rnn.data.document import Corpus
 from skol_rnn.data.reading import Reader, read_files
 from skol_rnn.data.spans import SpanRules
 from skol_rnn.errors import DataError, FrameworkWarning, GraphWarning, LabelWarning, RepairWarning, SeenWarning
 from skol_rnn.evaluation.span_scores import SpanScores, fragment_scores, strict_scores
 from skol_rnn.inference.array_schema import check_model
 from skol_rnn.inference.backends import chosen_backend
-from skol_rnn.inference.predictor import Predictions, ServingModel, saved_decoder
+from skol_rnn.inference.predictor import ServingModel, saved_decoder
 from skol_rnn.inference.quiet import quiet_tensorflow
+from skol_rnn.inference.stream import predicted as predicted
 from skol_rnn.labels import LabelSet, printable, suggestion
 from skol_rnn.persistence.atomic import write_atomically
 from skol_rnn.persistence.bundle import Bundle, check_key, load_bundle
@@ -366,16 +366,6 @@ def load_predictor(
     chosen = chosen_backend(bundle, backend)
     with quiet_tensorflow() if chosen == "keras" else contextlib.nullcontext():
         return ServingModel(bundle, backend, precision=precision)
-
-
-def predicted(
-    predictor: ServingModel, documents: Iterable[Document], decision: str | None = None
-) -> Iterator[tuple[Document, Predictions]]:
-    """Predict documents a few at a time, and yield each with its labels and probabilities."""
-    documents, ahead = tee(documents)  # holds the few documents that are predicted together
-    # The features of lines need no pandas, those of tokens do.
-    tables = (one.columns() if one.unit == "line" else one.table() for one in ahead)
-    yield from zip(documents, predictor.predict_documents(tables, decision), strict=True)
 
 
 def span_scores(gold: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, SpanScores]:

@@ -29,6 +29,7 @@ from skol_rnn.decoding.purpose import parse_purpose, promises
 from skol_rnn.evaluation.findings import summary
 from skol_rnn.evaluation.report import comparison_text, to_text
 from skol_rnn.frameworks import choose_backend
+from skol_rnn.inference.explanation import explain_rows
 from skol_rnn.labels import plural
 from skol_rnn.persistence.atomic import write_atomically
 from skol_rnn.persistence.bundle import fingerprint, saved_files
@@ -179,7 +180,10 @@ class _Results:
         if document.unit == "token":
             return pages.spans_page(document, None, _with_spans(document, labels).spans or ())
         lines = document_lines(document, labels, probabilities=labelled.probabilities, labels=self.predictor.labels)
-        return pages.lines_page(document, lines)
+        # A page would be twice as large if it explained the many lines that nobody asks about.
+        asked = [row for row, label in enumerate(labels) if label != self.predictor.majority]
+        table = document.columns() | {"predicted": labelled.labels}
+        return pages.lines_page(document, replace(lines, why=explain_rows(self.predictor.predictor, table, asked)))
 
 
 def _with_spans(document: Document, labels: Sequence[str]) -> Document:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields
-from typing import Any, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 
@@ -31,6 +31,7 @@ class FeatureFamily(ABC):
     context_vocabulary_size = 0
     characters = 0  # columns with ids of characters, the last ones
     alphabet_size = 0
+    number_names: ClassVar[tuple[str, ...]] = ()  # of the columns of numbers, where they have names
 
     def fit(self, table: Lines) -> Self:
         """Learn vocabulary and scales from training rows."""
@@ -44,6 +45,10 @@ class FeatureFamily(ABC):
     @abstractmethod
     def transform(self, table: Lines) -> LineFeatures:
         """Compute the features of rows, in their order."""
+
+    def described(self, text: str) -> dict[int, tuple[str, str]]:
+        """Say what the ids of a row stand for, as kind and text; {} where nothing is known."""
+        return {}
 
     def in_one_bag(self, features: LineFeatures) -> LineFeatures:
         """Return features whose ids of context follow the vocabulary of the rows' own ids; characters are left out."""

@@ -146,6 +146,11 @@ class LinearMember:
         return cls(words, numbers, bias, float(share), shift)
 
 
+def neighbour_weight(distance: int) -> float:
+    """Return how much the words of a line count that is so many lines away."""
+    return float(_WEIGHTS[distance - 1])
+
+
 def _geometric_mean(first: np.ndarray, second: np.ndarray, share: float) -> np.ndarray:
     return normalised(np.exp((1 - share) * np.log(first + _FLOOR) + share * np.log(second + _FLOOR)))
 

@@ -214,12 +214,19 @@ class TrainedModel(DecidingModel):
         ImportError
             If jinja2 or matplotlib is not installed.
         """
+        from skol_rnn.inference.explanation import explain_errors
         from skol_rnn.report.page import report_html
 
         findings = self.diagnose(predicted.evaluation)
         card = self.training_record()
         return report_html(
-            predicted, title=title or self.name, card=card, history=self.history_, findings=findings, groups=groups
+            predicted,
+            title=title or self.name,
+            card=card,
+            history=self.history_,
+            findings=findings,
+            groups=groups,
+            why=explain_errors(self._predictor, predicted),
         )
 
     def training_record(self) -> dict[str, Any]:

@@ -9,12 +9,13 @@ import os
 import re
 import stat
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
-from skol_rnn.errors import DataError
+from skol_rnn.errors import DataError, SkolError
 
 _TEMPORARY = re.compile(r"\.[0-9a-f]{12}-[0-9a-f]{32}\.tmp")
 
@@ -40,24 +41,50 @@ def write_atomically(path: str | Path, data: bytes, sync: bool = True) -> None:
 
     Without ``sync`` this holds for a killed process; for a power failure it holds after :func:`sync_files`.
     """
+    with writing_atomically(path, sync) as file:
+        file.write(data)
+
+
+@contextmanager
+def writing_atomically(path: str | Path, sync: bool = True) -> Iterator[IO[bytes]]:
+    """Open a file that takes its place when the block ends without an error; until then the path stays as it is."""
     path = Path(path)
     temporary = path.parent / f"{_prefix(path)}{uuid.uuid4().hex}.tmp"
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if _is_special(path):  # as /dev/null
-            raise OSError(errno.EEXIST, "it is a pipe or a device, not a file")
-        with open(temporary, "xb") as file:
-            file.write(data)
-            file.flush()
-            if sync:
-                os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        # The name of the temporary file says nothing to a user.
-        raise OSError(error.errno, error.strerror or str(error), str(path)) from error
+        with _naming(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if _is_special(path):  # as /dev/null
+                raise OSError(errno.EEXIST, "it is a pipe or a device, not a file")
+            file = open(temporary, "xb")
+        with file:
+            try:
+                yield file
+            except OSError as error:
+                if error.filename is None and not isinstance(error, SkolError):  # of this file, which has no name yet
+                    raise _named(error, path) from error
+                raise
+            with _naming(path):
+                file.flush()
+                if sync:
+                    os.fsync(file.fileno())
+        with _naming(path):
+            os.replace(temporary, path)
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise _named(error, path) from error
+
+
+def _named(error: OSError, path: Path) -> OSError:
+    # The name of the temporary file says nothing to a user.
+    return OSError(error.errno, error.strerror or str(error), str(path))
 
 
 def _is_special(path: Path) -> bool:

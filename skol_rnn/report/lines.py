@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -71,6 +71,8 @@ class DocumentLines:
     """Difference of the two highest probabilities: the smaller, the less certain."""
     numbers: Sequence[int] | None = None
     """Line numbers in the file; 1, 2, 3 if not given."""
+    why: Mapping[int, str] = field(default_factory=dict)
+    """What speaks for and against the predicted label, by position, where it is shown under the pointer."""
 
     def __post_init__(self) -> None:
         for name in ("predicted", "gold", "probability", "margin", "numbers"):
@@ -184,7 +186,8 @@ def _rows(document: DocumentLines, marks: Mapping[str, Mark], starts: Collection
         kind = f' class="e" data-k="{_shown(f"{true} → {found or NO_PREDICTION}")}"' if error else ""
         sure = "" if gap is None or gap != gap else f" data-m={gap:.3f}"
         shown = "" if share is None or share != share else f"<u>{share:.2f}</u>"
-        yield f"<p{kind} data-n={number}{sure}>{cells}<span>{_shown(value.lstrip(PAGE_BREAK))}</span>{shown}</p>"
+        why = f' title="{escape(document.why[position])}"' if position in document.why else ""
+        yield f"<p{kind} data-n={number}{sure}{why}>{cells}<span>{_shown(value.lstrip(PAGE_BREAK))}</span>{shown}</p>"
 
 
 def _cell(mark: Mark | None, label: str | None = None, named: bool = False, error: bool = False) -> str:

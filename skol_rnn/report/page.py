@@ -53,18 +53,20 @@ def report_html(
     history: Mapping[str, Sequence[float]] | None = None,
     findings: Sequence[object] = (),
     groups: Mapping[str, str] | None = None,
+    why: Mapping[int, str] | None = None,
 ) -> str:
     """Render what a model was trained on, its scores, curves, confusions and documents.
 
     ``card`` holds what the model records about its training, ``history`` its scores by epoch, and ``groups`` the
-    group of each document, by default its folder or the first part of its name.
+    group of each document, by default its folder or the first part of its name.  ``why`` says of some rows of the
+    table what speaks for and against their label.
     """
     require_libraries()
     e, card, history = predicted.evaluation, card or {}, history or {}
     seen = seen_documents(predicted.table, card)
     warned = seen_sentence(seen, predicted.table["doc_id"].nunique(), card, e)
     scored = bool(e.support.sum())
-    lines = _lines(predicted)
+    lines = _lines(predicted, why or {})
     links = {document.name: document.id for document in lines}
     parts = _scores(e, groups, links) if scored else _EMPTY | {"predictions": tables.predictions_table(predicted)}
     if scored:
@@ -222,9 +224,9 @@ def _marks(predicted: Predicted) -> Mapping[str, Any]:
     return label_marks(predicted.labels, [most] if len(predicted.labels) > 1 else [])
 
 
-def _lines(predicted: Predicted) -> list[_Shown]:
+def _lines(predicted: Predicted, why: Mapping[int, str]) -> list[_Shown]:
     """Return the lines of the documents, worst first; documents without labels come last."""
-    parts = dict(_documents(predicted))
+    parts = dict(_documents(predicted, why))
     scored = dict(tables.worst_first(predicted.evaluation))
     marks, shown, rows = _marks(predicted), list[_Shown](), 0
     for name in [*scored, *(name for name in parts if name not in scored)]:
@@ -244,7 +246,7 @@ def _markup(html: str) -> Any:
     return Markup(html)
 
 
-def _documents(predicted: Predicted) -> Iterator[tuple[str, DocumentLines]]:
+def _documents(predicted: Predicted, why: Mapping[int, str]) -> Iterator[tuple[str, DocumentLines]]:
     """Yield each document with its labels and how certain they are."""
     table = predicted.table
     values, gold, found = (table[column].tolist() for column in ("value", "label", "predicted"))
@@ -261,5 +263,6 @@ def _documents(predicted: Predicted) -> Iterator[tuple[str, DocumentLines]]:
                 labels if any(labels) else None,
                 shares[part].tolist(),
                 margins[part].tolist(),
+                why={row - part.start: why[row] for row in range(part.start, part.stop) if row in why},
             ),
         )

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 
 from skol_rnn.data.table import Lines
 from skol_rnn.features.base import FeatureFamily, LineFeatures, StandardScaler, normal_form
 from skol_rnn.features.hashing import BucketVocabulary
-from skol_rnn.features.lines.hashes import Encode, line_codes
-from skol_rnn.features.lines.layout import layout_numbers
+from skol_rnn.features.lines.hashes import Encode, described_features, line_codes
+from skol_rnn.features.lines.layout import LAYOUT_NAMES, layout_numbers
 
 _BUCKET_BITS = 24  # wide enough that collisions among some 10^5 kept features are rare
 _BUCKETS = 1 << _BUCKET_BITS
@@ -29,6 +30,7 @@ class HashedFeatures(FeatureFamily):
     """Bag of hashed line features and layout numbers; the default."""
 
     name = "hashed"
+    number_names = LAYOUT_NAMES
 
     min_count: int = 2
     max_features: int = 60_000
@@ -57,6 +59,13 @@ class HashedFeatures(FeatureFamily):
         # Features without an id are dropped before anything is sorted.
         blocks = _blocks(texts, lambda hashes: self._vocabulary.index(_bucket(hashes)))
         return LineFeatures(self._ids(blocks, len(numbers)), self._scaler.transform(numbers))
+
+    def described(self, text: str) -> dict[int, tuple[str, str]]:
+        """Say what the ids of a line stand for, as kind and text; of features with one id, the first counts."""
+        found = described_features(normal_form(text))
+        hashes = np.array([crc32(feature.name.encode("utf-8", "surrogatepass")) for feature in found], np.uint32)
+        ids = (self._vocabulary.index(_bucket(hashes)) + 1).tolist()
+        return {i: (feature.kind, feature.what) for i, feature in zip(reversed(ids), reversed(found), strict=True) if i}
 
     def _ids(self, blocks: Iterable[Block], n_lines: int) -> np.ndarray:
         """Fill the slots of each line with ids from the left; ids that exceed the slots are dropped."""

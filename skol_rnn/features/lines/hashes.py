@@ -34,18 +34,35 @@ Codes = tuple[np.ndarray, np.ndarray]
 """Line, and CRC-32 or code, of each feature."""
 
 
+class NamedFeature(NamedTuple):
+    """A feature of a line: its name, which is hashed, and what a reader is told of it."""
+
+    name: str
+    kind: str
+    what: str
+
+
 def line_features(text: str) -> list[str]:
     """Name the features of a line in normal form: words, word pairs, affixes, shapes, leading and last tokens."""
+    return [feature.name for feature in described_features(text)]
+
+
+def described_features(text: str) -> list[NamedFeature]:
+    """Name the features of a line in normal form, with what they say: affixes and positions of a word are the word's."""
     tokens = _TOKEN.findall(text[:_MAX_CHARACTERS])[:_MAX_TOKENS]
     if not tokens:
-        return ["h="]
-    words, shapes, names = [_word(token) for token in tokens], [_shape(token) for token in tokens], []
+        return [NamedFeature("h=", "shape", "")]
+    words, shapes, found = [_word(token) for token in tokens], [_shape(token) for token in tokens], list[NamedFeature]()
     for word, shape in zip(words, shapes, strict=True):
-        names += [f"w={word}", f"s={shape}", *_affixes(word)]
-    names += [f"b={word} {after}" for word, after in zip(words, words[1:], strict=False)]
+        found += [NamedFeature(f"w={word}", "word", word), NamedFeature(f"s={shape}", "shape", shape)]
+        found += [NamedFeature(name, "word", word) for name in _affixes(word)]
+    pairs = (f"{word} {after}" for word, after in zip(words, words[1:], strict=False))
+    found += [NamedFeature(f"b={pair}", "pair", pair) for pair in pairs]
     for i, (word, shape) in enumerate(zip(words[:_LEADING], shapes, strict=False), 1):
-        names += [f"{i}={word}", f"{i}s={shape}"]
-    return [*names, f"h={' '.join(shapes[:_LEADING])}", f"l={words[-1]}", f"t={' '.join(shapes[-2:])}"]
+        found += [NamedFeature(f"{i}={word}", "word", word), NamedFeature(f"{i}s={shape}", "shape", shape)]
+    first, last = " ".join(shapes[:_LEADING]), " ".join(shapes[-2:])
+    found += [NamedFeature(f"h={first}", "shape", f"{first} ..."), NamedFeature(f"l={words[-1]}", "word", words[-1])]
+    return [*found, NamedFeature(f"t={last}", "shape", f"... {last}")]
 
 
 def _affixes(word: str) -> list[str]:

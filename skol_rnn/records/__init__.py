@@ -1,0 +1,1 @@
+"""From labelled lines to records, such as one for each taxonomic treatment."""
