@@ -28,6 +28,7 @@ from skol_rnn.cli.info import info
 from skol_rnn.cli.predict import evaluate, predict
 from skol_rnn.cli.report import compare, report
 from skol_rnn.cli.resume import resume
+from skol_rnn.cli.review import review
 from skol_rnn.cli.spans import spans
 from skol_rnn.cli.train import train
 from skol_rnn.cli.tune import tune
@@ -54,6 +55,7 @@ COMMANDS = (
 )  # fmt: skip
 for command in COMMANDS:
     app.command()(command)
+app.add_typer(review)
 
 
 def _version(wanted: bool) -> None:
@@ -188,6 +190,8 @@ def _options_of(words: list[str]) -> dict[str, str]:
     """Return the options of the command on a command line, by the names that Python has for them."""
     commands = getattr(_command(), "commands", {})
     command = next((commands[word] for word in words if word in commands), None)
+    within = getattr(command, "commands", {})  # of a group, such as review
+    command = next((within[word] for word in words if word in within), command)
     return options_of(command, words)
 
 
