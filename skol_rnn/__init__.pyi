@@ -43,6 +43,12 @@ from .records.run import Records as Records
 from .records.run import records as records
 from .records.tables import record_table as record_table
 from .review.audit import audit as audit
+from .review.merge import ReviewMerge as ReviewMerge
+from .review.merge import merge_review as merge_review
+from .review.round import ReviewRound as ReviewRound
+from .review.start import start_review as start_review
+from .review.status import ReviewStatus as ReviewStatus
+from .review.status import review_status as review_status
 from .tuning.search import tune_class_weights as tune_class_weights
 
 __version__: str

@@ -47,13 +47,18 @@ def commands() -> str:
     return "\n".join(line for name, command in group.commands.items() for line in _command(name, command))  # type: ignore[attr-defined]
 
 
-def _command(name: str, command: Any) -> Iterator[str]:
+def _command(name: str, command: Any, level: str = "##") -> Iterator[str]:
+    if within := getattr(command, "commands", None):
+        yield from (f"{level} {name}", "", inspect.cleandoc(command.help or ""), "")
+        for second, each in within.items():
+            yield from _command(f"{name} {second}", each, f"{level}#")
+        return
     shown = [p for p in command.params if not p.hidden and p.name not in ("help", "version")]
     arguments = [p for p in shown if not p.opts[0].startswith("-")]
     options = [p for p in shown if p.opts[0].startswith("-")]
     needed = [f"{p.opts[0]} {_metavar(p)}" for p in options if p.required]
     words = [name, *(_argument(p) for p in arguments), *needed, "[OPTIONS]"]
-    yield from (f"## {name}", "", inspect.cleandoc(command.help or ""), "", "```text")
+    yield from (f"{level} {name}", "", inspect.cleandoc(command.help or ""), "", "```text")
     yield from (f"skol-rnn {' '.join(words)}", "```", "")
     yield from _definitions((_argument(p), _sentence(p)) for p in arguments)
     for panel in ("Options", *PANELS):

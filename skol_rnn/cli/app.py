@@ -29,6 +29,7 @@ from skol_rnn.cli.predict import evaluate, predict
 from skol_rnn.cli.records import records
 from skol_rnn.cli.report import compare, report
 from skol_rnn.cli.resume import resume
+from skol_rnn.cli.review import review
 from skol_rnn.cli.spans import spans
 from skol_rnn.cli.train import train
 from skol_rnn.cli.tune import tune
@@ -55,6 +56,7 @@ COMMANDS = (
 )  # fmt: skip
 for command in COMMANDS:
     app.command()(command)
+app.add_typer(review)
 
 
 def _version(wanted: bool) -> None:
@@ -189,6 +191,8 @@ def _options_of(words: list[str]) -> dict[str, str]:
     """Return the options of the command on a command line, by the names that Python has for them."""
     commands = getattr(_command(), "commands", {})
     command = next((commands[word] for word in words if word in commands), None)
+    within = getattr(command, "commands", {})  # of a group, such as review
+    command = next((within[word] for word in words if word in within), command)
     return options_of(command, words)
 
 

@@ -7,9 +7,10 @@ import errno
 import hashlib
 import os
 import re
+import shutil
 import stat
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -85,6 +86,41 @@ def _naming(path: Path) -> Iterator[None]:
 def _named(error: OSError, path: Path) -> OSError:
     # The name of the temporary file says nothing to a user.
     return OSError(error.errno, error.strerror or str(error), str(path))
+
+
+def write_together(files: Mapping[Path, bytes]) -> None:
+    """Write files, all or none: each is replaced only when all are on the disk; links keep pointing, modes are kept."""
+    staged: list[tuple[Path, Path]] = []
+    replaced: list[tuple[Path, bytes | None, int]] = []
+    place = Path()
+    try:
+        for place, data in files.items():
+            real = Path(os.path.realpath(place))
+            temporary = real.parent / f"{_prefix(real)}{uuid.uuid4().hex}.tmp"
+            staged.append((temporary, real))
+            write_atomically(temporary, data)
+            if real.exists():
+                shutil.copymode(real, temporary)
+        for temporary, place in staged:
+            before = place.read_bytes() if place.exists() else None
+            mode = temporary.stat().st_mode
+            os.replace(temporary, place)
+            replaced.append((place, before, mode))
+    except BaseException as error:
+        for done, before, mode in replaced:
+            with suppress(OSError):
+                if before is None:
+                    done.unlink()
+                else:
+                    write_atomically(done, before)
+                    done.chmod(stat.S_IMODE(mode))
+        if isinstance(error, OSError):
+            raise _named(error, place) from error
+        raise
+    finally:
+        for temporary, _ in staged:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
 
 
 def _is_special(path: Path) -> bool:

@@ -107,7 +107,8 @@ class Session:
 
 def command_names() -> set[str]:
     """Return the commands of the program."""
-    return {(command.name or command.callback.__name__).replace("_", "-") for command in app.registered_commands}
+    groups = {group.name or group.typer_instance.info.name for group in app.registered_groups}
+    return groups | {(each.name or each.callback.__name__).replace("_", "-") for each in app.registered_commands}
 
 
 def _extras(requirement: str) -> list[str]:

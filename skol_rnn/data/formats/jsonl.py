@@ -57,6 +57,16 @@ def read_jsonl(path: Path, doc_id: str, problems: list[str], offsets: str = "cha
     return with_repairs(documents, repairs)
 
 
+def load_records(path: Path) -> Iterator[tuple[int, Any]]:
+    """Yield the JSON values of a file, one a line or all in one list, each with its line."""
+    text, _ = read_records(path)
+    try:
+        for _, line, record in _records(text):
+            yield line, _load_all(record) if isinstance(record, str) else record
+    except _NotJson as error:
+        raise DataError(f"{path}:{error.line}: {error}") from error
+
+
 def _records(text: str) -> Iterator[tuple[int, int, Any]]:
     """Yield the lines, or the records of one list, with their numbers and lines."""
     lines = [(number, number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -217,6 +217,63 @@ def format_yedda(
         pieces += [text[position:start], "[@", text[start:end], f"#{label}*]"]
         position = end
     return "".join([*pieces, text[position:]])
+
+
+def relabel_yedda(raw: str, labels: Sequence[str | None]) -> str:
+    r"""Give the lines of a file other labels; blocks without a changed line stay as they are, character for character.
+
+    >>> relabel_yedda("[@one\ntwo#A*]\n[@three#A*]", ["A", "B", "A"])
+    '[@one#A*]\n[@two#B*]\n[@three#A*]'
+    """
+    document = parse_yedda(raw)
+    pairs = zip(document.lines, document.labels or (), labels, strict=True)
+    changed = [(line.start, line.end) for line, before, label in pairs if before != label]
+    markers = _Blocks(raw, "text").markers
+    # Where each marker stands in the text, and how many characters of markup there are up to its end.
+    removed = [0]
+    for marker in markers:
+        removed.append(removed[-1] + marker.end - marker.start)
+    places = [marker.start - before for marker, before in zip(markers, removed, strict=False)]
+    blocks = _whole_blocks(markers, places, len(document.text))
+    pieces, position = [], 0  # of the raw text
+    for start, end in _regions(changed, blocks, document.lines):
+        first = start + removed[bisect_left(places, start)]
+        last = end + removed[bisect_right(places, end)]
+        inside = [i for i, line in enumerate(document.lines) if start <= line.start < end]
+        spans = [(document.lines[i].start - start, document.lines[i].end - start) for i in inside]
+        region = format_yedda(document.text[start:end], spans, [labels[i] for i in inside])
+        pieces += [raw[position:first], region]
+        position = last
+    return "".join([*pieces, raw[position:]])
+
+
+def _whole_blocks(markers: Sequence[_Marker], places: Sequence[int], length: int) -> list[tuple[int, int]]:
+    """Return start and end in the text of the outermost blocks; one without a closer ends where the next begins."""
+    blocks: list[tuple[int, int]] = []
+    depth = 0
+    for index, (marker, place) in enumerate(zip(markers, places, strict=True)):
+        if depth == 0 and marker.opens:
+            end = place if marker.closed else (*places, length)[index + 1]
+            blocks.append((place, end))
+        depth += marker.closed * (1 if marker.opens else -1)
+        if depth == 0 and marker.closed:
+            blocks[-1] = (blocks[-1][0], place)
+    return blocks
+
+
+def _regions(
+    changed: Sequence[tuple[int, int]], blocks: Sequence[tuple[int, int]], lines: Sequence[Line]
+) -> list[tuple[int, int]]:
+    """Return start and end in the text of what is written anew: changed lines with all blocks and lines they touch."""
+    whole = sorted([*((line.start, line.end) for line in lines), *(block for block in blocks if block[0] < block[1])])
+    joined: list[tuple[int, int]] = []
+    for start, end in whole:
+        if joined and start < joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(joined[-1][1], end))
+        else:
+            joined.append((start, end))
+    starts = [start for start, _ in joined]
+    return sorted({joined[bisect_right(starts, start) - 1] for start, _ in changed})
 
 
 def _check_writable(text: str, labels: Sequence[str | None], name: str) -> None:
