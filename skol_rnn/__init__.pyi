@@ -43,6 +43,7 @@ from .records.run import Records as Records
 from .records.run import records as records
 from .records.tables import record_table as record_table
 from .review.audit import audit as audit
+from .review.audit import start_audit as start_audit
 from .review.merge import ReviewMerge as ReviewMerge
 from .review.merge import merge_review as merge_review
 from .review.round import ReviewRound as ReviewRound

@@ -21,7 +21,7 @@ review = typer.Typer(
 Round = Annotated[Path, typer.Argument(help="Folder of a round.", show_default=False, metavar="ROUND")]
 
 
-def _number(value: str) -> float:
+def lines_to_choose(value: str) -> float:
     """Read a number of lines, or a share as 0.05 or 5%."""
     try:
         number = float(value.removesuffix("%")) / 100 if value.endswith("%") else float(value)
@@ -51,7 +51,7 @@ def start(
     json: options.Json = False,
 ) -> None:
     """Choose lines, and write a page and task files to review them."""
-    number = _number(lines)
+    number = lines_to_choose(lines)
     bundle = common.open_model(model, verify_key)
     from skol_rnn.review.start import start_review, unlikely
 

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from skol_rnn.data.discovery import Paths
+from skol_rnn.data.document import Corpus
 from skol_rnn.data.inputs import Input, choose_labels, fold_labels, labelled_table
 from skol_rnn.data.splits import consecutive_folds
 from skol_rnn.data.table import lengths_of
 from skol_rnn.errors import DataError
 from skol_rnn.imbalance.sampling import copies_with_originals
-from skol_rnn.labels import NO_LABEL, LabelSet, plural
+from skol_rnn.labels import NO_LABEL, LabelSet, plural, rare_labels
+from skol_rnn.report.templating import require_jinja2
+from skol_rnn.review.round import ReviewRound
+from skol_rnn.review.selection import Candidates
+from skol_rnn.review.start import ReviewLines, check_round, describe, line_numbers, read_files, write_round
 from skol_rnn.training.settings import INSTANT
 
 COLUMNS = ("doc_id", "first_line", "last_line", "lines", "label", "predicted", "probability", "text")
@@ -44,7 +51,7 @@ def audit(
     folds : int, default 3
         Number of folds.
     preset : {"instant", "fast", "default", "best"}, default "default"
-        What is trained.  "instant" takes seconds, but half of its first findings are no errors (docs/review.md).
+        What is trained.  "instant" takes seconds, but more of its first findings are no errors (docs/review.md).
     random_state : int, default 0
         Seed of the training.
     verbosity : int, default 0
@@ -65,15 +72,119 @@ def audit(
 
     Examples
     --------
-    >>> from skol_rnn import audit, read_documents
-    >>> from skol_rnn.datasets import sample_documents
-    >>> corpus = sample_documents()
-    >>> findings = audit(corpus, labels=["Nomenclature", "Description"], other="Misc")
+    >>> from skol_rnn import audit
+    >>> from skol_rnn.datasets import SAMPLE
+    >>> findings = audit(SAMPLE / "train", labels=["Nomenclature", "Description"], other="Misc", preset="instant")
     >>> list(findings.columns[:5])
     ['doc_id', 'first_line', 'last_line', 'lines', 'label']
     """
     table, names, posterior = out_of_fold(data, y, labels, other, folds, preset, random_state, verbosity)
-    return findings(table, names, posterior)
+    found = _findings(table, names, posterior)
+    numbers = table["line_number"] if "line_number" in table else table.groupby("doc_id").cumcount()
+    least, first, last = (found[name].to_numpy() for name in ("least", "first", "last"))
+    columns = (
+        table["doc_id"].to_numpy()[first],
+        numbers.to_numpy()[first],
+        numbers.to_numpy()[last],
+        last - first + 1,
+        names.decode(names.encode(table["label"])[least]),
+        names.decode(posterior.argmax(axis=1)[least]),
+        found["probability"].to_numpy(),
+        table["value"].to_numpy()[least],
+    )
+    return pd.DataFrame(dict(zip(COLUMNS, columns, strict=True)))
+
+
+def start_audit(
+    paths: Paths | Corpus,
+    out: str | Path,
+    *,
+    lines: int | float = 100,
+    labels: Sequence[str] | None = None,
+    other: str | None = None,
+    folds: int = 3,
+    preset: str = "default",
+    random_state: int = 0,
+    verbosity: int = 0,
+    format: str | None = None,
+    strict: bool = False,
+) -> ReviewRound:
+    """Write the findings of an audit as a round of review, to be read on its page and merged as any other.
+
+    Parameters
+    ----------
+    paths : str, Path, iterable of these, or Corpus
+        Annotated files, folders or globs, or what ``read_documents`` returned for them.
+    out : str or Path
+        New folder for the round.
+    lines : int or float, default 100
+        Number of lines: findings are added, the most probable error first, until there are so many; below 1 a share.
+    labels, other, folds, preset, random_state, verbosity
+        As for :func:`audit`.
+    format : str, optional
+        Format of the files, as in ``read_documents``.
+    strict : bool, default False
+        Whether damaged markup raises an error.
+
+    Returns
+    -------
+    ReviewRound
+        The round; open its ``page`` in a browser.
+
+    Raises
+    ------
+    DataError
+        If ``out`` exists, or the documents cannot be used or contradict no prediction.
+    ValueError
+        If a parameter is out of its range.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from skol_rnn import start_audit
+    >>> from skol_rnn.datasets import SAMPLE
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     found = start_audit(SAMPLE / "train", folder + "/audit", lines=10, preset="instant")
+    ...     len(found.lines)
+    10
+    """
+    out = Path(out)
+    require_jinja2()
+    check_round(out, lines, random_state)
+    corpus = paths if isinstance(paths, Corpus) else read_files(paths, format, strict)
+    corpus = Corpus(tuple(one for one in corpus if any(label is not None for label in one.labels or ())))
+    documents = describe(corpus, format)
+    table, names, posterior = out_of_fold(corpus, None, labels, other, folds, preset, random_state, verbosity)
+    true, predicted = names.encode(table["label"]), posterior.argmax(axis=1)
+    number = int(lines) if lines >= 1 else max(1, round(lines * len(table)))
+    rows: list[int] = []
+    found = _findings(table, names, posterior)
+    for first, last in zip(found["first"].tolist(), found["last"].tolist(), strict=True):
+        rows += range(first, last + 1)
+        if len(rows) >= number:
+            break
+    if not rows:
+        raise DataError("No annotation contradicts what the other documents predict: there is nothing to review.")
+    candidates = Candidates(
+        labels=names,
+        probabilities=posterior,
+        current=np.where(true == NO_LABEL, predicted, true),
+        documents=np.repeat(np.arange(len(documents)), lengths_of(table)),
+        texts=table["value"].tolist(),
+    )
+    score = np.where(true == NO_LABEL, 0.0, 1.0 - posterior[np.arange(len(true)), candidates.current])
+    numbers = np.concatenate([line_numbers(document) for document in corpus])
+    counts = np.bincount(true[true != NO_LABEL], minlength=len(names))
+    rule = {
+        "name": "audit",
+        "important": dict.fromkeys(rare_labels(counts, names) or list(names), 1.0),
+        "lines": lines,
+        "preset": preset,
+        "folds": folds,
+    }
+    chosen = ReviewLines(corpus, candidates, predicted, true != NO_LABEL, numbers, score)
+    model = {"name": "audit", "fingerprint": ""}
+    return write_round(out, chosen, rows[:number], documents, model=model, other=other, rule=rule, seed=random_state)
 
 
 def out_of_fold(
@@ -114,34 +225,15 @@ def out_of_fold(
     return table, names, posterior
 
 
-def findings(table: pd.DataFrame, names: LabelSet, posterior: np.ndarray) -> pd.DataFrame:
-    """Group the lines whose prediction is not their label into findings, the least probable label first."""
+def _findings(table: pd.DataFrame, names: LabelSet, posterior: np.ndarray) -> pd.DataFrame:
+    """Group the lines that are not predicted as annotated, the least probable label first: rows first, last and least."""
     true, predicted = names.encode(table["label"]), posterior.argmax(axis=1)
-    given = np.where(true == NO_LABEL, 1.0, posterior[np.arange(len(true)), true])
     doubted = (true != NO_LABEL) & (true != predicted)
     document = np.repeat(np.arange(len(lengths_of(table))), lengths_of(table))
-    same = np.ones(len(true), bool)
-    for values in (true, predicted, document, doubted):
-        same[1:] &= values[1:] == values[:-1]
-    run = np.cumsum(~same)
-    rows = pd.DataFrame({"run": run, "row": np.arange(len(true)), "p": given})[doubted]
-    found = (
-        rows.sort_values("p", kind="stable")
-        .groupby("run", sort=False)
-        .agg(least=("row", "first"), first=("row", "min"), last=("row", "max"), lines=("row", "size"), p=("p", "first"))
-    )
-    least, first, last = (found[name].to_numpy() for name in ("least", "first", "last"))
-    numbers = (
-        table["line_number"].to_numpy() if "line_number" in table else table.groupby("doc_id").cumcount().to_numpy()
-    )
-    columns = (
-        table["doc_id"].to_numpy()[first],
-        numbers[first],
-        numbers[last],
-        found["lines"].to_numpy(),
-        names.decode(true[least]),
-        names.decode(predicted[least]),
-        found["p"].to_numpy(),
-        table["value"].to_numpy()[least],
-    )
-    return pd.DataFrame(dict(zip(COLUMNS, columns, strict=True)))
+    same = np.zeros(len(true), bool)
+    same[1:] = np.all([values[1:] == values[:-1] for values in (true, predicted, document)], axis=0)
+    rows = pd.DataFrame({"run": np.cumsum(~same), "row": np.arange(len(true))})[doubted]
+    rows["probability"] = posterior[rows["row"], true[doubted]]
+    columns = {"least": ("row", "first"), "first": ("row", "min"), "last": ("row", "max")}
+    ordered = rows.sort_values("probability", kind="stable").groupby("run", sort=False)
+    return ordered.agg(**columns, probability=("probability", "first"))

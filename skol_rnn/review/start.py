@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -108,7 +108,7 @@ def start_review(
     """
     out = Path(out)
     require_jinja2()
-    _check(out, lines, seed)
+    check_round(out, lines, seed)
     earlier = read_rounds(list(after))
     bundle, print_ = _opened(model)
     state = bundle.state
@@ -117,49 +117,76 @@ def start_review(
     known = LabelSet(tuple(state["labels"]))
     for name in important or ():
         known.index(name)
-    corpus = paths if isinstance(paths, Corpus) else _read(paths, format, strict)
-    documents = _documents(corpus, format)
+    corpus = paths if isinstance(paths, Corpus) else read_files(paths, format, strict)
+    documents = describe(corpus, format)
     model_ = ServingModel(bundle)
     chosen = list(important) if important else [name for name in known if name != model_.majority] or list(known)
     candidates, predicted, annotated = predicted_lines(model_, corpus, state["other"])
-    numbers = np.concatenate([_line_numbers(document) for document in corpus])
+    numbers = np.concatenate([line_numbers(document) for document in corpus])
     read = _read_before(earlier, documents, numbers)
     number = _number(lines, len(candidates), int((~read).sum()))
     weights = importance(candidates, chosen)
     score = scores(candidates, weights)
     rows = choose(candidates, score, number, seed, read)
-    why = reasons(candidates, rows, annotated, predicted)
+    rule = {
+        "name": RULE,
+        "important": {name: float(weights[known.index(name)]) for name in chosen},
+        "lines": int(lines) if lines >= 1 else lines,
+        "variety": VARIETY,
+        "after": [each.id for each in earlier],
+    }
+    lines_ = ReviewLines(corpus, candidates, predicted, annotated, numbers, score)
+    model_of = {"name": model_.name, "fingerprint": print_}
+    return write_round(out, lines_, rows, documents, model=model_of, other=state["other"], rule=rule, seed=seed)
+
+
+class ReviewLines(NamedTuple):
+    """The lines that a round is chosen from; the arrays have an item for each line."""
+
+    corpus: Corpus
+    candidates: Candidates
+    predicted: np.ndarray
+    annotated: np.ndarray
+    numbers: np.ndarray  # in the file, from 1
+    score: np.ndarray
+
+
+def write_round(
+    out: Path,
+    lines: ReviewLines,
+    rows: Sequence[int],
+    documents: list[RoundDocument],
+    *,
+    model: dict[str, str],
+    other: str | None,
+    rule: dict[str, Any],
+    seed: int,
+) -> ReviewRound:
+    """Write the folder of a round of the lines in some rows."""
+    candidates, known = lines.candidates, lines.candidates.labels
+    why = reasons(candidates, rows, lines.annotated, lines.predicted)
     found = ReviewRound(
         folder=out,
-        model={"name": model_.name, "fingerprint": print_},
+        model=model,
         labels=list(known),
-        other=state["other"],
-        rule={
-            "name": RULE,
-            "important": {name: float(weights[known.index(name)]) for name in chosen},
-            "lines": int(lines) if lines >= 1 else lines,
-            "variety": VARIETY,
-            "after": [each.id for each in earlier],
-        },
+        other=other,
+        rule=rule,
         seed=seed,
         documents=documents,
-        lines=[
-            _line(corpus, candidates, predicted, numbers, score, row, reason)
-            for row, reason in zip(rows, why, strict=True)
-        ],
+        lines=[_line(lines, row, reason) for row, reason in zip(rows, why, strict=True)],
     )
-    columns = [known.index(name) for name in chosen]
+    columns = [known.index(name) for name in rule["important"]]
     arrays: dict[str, np.ndarray] = {
         "probabilities": candidates.probabilities[:, columns].astype(np.float32),
         "current": candidates.current.astype(np.int16),
-        "score": score.astype(np.float32),
-        "line": numbers.astype(np.int32),
+        "score": lines.score.astype(np.float32),
+        "line": lines.numbers.astype(np.int32),
     }
     _write(found, {PROBABILITIES: npz_bytes(arrays), **task_files(found), PAGE: page_html(found).encode()})
     return found
 
 
-def _check(out: Path, lines: float, seed: int) -> None:
+def check_round(out: Path, lines: float, seed: int) -> None:
     """Refuse arguments before any work."""
     if isinstance(lines, bool) or not lines > 0 or (lines > 1 and lines != int(lines)):
         raise ValueError(f"lines must be a whole number from 1 on or a share below 1, but is {lines}.")
@@ -178,14 +205,15 @@ def _opened(model: str | Path | RNNSkolModel) -> tuple[Bundle, str]:
     return bundle, checksum(bundle.files()["manifest.json"])
 
 
-def _read(paths: Paths, format: str | None, strict: bool) -> Corpus:
+def read_files(paths: Paths, format: str | None, strict: bool) -> Corpus:
+    """Read files, which corrections can go into."""
     given = [paths] if isinstance(paths, (str, Path)) else list(paths)
     if "-" in map(str, given):
         raise DataError("Standard input (-) cannot be reviewed, since corrections go into files: give files.")
     return read_documents(given, format=format, strict=strict)
 
 
-def _documents(corpus: Corpus, format: str | None) -> list[RoundDocument]:
+def describe(corpus: Corpus, format: str | None) -> list[RoundDocument]:
     """Describe the documents; of a file with several, each has its place."""
     if not len(corpus):
         raise DataError("There is no document to review: give files with text.")
@@ -240,7 +268,7 @@ def predicted_lines(
     return candidates, predicted, annotated
 
 
-def _line_numbers(document: Document) -> np.ndarray:
+def line_numbers(document: Document) -> np.ndarray:
     """Return the number in the file of each line with text, from 1."""
     characters = np.frombuffer(document.text.encode("utf-32-le", "surrogatepass"), "<u4")
     ends = np.flatnonzero(characters == ord("\n"))
@@ -261,16 +289,9 @@ def _number(lines: float, every: int, left: int) -> int:
     return min(int(lines) if lines >= 1 else max(1, round(lines * every)), left)
 
 
-def _line(
-    corpus: Corpus,
-    candidates: Candidates,
-    predicted: np.ndarray,
-    numbers: np.ndarray,
-    score: np.ndarray,
-    row: int,
-    why: list[str],
-) -> RoundLine:
+def _line(lines: ReviewLines, row: int, why: list[str]) -> RoundLine:
     """Describe a chosen line."""
+    candidates, predicted, numbers, score = lines.candidates, lines.predicted, lines.numbers, lines.score
     document = int(candidates.documents[row])
     first, end = np.searchsorted(candidates.documents, [document, document + 1]).tolist()
     around = range(max(first, row - CONTEXT), min(end, row + CONTEXT + 1))
