@@ -27,7 +27,7 @@ def audit(
         str,
         typer.Option(
             help=f"What is trained: {', '.join(PRESETS)}.",
-            metavar="|".join(PRESETS),
+            metavar="HOW",
             callback=options.one_of("--preset", PRESETS),
         ),
     ] = "default",
@@ -44,7 +44,9 @@ def audit(
         choose_backend()
     corpus = common.read(paths, input_format, strict)
     common.check_labels((label for one in corpus for label in one.labels or ()), common.names(labels), other)
-    from skol_rnn.review.audit import start_audit
+    from skol_rnn.review.audit import annotated, start_audit
+
+    corpus = annotated(corpus)
 
     with common.loading(network):
         found = start_audit(

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.stats import t as student
 
 from skol_rnn.decoding.decoder import Decoder
 from skol_rnn.decoding.held_out import HeldOut
@@ -172,6 +171,10 @@ def _shifts(held: HeldOut, decided: np.ndarray, label: int) -> _Shifts | None:
 def _expected(promised: float, n: float, shifts: _Shifts | None, score: int) -> Expected:
     if shifts is None:
         return Expected(float(promised), np.nan, np.nan)
+    try:
+        from scipy.stats import t as student  # prediction alone does without scipy
+    except ImportError as error:
+        raise ImportError("The interval of an expected score needs scipy: pip install scipy.") from error
     differences = shifts.differences[:, score]
     groups, centre = len(differences), _logit(promised) + differences.mean()
     chance = shifts.by_chance[score]

@@ -23,8 +23,8 @@ class DecidingModel(SavedModel):
     @property
     def decided_by(self) -> str:
         """How labels are decided; "auto" is resolved."""
-        decision = str(self._settings()["decision"])
-        found = self.decoder_.resolved(decision)
+        decoder, decision = self.decoder_, str(self._settings()["decision"])
+        found = decoder.resolved(decision)
         return found if isinstance(found, str) else decision
 
     def promise(self, decision: str) -> Promise:

@@ -152,7 +152,7 @@ def start_audit(
     require_jinja2()
     check_round(out, lines, random_state)
     corpus = paths if isinstance(paths, Corpus) else read_files(paths, format, strict)
-    corpus = Corpus(tuple(one for one in corpus if any(label is not None for label in one.labels or ())))
+    corpus = annotated(corpus)
     documents = describe(corpus, format)
     table, names, posterior = out_of_fold(corpus, None, labels, other, folds, preset, random_state, verbosity)
     true, predicted = names.encode(table["label"]), posterior.argmax(axis=1)
@@ -185,6 +185,14 @@ def start_audit(
     chosen = ReviewLines(corpus, candidates, predicted, true != NO_LABEL, numbers, score)
     model = {"name": "audit", "fingerprint": ""}
     return write_round(out, chosen, rows[:number], documents, model=model, other=other, rule=rule, seed=random_state)
+
+
+def annotated(corpus: Corpus) -> Corpus:
+    """Return the documents that have labels."""
+    found = tuple(one for one in corpus if any(label is not None for label in one.labels or ()))
+    if not found:
+        raise DataError("No document has a label: give annotated files.")
+    return Corpus(found)
 
 
 def out_of_fold(

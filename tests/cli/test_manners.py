@@ -64,6 +64,9 @@ CONVERT = ["convert", "{corpus}", "--out", "{new}/o", "--to"]
 WEIGHTS = ["weights", "{corpus}"]
 
 EARLY = [
+    (["audit", "{corpus}", "--out", "{new}", "--lines", "none"], "--lines takes a number such as 200"),
+    (["audit", "{plain}", "--out", "{new}", "--preset", "instant"], "No document has a label"),
+    (["records", "{model}", "{plain}", "--begin", "Nope", "--with", "Misc", "--out", "{new}.csv"], "no label 'Nope'"),
     (["estimate", "{model}", "{plain}", "--decision", "recall:Nope=0.9"], "the model has no label 'Nope'"),
     (["predict", "{model}", "{plain}", "--out", "{new}", "--decision", "recall:Misc"], "write recall:LABEL=0.95"),
     (["evaluate", "{model}", "{corpus}", "--decision", "cost:none.csv"], "none.csv: the costs cannot be read"),
