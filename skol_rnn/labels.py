@@ -9,6 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+UNLABELLED = ("skip", "other", "ignore")
+"""What becomes, in training, of lines without a label."""
+
 NO_LABEL = -1
 """Index of padding and of lines without a label; no loss, gradient or metric includes it."""
 

@@ -26,7 +26,7 @@ from skol_rnn.frameworks import choose_backend
 from skol_rnn.imbalance.class_weights import ClassWeights
 from skol_rnn.inference.card import calibration_facts, document_facts, score_facts, training_facts
 from skol_rnn.inference.trained_model import TrainedModel
-from skol_rnn.labels import LabelSet, check_choice
+from skol_rnn.labels import UNLABELLED, LabelSet, check_choice
 from skol_rnn.persistence.bundle import Bundle, Key
 from skol_rnn.report.curves import bootstrap_intervals
 from skol_rnn.report.training import score_without, warn_of_shared_documents
@@ -80,9 +80,10 @@ class RNNSkolModel(ModelParameters, TrainedModel, BaseEstimator):  # type: ignor
             a column ``label_indexed`` without one, are positions in this list.
         other : str, optional
             Label of the lines whose own is not among ``labels``, and of lines without one.
-        unlabelled : {"skip", "other"}, default "skip"
-            What happens, with ``other``, to documents without any label: they are left out, or all their lines get the
-            label ``other``.
+        unlabelled : {"skip", "other", "ignore"}, default "skip"
+            What happens, with ``other``, to lines without a label: they get the label ``other``, but documents without
+            any label are left out; all of them get it; or none does, and they are not learnt.  "ignore" is for
+            documents of which only some lines were read, as those that :func:`merge_review` writes.
         validation : as data, or tuple (data, y), optional
             Documents that select the best epoch and the offsets.  If not given: folds of ``data`` for the offsets (see
             ``folds``), or a tenth of ``data``, or with fewer than 20,000 lines none.
@@ -116,7 +117,7 @@ class RNNSkolModel(ModelParameters, TrainedModel, BaseEstimator):  # type: ignor
         ValueError
             If a parameter is out of its range or a label unknown.
         """
-        check_choice("unlabelled", unlabelled, ("skip", "other"))
+        check_choice("unlabelled", unlabelled, UNLABELLED)
         check_parameters(self.get_params())
         called = Callbacks.of(callbacks, callback)
         check_instant_run(self.preset, checkpoint, called.of_keras)
@@ -134,7 +135,7 @@ class RNNSkolModel(ModelParameters, TrainedModel, BaseEstimator):  # type: ignor
         settings = resolve(self.get_params(), is_bio(chosen))
         check_against_labels(settings, chosen)
         self.labels_, self.other_ = list(chosen), other
-        table["label"] = fold_labels(table["label"], chosen, other, "the training data")
+        table["label"] = fold_labels(table["label"], chosen, other, "the training data", unlabelled == "ignore")
         if sample_weight is not None:
             weigh(table, sample_weight, data, self.unit)
         log = TrainingLog(self.verbosity)

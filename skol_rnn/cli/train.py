@@ -39,7 +39,7 @@ from skol_rnn.frameworks import choose_backend
 from skol_rnn.imbalance.class_weights import is_frozen_file
 from skol_rnn.imbalance.strategies import STRATEGIES
 from skol_rnn.inference.quiet import quiet_tensorflow
-from skol_rnn.labels import plural, printable, suggestion
+from skol_rnn.labels import UNLABELLED, plural, printable, suggestion
 from skol_rnn.persistence.bundle import check_destination
 from skol_rnn.training.checkpoint import check_place, files_of
 from skol_rnn.training.parameters import FORMER, PARAMETERS, REMOVED, ModelParameters, current_names, values_of
@@ -104,9 +104,10 @@ def train(
     unlabelled: Annotated[
         str,
         typer.Option(
-            help="Documents without any label, with --other: skipped, or all lines get that label.",
-            metavar="skip|other",
-            callback=options.one_of("--unlabelled", ("skip", "other")),
+            help="Lines without a label, with --other: skip leaves out documents without any and gives the others that label, "
+            "other gives it to all, ignore learns none of them.",
+            metavar="HOW",
+            callback=options.one_of("--unlabelled", UNLABELLED),
         ),
     ] = "skip",
     overlap: options.Overlap = "error",

@@ -365,10 +365,13 @@ def choose_labels(
     return chosen if other is None or other in chosen else LabelSet((*chosen, other))
 
 
-def fold_labels(column: pd.Series[Any], labels: LabelSet, other: str | None, what: str) -> list[str | None]:
-    """Map the labels of the data to those of the model."""
+def fold_labels(
+    column: pd.Series[Any], labels: LabelSet, other: str | None, what: str, ignore: bool = False
+) -> list[str | None]:
+    """Map the labels of the data to those of the model; with ``ignore``, ``other`` is not for rows without a label."""
     if other is not None:
-        return list(collapse_labels(column, list(labels), other))
+        folded = collapse_labels(column, list(labels), other)
+        return [None if ignore and missing else label for label, missing in zip(folded, column.isna(), strict=True)]
     names: list[str | None] = [None if pd.isna(label) else str(label) for label in column]
     for label in names:
         if label is not None and label not in labels:

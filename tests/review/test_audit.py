@@ -109,3 +109,22 @@ def test_what_cannot_be_audited_is_said(table, folder, tmp_path):
         (folder / f"{name}.txt.ann").write_text("".join(f"[@{text}#{label}*]\n" for text, label in lines))
     with pytest.raises(DataError, match="nothing to review"):
         start_audit(folder, tmp_path / "none", labels=LABELS, preset="instant")
+
+
+def test_a_partly_reviewed_document_teaches_only_what_was_read(tmp_path, capsys):
+    """With ``unlabelled="ignore"``, ``other`` is for other labels, not for lines that nobody has read."""
+    whole, part = toy_table(6), toy_table(6, seed=1).assign(doc_id=lambda rows: "new" + rows["doc_id"])
+    part["label"] = part["label"].where(part["line_number"] % 9 == 0, None)  # only the names were read
+    both = pd.concat([whole, part], ignore_index=True)
+    model = RNNSkolModel(preset="instant", validation_fraction=0, verbosity=0)
+    how = {"labels": LABELS[:2], "other": "Misc"}
+    read = model.fit(both, **how, unlabelled="ignore").counts_.tolist()
+    assert read == [int((both["label"] == name).sum()) for name in LABELS]
+    right = toy_table(4, seed=2)
+    assert model.evaluate(right).important_f1 > 0.9
+    assert model.fit(both, **how).counts_.tolist()[2] == (both["label"].isna() | (both["label"] == "Misc")).sum()
+    file = tmp_path / "both.csv"
+    both.to_csv(file, index=False)
+    words = ["train", file, "--labels", "Nomenclature,Description", "--other", "Misc", "--preset", "instant"]
+    assert skol(*words, "--unlabelled", "ignore", "--out", tmp_path / "model") == 0
+    assert json.loads((tmp_path / "model" / "model.json").read_text())["other"] == "Misc"
