@@ -57,17 +57,16 @@ def writing_atomically(path: str | Path, sync: bool = True) -> Iterator[IO[bytes
             if _is_special(path):  # as /dev/null
                 raise OSError(errno.EEXIST, "it is a pipe or a device, not a file")
             file = open(temporary, "xb")
-        with file:
-            try:
+        try:
+            with file:
                 yield file
-            except OSError as error:
-                if error.filename is None and not isinstance(error, SkolError):  # of this file, which has no name yet
-                    raise _named(error, path) from error
-                raise
-            with _naming(path):
                 file.flush()
                 if sync:
                     os.fsync(file.fileno())
+        except OSError as error:  # closing the file, too, writes what a full disk has refused
+            if error.filename is None and not isinstance(error, SkolError):  # of this file, which has no name yet
+                raise _named(error, path) from error
+            raise
         with _naming(path):
             os.replace(temporary, path)
     finally:
