@@ -9,7 +9,7 @@ import numpy as np
 
 from skol_rnn.decoding.decoder import Decoder
 from skol_rnn.decoding.held_out import HeldOut
-from skol_rnn.decoding.purpose import Threshold
+from skol_rnn.decoding.purpose import Rule, Threshold
 from skol_rnn.labels import plural
 
 SCORES = ("precision", "recall", "f1")
@@ -105,7 +105,7 @@ class Sums:
         self.lines += len(chosen)
 
 
-def expected_scores(sums: Sums, decoder: Decoder, decision: str) -> list[dict[str, Expected]]:
+def expected_scores(sums: Sums, decoder: Decoder, decision: str | Rule) -> list[dict[str, Expected]]:
     """Return precision, recall and F1 that are expected of each label under a decision.
 
     In each group of held-out documents, the score that its posteriors promise is compared with the true one, as a

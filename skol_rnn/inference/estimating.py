@@ -34,7 +34,7 @@ def estimate(predictor: Predictor, tables: Iterable[Lines], decision: str, count
                 predictor.watch(end, len(table["value"]))
     if not sums.lines:
         raise DataError("There is no line to estimate scores for.")
-    scores = expected_scores(sums, decoder, decision)
+    scores = expected_scores(sums, decoder, how)
     documents.sort(key=lambda document: -document["uncertain"])
     shares, trained = sums.values[2] / sums.lines, counts / max(counts.sum(), 1)
     return Estimate(decision, predictor.labels.names, scores, shares, trained, documents)
