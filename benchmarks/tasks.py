@@ -27,7 +27,6 @@ SYSTEMS = {
     "skol_rnn instant": lambda: peers.Ours(preset="instant"),
     "skol_rnn fast": lambda: peers.Ours(preset="fast"),
     "skol_rnn": peers.Ours,
-    "skol_rnn best": lambda: peers.Ours(preset="best"),
 }
 OURS = tuple(name for name in SYSTEMS if name.startswith("skol_rnn"))
 TASKS = ("three labels", "fine")

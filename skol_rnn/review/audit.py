@@ -50,7 +50,7 @@ def audit(
         Annotated documents, as for ``RNNSkolModel.fit``.
     folds : int, default 3
         Number of folds.
-    preset : {"instant", "fast", "default", "best"}, default "default"
+    preset : {"instant", "fast", "default"}, default "default"
         What is trained.  "instant" takes seconds, but more of its first findings are no errors (docs/review.md).
     random_state : int, default 0
         Seed of the training.

@@ -43,6 +43,7 @@ from skol_rnn.training.lines import TrainingLines, draw_rates, sample_lines
 from skol_rnn.training.log import MOST_LABELS, TrainingLog
 from skol_rnn.training.objective import Objective
 from skol_rnn.training.sample_weights import weights_of
+from skol_rnn.training.settings import HOLD_OUT_FROM
 from skol_rnn.training.split import Split
 from skol_rnn.training.validation import Validation
 from skol_rnn.windows import cut_windows, shifted_windows
@@ -198,7 +199,7 @@ class Fitting:
             f"{runner.network.count_params():,} parameters."
         )
         important = list(self.of.important or rare_labels(counts, self.labels))
-        lazy = self.of.unit == "token"
+        lazy = len(lines.true) >= HOLD_OUT_FROM[self.of.unit]  # docs/experiments.md
         plan = TrainingPlan(self.of.epochs, self.of.learning_rate, self.of.monitor, self.of.patience, lazy=lazy)
         loop = partial(
             train,

@@ -21,7 +21,7 @@ SMALL_DATA: dict[str, dict[str, Any]] = {
 }
 """By unit: defaults of parameters where the data are few."""
 
-_MEMBERS_OF_FEW = {"default": 2, "best": 5}  # by preset: networks that few lines train vary more
+_MEMBERS_OF_FEW = 2  # of the preset "default": networks that few lines train vary more
 _SMALL_BATCH = 16  # smaller ones take as long for each update
 _SURPLUS = 1.15  # most updates, as a multiple of the smallest number, for the sake of a shorter stride
 _LONG_WINDOWS_FROM = 5_000
@@ -87,8 +87,8 @@ def _for_few(settings: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str,
         chosen = {name: value for name, value in chosen.items() if name not in ("window_size", "stride")}
     if not settings["feature_dropout"]:
         chosen.pop("feature_dropout", None)
-    if chosen and given.get("ensemble_size") is None and settings.get("preset") in _MEMBERS_OF_FEW:
-        chosen["ensemble_size"] = _MEMBERS_OF_FEW[settings["preset"]]
+    if chosen and given.get("ensemble_size") is None and settings.get("preset") == "default":
+        chosen["ensemble_size"] = _MEMBERS_OF_FEW
     return chosen
 
 

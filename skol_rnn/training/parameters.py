@@ -86,8 +86,8 @@ class ModelParameters(FormerNames):
     monitor : str, optional
         Score that chooses the best epoch and the offsets.  One of "important_f1" (the default), "macro_f1",
         "accuracy", "f1/Label", and for BIO tokens "fragment_f1" (their default).
-    preset : {"fast", "default", "best", "instant"}, default "default"
-        Trade of time for F1: instant, fast, default or best; it sets epochs, ensemble size and refit.  "instant" trains no network but a linear
+    preset : {"fast", "default", "instant"}, default "default"
+        Trade of time for F1; it sets epochs, ensemble size and refit.  "instant" trains no network but a linear
         model of a line's words and those of the four lines on each side, in seconds and without TensorFlow; parameters
         of the network are refused with it.
     epochs : int, optional
@@ -109,7 +109,7 @@ class ModelParameters(FormerNames):
     folds : int, optional
         Folds of documents of the second pass, gradient-boosted trees that read the labels' probabilities in the lines
         around.  Networks trained without a fold predict it; the trees and the decision are fitted to that, and the saved
-        network is trained on all documents.  3 from the presets "default" and "best" where there are 20,000 lines of
+        network is trained on all documents.  3 from the preset "default" where there are 20,000 lines of
         hashed features, at most 5 labels, and 500 lines of each; otherwise 0, no second pass.
     refit : bool, optional
         Whether a new network is trained on all documents, validation set included, for the best number of epochs; from

@@ -50,10 +50,6 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
         "line": {"ensemble_size": 1, "epochs": 8, "refit": True, "folds": 3},
         "token": {"ensemble_size": 2, "epochs": 3, "refit": True, "folds": 0},
     },
-    "best": {
-        "line": {"ensemble_size": 3, "epochs": 8, "refit": True, "folds": 3},
-        "token": {"ensemble_size": 5, "epochs": 3, "refit": True, "folds": 0},
-    },
     "instant": {
         unit: {"ensemble_size": 0, "epochs": 0, "refit": True, "linear_share": 1.0, "folds": 0} for unit in DEFAULTS
     },
@@ -72,8 +68,8 @@ OF_NETWORK = (
 """Parameters that have no effect without a network."""
 
 HOLD_OUT_FROM = {"line": 20_000, "token": 0}
-"""Rows from which a validation set is split off by default: fewer lines are worth more in training.  Spans always need
-one, since without tuned offsets few articles give hardly any span."""
+"""Rows from which a validation set is split off by default, since fewer lines are worth more in training, and from which
+embeddings train with the lazy Adam.  Spans always need a validation set: without tuned offsets few articles give hardly any."""
 
 DEFAULT_FRACTION = 0.1
 

@@ -39,15 +39,15 @@ def test_only_what_the_constructor_leaves_open_is_in_a_preset():
 
 
 def test_the_model_trains_the_members_and_epochs_of_its_preset():
-    made = RNNSkolModel(**{**SMALL, **QUICK, "ensemble_size": None, "preset": "best", "patience": 9}).fit(
+    made = RNNSkolModel(**{**SMALL, **QUICK, "ensemble_size": None, "preset": "fast", "patience": 9}).fit(
         toy_table(3), labels=LABELS
     )
-    assert len(made.history_["loss"]) == PRESETS["best"]["line"]["epochs"]
+    assert len(made.history_["loss"]) == PRESETS["fast"]["line"]["epochs"]
     assert made.get_params()["ensemble_size"] is None
     bags = [w for w in made.keras_model.weights if w.path.endswith("embeddings")]
-    assert len(bags) == PRESETS["best"]["line"]["ensemble_size"]
+    assert len(bags) == PRESETS["fast"]["line"]["ensemble_size"]
 
 
 def test_an_unknown_preset_is_named_with_the_nearest():
-    with pytest.raises(ValueError, match="preset must be one of fast, default, best, instant, but is 'fats'"):
+    with pytest.raises(ValueError, match="preset must be one of fast, default, instant, but is 'fats'"):
         RNNSkolModel(preset="fats").fit(toy_table(2), labels=LABELS)
