@@ -24,12 +24,13 @@ from skol_rnn.errors import NotTrainedError
 from skol_rnn.evaluation.history import History
 from skol_rnn.frameworks import choose_backend
 from skol_rnn.imbalance.class_weights import ClassWeights
-from skol_rnn.inference.card import calibration_facts, document_facts, score_facts, training_facts
+from skol_rnn.inference.card import adapted_facts, calibration_facts, document_facts, score_facts, training_facts
 from skol_rnn.inference.trained_model import TrainedModel
 from skol_rnn.labels import UNLABELLED, LabelSet, check_choice
 from skol_rnn.persistence.bundle import Bundle, Key
 from skol_rnn.report.curves import bootstrap_intervals
 from skol_rnn.report.training import score_without, warn_of_shared_documents
+from skol_rnn.training.adapting import adaptation, adapted, check_adaptable
 from skol_rnn.training.callbacks import Callbacks, EpochCallback
 from skol_rnn.training.checks import check_against_labels, check_instant_run, check_parameters
 from skol_rnn.training.fitting import Fitted, Fitting
@@ -177,6 +178,64 @@ class RNNSkolModel(ModelParameters, TrainedModel, BaseEstimator):  # type: ignor
                 f"{len(shared.names)} validation documents are trained on.{score_without(fitted.evaluation, shared)}"
             )
         return self
+
+    def adapt(self, reviewed: Any, y: Any = None, *, training: Any, unlabelled: str = "skip") -> Self:
+        """Return a model that a few reviewed lines of a new collection improve for it.
+
+        The network is trained on for some seconds, in batches of windows around the reviewed lines and windows of the
+        training documents, so that it does not forget these.  All else stays as it is: linear model, second pass,
+        calibration and offsets, and what promises and estimates rest on, which were measured before.
+
+        Parameters
+        ----------
+        reviewed : table, list of lines or documents, Corpus, or path(s)
+            Documents of the collection, in any form that :meth:`fit` takes, such as those that :func:`merge_review` wrote.
+            Lines without a label are read as neighbours and not learnt.
+        y : list of str or list of list of str, optional
+            Labels of the lines, where the data have none, with None for lines that nobody read.
+        training : as data, or tuple (data, y)
+            The documents that the model was trained on.  Those whose text is among ``reviewed`` are left out.
+        unlabelled : {"skip", "other", "ignore"}, default "skip"
+            What happens to lines of ``training`` without a label, as in :meth:`fit`.
+
+        Returns
+        -------
+        RNNSkolModel
+            A new model; this one does not change.
+
+        Raises
+        ------
+        NotTrainedError
+            If the model is not trained.
+        DataError
+            If no line is reviewed, a label is unknown and the model has no ``other``, or no training document is left.
+        ValueError
+            If the model is one of ``preset="instant"`` or of tokens.
+
+        Examples
+        --------
+        >>> from skol_rnn import RNNSkolModel, read_documents
+        >>> from skol_rnn.datasets import SAMPLE
+        >>> train = read_documents(SAMPLE / "train")
+        >>> model = RNNSkolModel(preset="fast", epochs=1, min_updates=0, verbosity=0).fit(train)
+        >>> reviewed = read_documents(SAMPLE / "test").table
+        >>> reviewed.loc[20:, "label"] = None  # nobody has read these
+        >>> adapted = model.adapt(reviewed, training=train)
+        >>> adapted.card_["adapted"]
+        [{'lines': 20, 'documents': 1}]
+        """
+        self._require_trained()
+        check_adaptable(self.settings_)
+        columns = {"label_col": self.label_col, "line_no_col": self.line_no_col}
+        known = LabelSet(tuple(self.labels_))
+        rows = adaptation((reviewed, y), data_and_labels(training), known, self.other_, unlabelled, **columns)
+        assert self._network_spec  # check_adaptable
+        settings = {**self.settings_, "verbosity": self.verbosity}
+        found = type(self)()
+        found.__dict__.update(self.__dict__)
+        found._predictor = adapted(self._predictor, self._network_spec, rows, settings, self.weights_, self.counts_)
+        found.card_ = adapted_facts(self.card_, rows.read_documents(), rows.lines) if self.card_ else {}
+        return found
 
     def _card(self, documents: dict[str, Any], fitted: Fitted) -> dict[str, Any]:
         """Return the facts of a training for the model card."""

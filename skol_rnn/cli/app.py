@@ -17,6 +17,7 @@ from typing import Any
 import typer
 
 from skol_rnn import __version__
+from skol_rnn.cli.adapt import adapt
 from skol_rnn.cli.audit import audit
 from skol_rnn.cli.batch import batch
 from skol_rnn.cli.common import COMMAND_LINE, OPTIONS, in_options, options_of, say, warnings_as_lines
@@ -52,7 +53,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 COMMANDS = (
-    train, resume, predict, evaluate, estimate, audit, report, compare, batch, info, weights, tune, init_config,
+    train, resume, adapt, predict, evaluate, estimate, audit, report, compare, batch, info, weights, tune, init_config,
     validate, convert, spans, records, download, demo,
 )  # fmt: skip
 for command in COMMANDS:

@@ -17,6 +17,7 @@ from skol_rnn.decoding.purpose import FORMS, check_decision
 from skol_rnn.inference.backends import BACKENDS, PRECISIONS
 from skol_rnn.labels import check_choice
 from skol_rnn.persistence.atomic import check_writable
+from skol_rnn.persistence.bundle import check_destination
 
 FORMATS = "yedda, text, jsonl, csv, parquet, ptc, brat or bio"
 STANDARD = "-"
@@ -119,6 +120,13 @@ def output_folder(name: str, standard: bool = False) -> Callable[[File], File]:
     return check
 
 
+def _checked_model(out: Path) -> Path:
+    if str(out) == STANDARD:
+        raise ValueError("--out cannot be standard output: give a folder, or a file ending in .skol or .zip.")
+    check_destination(out)
+    return out
+
+
 Paths = Annotated[
     list[str],
     typer.Argument(help="Files, folders or globs; - is standard input.", show_default=False, metavar="PATHS"),
@@ -135,6 +143,14 @@ VerifyKey = Annotated[
 ]
 ModelPath = Annotated[
     Path, typer.Argument(readable=False, help="A saved model, folder or file.", show_default=False, metavar="MODEL")
+]
+ModelOut = Annotated[
+    Path,
+    typer.Option(
+        readable=False,
+        help="Where to save the model: a folder, or a file ending in .skol or .zip.",
+        callback=_checked_model,
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output and nothing else there.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Refuse files with damaged markup instead of repairing them.")]

@@ -40,7 +40,6 @@ from skol_rnn.imbalance.class_weights import is_frozen_file
 from skol_rnn.imbalance.strategies import STRATEGIES
 from skol_rnn.inference.quiet import quiet_tensorflow
 from skol_rnn.labels import UNLABELLED, plural, printable, suggestion
-from skol_rnn.persistence.bundle import check_destination
 from skol_rnn.training.checkpoint import check_place, files_of
 from skol_rnn.training.parameters import FORMER, PARAMETERS, REMOVED, ModelParameters, current_names, values_of
 from skol_rnn.training.settings import INSTANT, resolve
@@ -73,23 +72,9 @@ _TWO_SENTENCES = ("class_weights", "loss", "sampling", "monitor", "input_size")
 """Parameters whose values or defaults are in the second sentence of their documentation."""
 
 
-def _checked(out: Path) -> Path:
-    if str(out) == options.STANDARD:
-        raise ValueError("--out cannot be standard output: give a folder, or a file ending in .skol or .zip.")
-    check_destination(out)
-    return out
-
-
 def train(
     paths: options.Paths,
-    out: Annotated[
-        Path,
-        typer.Option(
-            readable=False,
-            help="Where to save the model: a folder, or a file ending in .skol or .zip.",
-            callback=_checked,
-        ),
-    ],
+    out: options.ModelOut,
     labels: options.Labels = None,
     other: options.Other = None,
     dev: Annotated[list[str] | None, option("Validation documents; repeat it for more paths.")] = None,

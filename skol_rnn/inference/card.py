@@ -49,6 +49,28 @@ def document_facts(training: Lines, validation: Lines | None, how: str) -> dict[
     return {"documents": documents, "sketches": sketched, "split": split}
 
 
+def adapted_facts(card: Mapping[str, Any], reviewed: Lines, lines: int) -> dict[str, Any]:
+    """Return the facts of a model that was adapted to some lines of documents, which it has seen then."""
+    found, seen = document_facts(reviewed, None, "none"), set(card["documents"].values())
+    taken = card["documents"].keys()
+    names = {
+        name: f"{name} (reviewed {digest[:8]})" if name in taken else name
+        for name, digest in found["documents"].items()
+        if digest not in seen
+    }
+    # Short documents have no sketch.
+    more = {
+        key: {names[name]: one for name, one in found[key].items() if name in names}
+        for key in ("documents", "sketches")
+    }
+    return {
+        **card,
+        **{key: {**card.get(key, {}), **added} for key, added in more.items()},
+        "split": {**card["split"], "training": [*card["split"]["training"], *names.values()]},
+        "adapted": [*card.get("adapted", ()), {"lines": lines, "documents": len(found["documents"])}],
+    }
+
+
 def score_facts(evaluation: Evaluation, intervals: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Return the scores of the validation set that a card states; a loss that is not known is None."""
     columns = {key: getattr(evaluation, key) for key in ("precision", "recall", "f1", "loss", "support")}
@@ -187,7 +209,14 @@ def _training_data(card: Mapping[str, Any], unit: str) -> str:
 
 
 def split_sentence(card: Mapping[str, Any]) -> str:
-    """Say how the documents were split."""
+    """Say how the documents were split, and whether the model was adapted to others."""
+    if adapted := card.get("adapted"):
+        parts = [f"{_number(one['lines'], 'line')} of {_number(one['documents'], 'document')}" for one in adapted]
+        before = {key: value for key, value in card.items() if key != "adapted"}
+        return (
+            f"{split_sentence(before)} The network was adapted to reviewed lines ({', then '.join(parts)}), whose documents the "
+            "training set includes; scores, calibration and promises are those of the model before."
+        )
     split = card["split"]
     trained, held = _number(len(split["training"]), "document"), _number(len(split["validation"]), "document")
     if not split["validation"] and split.get("folds"):

@@ -193,6 +193,7 @@ CARD: dict[str, Rule] = {
     "counts": Each(whole(0, _LARGEST_SEED)),
     "weights": Each(real(0)),
     "settings": {},
+    "adapted?": [{"lines": whole(0, _LARGEST_SEED), "documents": whole(0, _LARGEST_SEED)}],
     "decision": text,
     "calibration": {"temperature": real(0), "bias": Each(real())},
     "scores": Maybe(
