@@ -214,15 +214,14 @@ class RNNSkolModel(ModelParameters, TrainedModel, BaseEstimator):  # type: ignor
 
         Examples
         --------
-        >>> from skol_rnn import RNNSkolModel, read_documents
-        >>> from skol_rnn.datasets import SAMPLE
-        >>> train = read_documents(SAMPLE / "train")
-        >>> model = RNNSkolModel(preset="fast", epochs=1, min_updates=0, verbosity=0).fit(train)
-        >>> reviewed = read_documents(SAMPLE / "test").table
-        >>> reviewed.loc[20:, "label"] = None  # nobody has read these
-        >>> adapted = model.adapt(reviewed, training=train)
+        >>> from skol_rnn import RNNSkolModel
+        >>> page, labels = ["Fusella minor", "Pileus red", "Thanks"] * 9, ["Name", "Text", "Text"] * 9
+        >>> old = [page, page[1:]], [labels, labels[1:]]
+        >>> model = RNNSkolModel(preset="fast", epochs=1, min_updates=0, verbosity=0).fit(*old)
+        >>> reviewed = ["Fusella maior", "Pileus blue", "Spores smooth"], ["Name", "Text", None]
+        >>> adapted = model.adapt(*reviewed, training=old)
         >>> adapted.card_["adapted"]
-        [{'lines': 20, 'documents': 1}]
+        [{'lines': 2, 'documents': 1}]
         """
         self._require_trained()
         check_adaptable(self.settings_)
