@@ -18,7 +18,7 @@ _FEWEST = 3  # groups that an interval rests on
 
 
 class Expected(NamedTuple):
-    """A score that is expected, and its 95 % prediction interval; NaN where too few documents were held out."""
+    """What is expected, a score or a number of lines, and its 95 % interval; NaN where too few documents were held out."""
 
     value: float
     low: float
@@ -163,7 +163,7 @@ def _shifts(held: HeldOut, decided: np.ndarray, label: int) -> _Shifts | None:
         expected = _sums(chosen, posterior, posterior)[:, label]
         actual = _sums(chosen, posterior, np.eye(posterior.shape[1])[true])[:, label]
         scores = np.array(_scores(*expected)), np.array(_scores(*actual))
-        differences.append(_logit(scores[1]) - _logit(scores[0]))
+        differences.append(logit(scores[1]) - logit(scores[0]))
         by_chance.append(_variance(scores[0], np.array(_bases(*expected))))
     return _Shifts(np.array(differences), np.mean(by_chance, axis=0))
 
@@ -176,16 +176,22 @@ def _expected(promised: float, n: float, shifts: _Shifts | None, score: int) -> 
     except ImportError as error:
         raise ImportError("The interval of an expected score needs scipy: pip install scipy.") from error
     differences = shifts.differences[:, score]
-    groups, centre = len(differences), _logit(promised) + differences.mean()
+    groups, centre = len(differences), logit(promised) + differences.mean()
     chance = shifts.by_chance[score]
     # Groups without an error differ less than chance would have it.
     variance = max(differences.var(ddof=1), chance) * (1 + 1 / groups) + max(_variance(promised, n) - chance, 0.0)
     half = student.ppf(0.975, groups - 1) * np.sqrt(variance)
-    return Expected(*(float(1 / (1 + np.exp(-x))) for x in (centre, centre - half, centre + half)))
+    return Expected(*(float(sigmoid(x)) for x in (centre, centre - half, centre + half)))
 
 
-def _logit(share: Any) -> Any:
+def logit(share: Any) -> Any:
+    """Return the log odds."""
     return np.log(share) - np.log1p(-share)
+
+
+def sigmoid(x: Any) -> Any:
+    """Return the share of some log odds."""
+    return 1 / (1 + np.exp(-np.clip(x, -60, 60)))
 
 
 def _variance(share: Any, n: Any) -> Any:

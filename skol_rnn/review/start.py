@@ -14,6 +14,7 @@ import numpy as np
 from skol_rnn.data.discovery import Paths, find_format
 from skol_rnn.data.document import Corpus, Document
 from skol_rnn.data.reading import read_documents
+from skol_rnn.decoding.held_out import HeldOut
 from skol_rnn.errors import DataError
 from skol_rnn.inference.predictor import ServingModel
 from skol_rnn.labels import LabelSet, plural
@@ -21,6 +22,7 @@ from skol_rnn.persistence.archive import npz_bytes
 from skol_rnn.persistence.atomic import check_writable, write_atomically
 from skol_rnn.persistence.bundle import Bundle, checksum, fingerprint, load_bundle
 from skol_rnn.report.templating import require_jinja2
+from skol_rnn.review.estimate import corrected
 from skol_rnn.review.page import page_html
 from skol_rnn.review.round import (
     PAGE,
@@ -137,7 +139,10 @@ def start_review(
     }
     lines_ = ReviewLines(corpus, candidates, predicted, annotated, numbers, score)
     model_of = {"name": model_.name, "fingerprint": print_}
-    return write_round(out, lines_, rows, documents, model=model_of, other=state["other"], rule=rule, seed=seed)
+    held = model_.predictor.decoder.held_out
+    return write_round(
+        out, lines_, rows, documents, model=model_of, other=state["other"], rule=rule, seed=seed, held=held
+    )
 
 
 class ReviewLines(NamedTuple):
@@ -161,8 +166,9 @@ def write_round(
     other: str | None,
     rule: dict[str, Any],
     seed: int,
+    held: HeldOut | None = None,
 ) -> ReviewRound:
-    """Write the folder of a round of the lines in some rows."""
+    """Write the folder of a round of the lines in some rows; ``held`` corrects the probabilities for the status."""
     candidates, known = lines.candidates, lines.candidates.labels
     why = reasons(candidates, rows, lines.annotated, lines.predicted)
     found = ReviewRound(
@@ -177,7 +183,7 @@ def write_round(
     )
     columns = [known.index(name) for name in rule["important"]]
     arrays: dict[str, np.ndarray] = {
-        "probabilities": candidates.probabilities[:, columns].astype(np.float32),
+        "probabilities": corrected(candidates.probabilities, held, columns).astype(np.float32),
         "current": candidates.current.astype(np.int16),
         "score": lines.score.astype(np.float32),
         "line": lines.numbers.astype(np.int32),
