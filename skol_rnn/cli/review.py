@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -115,11 +115,10 @@ def status(
 
     found = review_status(rounds)
     if chart is not None:
-        from skol_rnn.persistence.figures import new_figure, save_figure
+        from skol_rnn.persistence.figures import save_figure
 
-        figure = new_figure(6.4, 4.0)
-        found.plot(figure.subplots())
-        common.say(f"Wrote {save_figure(figure, chart)}")
+        drawn: Any = found.plot()
+        common.say(f"Wrote {save_figure(drawn.figure, chart)}")
     if json:
         common.print_json(found.as_dict())
     else:

@@ -140,18 +140,9 @@ class ReviewStatus:
         matplotlib.axes.Axes
             The axes.
         """
-        from skol_rnn.persistence.figures import new_figure
-        from skol_rnn.report.charts import COLOURS
+        from skol_rnn.report.charts import plot_found
 
-        ax = new_figure(6.4, 4.0).subplots() if ax is None else ax
-        for number, each in enumerate(self.labels):
-            found = [0, *(point[each.label] for point in self.curve)]
-            name = printable(each.label)
-            ax.plot(range(len(found)), found, drawstyle="steps-post", color=COLOURS[number % len(COLOURS)], label=name)
-        ax.set(xlabel="Lines read", ylabel="Lines of the label found", xlim=(0, None), ylim=(0, None))
-        ax.grid(alpha=0.3)
-        ax.legend(frameon=False)
-        return ax
+        return plot_found([each.label for each in self.labels], self.curve, ax)
 
 
 def _shown(found: Expected) -> str:
