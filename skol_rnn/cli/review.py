@@ -45,6 +45,7 @@ def start(
     after: Annotated[
         list[Path] | None, option("An earlier round, whose lines are not chosen again; repeat it for more.")
     ] = None,
+    other: options.Counted = None,
     input_format: options.InputFormat = None,
     strict: options.Strict = False,
     verify_key: options.VerifyKey = None,
@@ -58,7 +59,7 @@ def start(
     with common.loading(chosen_backend(bundle, "auto") == "keras"):
         found = start_review(
             model, paths, out, lines=number, important=common.names(important), seed=seed, after=after or (),
-            format=input_format, strict=strict,
+            other=other, format=input_format, strict=strict,
         )  # fmt: skip
     missing = unlikely(found)
     if json:

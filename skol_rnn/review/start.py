@@ -53,6 +53,7 @@ def start_review(
     important: Sequence[str] | None = None,
     seed: int = 0,
     after: Sequence[str | Path] = (),
+    other: str | None = None,
     format: str | None = None,
     strict: bool = False,
 ) -> ReviewRound:
@@ -78,6 +79,8 @@ def start_review(
         Seed of the order of lines with equal scores.
     after : sequence of str or Path, optional
         Earlier rounds; their lines are not chosen again, whatever the names of the files are now.
+    other : str, optional
+        Label that stands for labels that the model does not know; that of its training if not given.
     format : str, optional
         Format of the files, as in ``read_documents``.
     strict : bool, default False
@@ -109,6 +112,8 @@ def start_review(
     (20, 'review.html')
     """
     out = Path(out)
+    from skol_rnn.data.inputs import other_label
+
     require_jinja2()
     check_round(out, lines, seed)
     earlier = read_rounds(list(after))
@@ -117,13 +122,14 @@ def start_review(
     if state["parameters"].get("unit", "line") != "line":
         raise DataError("The model labels tokens, and a review reads lines: give a model of lines.")
     known = LabelSet(tuple(state["labels"]))
+    other = other_label(other, state["other"], known)
     for name in important or ():
         known.index(name)
     corpus = paths if isinstance(paths, Corpus) else read_files(paths, format, strict)
     documents = describe(corpus, format)
     model_ = ServingModel(bundle)
     chosen = list(important) if important else [name for name in known if name != model_.majority] or list(known)
-    candidates, predicted, annotated = predicted_lines(model_, corpus, state["other"])
+    candidates, predicted, annotated = predicted_lines(model_, corpus, other)
     numbers = np.concatenate([line_numbers(document) for document in corpus])
     read = _read_before(earlier, documents, numbers)
     number = _number(lines, len(candidates), int((~read).sum()))
@@ -140,9 +146,7 @@ def start_review(
     lines_ = ReviewLines(corpus, candidates, predicted, annotated, numbers, score)
     model_of = {"name": model_.name, "fingerprint": print_}
     held = model_.predictor.decoder.held_out
-    return write_round(
-        out, lines_, rows, documents, model=model_of, other=state["other"], rule=rule, seed=seed, held=held
-    )
+    return write_round(out, lines_, rows, documents, model=model_of, other=other, rule=rule, seed=seed, held=held)
 
 
 class ReviewLines(NamedTuple):
