@@ -221,13 +221,13 @@ def out_of_fold(
     if len(by_document) < folds:
         documents = plural(table["doc_id"].nunique(), "document")
         raise DataError(f"There are {documents} for {folds} folds: give more documents, or fewer folds.")
-    settings: dict[str, Any] = {"random_state": random_state, "verbosity": verbosity}
     number = table.groupby([sources, parts], sort=False).ngroup().to_numpy() % folds
     in_parts = table.assign(doc_id=table["doc_id"] + "#" + parts.astype(str))
     by_part = [np.flatnonzero(number == fold) for fold in range(folds)]
-    found = [_predicted(in_parts, names, by_part, settings | {"preset": INSTANT})]
+    found = [_predicted(in_parts, names, by_part, {"preset": INSTANT, "random_state": random_state, "verbosity": 0})]
     if preset != INSTANT:
-        found.append(_predicted(table, names, by_document, settings | {"preset": preset, "folds": 0}))
+        network = {"preset": preset, "random_state": random_state, "verbosity": verbosity, "folds": 0}
+        found.append(_predicted(table, names, by_document, network))
     true = names.encode(table["label"])
     calibrated = (fit_calibration(each, true, "temperature").apply(each) for each in found)
     mean = np.exp(np.mean([log_of(each) for each in calibrated], axis=0))
