@@ -98,7 +98,9 @@ def merge(
     else:
         common.say(str(found))
         if any(out in path.parents for path in found.files):
-            common.say(f"{out} holds annotated copies: train on them without --other, which would label unread lines.")
+            common.say(
+                f"{out} holds annotated copies: train with --unlabelled ignore, so that unread lines teach nothing."
+            )
 
 
 @review.command()
