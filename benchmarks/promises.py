@@ -38,7 +38,11 @@ The decision is the default. F1 as estimated with its interval, and the true one
 
 {estimates}
 
-Within 0.05 of the true F1: {within}. Inside the interval: {inside}.
+Within 0.05 of the true F1: {within}. Inside the interval: {inside}. Mean error: {errors}.
+
+The mean difference between expected and true scores of held-out documents corrects the estimate, and a document counts by its lines
+of the label. Where all counted as much, short articles outweighed volumes, and the mean errors were 0.064, 0.052 and 0.015; their
+median, half of their mean, weights of a random-effects model and a regression on the expected score did no better than lines.
 """
 
 
@@ -90,7 +94,7 @@ def inside(one, kind):
 
 def page(found, command, seed):
     """Write the tables in Markdown."""
-    promises, estimates, within, covered = [], [], [], []
+    promises, estimates, within, covered, errors = [], [], [], [], []
     for decision in PROMISES:
         kind, _, rest = decision.partition(":")
         share, other = float(rest.rpartition("=")[2]), "precision" if kind == "recall" else "recall"
@@ -125,6 +129,8 @@ def page(found, command, seed):
         within.append(
             f"{name} {sum(abs(r['expected']['f1'][0] - r['true']['f1']) <= 0.05 for r in rows)} of {len(rows)}"
         )
+        mean = np.mean([abs(r["expected"]["f1"][0] - r["true"]["f1"]) for r in rows])
+        errors.append(f"{name} {mean:.3f}")
         covered.append(f"{name} {sum(inside(r, 'f1') for r in rows)} of {len(rows)}")
     confidence = np.mean([r["confidence"] for one in found.values() for r in one["promises"].values()])
     return PAGE.format(
@@ -135,6 +141,7 @@ def page(found, command, seed):
         estimates="\n".join(estimates),
         within=", ".join(within),
         inside=", ".join(covered),
+        errors=", ".join(errors),
     )
 
 

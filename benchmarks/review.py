@@ -51,16 +51,17 @@ def read_collection(model, paths):
     labels = fold_labels(labelled_table(corpus)["label"], serving.predictor.labels, other, "the files")
     gold = serving.predictor.labels.encode([label or other for label in labels])
     plain = Corpus(tuple(replace(document, labels=None, spans=None, sources=()) for document in corpus))
-    return predicted_lines(serving, plain, other)[0], gold
+    return predicted_lines(serving, plain, other)[0], gold, serving.predictor.decoder.held_out
 
 
-def measure(lines, gold, important, errors):
+def measure(lines, gold, held, important, errors):
     """Return F1 by share for chosen and random lines, and whether intervals of unread lines hold."""
-    from skol_rnn.review.estimate import Recalibration
+    from skol_rnn.review.estimate import Recalibration, corrected
     from skol_rnn.review.selection import choose, importance, scores
 
     score = scores(lines, importance(lines, important))
     columns = {name: lines.labels.index(name) for name in important}
+    posterior = corrected(lines.probabilities, held, list(columns.values()))
     result = {"lines": len(lines), "chosen": {}, "random": {}, "unread": []}
     for share in SHARES:
         number = round(share * len(lines))
@@ -77,12 +78,14 @@ def measure(lines, gold, important, errors):
             continue
         answers = answered(gold, np.array(chosen), errors, len(lines.labels), np.random.default_rng(0))
         unread = np.setdiff1d(np.arange(len(lines)), chosen)
-        for name, k in columns.items():
-            p = lines.probabilities[:, k]
-            estimate = Recalibration(p[chosen], answers == k).counts(p[unread])
-            truth = int((gold[unread] == k).sum())
-            result["unread"].append({"share": share, "label": name, "truth": truth, **estimate._asdict(),
-                                     "plain": float(p[unread].sum())})  # fmt: skip
+        for p, (name, k) in zip(posterior.T, columns.items(), strict=True):
+            again, missed = Recalibration(p[chosen], answers == k), unread[lines.current[unread] != k]
+            for what, rows in (("unread", unread), ("missed", missed)):
+                plain, truth = float(lines.probabilities[rows, k].sum()), int((gold[rows] == k).sum())
+                found = again.counts(p[rows])._asdict()
+                result["unread"].append(
+                    {"share": share, "label": name, "what": what, "truth": truth, "plain": plain, **found}
+                )
     return result
 
 
@@ -101,17 +104,19 @@ def table(results, label):
 def intervals(results):
     """Return, for each label and share, how often the interval holds, and the mean error of the estimates."""
     rows = [
-        "| Label | Lines read | interval holds | mean error, recalibrated | mean error, plain sum |",
-        "|---|---|---|---|---|",
+        "| Label | Lines read | Lines | Interval holds | Mean error | Mean error of the plain sum |",
+        "|---|---|---|---|---|---|",
     ]
     every = [one for result in results.values() for one in result["unread"]]
-    for label, share in dict.fromkeys((one["label"], one["share"]) for one in every):
-        found = [one for one in every if (one["label"], one["share"]) == (label, share)]
+    for kind in dict.fromkeys((one["label"], one["what"], one["share"]) for one in every):
+        found = [one for one in every if (one["label"], one["what"], one["share"]) == kind]
         held = sum(one["low"] <= one["truth"] <= one["high"] for one in found)
         errors = [
-            np.mean([abs(one[k] - one["truth"]) / max(one["truth"], 10) for one in found]) for k in ("mean", "plain")
+            np.mean([abs(one[k] - one["truth"]) / max(one["truth"], 10) for one in found]) for k in ("value", "plain")
         ]
-        rows.append(f"| {label} | {share:.0%} | {held} of {len(found)} | {errors[0]:.0%} | {errors[1]:.0%} |")
+        rows.append(
+            f"| {kind[0]} | {kind[2]:.0%} | {kind[1]} | {held} of {len(found)} | {errors[0]:.0%} | {errors[1]:.0%} |"
+        )
     return "\n".join(rows)
 
 

@@ -1,4 +1,4 @@
-"""``skol-rnn audit``: annotations that contradict models of other documents, as a round of review."""
+"""``skol-rnn audit``: annotations that contradict models of other lines, as a round of review."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ def audit(
     preset: Annotated[
         str,
         typer.Option(
-            help=f"What is trained: {', '.join(PRESETS)}.",
+            help=f"The network: {', '.join(PRESETS)}; instant trains none.",
             metavar="HOW",
             callback=options.one_of("--preset", PRESETS),
         ),
     ] = "default",
-    folds: Annotated[int, typer.Option(help="Folds of documents, each predicted by a model of the others.")] = 3,
+    folds: Annotated[int, typer.Option(help="Folds, each predicted by models of the others.")] = 3,
     seed: Annotated[int, typer.Option(help="Seed of the training.", callback=options.seed)] = 0,
     input_format: options.InputFormat = None,
     strict: options.Strict = False,
     json: options.Json = False,
 ) -> None:
-    """Find errors of an annotation: train on other documents, and list the lines that contradict what they predict."""
+    """Find errors of an annotation: train on other lines, and list those that contradict what they predict."""
     number = lines_to_choose(lines)
     network = preset != INSTANT
     if network:

@@ -346,10 +346,14 @@ def key_of(file: Path | None) -> bytes | None:
     return key
 
 
-def open_model(path: Path, key: Path | None = None) -> Bundle:
-    """Read a saved model and check all of it."""
+def open_model(path: Path, key: Path | None = None, other: str | None = None) -> Bundle:
+    """Read a saved model and check all of it; ``other`` counts for labels that it does not know."""
     bundle = load_bundle(path, key_of(key))
     check_model(bundle)
+    if other is not None:
+        from skol_rnn.data.inputs import other_label
+
+        bundle.state["other"] = other_label(other, None, LabelSet(tuple(bundle.state["labels"])))
     return bundle
 
 

@@ -56,8 +56,10 @@ def _print(found: Estimate) -> None:
         shares = (f"{found.shares[k]:.2%}", f"{found.trained_shares[k]:.2%}")
         table.add_row(Text(printable(name)), *(_cell(scores[kind]) for kind in SCORES), *shares)
     console.print(table)
-    common.say(f"Expected on {found.lines:,} lines of {plural(len(found.documents), 'document')}, with 95 % intervals.")
-    if math.isnan(scores["f1"].low):
+    without = math.isnan(scores["f1"].low)
+    intervals = "" if without else ", with 95 % intervals"
+    common.say(f"Expected on {found.lines:,} lines of {plural(len(found.documents), 'document')}{intervals}.")
+    if without:
         common.say(
             "There are no intervals: the model has too few predictions of documents that it was not trained on. Train it "
             "with --dev, or on 20,000 lines and more."

@@ -214,3 +214,4 @@ Keep = Annotated[Text, option("Labels to keep; all if not given.", metavar="A,B,
 Rest = Annotated[str, typer.Option("--other", help="Label of the lines whose own label is not kept.")]
 Other = Annotated[Text, option("Label of all other lines, for instance Misc.")]
 ConfigFile = Annotated[File, option("TOML file of settings; options on the command line override it.")]
+Counted = Annotated[Text, option("Label that counts for lines of a label that the model does not know.", "--other")]

@@ -210,6 +210,7 @@ def evaluate(
             callback=options.output_file("--html", "report.html", standard=False),
         ),
     ] = None,
+    other: options.Counted = None,
     overlap: options.Overlap = "error",
     offsets: options.Offsets = "characters",
     fold_labels: options.FoldLabels = False,
@@ -225,7 +226,7 @@ def evaluate(
         require_libraries()
     if json:
         _refuse_former_json(paths, input_format)
-    bundle = common.open_model(model, verify_key)
+    bundle = common.open_model(model, verify_key, other)
     common.check_decision(bundle, decision)
     unit = bundle.state["parameters"].get("unit", "line")
     choose_backend()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
@@ -17,7 +16,7 @@ from skol_rnn.labels import check_choice, plural, suggestion
 from skol_rnn.persistence.bundle import saved_files
 from skol_rnn.records.rules import JoiningRules
 from skol_rnn.records.run import Records, Source, check_model_labels, checked_labels
-from skol_rnn.records.write import check_output, holds_records, writing
+from skol_rnn.records.write import check_output, holds_records
 
 
 def records(
@@ -57,7 +56,7 @@ def records(
     if gold and (decision or verify_key):
         raise ValueError(f"--gold uses no model: leave out {'--decision' if decision else '--verify-key'}.")
     common.once(paths)
-    check_output(out, overwrite, [rules] if rules else [], "--overwrite")
+    check_output(out, overwrite, [rules] if rules else [])
     serving = common.load_predictor(model, decision=decision, key=verify_key) if model else None
     if serving:
         check_model_labels(serving, labels)
@@ -71,14 +70,9 @@ def records(
 
 
 def _write(found: Records, out: Path, overwrite: bool, failed: list[tuple[str, str]], json: bool) -> None:
-    source, flags, number = found.source, Counter[str](), 0
-    check_output(out, overwrite, source.files, "--overwrite")
-    with writing(out, found.labels) as sink:
-        for lines in common.counted(source, "Joining", len(source.files)):
-            for record in found.of(lines):
-                sink.add(record)
-                flags.update(record.flags)
-                number += 1
+    source = found.source
+    source.watched = lambda documents: common.counted(documents, "Joining", len(source.files))
+    number, flags = found.write(out, overwrite=overwrite), found.flags
     common.say_skipped([*source.skipped, *failed])
     if source.repairs:
         common.say(source.repairs)

@@ -30,6 +30,7 @@ def report(
     out: Out = Path("report.html"),
     title: Title = None,
     decision: options.Decision = None,
+    other: options.Counted = None,
     overlap: options.Overlap = "error",
     input_format: options.InputFormat = None,
     strict: options.Strict = False,
@@ -39,7 +40,7 @@ def report(
     from skol_rnn.report.page import require_libraries
 
     require_libraries()
-    bundle = common.open_model(model, verify_key)
+    bundle = common.open_model(model, verify_key, other)
     common.check_decision(bundle, decision)
     choose_backend()
     corpus = common.read(paths, input_format, strict, bundle.state["parameters"].get("unit", "line"), overlap)
@@ -58,6 +59,7 @@ def compare(
     out: Out = Path("comparison.html"),
     title: Title = None,
     decision: options.Decision = None,
+    other: options.Counted = None,
     overlap: options.Overlap = "error",
     input_format: options.InputFormat = None,
     strict: options.Strict = False,
@@ -68,7 +70,7 @@ def compare(
     from skol_rnn.report.page import require_libraries
 
     require_libraries()
-    bundles = [common.open_model(path, verify_key) for path in (first, second)]
+    bundles = [common.open_model(path, verify_key, other) for path in (first, second)]
     units = [bundle.state["parameters"].get("unit", "line") for bundle in bundles]
     if units[0] != units[1]:
         raise typer.BadParameter(f"{first} labels {units[0]}s and {second} {units[1]}s: they cannot be compared.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -45,6 +45,7 @@ def start(
     after: Annotated[
         list[Path] | None, option("An earlier round, whose lines are not chosen again; repeat it for more.")
     ] = None,
+    other: options.Counted = None,
     input_format: options.InputFormat = None,
     strict: options.Strict = False,
     verify_key: options.VerifyKey = None,
@@ -58,7 +59,7 @@ def start(
     with common.loading(chosen_backend(bundle, "auto") == "keras"):
         found = start_review(
             model, paths, out, lines=number, important=common.names(important), seed=seed, after=after or (),
-            format=input_format, strict=strict,
+            other=other, format=input_format, strict=strict,
         )  # fmt: skip
     missing = unlikely(found)
     if json:
@@ -97,7 +98,9 @@ def merge(
     else:
         common.say(str(found))
         if any(out in path.parents for path in found.files):
-            common.say(f"{out} holds annotated copies: train on them without --other, which would label unread lines.")
+            common.say(
+                f"{out} holds annotated copies: train with --unlabelled ignore, so that unread lines teach nothing."
+            )
 
 
 @review.command()
@@ -115,11 +118,10 @@ def status(
 
     found = review_status(rounds)
     if chart is not None:
-        from skol_rnn.persistence.figures import new_figure, save_figure
+        from skol_rnn.persistence.figures import save_figure
 
-        figure = new_figure(6.4, 4.0)
-        found.plot(figure.subplots())
-        common.say(f"Wrote {save_figure(figure, chart)}")
+        drawn: Any = found.plot()
+        common.say(f"Wrote {save_figure(drawn.figure, chart)}")
     if json:
         common.print_json(found.as_dict())
     else:

@@ -380,6 +380,15 @@ def fold_labels(
     return names
 
 
+def other_label(given: str | None, trained: str | None, labels: LabelSet) -> str | None:
+    """Return the label for labels that a trained model does not know, which must be one of its own."""
+    if given is not None and given not in labels:
+        raise ValueError(
+            f"other must be a label of the model: {', '.join(labels)}, not {given!r}.{suggestion(given, labels)}"
+        )
+    return trained if given is None else given
+
+
 def is_label_list(y: Any, given: Input, label_col: str = "label") -> bool:
     """Return whether ``y`` is a list of label names (its older meaning), for data that have labels, and not the labels of rows."""
     names = None if isinstance(y, (str, Mapping)) else items_of(y)

@@ -18,7 +18,7 @@ _FEWEST = 3  # groups that an interval rests on
 
 
 class Expected(NamedTuple):
-    """A score that is expected, and its 95 % prediction interval; NaN where too few documents were held out."""
+    """What is expected, a score or a number of lines, and its 95 % interval; NaN where too few documents were held out."""
 
     value: float
     low: float
@@ -109,9 +109,9 @@ def expected_scores(sums: Sums, decoder: Decoder, decision: str | Rule) -> list[
     """Return precision, recall and F1 that are expected of each label under a decision.
 
     In each group of held-out documents, the score that its posteriors promise is compared with the true one, as a
-    difference of logits.  The interval is that of one more
-    group, in a random-effects model (Higgins et al., A re-evaluation of random-effects meta-analysis, 2009), widened where
-    the collection is smaller than the groups.
+    difference of logits; groups count by their lines of the label.  The interval is that of one more group, in a
+    random-effects model (Higgins et al., A re-evaluation of random-effects meta-analysis, 2009), widened where the
+    collection is smaller than the groups.
     """
     held, decided = decoder.held_out and decoder.held_out.known(), None
     if held is not None:
@@ -147,9 +147,10 @@ def _bases(chosen: float, right: float, support: float) -> tuple[float, float, f
 
 
 class _Shifts(NamedTuple):
-    """Of the groups: differences of logits (groups, scores), and the part of their variance that chance explains."""
+    """Of the groups: differences of logits (groups, scores), their weights, and the variance that chance explains."""
 
     differences: np.ndarray
+    weights: np.ndarray  # (groups,), which sum to 1
     by_chance: np.ndarray  # (scores,)
 
 
@@ -163,9 +164,10 @@ def _shifts(held: HeldOut, decided: np.ndarray, label: int) -> _Shifts | None:
         expected = _sums(chosen, posterior, posterior)[:, label]
         actual = _sums(chosen, posterior, np.eye(posterior.shape[1])[true])[:, label]
         scores = np.array(_scores(*expected)), np.array(_scores(*actual))
-        differences.append(_logit(scores[1]) - _logit(scores[0]))
+        differences.append(logit(scores[1]) - logit(scores[0]))
         by_chance.append(_variance(scores[0], np.array(_bases(*expected))))
-    return _Shifts(np.array(differences), np.mean(by_chance, axis=0))
+    lines = np.array([np.sum(held.true[group] == label) for group in groups], np.float64)
+    return _Shifts(np.array(differences), lines / lines.sum(), np.average(by_chance, axis=0, weights=lines))
 
 
 def _expected(promised: float, n: float, shifts: _Shifts | None, score: int) -> Expected:
@@ -176,16 +178,23 @@ def _expected(promised: float, n: float, shifts: _Shifts | None, score: int) -> 
     except ImportError as error:
         raise ImportError("The interval of an expected score needs scipy: pip install scipy.") from error
     differences = shifts.differences[:, score]
-    groups, centre = len(differences), _logit(promised) + differences.mean()
-    chance = shifts.by_chance[score]
+    mean, groups = shifts.weights @ differences, 1 / (shifts.weights @ shifts.weights)  # as many as equal ones
+    centre, chance = logit(promised) + mean, shifts.by_chance[score]
+    between = shifts.weights @ (differences - mean) ** 2 * groups / (groups - 1)
     # Groups without an error differ less than chance would have it.
-    variance = max(differences.var(ddof=1), chance) * (1 + 1 / groups) + max(_variance(promised, n) - chance, 0.0)
+    variance = max(between, chance) * (1 + 1 / groups) + max(_variance(promised, n) - chance, 0.0)
     half = student.ppf(0.975, groups - 1) * np.sqrt(variance)
-    return Expected(*(float(1 / (1 + np.exp(-x))) for x in (centre, centre - half, centre + half)))
+    return Expected(*(float(sigmoid(x)) for x in (centre, centre - half, centre + half)))
 
 
-def _logit(share: Any) -> Any:
+def logit(share: Any) -> Any:
+    """Return the log odds."""
     return np.log(share) - np.log1p(-share)
+
+
+def sigmoid(x: Any) -> Any:
+    """Return the share of some log odds."""
+    return 1 / (1 + np.exp(-np.clip(x, -60, 60)))
 
 
 def _variance(share: Any, n: Any) -> Any:

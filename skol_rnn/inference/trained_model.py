@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from skol_rnn.data.inputs import Input, LabelledRows, fold_labels, labelled_table
+from skol_rnn.data.inputs import Input, LabelledRows, fold_labels, labelled_table, other_label
 from skol_rnn.data.label_numbers import NUMBERS
 from skol_rnn.data.table import lengths_of
 from skol_rnn.decoding.offsets import DECISIONS
@@ -111,7 +111,7 @@ class TrainedModel(DecidingModel):
 
     predict_with_labels = predict
 
-    def evaluate(self, data: Any, y: Any = None) -> Evaluation:
+    def evaluate(self, data: Any, y: Any = None, *, other: str | None = None) -> Evaluation:
         """Predict annotated documents and score the predictions for each label.
 
         Parameters
@@ -120,15 +120,17 @@ class TrainedModel(DecidingModel):
             Documents, in any form that ``fit`` takes.
         y : list of str or list of list of str, optional
             Labels of the lines, where the data have none, as for ``fit``.
+        other : str, optional
+            Label that counts for lines of a label that the model does not know; that of ``fit`` if not given.
 
         Returns
         -------
         Evaluation
             Scores by line and by character, pooled and by document.
         """
-        return self._evaluations(data, y, [self.decided_by])[0]
+        return self._evaluations(data, y, other, [self.decided_by])[0]
 
-    def compare_decisions(self, data: Any, y: Any = None) -> dict[str, Evaluation]:
+    def compare_decisions(self, data: Any, y: Any = None, *, other: str | None = None) -> dict[str, Evaluation]:
         """Score every decision on the same probabilities.
 
         Parameters
@@ -137,6 +139,8 @@ class TrainedModel(DecidingModel):
             Documents, in any form that ``fit`` takes.
         y : list of str or list of list of str, optional
             Labels of the lines, where the data have none, as for ``fit``.
+        other : str, optional
+            Label that counts for lines of a label that the model does not know; that of ``fit`` if not given.
 
         Returns
         -------
@@ -145,17 +149,17 @@ class TrainedModel(DecidingModel):
         """
         self._require_trained()
         decisions = [how for how in DECISIONS if how != "auto" and (how != "tuned" or self.decoder_.tuned)]
-        return dict(zip(decisions, self._evaluations(data, y, decisions), strict=True))
+        return dict(zip(decisions, self._evaluations(data, y, other, decisions), strict=True))
 
-    def _evaluations(self, data: Any, y: Any, decisions: list[str]) -> list[Evaluation]:
-        rows = LabelledRows.of(self._labelled(data, y, "the data"), LabelSet(tuple(self.labels_)))
+    def _evaluations(self, data: Any, y: Any, other: str | None, decisions: list[str]) -> list[Evaluation]:
+        rows = LabelledRows.of(self._labelled(data, y, "the data", other=other), LabelSet(tuple(self.labels_)))
         raw = self._predictor.probabilities(rows.table)
         return [
             self._scores(rows, self.decoder_.decide(raw, rows.lengths, how), self.decoder_.posterior(raw))
             for how in decisions
         ]
 
-    def predicted(self, data: Any, y: Any = None) -> Predicted:
+    def predicted(self, data: Any, y: Any = None, *, other: str | None = None) -> Predicted:
         """Predict documents and keep what a report shows: scores, rows, probabilities.
 
         Parameters
@@ -164,6 +168,8 @@ class TrainedModel(DecidingModel):
             Documents; without labels there are predictions and no scores.
         y : list of str or list of list of str, optional
             Labels of the lines, where the data have none, as for ``fit``.
+        other : str, optional
+            Label that counts for lines of a label that the model does not know; that of ``fit`` if not given.
 
         Returns
         -------
@@ -171,7 +177,7 @@ class TrainedModel(DecidingModel):
             The evaluation is that of :meth:`evaluate`.
         """
         labels = LabelSet(tuple(self.labels_))
-        rows = LabelledRows.of(self._labelled(data, y, "the data", required=False), labels)
+        rows = LabelledRows.of(self._labelled(data, y, "the data", False, other), labels)
         raw, decision = self._predictor.probabilities(rows.table), self.decided_by
         posterior = self.decoder_.posterior(raw)
         found = {how: self.decoder_.decide(raw, rows.lengths, how) for how in (decision, "argmax")}
@@ -183,13 +189,15 @@ class TrainedModel(DecidingModel):
     def _scores(self, rows: LabelledRows, predicted: np.ndarray, probabilities: np.ndarray | None) -> Evaluation:
         return score_rows(rows, predicted, probabilities, self._predictor.labels, self.important, self.unit)
 
-    def _labelled(self, data: Any, y: Any, what: str, required: bool = True) -> pd.DataFrame:
+    def _labelled(self, data: Any, y: Any, what: str, required: bool = True, other: str | None = None) -> pd.DataFrame:
         """Return the table of annotated documents with the model's labels."""
+        labels = LabelSet(tuple(self.labels_))
+        other = other_label(other, self.other_, labels)
         columns = (self.label_col, self.line_no_col, self.unit)
-        table = labelled_table(data, y, *columns, self.other_, required, self.labels_)
+        table = labelled_table(data, y, *columns, other, required, self.labels_)
         if not required and table["label"].isna().all():
             return table
-        table["label"] = fold_labels(table["label"], LabelSet(tuple(self.labels_)), self.other_, what)
+        table["label"] = fold_labels(table["label"], labels, other, what)
         return table
 
     def report(self, predicted: Predicted, *, title: str | None = None, groups: Mapping[str, str] | None = None) -> str:

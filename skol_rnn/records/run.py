@@ -76,10 +76,13 @@ def records(
     1 {'Nomenclature': 'Fusella minor, sp. nov.', 'Description': 'Pileus red, thick-walled hyphae absent.'}
     """
     labels = checked_labels(begin, parts)
-    serving = load_serving(model) if isinstance(model, (str, Path)) else model
+    serving, saved = model, list[Path]()
+    if isinstance(model, (str, Path)):
+        serving, saved = load_serving(model), saved_files(Path(model))
+    elif hasattr(model, "bundle"):
+        serving = ServingModel(model.bundle(), precision="float32")
     if serving is not None:
         check_model_labels(serving, labels)
-    saved = saved_files(Path(model)) if isinstance(model, (str, Path)) else ()
     return Records(Source(data, serving, decision, format, saved), labels, rules or JoiningRules())
 
 
@@ -98,14 +101,14 @@ def checked_labels(begin: str, parts: str | Sequence[str]) -> tuple[str, ...]:
     return (begin, *others)
 
 
-def check_model_labels(model: Any, labels: Sequence[str]) -> None:
+def check_model_labels(model: ServingModel, labels: Sequence[str]) -> None:
     """Refuse labels that a model does not know, and a model that labels tokens."""
-    if getattr(model, "unit", "line") != "line":
+    if model.unit != "line":
         raise DataError('Records are made of lines, but the model labels tokens: give a model with unit="line".')
-    known = list(model.labels if hasattr(model, "predict_documents") else model.labels_)
     for label in labels:
-        if label not in known:
-            raise DataError(f"The model has no label {label!r}, only {', '.join(known)}.{suggestion(label, known)}")
+        if label not in model.labels:
+            known = ", ".join(model.labels)
+            raise DataError(f"The model has no label {label!r}, only {known}.{suggestion(label, model.labels)}")
 
 
 @dataclass
@@ -113,13 +116,14 @@ class Source:
     """Where labelled lines come from; after an iteration, the number of documents, and of lines by label."""
 
     data: Any
-    model: Any = None
+    model: ServingModel | None = None
     decision: str | None = None
     format: str | None = None
     also_read: Sequence[Path] = ()
     strict: bool = False
     on_error: Callable[[str, str], None] | None = None
     without: frozenset[str] = frozenset()
+    watched: Callable[[Iterable[Document]], Iterable[Document]] = iter
     documents: int = 0
     counts: Counter[str] = field(default_factory=Counter)
 
@@ -162,7 +166,7 @@ class Source:
 
     def __iter__(self) -> Iterator[LabelledLines]:
         self.documents, self.counts = 0, Counter()
-        for lines in self._labelled(self._stream or self._given):
+        for lines in self._labelled(self.watched(self._stream or self._given)):
             self.documents += 1
             self.counts.update(label for label in lines.labels if label is not None)
             yield lines
@@ -171,17 +175,11 @@ class Source:
         if self.model is None:
             for document in map(_as_lines, documents):
                 yield LabelledLines.of(document, document.labels or [None] * document.n_rows, None)
-        elif isinstance(self.model, ServingModel):
+        else:
             position = {label: index for index, label in enumerate(self.model.labels)}
             for document, found in predicted(self.model, map(_as_lines, documents), self.decision):
                 own = [row[position[label]] for row, label in zip(found.probabilities, found.labels, strict=True)]
                 yield LabelledLines.of(document, found.labels.tolist(), own)
-        else:
-            for document in map(_as_lines, documents):
-                table = self.model.predict(document)
-                chosen = zip(table["probabilities"], table["prediction"], strict=True)
-                own = [float(row[int(index)]) for row, index in chosen]
-                yield LabelledLines.of(document, table["predicted_label"].tolist(), own)
 
 
 def _as_lines(document: Document) -> Document:
@@ -202,6 +200,11 @@ class Records:
     rules : JoiningRules
         How lines are joined.
 
+    Attributes
+    ----------
+    flags : Counter of str
+        After an iteration, the number of records with each flag.
+
     Examples
     --------
     >>> found = Records(Source([Document("a", "Fusella minor", ("Name",))]), ("Name", "Text"), JoiningRules())
@@ -211,11 +214,14 @@ class Records:
 
     def __init__(self, source: Source, labels: tuple[str, ...], rules: JoiningRules) -> None:
         self.source, self.labels, self.rules = source, labels, rules
-        self.columns = columns_of(labels)
+        self.columns, self.flags = columns_of(labels), Counter[str]()
 
     def __iter__(self) -> Iterator[Record]:
+        self.flags.clear()
         for lines in self.source:
-            yield from self.of(lines)
+            for record in self.of(lines):
+                self.flags.update(record.flags)
+                yield record
 
     def of(self, lines: LabelledLines) -> list[Record]:
         """Return the records of one document's labelled lines.

@@ -49,7 +49,7 @@ def ending_of(path: Path) -> str:
     return ending
 
 
-def check_output(path: Path, overwrite: bool, read: Iterable[str | Path], advice: str = "overwrite=True") -> None:
+def check_output(path: Path, overwrite: bool, read: Iterable[str | Path]) -> None:
     """Refuse, before any work, a file that cannot be written or that is one of those that are read."""
     ending_of(path)
     if path.is_dir():
@@ -64,7 +64,7 @@ def check_output(path: Path, overwrite: bool, read: Iterable[str | Path], advice
                     f"{path} is one of the files that are read, which are never replaced: choose another name."
                 )
         if not overwrite:
-            raise DataError(f"{path} exists: give {advice} to replace it, or choose another name.")
+            raise DataError(f"{path} exists: give overwrite=True to replace it, or choose another name.")
 
 
 def holds_records(path: Path) -> bool:

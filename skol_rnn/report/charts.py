@@ -164,6 +164,16 @@ def plot_learning_curves(
     return _finished(ax, lines, names)
 
 
+def plot_found(names: Sequence[str], curve: Sequence[Mapping[str, int]], ax: Axes | None = None) -> Axes:
+    """Draw how many lines of each label were found by the number of lines read."""
+    ax, lines = _axes(ax, 6.4, 4.0), []
+    for number, name in enumerate(names):
+        found = [0, *(point[name] for point in curve)]
+        lines += ax.plot(range(len(found)), found, drawstyle="steps-post", **_style(number))
+    ax.set(xlabel="Lines read", ylabel="Lines of the label found", xlim=(0, None), ylim=(0, None))
+    return _finished(ax, lines, names)
+
+
 def svg(drawing: Axes | Figure) -> str:
     """Return a chart as inline SVG: no background, text and axes in the colour of the page's text."""
     import matplotlib

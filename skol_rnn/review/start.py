@@ -14,6 +14,7 @@ import numpy as np
 from skol_rnn.data.discovery import Paths, find_format
 from skol_rnn.data.document import Corpus, Document
 from skol_rnn.data.reading import read_documents
+from skol_rnn.decoding.held_out import HeldOut
 from skol_rnn.errors import DataError
 from skol_rnn.inference.predictor import ServingModel
 from skol_rnn.labels import LabelSet, plural
@@ -21,6 +22,7 @@ from skol_rnn.persistence.archive import npz_bytes
 from skol_rnn.persistence.atomic import check_writable, write_atomically
 from skol_rnn.persistence.bundle import Bundle, checksum, fingerprint, load_bundle
 from skol_rnn.report.templating import require_jinja2
+from skol_rnn.review.estimate import corrected
 from skol_rnn.review.page import page_html
 from skol_rnn.review.round import (
     PAGE,
@@ -51,6 +53,7 @@ def start_review(
     important: Sequence[str] | None = None,
     seed: int = 0,
     after: Sequence[str | Path] = (),
+    other: str | None = None,
     format: str | None = None,
     strict: bool = False,
 ) -> ReviewRound:
@@ -76,6 +79,8 @@ def start_review(
         Seed of the order of lines with equal scores.
     after : sequence of str or Path, optional
         Earlier rounds; their lines are not chosen again, whatever the names of the files are now.
+    other : str, optional
+        Label that stands for labels that the model does not know; that of its training if not given.
     format : str, optional
         Format of the files, as in ``read_documents``.
     strict : bool, default False
@@ -107,6 +112,8 @@ def start_review(
     (20, 'review.html')
     """
     out = Path(out)
+    from skol_rnn.data.inputs import other_label
+
     require_jinja2()
     check_round(out, lines, seed)
     earlier = read_rounds(list(after))
@@ -115,13 +122,14 @@ def start_review(
     if state["parameters"].get("unit", "line") != "line":
         raise DataError("The model labels tokens, and a review reads lines: give a model of lines.")
     known = LabelSet(tuple(state["labels"]))
+    other = other_label(other, state["other"], known)
     for name in important or ():
         known.index(name)
     corpus = paths if isinstance(paths, Corpus) else read_files(paths, format, strict)
     documents = describe(corpus, format)
     model_ = ServingModel(bundle)
     chosen = list(important) if important else [name for name in known if name != model_.majority] or list(known)
-    candidates, predicted, annotated = predicted_lines(model_, corpus, state["other"])
+    candidates, predicted, annotated = predicted_lines(model_, corpus, other)
     numbers = np.concatenate([line_numbers(document) for document in corpus])
     read = _read_before(earlier, documents, numbers)
     number = _number(lines, len(candidates), int((~read).sum()))
@@ -137,7 +145,8 @@ def start_review(
     }
     lines_ = ReviewLines(corpus, candidates, predicted, annotated, numbers, score)
     model_of = {"name": model_.name, "fingerprint": print_}
-    return write_round(out, lines_, rows, documents, model=model_of, other=state["other"], rule=rule, seed=seed)
+    held = model_.predictor.decoder.held_out
+    return write_round(out, lines_, rows, documents, model=model_of, other=other, rule=rule, seed=seed, held=held)
 
 
 class ReviewLines(NamedTuple):
@@ -161,8 +170,9 @@ def write_round(
     other: str | None,
     rule: dict[str, Any],
     seed: int,
+    held: HeldOut | None = None,
 ) -> ReviewRound:
-    """Write the folder of a round of the lines in some rows."""
+    """Write the folder of a round of the lines in some rows; ``held`` corrects the probabilities for the status."""
     candidates, known = lines.candidates, lines.candidates.labels
     why = reasons(candidates, rows, lines.annotated, lines.predicted)
     found = ReviewRound(
@@ -177,7 +187,7 @@ def write_round(
     )
     columns = [known.index(name) for name in rule["important"]]
     arrays: dict[str, np.ndarray] = {
-        "probabilities": candidates.probabilities[:, columns].astype(np.float32),
+        "probabilities": corrected(candidates.probabilities, held, columns).astype(np.float32),
         "current": candidates.current.astype(np.int16),
         "score": lines.score.astype(np.float32),
         "line": lines.numbers.astype(np.int32),

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from skol_rnn.decoding.estimate import Expected
 from skol_rnn.errors import DataError
 from skol_rnn.labels import plural, printable
-from skol_rnn.review.estimate import Estimate, Recalibration
+from skol_rnn.review.estimate import Recalibration
 from skol_rnn.review.round import ReviewRound, read_rounds
 
 if TYPE_CHECKING:
@@ -34,8 +35,8 @@ class LabelStatus:
     label: str
     found: int
     corrected: int
-    unread: Estimate
-    missed: Estimate
+    unread: Expected
+    missed: Expected
     next_finds: float
 
 
@@ -54,7 +55,7 @@ class ReviewStatus:
 
     Examples
     --------
-    >>> found = Estimate(3.2, 1.0, 7.0)
+    >>> found = Expected(3.2, 1.0, 7.0)
     >>> print(ReviewStatus(200, 20, 10, [LabelStatus("Name", 4, 1, found, found, 0.5)], [{"Name": 4}]))
     10 of 20 chosen lines are read, of 200 lines.
     label  found  of these corrected  unread (95 % interval)  of these missed  next 100 lines
@@ -103,7 +104,7 @@ class ReviewStatus:
         Returns
         -------
         DataFrame
-            One row a label; an estimate has columns for mean, low and high.
+            One row a label; an estimate has columns for value, low and high.
         """
         import pandas as pd
 
@@ -115,7 +116,7 @@ class ReviewStatus:
             value = getattr(each, field.name)
             estimate = (
                 {f"{field.name}_{part}": number for part, number in value._asdict().items()}
-                if isinstance(value, Estimate)
+                if isinstance(value, Expected)
                 else {field.name: value}
             )
             row |= estimate
@@ -139,22 +140,13 @@ class ReviewStatus:
         matplotlib.axes.Axes
             The axes.
         """
-        from skol_rnn.persistence.figures import new_figure
-        from skol_rnn.report.charts import COLOURS
+        from skol_rnn.report.charts import plot_found
 
-        ax = new_figure(6.4, 4.0).subplots() if ax is None else ax
-        for number, each in enumerate(self.labels):
-            found = [0, *(point[each.label] for point in self.curve)]
-            name = printable(each.label)
-            ax.plot(range(len(found)), found, drawstyle="steps-post", color=COLOURS[number % len(COLOURS)], label=name)
-        ax.set(xlabel="Lines read", ylabel="Lines of the label found", xlim=(0, None), ylim=(0, None))
-        ax.grid(alpha=0.3)
-        ax.legend(frameon=False)
-        return ax
+        return plot_found([each.label for each in self.labels], self.curve, ax)
 
 
-def _shown(found: Estimate) -> str:
-    return f"{found.mean:,.0f} ({found.low:,.0f} to {found.high:,.0f})"
+def _shown(found: Expected) -> str:
+    return f"{found.value:,.0f} ({found.low:,.0f} to {found.high:,.0f})"
 
 
 def review_status(rounds: str | Path | Sequence[str | Path]) -> ReviewStatus:
@@ -189,7 +181,7 @@ def review_status(rounds: str | Path | Sequence[str | Path]) -> ReviewStatus:
     merged = [each.merged() for each in found]
     reads = [(each, item, record) for each, records in zip(found, merged, strict=True)
              for item, record in sorted(records.items())]  # fmt: skip
-    posteriors, current, score = _unread(found, merged, important)
+    read, posteriors, current, score = _posteriors(found, merged, important)
     curve: list[dict[str, int]] = []
     counts = dict.fromkeys(important, 0)
     for _, _, record in reads:
@@ -199,8 +191,7 @@ def review_status(rounds: str | Path | Sequence[str | Path]) -> ReviewStatus:
     labels = []
     for column, name in enumerate(important):
         is_label = np.array([record["label"] == name for _, _, record in reads], dtype=bool)
-        read = np.array([each.lines[item].probabilities[name] for each, item, _ in reads])
-        again = Recalibration(read, is_label)
+        again = Recalibration(read[:, column], is_label)
         missed = current != name
         corrected = sum(
             each.lines[item].label != name for (each, item, _), found_ in zip(reads, is_label, strict=True) if found_
@@ -212,32 +203,36 @@ def review_status(rounds: str | Path | Sequence[str | Path]) -> ReviewStatus:
                 corrected=corrected,
                 unread=again.counts(posteriors[:, column]),
                 missed=again.counts(posteriors[missed, column]),
-                next_finds=again.counts(posteriors[next_][missed[next_], column]).mean,
+                next_finds=again.counts(posteriors[next_][missed[next_], column]).value,
             )
         )
     chosen = {(each.documents[line.document].sha256, line.line) for each in found for line in each.lines}
     return ReviewStatus(len(current) + len(reads), len(chosen), len(reads), labels, curve)
 
 
-def _unread(
+def _posteriors(
     rounds: Sequence[ReviewRound], merged: Sequence[Mapping[int, object]], important: Sequence[str]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return posteriors, label and score of the unread lines; of a document, what the last round says."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return the posteriors of the lines read, and posteriors, label and score of the others, by the last round of each."""
     read = {
         (each.documents[each.lines[item].document].sha256, each.lines[item].line)
         for each, records in zip(rounds, merged, strict=True)
         for item in records
     }
     last = {document.sha256: number for number, each in enumerate(rounds) for document in each.documents}
+    of_read = [np.zeros((0, len(important)))]
     posteriors, current, score = [np.zeros((0, len(important)))], [np.zeros(0, object)], [np.zeros(0)]
-    for number, each in enumerate(rounds):
-        lines = each.collection()
-        columns = [each.important.index(name) for name in important]
-        hashes = np.repeat(np.array([d.sha256 for d in each.documents], object), [d.lines for d in each.documents])
+    for number, (each, records) in enumerate(zip(rounds, merged, strict=True)):
+        lines, sizes = each.collection(), [document.lines for document in each.documents]
+        of_label = lines.probabilities[:, [each.important.index(name) for name in important]]
+        starts = np.cumsum([0, *sizes])
+        rows = [starts[each.lines[item].document] + each.lines[item].row for item in sorted(records)]
+        of_read.append(of_label[np.array(rows, int)])
+        hashes = np.repeat(np.array([document.sha256 for document in each.documents], object), sizes)
         kept = np.array(
             [last[h] == number and (h, n) not in read for h, n in zip(hashes, lines.line.tolist(), strict=True)], bool
         )
-        posteriors.append(lines.probabilities[kept][:, columns])
+        posteriors.append(of_label[kept])
         current.append(np.array(each.labels, dtype=object)[lines.current[kept]])
         score.append(lines.score[kept])
-    return np.concatenate(posteriors), np.concatenate(current), np.concatenate(score)
+    return np.concatenate(of_read), np.concatenate(posteriors), np.concatenate(current), np.concatenate(score)

@@ -45,17 +45,32 @@ def test_wrong_labels_come_first_and_neighbours_are_one_finding(table):
     assert found["probability"].is_monotonic_increasing and (found["probability"] < 0.5).all()
 
 
-def test_networks_use_the_predictions_of_their_folds(table, monkeypatch):
+def test_the_habit_of_an_annotator_is_no_error():
+    """All names of one document are in a list and have another label: only wrong labels elsewhere are findings."""
+    table = toy_table(4, 450, seed=3)
+    habit = (table["doc_id"] == "doc1") & (table["label"] == "Nomenclature")
+    table.loc[habit, ["value", "label"]] = [[f"chronology {text}", "Misc"] for text in table.loc[habit, "value"]]
+    wrong = [table.index[(table["doc_id"] == f"doc{k}") & (table["label"] == "Nomenclature")][5] for k in (0, 2, 3)]
+    table.loc[wrong, "label"] = "Misc"
+    found = audit(table, labels=LABELS, preset="instant")
+    assert (found["doc_id"] == "doc1").sum() <= 1 < habit.sum()
+    first = set(zip(found["doc_id"].head(3), found["first_line"].head(3), strict=True))
+    assert first == {(table["doc_id"][row], table["line_number"][row]) for row in wrong}
+
+
+def test_networks_of_other_documents_have_a_say(table, monkeypatch):
     fitted = []
 
     def small(**given):
-        fitted.append(RNNSkolModel(**given | SMALL | {"epochs": 3, "validation_fraction": None}))
-        return fitted[-1]
+        fitted.append(given["preset"])
+        return RNNSkolModel(**given | ({} if given["preset"] == "instant" else SMALL | {"epochs": 1}))
 
     monkeypatch.setattr("skol_rnn.model.RNNSkolModel", small)
-    _, _, posterior = module.out_of_fold(table, None, LABELS, None, 3, "fast", 0, 0)
-    (model,) = fitted
-    np.testing.assert_allclose(posterior, model.decoder_.held_out.posterior.astype(float))
+    rows, names, posterior = module.out_of_fold(table, None, LABELS, None, 2, "fast", 0, 0)
+    assert fitted == ["instant"] * 2 + ["fast"] * 2
+    np.testing.assert_allclose(posterior.sum(axis=1), 1)
+    _, _, linear = module.out_of_fold(table, None, LABELS, None, 2, "instant", 0, 0)
+    assert np.abs(posterior - linear).max() > 0.01
 
 
 @pytest.mark.parametrize("lines", [1, 30])

@@ -10,7 +10,9 @@ from commands import skol
 from toy import toy_table
 
 from skol_rnn import review_status, start_review
-from skol_rnn.review.estimate import Estimate, Recalibration
+from skol_rnn.decoding.estimate import Expected
+from skol_rnn.decoding.held_out import HeldOut
+from skol_rnn.review.estimate import Recalibration, corrected
 
 
 def world(seed, shift=0.0, n=4000):
@@ -31,20 +33,33 @@ def test_the_interval_holds_the_truth_also_if_the_model_is_wrong(shift):
         rest = np.setdiff1d(np.arange(len(p)), read)
         found = Recalibration(p[read], truth[read]).counts(p[rest])
         held += found.low <= truth[rest].sum() <= found.high
-        errors.append(abs(found.mean - truth[rest].sum()))
+        errors.append(abs(found.value - truth[rest].sum()))
         plain.append(abs(p[rest].sum() - truth[rest].sum()))
     assert held >= 9
     if shift:
         assert np.mean(errors) < 0.8 * np.mean(plain)
 
 
+def test_documents_held_out_correct_what_is_not_read():
+    """A tail of tiny posteriors that are always too high is no pile of unfound lines."""
+    (p, truth, read), (q, known, _) = world(0, -1.5), world(1, -1.5)
+    rest = np.setdiff1d(np.arange(len(p)), read)
+    held = HeldOut(np.stack([q, 1 - q], axis=1), np.where(known, 0, 1), np.full(4, 1000))
+    better = corrected(np.stack([p, 1 - p], axis=1), held, [0])[:, 0]
+    found, without = (Recalibration(each[read], truth[read]).counts(each[rest]) for each in (better, p))
+    left = truth[rest].sum()
+    assert found.low <= left <= found.high and found.high - found.low < without.high - without.low
+    assert abs(found.value - left) < 0.5 * abs(without.value - left)
+    np.testing.assert_array_equal(corrected(np.eye(2), None, [1]), [[0], [1]])
+
+
 def test_nothing_unread_is_nothing_unfound():
-    assert Recalibration(np.zeros(0), np.zeros(0, bool)).counts(np.zeros(0)) == Estimate(0, 0, 0)
+    assert Recalibration(np.zeros(0), np.zeros(0, bool)).counts(np.zeros(0)) == Expected(0, 0, 0)
     p = np.full(50, 0.1)
     before = Recalibration(np.zeros(0), np.zeros(0, bool)).counts(p)
     assert before.low < 5 < before.high
     after = Recalibration(np.full(100, 0.1), np.zeros(100, bool)).counts(p)
-    assert after.mean < before.mean
+    assert after.value < before.value
 
 
 def test_status_counts_what_was_merged_and_draws_the_curve(tiny_bundle, tmp_path, capsys):
