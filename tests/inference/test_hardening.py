@@ -27,7 +27,9 @@ def nothing_is_checked(monkeypatch, tmp_path):
 
 
 def graph_of(nodes, constants=(), size=4000):
-    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [count]) for name, count in (("x", 4000), ("y", size))]
+    ends = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, [count]) for name, count in (("x", 4000), ("y", size))
+    ]
     graph = helper.make_graph(nodes, "graph", ends[:1], ends[1:], constants)
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8).SerializeToString()
 
