@@ -54,11 +54,12 @@ class Attack:
     call: Callable[[Path], object]
     read: Callable[[Path], object]
     partial: bool = False  # whether files may be written one after the other
+    sizes: tuple[int, ...] = SIZES
 
 
 def attacks():
     """Return everything that writes."""
-    return [*models(), *trainings_files(), *stores(), *documents()]
+    return [*models(), *trainings_files(), *stores(), *documents(), merged_review(), written_in_parts()]
 
 
 def models():
@@ -135,6 +136,42 @@ def documents():
     return [attack(form) for form in ("yedda", "jsonl", "csv", "brat")]
 
 
+def merged_review():
+    """Return the merging of corrections into three annotated files."""
+    sys.path.insert(0, str(ROOT / "tests" / "review"))
+    from rounds import exported, made_round
+
+    from skol_rnn import merge_review
+
+    files = ("a", "b", "c")
+
+    def before(place):
+        (place / "files").mkdir()
+        for name in files:
+            (place / "files" / f"{name}.txt.ann").write_text(f"[@one of {name}#Name*]\n[@two#Text*]\n")
+        found = made_round(place / "round", place / "files", [(i, 0) for i in range(3)])
+        (place / "c.jsonl").write_text(exported(found, dict.fromkeys(range(3), "Misc")))
+
+    def read(place):
+        return [(place / "files" / f"{name}.txt.ann").read_text() for name in files]
+
+    # What would be written is read again first, from the system's folder of temporary files, which holds 100 bytes or more.
+    merge = lambda place: merge_review(place / "round", place / "c.jsonl")  # noqa: E731
+    return Attack("review, merge", before, merge, read, partial=True, sizes=SIZES[2:])
+
+
+def written_in_parts():
+    """Return the writing of a file in parts, as of records, over another one."""
+    from skol_rnn.persistence.atomic import writing_atomically
+
+    def write(place, number):
+        with writing_atomically(place / "r.jsonl") as stream:
+            for _ in range(3):
+                stream.write(b"%d\n" % number * 2000)
+
+    return Attack("file, in parts", lambda p: write(p, 1), lambda p: write(p, 2), lambda p: (p / "r.jsonl").read_text())
+
+
 class Injected:
     """Counts what a process does to files, and kills it or raises an error at one of these calls."""
 
@@ -198,7 +235,7 @@ def problem(attack, folder, states, said):
         found = attack.read(folder)
     except Exception as error:
         return f"unreadable: {type(error).__name__}: {error}"
-    partial = attack.partial and set(found) <= set(new)
+    partial = attack.partial and set(found) <= {*old, *new}
     if found not in (old, new) and not partial:
         return f"neither old nor new: {found!r}"
     if said and not said.startswith(("StoreError", "DataError", "OSError", "BundleError")):
@@ -223,7 +260,7 @@ def disturbed(attack, how, every=1):
     with tempfile.TemporaryDirectory() as place:
         known = states(attack, Path(place))
     tried, problems = 0, []
-    places = SIZES if how == "size" else range(1, known[2] + 1)
+    places = attack.sizes if how == "size" else range(1, known[2] + 1)
     for at in places[::every]:
         with tempfile.TemporaryDirectory() as place:
             folder = Path(place)

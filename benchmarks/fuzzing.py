@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import io
 import shutil
 import sys
 import tempfile
@@ -46,6 +47,46 @@ def reading(form, folder):
     return read
 
 
+COLUMNS = ("value", "label", "doc_id", "filename", "line_number", "start", "end", "blank_before", "break_before",
+           "page_break", "order", "probabilities", "__index_level_0__", "other")  # fmt: skip
+
+
+def as_table(data):
+    """Make a Parquet file of columns whose names, types and values bytes choose: few changed files are whole ones."""
+    import atheris
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    given = atheris.FuzzedDataProvider(data)
+    rows = given.ConsumeIntInRange(0, 4)
+    whole = lambda: given.ConsumeIntInRange(-(2**63), 2**63 - 1)  # noqa: E731
+    small = lambda: given.ConsumeIntInRange(-2, 9)  # noqa: E731
+    text = lambda: given.ConsumeUnicodeNoSurrogates(6)  # noqa: E731
+    kinds = (
+        (pa.string(), text), (pa.int64(), small), (pa.int64(), whole), (pa.float64(), given.ConsumeFloat), (pa.bool_(), given.ConsumeBool),
+        (pa.binary(), lambda: given.ConsumeBytes(4)), (pa.list_(pa.string()), lambda: [text()]), (pa.int8(), small),
+        (pa.timestamp("ns"), whole), (pa.date32(), small), (pa.duration("ms"), small), (pa.uint64(), lambda: abs(whole())),
+        (pa.struct({"a": pa.int64()}), lambda: {"a": small()}), (pa.large_string(), text), (pa.decimal128(5, 2), small), (pa.null(), lambda: None),
+        (pa.dictionary(pa.int8(), pa.string()), text), (pa.map_(pa.string(), pa.int64()), lambda: [(text(), small())]),
+        (pa.float32(), given.ConsumeFloat), (pa.time64("us"), small),
+    )  # fmt: skip
+    names, arrays = [], []
+    for number in range(given.ConsumeIntInRange(0, 5)):
+        names.append("value" if not number and given.ConsumeBool() else given.PickValueInList(list(COLUMNS)))
+        kind, value = kinds[0] if given.ConsumeBool() else given.PickValueInList(list(kinds))
+        values = [None if given.ConsumeIntInRange(0, 7) == 7 else value() for _ in range(rows)]
+        try:
+            arrays.append(pa.array(values, kind))
+        except (pa.ArrowInvalid, OverflowError):  # a number that the type does not hold
+            arrays.append(pa.nulls(rows, kind))
+    buffer = io.BytesIO()
+    try:
+        pq.write_table(pa.Table.from_arrays(arrays, names), buffer, compression="NONE")
+    except pa.ArrowException:  # a type that Parquet does not store
+        return data
+    return buffer.getvalue()
+
+
 def attempt(read, data, faults):
     """Read bytes; keep them if they end in an error that is not ours, and return its name."""
     from skol_rnn.errors import DataError
@@ -83,6 +124,7 @@ def main():
     parser.add_argument("--runs", type=int, default=10_000)
     parser.add_argument("--corpus", type=Path, required=True, help="folder of files to begin with")
     parser.add_argument("--faults", type=Path, required=True, help="folder for inputs that end in a foreign error")
+    parser.add_argument("--tables", action="store_true", help="inputs choose the columns of a Parquet file")
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
     import atheris
@@ -98,7 +140,8 @@ def main():
     warnings.simplefilter("ignore")
     options = [f"-runs={given.runs}", f"-max_len={_LARGEST}", f"-seed={given.seed}", "-print_final_stats=1"]
     options += ["-rss_limit_mb=4096", "-timeout=30", f"-artifact_prefix={given.faults}/"]
-    atheris.Setup([sys.argv[0], *options, str(grown)], lambda data: attempt(read, data, given.faults) and None)
+    made = as_table if given.tables else bytes
+    atheris.Setup([sys.argv[0], *options, str(grown)], lambda data: attempt(read, made(data), given.faults) and None)
     with contextlib.suppress(KeyboardInterrupt):
         atheris.Fuzz()
 

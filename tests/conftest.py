@@ -30,6 +30,16 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item):
     """Skip tests of word vectors where gensim has no wheels, as on Python 3.14."""
+    return (yield from _skipping_without_gensim())
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item):
+    """Skip them, too, if a fixture needs it."""
+    return (yield from _skipping_without_gensim())
+
+
+def _skipping_without_gensim():
     try:
         return (yield)
     except ImportError as error:

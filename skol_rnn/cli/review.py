@@ -88,7 +88,7 @@ def merge(
     ] = None,
     json: options.Json = False,
 ) -> None:
-    """Apply corrections to the annotated files, all or none; nothing else in them changes."""
+    """Apply corrections to the annotated files; nothing else in them changes, and after an error nothing at all."""
     from skol_rnn.review.merge import merge_review
 
     found = merge_review(round, corrections, out)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left, insort
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from skol_rnn.errors import DataError
 from skol_rnn.labels import check_choice, plural, suggestion
@@ -15,6 +17,7 @@ OVERLAP_POLICIES = ("error", "longest", "first", "priority")
 ALIGNMENTS = ("overlap", "containment")
 SCHEMES = ("BIO", "BIOES")
 OFFSETS = ("characters", "utf-16")
+_WIDE = re.compile("[\U00010000-\U0010ffff]")
 
 
 class OverlapError(DataError):
@@ -77,18 +80,18 @@ class SpanRules:
             raise ValueError("overlap='priority' needs the order: priority=('most important', ...).")
 
 
+@lru_cache(maxsize=1)  # formats ask for the spans of a text one by one
+def _wide(text: str) -> list[int]:
+    """Return the UTF-16 units at which characters of two units begin."""
+    return [match.start() + before for before, match in enumerate(_WIDE.finditer(text))]
+
+
 def from_utf16(text: str, spans: Sequence[Span]) -> tuple[Span, ...]:
     """Turn offsets in UTF-16 units into offsets in characters; those beyond the text stay beyond it."""
-    index, units = {0: 0}, 0  # character that begins at a unit
-    for number, character in enumerate(text, 1):
-        units += 1 + (character > "\uffff")
-        index[units] = number
-    beyond = len(text) - units
+    wide = _wide(text)
 
     def place(unit: int) -> int:
-        if 0 <= unit <= units:
-            return index.get(unit, index.get(unit - 1, 0))  # the middle of a character is its beginning
-        return unit + beyond if unit > units else unit
+        return unit - bisect_left(wide, unit)  # the middle of a character is its beginning
 
     return tuple((place(start), place(end), kind) for start, end, kind in spans)
 
@@ -100,7 +103,7 @@ def quotation_problem(text: str, parts: Sequence[Span], quoted: str, same: Calla
     found = _joined(text, parts)
     if same(found, quoted):
         return None
-    problem = f"quotes {quoted!r:.60}, but the text at its offsets is {found!r:.60}"
+    problem = f"quotes {quoted[:60]!r:.60}, but the text at its offsets is {found[:60]!r:.60}"
     if not text.isascii() and same(_joined(text, from_utf16(text, parts)), quoted):
         problem += "; it fits if offsets count UTF-16 units (offsets utf-16)"
     return problem

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import cache
@@ -17,6 +18,14 @@ from skol_rnn.labels import printable
 
 _INT8_FLAGS = {"avx512_vnni", "avx_vnni"}
 _PROCESSOR = Path("/proc/cpuinfo")
+# A second line of defence behind ``check_graph``: what a graph of ours never needs, ONNX Runtime refuses, too.
+_HARDENING = {
+    # Files that a graph names are looked for here instead of in the current folder: nothing is below the null device.
+    "session.model_external_initializers_file_folder_path": os.devnull,
+    "session.load_model_format": "ONNX",  # its own format, of which the check knows nothing, is recognised otherwise
+    "session.strict_shape_type_inference": "1",  # shapes that contradict each other are an error, not a warning
+    "optimization.constant_folding_max_output_size_in_bytes": str(1 << 26),  # 1 GB otherwise
+}
 
 
 @cache
@@ -39,6 +48,8 @@ class OnnxRunner:
         runtime = import_runtime()
         options = runtime.SessionOptions()
         options.log_severity_level = 3
+        for name, value in _HARDENING.items():
+            options.add_session_config_entry(name, value)
         # Batches differ in shape: memory kept for each shape adds up and saves no time.
         options.enable_mem_pattern = False
         options.enable_cpu_mem_arena = False

@@ -250,7 +250,7 @@ class ServingModel:
         return labels if isinstance(given, dict) else given.label_lists(labels)
 
     def predict_documents(self, tables: Iterable[Any], decision: str | None = None) -> Iterator[Predictions]:
-        """Label the lines of many tables, some thousand lines at a time, in constant memory.
+        """Label the lines of many tables, some thousand lines at a time; the largest one decides how much memory.
 
         Parameters
         ----------

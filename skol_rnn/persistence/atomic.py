@@ -88,7 +88,11 @@ def _named(error: OSError, path: Path) -> OSError:
 
 
 def write_together(files: Mapping[Path, bytes]) -> None:
-    """Write files, all or none: each is replaced only when all are on the disk; links keep pointing, modes are kept."""
+    """Write files so that an error leaves all as they were; a kill while they are replaced leaves some of them new.
+
+    Each is replaced only when all are on the disk; links keep pointing, modes are kept.
+    """
+    _remove_staged(files)
     staged: list[tuple[Path, Path]] = []
     replaced: list[tuple[Path, bytes | None, int]] = []
     place = Path()
@@ -96,8 +100,12 @@ def write_together(files: Mapping[Path, bytes]) -> None:
         for place, data in files.items():
             real = Path(os.path.realpath(place))
             temporary = real.parent / f"{_prefix(real)}{uuid.uuid4().hex}.tmp"
+            real.parent.mkdir(parents=True, exist_ok=True)
             staged.append((temporary, real))
-            write_atomically(temporary, data)
+            with open(temporary, "xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
             if real.exists():
                 shutil.copymode(real, temporary)
         for temporary, place in staged:
@@ -120,6 +128,18 @@ def write_together(files: Mapping[Path, bytes]) -> None:
         for temporary, _ in staged:
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
+
+
+def _remove_staged(files: Iterable[Path]) -> None:
+    """Remove the temporary files that killed runs left of files that no other process writes."""
+    prefixes: dict[Path, set[str]] = {}
+    for real in (Path(os.path.realpath(place)) for place in files):
+        prefixes.setdefault(real.parent, set()).add(_prefix(real))
+    for folder, known in prefixes.items():
+        with suppress(OSError):
+            for entry in os.scandir(folder):
+                if _TEMPORARY.fullmatch(entry.name) and entry.name.partition("-")[0] + "-" in known:
+                    Path(entry).unlink(missing_ok=True)
 
 
 def _is_special(path: Path) -> bool:

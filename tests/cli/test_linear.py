@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import io
+import itertools
 import json
 import time
 import tracemalloc
@@ -12,6 +14,8 @@ import numpy as np
 import pytest
 
 from skol_rnn.cli.app import run
+from skol_rnn.data.formats.brat import read_brat
+from skol_rnn.data.formats.yedda import parse_yedda
 from skol_rnn.evaluation.span_errors import span_outcomes
 from skol_rnn.report.spans import show_spans, spans_html, tracks
 
@@ -44,17 +48,51 @@ def lines(n):
     return "".join(f"[@line {i} of text#{'AB'[i % 2]}*]\n" for i in range(n))
 
 
+def labels_in_a_line(n):
+    """Many blocks of different labels in one line."""
+    return "".join(f"a [@word#L{i}*] " for i in range(n))
+
+
+def offsets_of_words(n, quoted):
+    """Text of wide characters, and brat's annotation of each word with offsets in UTF-16 units."""
+    words = [f"\N{GRINNING FACE}{i}" for i in range(n)]
+    ends = list(itertools.accumulate(len(word) + 2 for word in words))
+    rows = [
+        f"T{i}\tA {end - len(word) - 2} {end - 1}\t{quoted or word}"
+        for i, (word, end) in enumerate(zip(words, ends, strict=False))
+    ]
+    return " ".join(words), "\n".join(rows)
+
+
+def read_units(folder, offsets, quoted=None):
+    """Return a function that reads so many spans whose offsets are UTF-16 units."""
+
+    def read(n):
+        for ending, text in zip(("txt", "ann"), offsets_of_words(n, quoted), strict=True):
+            (folder / f"x.{ending}").write_text(text, encoding="utf-8")
+        problems = []
+        read_brat(folder / "x.ann", "x", problems, offsets)
+        assert bool(problems) == bool(quoted or offsets != "utf-16")
+
+    return read
+
+
 def seconds(action):
-    """Return the least of three times, of this process alone."""
+    """Return the least of three times, of this process alone, without the collector, which walks through all objects."""
     found = []
-    for _ in range(3):
-        start = time.process_time()
-        action()
-        found.append(time.process_time() - start)
+    gc.disable()
+    try:
+        for _ in range(3):
+            start = time.process_time()
+            action()
+            found.append(time.process_time() - start)
+    finally:
+        gc.enable()
     return min(found)
 
 
 FUNCTIONS = {
+    "blocks of a line": (lambda n: parse_yedda(labels_in_a_line(n)), 2_000),
     "tracks": (lambda n: tracks(layers(n)), 20_000),
     "tracks, nested": (lambda n: tracks([(i, 4 * n - i, "A") for i in range(n)]), 10_000),
     "outcomes": (lambda n: span_outcomes(spans(n)[1], spans(n)[1][::2]), 4_000),
@@ -88,6 +126,11 @@ def run_quietly(words, file):
 @pytest.mark.parametrize(("action", "n"), FUNCTIONS.values(), ids=FUNCTIONS)
 def test_functions_take_linear_time(action, n):
     check(action, n)
+
+
+@pytest.mark.parametrize(("offsets", "quoted"), [("utf-16", None), ("utf-16", "wrong"), ("characters", "wrong")])
+def test_offsets_in_units_take_linear_time(tmp_path, offsets, quoted):
+    check(read_units(tmp_path, offsets, quoted), 300)
 
 
 @pytest.mark.slow

@@ -81,6 +81,7 @@ def test_training_prints_nothing(kind, capfd):
 
 
 def test_training_and_inference_do_not_depend_on_the_hash_seed(tmp_path):
+    pytest.importorskip("gensim")
     code = (
         "import sys, zlib, numpy; from skol_rnn.features.lines.word_vectors import *; from skol_rnn.features.lines.words import lower_words\n"
         "lines = [lower_words(t) for t in ['Pileus red and brown', 'Pileus brown or red', 'red the year']] * 20\n"

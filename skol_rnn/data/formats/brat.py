@@ -91,7 +91,7 @@ def read_brat(path: Path, doc_id: str, problems: list[str], offsets: str = "char
 
 
 def _same(found: str, quoted: str) -> bool:
-    return _LINE_END.sub(" ", found) == _LINE_END.sub(" ", quoted)
+    return len(found) == len(quoted) and _LINE_END.sub(" ", found) == _LINE_END.sub(" ", quoted)
 
 
 def rename_types(standoff: str, names: Mapping[str, str]) -> str:

@@ -325,7 +325,8 @@ def _shown(entry: object) -> str:
 
 def _same(found: str, quoted: str) -> bool:
     """Compare texts; tools write line ends in a quotation in different ways."""
-    return found.split() == quoted.replace("\\n", "\n").split()
+    words = quoted.replace("\\n", "\n").split()
+    return found.split(None, len(words)) == words  # the rest of a long text is not split
 
 
 def format_record(document: Document, probabilities: Sequence[Sequence[float]] | None = None) -> str:

@@ -150,17 +150,18 @@ def parse_yedda(raw: str, path: str = "text") -> Document:
 def _within_lines(text: str, lines: Sequence[Line], spans: Sequence[Span]) -> dict[int, list[str]]:
     """Return, by index of the line, the pieces of blocks that begin or end within it."""
     starts = [line.start for line in lines]
-    found: dict[int, list[str]] = {}
+    found: dict[int, dict[str, None]] = {}
+    visible: dict[int, Span] = {}  # of lines that were met: slices for each block of a long line would take too long
     for start, end, label in spans:
         for place in sorted({start, end - 1}):
             index = bisect_right(starts, place) - 1
             first, last = lines[index][:2]
-            before, after = text[first:start].strip(), text[end:last].strip()
-            if (place == start and before) or (place == end - 1 and after):
+            if index not in visible:
+                visible[index] = _visible(text, (first, last, ""))
+            if (place == start and start > visible[index][0]) or (place == end - 1 and end < visible[index][1]):
                 piece = f"{text[max(start, first) : min(end, last)]!r:.40} {label}"
-                if piece not in found.setdefault(index, []):
-                    found[index].append(piece)
-    return found
+                found.setdefault(index, {})[piece] = None
+    return {index: list(pieces) for index, pieces in found.items()}
 
 
 def _visible(text: str, piece: Span) -> Span:
