@@ -251,7 +251,7 @@ class Records:
         return pd.DataFrame([record.to_dict() for record in self], columns=self.columns)
 
     def write(self, path: str | Path, *, overwrite: bool = False) -> int:
-        """Write all records to a file, in constant memory.
+        """Write all records to a file, a document at a time.
 
         Parameters
         ----------

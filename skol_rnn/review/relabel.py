@@ -16,6 +16,7 @@ from skol_rnn.data.formats.yedda import format_yedda, relabel_yedda
 from skol_rnn.data.reading import read_documents
 from skol_rnn.errors import DataError, RepairWarning
 from skol_rnn.labels import printable
+from skol_rnn.persistence.atomic import write_atomically
 
 IN_PLACE = ("yedda", "jsonl", "csv")
 """Formats whose annotated files are changed where they are."""
@@ -71,7 +72,7 @@ def _reads_as(
     """Return whether a file would be read as the same texts with the expected labels."""
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder, path.name)
-        copy.write_bytes(data)
+        write_atomically(copy, data, sync=False)  # a full disk names the file
         try:
             found = read_all(copy, format)
         except DataError:
