@@ -60,7 +60,8 @@ def type_table(frame: pd.DataFrame) -> Table:
 def distribution_chart(frame: pd.DataFrame) -> Table:
     """Draw a label distribution for the terminal, as wide as it is."""
     labels, counts = _bars(frame)
-    columns = Column(overflow="fold"), Column(justify="right", no_wrap=True), Column(ratio=1, min_width=10)
+    # For rich, the width of a column with a ratio is its least one; long labels are folded for it.
+    columns = Column(overflow="fold"), Column(justify="right", no_wrap=True), Column(ratio=1, width=10)
     chart = Table.grid(*columns, padding=(0, 1, 0, 0), expand=True)
     for label, count in zip(labels, counts, strict=True):
         longest, length = (math.log(max(n, AXIS_START) / AXIS_START) for n in (max(counts), count))

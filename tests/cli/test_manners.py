@@ -64,6 +64,10 @@ CONVERT = ["convert", "{corpus}", "--out", "{new}/o", "--to"]
 WEIGHTS = ["weights", "{corpus}"]
 
 EARLY = [
+    (
+        ["adapt", "{model}", "{plain}", "--training", "{corpus}", "--out", "{new}"],
+        "No line of the reviewed documents has a label",
+    ),
     (["audit", "{corpus}", "--out", "{new}", "--lines", "none"], "--lines takes a number such as 200"),
     (["audit", "{plain}", "--out", "{new}", "--preset", "instant"], "No document has a label"),
     (["records", "{model}", "{plain}", "--begin", "Nope", "--with", "Misc", "--out", "{new}.csv"], "no label 'Nope'"),

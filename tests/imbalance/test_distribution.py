@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 from toy import toy_table
@@ -231,6 +231,7 @@ def test_the_chart_of_29_labels_keeps_to_80_columns() -> None:
 
 
 @settings(deadline=None, max_examples=60)
+@example({"[": 1_000_000, "[" * 37: 1}, 50)  # the bars have little room
 @given(
     st.dictionaries(st.text("abc[]/", min_size=1, max_size=40), st.integers(0, 10**8), min_size=1, max_size=29).filter(
         lambda counts: any(counts.values())
