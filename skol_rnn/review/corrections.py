@@ -79,9 +79,12 @@ def _of_path(found: ReviewRound, path: Path, problems: list[str]) -> Iterator[Co
     if path.is_dir():
         yield from _of_brat(found, path, problems)
         return
-    places = {
-        (found.documents[line.document].sha256, line.line): item for item, line in reversed([*enumerate(found.lines)])
-    }
+    places: dict[tuple[Any, ...], int] = {}
+    for item, line in enumerate(found.lines):
+        document = found.documents[line.document]
+        # Documents may have the same text, and each its own answer; one that was renamed is known by its text.
+        for key in ((document.sha256, line.line, document.name), (document.sha256, line.line)):
+            places.setdefault(key, item)
     tasks = {task_id(found, item): item for item in range(len(found.lines))}
     try:
         for number, record in load_records(path):
@@ -102,7 +105,7 @@ def _of_path(found: ReviewRound, path: Path, problems: list[str]) -> Iterator[Co
 
 
 def _answer(
-    found: ReviewRound, record: Any, places: Mapping[tuple[Any, Any], int], tasks: Mapping[str, int]
+    found: ReviewRound, record: Any, places: Mapping[tuple[Any, ...], int], tasks: Mapping[str, int]
 ) -> tuple[int, str] | None:
     """Return the line and the label of a record; None for a task that nobody answered."""
     if not isinstance(record, dict):
@@ -111,10 +114,10 @@ def _answer(
         if record["round"] != found.id:
             which = f"this is a correction of round {record['round']!r:.40}, and {found.folder} is {found.id!r}"
             raise _OtherRound(f"{which}: merge it into its own round")
-        key = record.get("sha256"), record.get("line")
-        if any(isinstance(part, (dict, list)) for part in key) or key not in places:
+        key = record.get("sha256"), record.get("line"), record.get("document")
+        if any(isinstance(part, (dict, list)) for part in key) or key[:2] not in places:
             raise DataError(f"line {record.get('line')!r:.20} of {record.get('document')!r:.80} is not in this round")
-        return places[key], _known(found, record.get("label"))
+        return places.get(key, places[key[:2]]), _known(found, record.get("label"))
     task = next((part["task"] for part in (record, record.get("data"), record.get("meta"))
                  if isinstance(part, dict) and "task" in part), None)  # fmt: skip
     if task is None:

@@ -8,7 +8,7 @@ import stat
 
 import pytest
 from commands import skol
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rounds import LABELS, exported, made_round
 
@@ -44,6 +44,9 @@ def documents_of(case):
 
 @pytest.mark.parametrize("format", ["yedda", "jsonl", "csv"])
 @given(case=cases())
+@example(
+    case=([[("0", "Name", "\n")], [("0", "Name", "\n")]], [(0, 0), (1, 0)], ["Name", "Text"])
+)  # the same text twice
 @settings(max_examples=12)
 def test_merging_what_was_exported_changes_exactly_the_corrected_labels(format, case, tmp_path_factory):
     given_, chosen, answers = case
