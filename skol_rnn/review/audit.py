@@ -15,7 +15,7 @@ from skol_rnn.data.inputs import Input, choose_labels, fold_labels, labelled_tab
 from skol_rnn.data.splits import consecutive_folds
 from skol_rnn.data.table import lengths_of
 from skol_rnn.decoding.calibration import fit_calibration
-from skol_rnn.decoding.correction import log_of
+from skol_rnn.decoding.correction import log_of, normalised
 from skol_rnn.errors import DataError
 from skol_rnn.imbalance.sampling import copies_with_originals
 from skol_rnn.labels import NO_LABEL, LabelSet, plural, rare_labels
@@ -230,8 +230,7 @@ def out_of_fold(
         found.append(_predicted(table, names, by_document, network))
     true = names.encode(table["label"])
     calibrated = (fit_calibration(each, true, "temperature").apply(each) for each in found)
-    mean = np.exp(np.mean([log_of(each) for each in calibrated], axis=0))
-    return table, names, mean / mean.sum(axis=1, keepdims=True)
+    return table, names, normalised(np.exp(np.mean([log_of(each) for each in calibrated], axis=0)))
 
 
 def _predicted(
