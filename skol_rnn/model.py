@@ -30,7 +30,7 @@ from skol_rnn.labels import UNLABELLED, LabelSet, check_choice
 from skol_rnn.persistence.bundle import Bundle, Key
 from skol_rnn.report.curves import bootstrap_intervals
 from skol_rnn.report.training import score_without, warn_of_shared_documents
-from skol_rnn.training.adapting import adaptation, adapted, check_adaptable
+from skol_rnn.training.adapting import Adaptation, adaptation, adapted, check_adaptable
 from skol_rnn.training.callbacks import Callbacks, EpochCallback
 from skol_rnn.training.checks import check_against_labels, check_instant_run, check_parameters
 from skol_rnn.training.fitting import Fitted, Fitting
@@ -227,7 +227,12 @@ class RNNSkolModel(ModelParameters, TrainedModel, BaseEstimator):  # type: ignor
         check_adaptable(self.settings_)
         columns = {"label_col": self.label_col, "line_no_col": self.line_no_col}
         known = LabelSet(tuple(self.labels_))
-        rows = adaptation((reviewed, y), data_and_labels(training), known, self.other_, unlabelled, **columns)
+        return self._adapted_to(
+            adaptation((reviewed, y), data_and_labels(training), known, self.other_, unlabelled, **columns)
+        )
+
+    def _adapted_to(self, rows: Adaptation) -> Self:
+        """Return a model adapted to rows that have been checked."""
         assert self._network_spec  # check_adaptable
         settings = {**self.settings_, "verbosity": self.verbosity}
         found = type(self)()

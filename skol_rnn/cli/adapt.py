@@ -50,7 +50,7 @@ def adapt(
     # What is wrong with the documents is said before TensorFlow loads.
     rows = adaptation((new, None), (old, None), LabelSet(tuple(state["labels"])), state["other"], unlabelled)
     with common.results_on_stderr(json):
-        adapted = common.load(bundle).adapt(new, training=old, unlabelled=unlabelled)
+        adapted = common.load(bundle)._adapted_to(rows)
         adapted.save(out, key)
         typer.echo(printable(f"Saved the adapted model to {out}"))
     if json:
