@@ -16,6 +16,7 @@ import os
 import sys
 import time
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -123,7 +124,7 @@ def run(arguments):
                 continue
             vectors = arguments.vectors if system in WITH_VECTORS else None
             result = train_and_score(system, seed, arguments.train, arguments.dev, vectors)
-            report["versions"] = {name: version(name) for name in ("tensorflow", "keras", "sklearn-crfsuite")}
+            report["versions"] = installed_versions()
             report["runs"].append(result)
             fresh = arguments.json.with_suffix(".part")
             fresh.write_text(json.dumps(report, indent=1), encoding="utf-8")
@@ -131,6 +132,12 @@ def run(arguments):
             scores = f"fragment F1 {fragment_f1(result['by_type']):.4f}, strict F1 {strict_f1(result['by_type']):.4f}"
             print(f"{system}, seed {seed}: {scores}, {result['train_seconds']:.0f} s", flush=True)
     return report
+
+
+def installed_versions():
+    """Return the versions of the packages that are installed; only the CRFs need the last one."""
+    packages = {"tensorflow": "tensorflow", "keras": "keras", "sklearn-crfsuite": "sklearn_crfsuite"}
+    return {name: version(name) for name, module in packages.items() if find_spec(module)}
 
 
 def spread(values):
