@@ -130,7 +130,9 @@ def test_f1_that_falls_while_the_loss_falls(f1, loss, expected):
 )
 def test_no_improvement(f1, expected):
     known = {"evaluation": evaluation((20, 80), (10, 5)), "history": {"val_f1/Nomenclature": f1}}
-    assert len(found("no-improvement", **known)) == expected
+    findings = found("no-improvement", **known)
+    assert len(findings) == expected
+    assert all(("does not exceed 0.1" in one.seen) == (f1[-1] == 0.1) for one in findings)  # it rises
 
 
 def test_the_remedy_depends_on_updates_then_examples_then_the_decision():
