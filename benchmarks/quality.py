@@ -18,8 +18,6 @@ import contextlib
 import json
 import shutil
 import sys
-from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
 
 import pandas as pd
@@ -81,10 +79,7 @@ def add_run(file, run):
 
     report = read_report(file)
     runs = {key_of(kept): kept for kept in report["runs"]} | {key_of(run): run}
-    # Only the CRFs need the last one, so it may be absent.
-    packages = {"tensorflow": "tensorflow", "keras": "keras", "scikit-learn": "sklearn"}
-    packages["sklearn-crfsuite"] = "sklearn_crfsuite"
-    versions = {name: version(name) for name, module in packages.items() if find_spec(module)}
+    versions = tasks.installed_versions("tensorflow", "keras", "scikit-learn", "sklearn-crfsuite")
     write_atomically(file, as_json(report | {"runs": list(runs.values()), "versions": versions}).encode())
 
 

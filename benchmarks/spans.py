@@ -15,12 +15,11 @@ import json
 import os
 import sys
 import time
-from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import span_peers
+import tasks
 
 SYSTEMS = {
     "each line as one span": span_peers.Majority,
@@ -124,7 +123,7 @@ def run(arguments):
                 continue
             vectors = arguments.vectors if system in WITH_VECTORS else None
             result = train_and_score(system, seed, arguments.train, arguments.dev, vectors)
-            report["versions"] = installed_versions()
+            report["versions"] = tasks.installed_versions("tensorflow", "keras", "sklearn-crfsuite")
             report["runs"].append(result)
             fresh = arguments.json.with_suffix(".part")
             fresh.write_text(json.dumps(report, indent=1), encoding="utf-8")
@@ -132,12 +131,6 @@ def run(arguments):
             scores = f"fragment F1 {fragment_f1(result['by_type']):.4f}, strict F1 {strict_f1(result['by_type']):.4f}"
             print(f"{system}, seed {seed}: {scores}, {result['train_seconds']:.0f} s", flush=True)
     return report
-
-
-def installed_versions():
-    """Return the versions of the packages that are installed; only the CRFs need the last one."""
-    packages = {"tensorflow": "tensorflow", "keras": "keras", "sklearn-crfsuite": "sklearn_crfsuite"}
-    return {name: version(name) for name, module in packages.items() if find_spec(module)}
 
 
 def spread(values):

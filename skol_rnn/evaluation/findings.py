@@ -307,8 +307,8 @@ def _important_and_rare(e: Evaluation, history: _History, counts: np.ndarray, up
         # A label without scored lines has an F1 of 0 whatever the network learns, and a finding of its own below.
         scored = e.support[e.labels.index(name)] > 0
         if scored and len(f1) >= 2 and max(f1) < _GOOD_F1 and max(f1) <= max(_LOW_F1, f1[0] + _RISE):
-            rises = max(f1) > f1[0] + _RISE
-            seen = f"The F1 {f'does not exceed {_LOW_F1}' if rises else 'does not improve'} in {len(f1)} epochs"
+            course = f"does not exceed {_LOW_F1}" if max(f1) > f1[0] + _RISE else "does not improve"
+            seen = f"The F1 {course} in {len(f1)} epochs"
             figures = f"from {f1[0]:.3f} to {f1[-1]:.3f}, best {max(f1):.3f}"
             few_updates = updates is not None and updates < FEW_UPDATES
             few_examples = counts[e.labels.index(name)] < FEW_EXAMPLES

@@ -35,7 +35,7 @@ Codes = tuple[np.ndarray, np.ndarray]
 
 
 class NamedFeature(NamedTuple):
-    """A feature of a line: its name, which is hashed, and what a reader is told of it."""
+    """A feature of a line: its name, which is hashed, and what an explanation shows of it."""
 
     name: str
     kind: str
