@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -70,20 +71,28 @@ class Line(NamedTuple):
 
 def split_lines(text: str) -> list[Line]:
     r"""Find the non-blank lines of a text; lines end at ``"\n"`` or ``"\r\n"`` and nowhere else."""
-    lines: list[Line] = []
-    position = seen = blank = 0  # seen: end of the previous visible text
-    feeds = "\f" in text
-    pieces = text.split("\n")
+    lines: list[tuple[int, int, int, bool]] = []
+    position = blank = 0
+    feed, returns, pieces = _next_feed(text, 0), "\r" in text, text.split("\n")
     for number, piece in enumerate(pieces, 1):
-        value = piece[:-1] if number < len(pieces) and piece.endswith("\r") else piece
-        if visible := value.strip():
-            first = position + (value.index(visible) if feeds else 0)
-            lines.append(Line(position, position + len(value), blank, feeds and "\f" in text[seen:first]))
-            seen, blank = first + len(visible), 0
-        else:
+        end = position + len(piece)
+        if not piece.strip():
             blank += 1
-        position += len(piece) + 1
-    return lines
+        else:
+            breaks = feed < end  # a page break since the last visible text, or within this line
+            if breaks:
+                breaks = feed < end - len(piece.lstrip())
+                feed = _next_feed(text, position + len(piece.rstrip()))
+            cut = returns and piece.endswith("\r") and number < len(pieces)
+            lines.append((position, end - cut, blank, breaks))
+            blank = 0
+        position = end + 1
+    return list(map(Line._make, lines))
+
+
+def _next_feed(text: str, start: int) -> int:
+    place = text.find("\f", start)
+    return place if place >= 0 else len(text)
 
 
 def line_labels(text: str, lines: Sequence[Line], spans: Sequence[tuple[int, int, str]]) -> tuple[str | None, ...]:
@@ -218,7 +227,7 @@ class Document:
             before = np.asarray(breaks_before(self.text, self.tokens), dtype=np.int64)
             return columns | {"start": ends[:, 0], "end": ends[:, 1], "break_before": before}
         # (lines, 4): start, end, blank_before, page_break
-        numbers = np.asarray(self.lines, dtype=np.int64).reshape(-1, len(Line._fields))
+        numbers = np.fromiter(chain.from_iterable(self.lines), np.int64).reshape(-1, len(Line._fields))
         columns |= dict(zip(Line._fields, numbers.T, strict=True))
         return columns | {"page_break": columns["page_break"].astype(bool)}
 

@@ -239,8 +239,9 @@ def _offsets(table: Lines, order: np.ndarray, documents: Sequence[str]) -> dict[
     """Check the columns ``start`` and ``end``, if there are both; return them unless some are missing."""
     if "start" not in table or "end" not in table:
         return {}
-    numbers = {name: whole_numbers(table[name], name) for name in ("start", "end")}
-    if any(is_missing(value) for name in numbers for value in table[name]):
+    given = {name: np.asarray(table[name]) for name in ("start", "end")}
+    numbers = {name: whole_numbers(values, name) for name, values in given.items()}
+    if any(is_missing(value) for values in given.values() if values.dtype.kind not in "iu" for value in values):
         return {}
     start, end = numbers["start"][order], numbers["end"][order]
     for row in order[start > end]:

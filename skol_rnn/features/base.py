@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, NamedTuple, Self
 
@@ -90,6 +91,12 @@ def normal_form(text: str) -> str:
     if text.isascii():
         return text
     return unicodedata.normalize("NFKC", text).replace(_SOFT_HYPHEN, "")
+
+
+def normal_forms(texts: Iterable[str]) -> list[str]:
+    """Normalise many texts."""
+    # Most are ASCII, and a call for each takes longer than to see that.
+    return [text if text.isascii() else normal_form(text) for text in np.asarray(texts, object).tolist()]
 
 
 class StandardScaler(NamedTuple):

@@ -8,7 +8,8 @@ from zlib import crc32
 
 import numpy as np
 
-_MAX_STEP = 63  # bytes by which a CRC is advanced at once; few words are longer
+MAX_STEP = 63
+"""Bytes by which a CRC is advanced at once; few words are longer."""
 _CELLS = 1 << 18  # far more than there are buckets: most cells hold none or one
 
 
@@ -22,7 +23,7 @@ def joined_crc(first: np.ndarray, second: np.ndarray, length: np.ndarray) -> np.
     """Return the CRC-32 of pairs of texts joined, from the CRC-32 of both and the length of the second."""
     tables, left = _tables(), np.asarray(length)
     while True:
-        step = np.minimum(left, _MAX_STEP)
+        step = np.minimum(left, MAX_STEP)
         table = step * 1024
         advanced = tables[table + (first & 0xFF)]
         for byte in (1, 2, 3):
@@ -33,13 +34,40 @@ def joined_crc(first: np.ndarray, second: np.ndarray, length: np.ndarray) -> np.
         first = advanced
 
 
+def prefixed_crc(prefix: str, crc: np.ndarray, length: np.ndarray) -> np.ndarray:
+    """Return the CRC-32 of texts behind a prefix, from the CRC-32 of the texts and their length."""
+    if length.max(initial=0) > MAX_STEP:
+        return joined_crc(np.array([crc32(prefix.encode())], np.uint32), crc, length)
+    return _prefixes(prefix)[length] ^ crc
+
+
+def byte_terms() -> np.ndarray:
+    """Return what a byte adds to the CRC-32 of a text: ``[256 * bytes behind it + byte]``.
+
+    The sum (exclusive or) of these terms, and of the CRC-32 of as many zero bytes, is the CRC-32 of a text.
+    """
+    return _tables().reshape(MAX_STEP + 1, 4, 256)[1:, 0].ravel()
+
+
+@cache
+def zeros_crc(prefix: bytes = b"") -> np.ndarray:
+    """Return the CRC-32 of a prefix and 0, 1, 2, ... zero bytes."""
+    return np.array([crc32(prefix + bytes(n)) for n in range(MAX_STEP + 1)], np.uint32)
+
+
+@cache
+def _prefixes(prefix: str) -> np.ndarray:
+    """Return what a prefix adds to the CRC-32 of texts of 0, 1, 2, ... bytes."""
+    return zeros_crc(prefix.encode()) ^ zeros_crc()
+
+
 @cache
 def _tables() -> np.ndarray:
     """Return what each value of each byte of a CRC becomes after 0, 1, 2, ... zero bytes, as one flat array."""
     one = np.array([crc32(bytes([value ^ 0xFF])) for value in range(256)], np.uint32) ^ np.uint32(0xFF000000)
-    tables = np.empty((_MAX_STEP + 1, 4, 256), np.uint32)
+    tables = np.empty((MAX_STEP + 1, 4, 256), np.uint32)
     tables[0] = np.arange(256, dtype=np.uint32) << (8 * np.arange(4, dtype=np.uint32)[:, None])
-    for length in range(1, _MAX_STEP + 1):
+    for length in range(1, MAX_STEP + 1):
         before = tables[length - 1]
         tables[length] = before >> np.uint32(8) ^ one[before & 0xFF]
     return tables.ravel()
@@ -62,24 +90,23 @@ class BucketVocabulary:
         return len(self.buckets)
 
     @cached_property
-    def _cells(self) -> tuple[np.ndarray, int, np.ndarray, int]:
-        """Return each cell's first index, the number of bits in a cell, the buckets, and the most in a cell."""
+    def _cells(self) -> tuple[np.ndarray, int, np.ndarray]:
+        """Return each cell's first index, the number of bits in a cell, and the buckets."""
         largest = int(self.buckets[-1])
         shift = max(largest.bit_length() - _CELLS.bit_length() + 1, 0)
         first = np.searchsorted(self.buckets, np.arange((largest >> shift) + 2) << shift)
-        most = int(np.diff(first).max())
-        # Padding that is larger than any bucket lets the search run past the end.
-        padded = np.concatenate([self.buckets, np.full(most, np.iinfo(np.int32).max)])
-        return first.astype(np.int32), shift, padded.astype(np.int32), most
+        # One that is larger than any bucket ends the search.
+        return first.astype(np.int32), shift, np.append(self.buckets, np.iinfo(np.int32).max).astype(np.int32)
 
     def index(self, buckets: np.ndarray) -> np.ndarray:
         """Return the index of each bucket in the vocabulary, -1 if it is not there."""
         if not len(self.buckets):
             return np.full(buckets.shape, -1, np.int32)
-        first, shift, kept, most = self._cells
-        buckets = np.asarray(buckets).astype(np.int32)
-        start = first[np.minimum(buckets >> shift, len(first) - 1)]
-        found = start
-        for i in range(most):
-            found = found + (kept[start + i] < buckets)
-        return np.where(kept[np.minimum(found, len(kept) - 1)] == buckets, found, -1)
+        first, shift, kept = self._cells
+        shape, buckets = buckets.shape, buckets.astype(np.int32).ravel()
+        found = first.take(np.minimum(buckets >> shift, len(first) - 1))
+        left = np.flatnonzero(kept.take(found) < buckets)
+        while len(left):
+            found[left] += 1
+            left = left[kept[found[left]] < buckets[left]]
+        return np.where(kept.take(found) == buckets, found, -1).reshape(shape)

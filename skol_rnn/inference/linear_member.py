@@ -10,6 +10,7 @@ import numpy as np
 
 from skol_rnn.decoding.correction import correct_probabilities, normalised
 from skol_rnn.features.base import LineFeatures
+from skol_rnn.inference.bags import bags
 from skol_rnn.inference.second_pass import SecondPass
 from skol_rnn.labels import NO_LABEL
 
@@ -23,7 +24,6 @@ _PASSES, _MOST_PASSES, _LINES_SEEN = 4, 20, 400_000  # few lines are passed over
 SECOND_SHARE = 0.5
 """Weight of the second pass in the geometric mean with the models that it reads."""
 _FLOOR = 1e-4  # keeps a near-zero of one model from vetoing a label in the geometric mean
-_CHUNK_FLOATS = 4_000_000
 _NEVER = -30.0  # score of a label without a training line
 SIDES = 3
 """Sides of words: the line's own, those before and those after."""
@@ -92,17 +92,7 @@ class LinearMember:
         """Compute posteriors, float64 of shape (lines, labels)."""
         ids, numbers = features
         _, sides, n_labels = self.words.shape
-        flat = self.words.reshape(len(self.words), sides * n_labels)
-        parts = np.zeros((len(ids), sides * n_labels), np.float32)
-        step = max(_CHUNK_FLOATS // max(ids.shape[1] * sides * n_labels, 1), 1)
-        for start in range(0, len(ids), step):
-            kept = ids[start : start + step]
-            n_ids = np.count_nonzero(kept, axis=1)
-            lines = np.flatnonzero(n_ids)
-            first = (np.cumsum(n_ids) - n_ids)[lines]
-            # (ids, sides * labels) summed over the ids of each line, which are half of its slots
-            parts[start + lines] = np.add.reduceat(flat[kept[kept > 0]], first, axis=0)
-        parts /= np.sqrt(np.maximum((ids > 0).sum(axis=1), 1))[:, None]
+        parts = bags(self.words.reshape(len(self.words), sides * n_labels), ids)
         own, *neighbours = np.split(parts, sides, axis=1)
         scores = own + numbers @ self.numbers + self.bias
         if neighbours:

@@ -20,12 +20,15 @@ from skol_rnn.labels import printable
 
 SHARED_ARRAYS = "/embeddings"
 """Ending of the names of arrays that stay outside of the graph, in the saved network."""
+BAGS = "bags"
+"""Name of the input with the bags of lines, which are computed outside of the graph."""
 
 Shape = tuple[int | str, ...]
 """Numbers, and names of what differs between documents: lines, slots, windows, window."""
 
 _INPUTS: dict[str, tuple[int, Shape]] = {
     "ids": (6, ("lines", "slots")),
+    BAGS: (1, ("lines", "size")),
     "numbers": (1, ("lines", "size")),
     "lines": (7, ("windows", "window")),
 }
@@ -205,10 +208,10 @@ class _Graph:
     constants: dict[str, np.ndarray] = field(default_factory=dict)
 
 
-def check_graph(graph: bytes, arrays: Mapping[str, np.ndarray]) -> None:
-    """Raise a BundleError unless a graph is one that the export writes for a network of these arrays."""
+def check_graph(graph: bytes, arrays: Mapping[str, np.ndarray]) -> bool:
+    """Return whether bags are an input; raise a BundleError unless the export writes such a graph for these arrays."""
     try:
-        _check(read_message(memoryview(graph), MODEL, "the graph"), arrays)
+        return _check(read_message(memoryview(graph), MODEL, "the graph"), arrays)
     except (ValueError, KeyError, IndexError, TypeError, OverflowError, RecursionError) as error:
         reason = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
         raise BundleError(
@@ -217,7 +220,7 @@ def check_graph(graph: bytes, arrays: Mapping[str, np.ndarray]) -> None:
         ) from error
 
 
-def _check(model: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+def _check(model: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> bool:
     for opset in model["opset_import"]:
         if opset.get("domain", "") not in _DOMAINS:
             raise ValueError(f"it uses operators of {opset['domain']!r}")
@@ -229,6 +232,10 @@ def _check(model: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
         if tensor["data_type"] != data_type or name in known.shapes:
             raise ValueError(f"its input {name!r} is of another kind")
         known.shapes[name] = tuple(dims)
+    sizes = [array.shape[1:] for name, array in arrays.items() if name.endswith(SHARED_ARRAYS)]
+    outside = BAGS in known.shapes
+    if outside and sizes != [known.shapes[BAGS][1:]]:
+        raise ValueError("its bags are not those of the network's embeddings")
     _read_initializers(graph["initializer"], arrays, known)
     _check_nodes(graph["node"], arrays, known)
     (output,) = graph["output"]
@@ -236,6 +243,7 @@ def _check(model: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
     n_labels = dims[-1].get("value") if len(dims) == 3 else None
     if output["name"] != "logits" or known.shapes["logits"] != ("windows", "window", n_labels):
         raise ValueError("its output is not the logits of lines in windows")
+    return outside
 
 
 def _check_nodes(nodes: list[dict[str, Any]], arrays: Mapping[str, np.ndarray], known: _Graph) -> None:

@@ -1,6 +1,7 @@
 """Export of the network as an ONNX graph, layer by layer, compared with Keras on random documents.
 
-The embedding bag and the dense layer run once a line; lines are gathered into windows before the first LSTM.
+The embedding bag and the dense layer run once a line; lines are gathered into windows before the first LSTM.  A bag of all ids
+is an input: outside, lines with as many ids are summed together, and little of what is added is padding.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 from skol_rnn.errors import SkolError
 from skol_rnn.features.base import LineFeatures
 from skol_rnn.inference.keras_runner import KerasRunner
-from skol_rnn.inference.onnx_check import SHARED_ARRAYS
+from skol_rnn.inference.onnx_check import BAGS, SHARED_ARRAYS
 from skol_rnn.inference.onnx_runner import OnnxRunner
 from skol_rnn.network.layers import Columns, EmbeddingBag
 from skol_rnn.windows import cut_windows
@@ -83,6 +84,9 @@ class _Writer:
         self.constants: dict[str, Any] = {}
         self.names = {id(tensor): name for name, tensor in _inputs(network).items()}  # by Keras tensor
         self.windowed: set[str] = set()
+        bags = [layer for layer in network.layers if isinstance(layer, EmbeddingBag)]
+        sliced = any(isinstance(layer, Columns) for layer in network.layers)
+        self.bag = bags[0] if len(bags) == 1 and not sliced else None  # the one that is computed outside
 
     def to_bytes(self) -> bytes:
         """Return the graph."""
@@ -99,10 +103,10 @@ class _Writer:
         self._node("Transpose", [logits], "logits", perm=[1, 0, 2])
         helper, kinds = self.onnx.helper, self.onnx.TensorProto
         slots, size = (_inputs(self.network)[name].shape[-1] for name in ("ids", "numbers"))
-        # Empty columns on the right can be dropped, unless the network slices columns by position.
-        placed = any(isinstance(layer, Columns) for layer in self.network.layers)
         inputs = [
-            helper.make_tensor_value_info("ids", kinds.INT32, ["lines", slots if placed else None]),
+            helper.make_tensor_value_info(BAGS, kinds.FLOAT, ["lines", self.bag.size])
+            if self.bag
+            else helper.make_tensor_value_info("ids", kinds.INT32, ["lines", slots]),
             helper.make_tensor_value_info("numbers", kinds.FLOAT, ["lines", size]),
             helper.make_tensor_value_info("lines", kinds.INT64, ["windows", "window"]),
         ]
@@ -141,6 +145,8 @@ class _Writer:
         raise ExportError(f"{operation.name} is of a kind that is not exported, {type(operation).__name__}")
 
     def _bag(self, layer: EmbeddingBag, inputs: list[str]) -> str:
+        if layer is self.bag:
+            return BAGS
         name, ids, axis = layer.name, inputs[0], self._constant("last_axis", np.array([-1]))
         embeddings = self._shared(layer.embeddings)
         self._node("Greater", [ids, self._constant("no_id", np.int32(0))], f"{name}/is_kept")

@@ -13,7 +13,8 @@ import numpy as np
 from skol_rnn.errors import BundleError
 from skol_rnn.features.base import LineFeatures
 from skol_rnn.features.runtime import import_runtime
-from skol_rnn.inference.onnx_check import SHARED_ARRAYS, check_graph
+from skol_rnn.inference.bags import bags
+from skol_rnn.inference.onnx_check import BAGS, SHARED_ARRAYS, check_graph
 from skol_rnn.labels import printable
 
 _INT8_FLAGS = {"avx512_vnni", "avx_vnni"}
@@ -44,7 +45,7 @@ class OnnxRunner:
     """Runs the network with ONNX Runtime on lines; the graph gathers them into windows."""
 
     def __init__(self, graph: bytes, arrays: Mapping[str, np.ndarray], threads: int | None = None) -> None:
-        check_graph(graph, arrays)
+        outside = check_graph(graph, arrays)
         runtime = import_runtime()
         options = runtime.SessionOptions()
         options.log_severity_level = 3
@@ -55,11 +56,12 @@ class OnnxRunner:
         options.enable_cpu_mem_arena = False
         if threads is not None:
             options.intra_op_num_threads = threads
-        self._shared = {name: array for name, array in arrays.items() if name.endswith(SHARED_ARRAYS)}
-        values = [runtime.OrtValue.ortvalue_from_numpy(array) for array in self._shared.values()]
+        shared = {name: array for name, array in arrays.items() if name.endswith(SHARED_ARRAYS)}
+        self._embeddings = next(iter(shared.values())) if outside else None
+        values = [] if outside else [runtime.OrtValue.ortvalue_from_numpy(array) for array in shared.values()]
         try:
             if values:
-                options.add_external_initializers(list(self._shared), values)
+                options.add_external_initializers(list(shared), values)
             self._session = runtime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # its errors have no common base class
             reason = printable(" ".join(str(error).split()))
@@ -74,10 +76,12 @@ class OnnxRunner:
         # Consecutive windows cover consecutive lines.
         first, end = lines[:, 0].min(), lines.max() + 1
         ids = features.ids[first:end]
-        if "ids" in self._inputs and not isinstance(self._inputs["ids"][1], int):
-            used = np.flatnonzero(ids.any(axis=0))  # ids are left-aligned, and most lines have few
-            ids = ids[:, : used[-1] + 1 if len(used) else 1]
         inputs = {"ids": ids, "numbers": features.numbers[first:end], "lines": np.where(lines < 0, -1, lines - first)}
+        if self._embeddings is not None:
+            inputs[BAGS] = bags(self._embeddings, ids)
+        elif "ids" in self._inputs and not isinstance(self._inputs["ids"][1], int):  # as earlier versions saved them
+            used = np.flatnonzero(ids.any(axis=0))  # ids are left-aligned, and most lines have few
+            inputs["ids"] = ids[:, : used[-1] + 1 if len(used) else 1]
         try:
             found: np.ndarray = self._session.run(None, {name: inputs[name] for name in self._inputs})[0]
         except Exception as error:  # its errors have no common base class

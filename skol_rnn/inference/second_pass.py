@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -20,7 +21,7 @@ _TREES, _LEAVES, _RATE = 100, 12, 0.08
 _NEVER = -30.0  # score of a label without a training line
 MOST_LEAVES = 16
 """Leaves of a tree, at most: a bit of ``kept`` each."""
-_CHUNK = 1_000  # lines whose comparisons fit the processor's cache
+_CHUNK = 256  # lines whose comparisons fit the processor's cache
 _SAVED = tuple(f"second/{name}" for name in ("column", "threshold", "kept", "leaf", "label", "baseline", "reference"))
 
 
@@ -49,7 +50,7 @@ class SecondPass:
         known = np.flatnonzero(true != NO_LABEL)
         n_labels = sources[0].shape[1]
         reference = int(np.argmax(np.bincount(true[known])))
-        columns = _context(sources, lengths, reference)[known]
+        columns = np.ascontiguousarray(_context(sources, lengths, reference)[:, known].T)
         model = HistGradientBoostingClassifier(
             max_iter=_TREES,
             learning_rate=_RATE,
@@ -76,22 +77,30 @@ class SecondPass:
         """Compute posteriors, (lines, labels), from the probabilities of the models that the trees were fitted to."""
         columns = _context(sources, lengths, self.reference)
         (n_trees, nodes), leaves = self.column.shape, self.leaf.shape[1]
+        column, threshold, comparison = self._comparisons
+        kept, first = self.kept.T[:, :, None], (np.arange(n_trees) * leaves)[:, None]
         lowest_bit = _lowest_bits(leaves)
-        first = np.arange(n_trees) * leaves
-        to_label = np.zeros((n_trees, len(self.baseline)), np.float32)
-        to_label[np.arange(n_trees), self.label] = 1.0
-        scores = np.empty((len(columns), len(self.baseline)))
-        for start in range(0, len(columns), _CHUNK):
-            found = columns[start : start + _CHUNK]
-            possible = np.full((len(found), n_trees), (1 << leaves) - 1, np.uint16)
+        to_label = np.zeros((len(self.baseline), n_trees), np.float32)
+        to_label[self.label, np.arange(n_trees)] = 1.0
+        scores = np.empty((columns.shape[1], len(self.baseline)))
+        for start in range(0, len(scores), _CHUNK):
+            found = columns[:, start : start + _CHUNK]
+            # All bits where a comparison is true, none where it is false.
+            holds = (found.take(column, axis=0) > threshold).astype(np.uint16) - np.uint16(1)
+            possible = np.full((n_trees, found.shape[1]), (1 << leaves) - 1, np.uint16)
             for node in range(nodes):
-                false = found[:, self.column[:, node]] > self.threshold[:, node]
-                # All bits where the comparison is true, the kept ones where it is false.
-                possible &= self.kept[:, node] | (false.astype(np.uint16) - np.uint16(1))
-            values = self.leaf.ravel()[lowest_bit[possible] + first]
-            scores[start : start + _CHUNK] = values @ to_label
+                possible &= holds.take(comparison[node], axis=0) | kept[node]
+            values = self.leaf.take(lowest_bit.take(possible) + first)
+            scores[start : start + _CHUNK] = (to_label @ values).T
         scores += self.baseline
         return normalised(np.exp(scores - scores.max(axis=1, keepdims=True)))
+
+    @cached_property
+    def _comparisons(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return columns and thresholds, (n, 1), of the distinct comparisons, and which is each node's, (nodes, trees)."""
+        pairs = np.rec.fromarrays([self.column.ravel(), self.threshold.ravel()])
+        distinct, index = np.unique(pairs, return_inverse=True)
+        return distinct["f0"], distinct["f1"][:, None], index.reshape(self.column.shape).T
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return the arrays of the saved model."""
@@ -109,15 +118,16 @@ class SecondPass:
 
 
 def _context(sources: Sequence[np.ndarray], lengths: Sequence[int], reference: int) -> np.ndarray:
-    """Describe the probabilities around each line; float32 of shape (lines, columns)."""
+    """Describe the probabilities around each line; float32 of shape (columns, lines)."""
     others = [label for label in range(sources[0].shape[1]) if label != reference]
-    documents, start = [], 0
+    columns = np.empty((columns_of(len(others) + 1, len(sources)), sum(lengths)), np.float32)
+    start = 0
     for length in lengths:
         own = [probabilities[start : start + length] for probabilities in sources]
-        documents.append(np.concatenate([part for p in own for part in _around(p, others, reference)], axis=1))
+        parts = [part for p in own for part in _around(p, others, reference)]
+        np.concatenate(parts, out=columns[:, start : start + length], casting="same_kind")
         start += length
-    width = columns_of(len(others) + 1, len(sources))
-    return np.concatenate([np.zeros((0, width), np.float32), *documents])
+    return columns
 
 
 def columns_of(n_labels: int, n_sources: int = 2) -> int:
@@ -128,22 +138,22 @@ def columns_of(n_labels: int, n_sources: int = 2) -> int:
 def _around(probabilities: np.ndarray, labels: list[int], reference: int) -> list[np.ndarray]:
     """Describe the probabilities of one document: log odds and means around a line, distances to the nearest lines."""
     n, place = len(probabilities), np.arange(len(probabilities))
-    own = probabilities[:, labels]
-    ratio = np.log(np.maximum(own, _SMALLEST) / np.maximum(probabilities[:, [reference]], _SMALLEST))
-    odds = np.clip(ratio, -_LARGEST_ODDS, _LARGEST_ODDS)
-    padded = np.pad(odds, ((NEAR, NEAR), (0, 0)), constant_values=-_LARGEST_ODDS)
-    parts = [padded[step : step + n] for step in range(2 * NEAR + 1)]
-    total = np.concatenate([np.zeros((1, len(labels))), np.cumsum(own, axis=0)])
+    own = np.ascontiguousarray(probabilities.T[labels])
+    odds = np.log(np.maximum(own, _SMALLEST) / np.maximum(probabilities[:, reference], _SMALLEST))
+    padded = np.pad(odds, ((0, 0), (NEAR, NEAR)), constant_values=-_LARGEST_ODDS)
+    np.clip(padded, -_LARGEST_ODDS, _LARGEST_ODDS, out=padded)
+    parts = [padded[:, step : step + n] for step in range(2 * NEAR + 1)]
+    total = np.concatenate([np.zeros((len(labels), 1)), np.cumsum(own, axis=1)], axis=1)
     for reach in _MEANS:
         first, end = np.maximum(place - reach, 0), np.minimum(place + reach + 1, n)
-        parts.append((total[end] - total[first]) / (end - first)[:, None])
-    for column in own.T:
+        parts.append((total.take(end, axis=1) - total.take(first, axis=1)) / (end - first))
+    for column in own:
         likely = np.flatnonzero(column > 0.5)
         edges = np.concatenate([[-_FARTHEST], likely, [n + _FARTHEST]])
         back = place - edges[np.searchsorted(likely, place, "right")]
         ahead = edges[np.searchsorted(likely, place, "left") + 1] - place
-        parts += [np.minimum(distance, _FARTHEST)[:, None] for distance in (back, ahead)]
-    return [part.astype(np.float32) for part in parts]
+        parts.append(np.minimum([back, ahead], _FARTHEST))
+    return parts
 
 
 def _lay_out(nodes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

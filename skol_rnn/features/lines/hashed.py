@@ -10,15 +10,15 @@ from zlib import crc32
 import numpy as np
 
 from skol_rnn.data.table import Lines
-from skol_rnn.features.base import FeatureFamily, LineFeatures, StandardScaler, normal_form
+from skol_rnn.features.base import FeatureFamily, LineFeatures, StandardScaler, normal_form, normal_forms
 from skol_rnn.features.hashing import BucketVocabulary
 from skol_rnn.features.lines.hashes import Encode, described_features, line_codes
 from skol_rnn.features.lines.layout import LAYOUT_NAMES, layout_numbers
 
 _BUCKET_BITS = 24  # wide enough that collisions among some 10^5 kept features are rare
 _BUCKETS = 1 << _BUCKET_BITS
-_BLOCK = 4_000  # lines hashed at a time, at most 2 ** 16: more gain little and take memory
-_CELL_BITS = 20  # of the table that finds what occurs twice: few of a block's features share a cell
+_BLOCK = 2_000  # lines hashed at a time, at most 2 ** 16: more gain nothing and take memory
+_CELL_BITS = 18  # of the table that finds what occurs twice: few of a block's features share a cell
 _SPREAD = np.array([0x85EBCA6B, 0x9E3779B1], np.uint32)  # odd and large: products differ in the upper bits
 
 Block = tuple[int, np.ndarray, np.ndarray]
@@ -38,7 +38,7 @@ class HashedFeatures(FeatureFamily):
 
     def fit_transform(self, table: Lines) -> LineFeatures:
         """Choose the features to keep, and transform the same lines, each of which is hashed once."""
-        texts = [normal_form(text) for text in table["value"]]
+        texts = normal_forms(table["value"])
         blocks = list(_blocks(texts, _bucket))
         numbers = layout_numbers(table, texts)
         self._scaler = StandardScaler.fit(numbers)
@@ -54,7 +54,7 @@ class HashedFeatures(FeatureFamily):
 
     def transform(self, table: Lines) -> LineFeatures:
         """Look up the ids of each line and scale its layout numbers."""
-        texts = [normal_form(text) for text in table["value"]]
+        texts = normal_forms(table["value"])
         numbers = layout_numbers(table, texts)
         # Features without an id are dropped before anything is sorted.
         blocks = _blocks(texts, lambda hashes: self._vocabulary.index(_bucket(hashes)))
@@ -71,11 +71,12 @@ class HashedFeatures(FeatureFamily):
         """Fill the slots of each line with ids from the left; ids that exceed the slots are dropped."""
         slots, start = np.zeros((n_lines, self.slots), np.int32), 0
         for block_size, lines, index in blocks:
-            lines, ids = lines[index >= 0], index[index >= 0] + 1
+            known = np.flatnonzero(index >= 0)
+            lines, ids = lines.take(known), index.take(known) + 1
             count = np.bincount(lines, minlength=block_size)
             column = np.arange(len(lines)) - np.repeat(np.cumsum(count) - count, count)
-            fits = column < self.slots
-            slots[start + lines[fits], column[fits]] = ids[fits]
+            fits = np.flatnonzero(column < self.slots)
+            slots.ravel()[(start + lines.take(fits)) * self.slots + column.take(fits)] = ids.take(fits)
             start += block_size
         return slots
 
@@ -102,17 +103,18 @@ def _first_occurrences(lines: np.ndarray, codes: np.ndarray) -> tuple[np.ndarray
     """Keep the first occurrence of each code in its line, ordered by line and position."""
     kept = np.flatnonzero(codes >= 0)
     # NumPy sorts 16 bits by radix, several times as fast as it sorts 64.
-    order = kept[np.argsort(lines[kept].astype(np.uint16), kind="stable")]
-    line, code = lines[order].astype(np.int32), codes[order].astype(np.int32)
+    order = kept.take(np.argsort(lines.take(kept).astype(np.uint16), kind="stable"))
+    line, code = lines.take(order), codes.take(order)
     place = np.arange(len(order), dtype=np.int32)
     cells = (line.astype(np.uint32) * _SPREAD[0] + code.astype(np.uint32) * _SPREAD[1]) >> np.uint32(32 - _CELL_BITS)
     first = np.empty(1 << _CELL_BITS, np.int32)
     first[cells[::-1]] = place[::-1]  # of the places with one cell, the first is written last
-    found = first[cells]
+    found = first.take(cells)
     new = found == place
     later = np.flatnonzero(~new)
     of = found[later]
     collided = later[(line[later] != line[of]) | (code[later] != code[of])]  # with another line or code
     keys = line[collided].astype(np.int64) << _BUCKET_BITS | code[collided]
     new[collided[np.unique(keys, return_index=True)[1]]] = True
-    return line[new], code[new]
+    kept = np.flatnonzero(new)
+    return line.take(kept), code.take(kept)

@@ -3,31 +3,29 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Callable, Sequence
-from itertools import chain, count, islice
-from threading import Lock
+from itertools import chain
 from typing import NamedTuple
 from zlib import crc32
 
 import numpy as np
 
-from skol_rnn.features.hashing import crc_of, joined_crc
+from skol_rnn.features.hashing import MAX_STEP, byte_terms, crc_of, joined_crc, prefixed_crc, zeros_crc
+from skol_rnn.features.lines.characters import (
+    DECIMAL,
+    KIND,
+    PART_OF_NO_TOKEN,
+    SPACE,
+    UPPER,
+    WORD,
+    code_points,
+    flags_of,
+)
 
 _LEADING = 3  # tokens at the start of a line that have features of their own
 _MAX_TOKENS = 200  # of a line, which bounds the work on a line that is a whole file
 _MAX_CHARACTERS = 20 * _MAX_TOKENS
 _TOKEN = re.compile(r"[^\W\d_]+|\d+|[^\w\s\ud800-\udfff]")  # word, number, other character but half a surrogate pair
-_MAX_CACHED = 1 << 19  # characters: most text consists of some ten thousand pieces between white space
-_MAX_FEATURES = 5  # of a token: word, shape and affixes, which do not depend on its position
-_HASHES = np.dtype(
-    [
-        *(("word", "u4"), ("word_bytes", "i4"), ("shape", "u4"), ("shape_bytes", "i4")),
-        *(("pair_start", "u4"), ("n_features", "i4"), ("features", "u4", (_MAX_FEATURES,))),
-    ]
-)
-"""CRC-32 and lengths of a token's texts; ``pair_start`` is the word behind "b=" and before a space."""
-
 Encode = Callable[[np.ndarray], np.ndarray]
 """Turns CRC-32 into codes, of which those below 0 are no feature."""
 Codes = tuple[np.ndarray, np.ndarray]
@@ -87,132 +85,166 @@ def _shape(token: str) -> str:
 def line_codes(texts: Sequence[str], encode: Encode) -> Codes:
     """Return line and code of each feature of some lines, as :func:`line_features` names them."""
     tokens = _Tokens.of(texts)
-    empty = np.flatnonzero(tokens.n_tokens == 0)
-    hashed = [tokens.pairs(), *tokens.ends(), (empty, np.full(len(empty), crc32(b"h="), np.uint32))]
-    parts = [tokens.unpositioned(encode), *((lines, encode(hashes)) for lines, hashes in hashed)]
-    return np.concatenate([lines for lines, _ in parts]), np.concatenate([codes for _, codes in parts])
+    empty = np.flatnonzero(tokens.n_tokens == 0).astype(np.int32)
+    hashed = [tokens.unpositioned(), tokens.pairs(), *tokens.ends(), (empty, zeros_crc(b"h=")[np.zeros_like(empty)])]
+    lines, hashes = (np.concatenate(arrays) for arrays in zip(*hashed, strict=True))
+    return lines, encode(hashes)
 
 
-def _hashes_of(tokens: Sequence[str]) -> np.ndarray:
-    hashes, words = np.zeros(len(tokens), _HASHES), [_word(token) for token in tokens]
-    affixes = [_affixes(word) for word in words]
-    hashes["word"], hashes["word_bytes"] = crc_of(words)
-    hashes["shape"], hashes["shape_bytes"] = crc_of([_shape(token) for token in tokens])
-    hashes["n_features"] = [2 + len(names) for names in affixes]
-    features = hashes["features"]
-    features[:, 0], features[:, 1] = _prefixed("w=", hashes, "word"), _prefixed("s=", hashes, "shape")
-    features[:, 2:][np.arange(2, _MAX_FEATURES) < hashes["n_features"][:, None]] = crc_of(list(chain(*affixes)))[0]
-    hashes["pair_start"] = joined_crc(_prefixed("b=", hashes, "word"), _crc(" "), np.ones(1, np.int32))
-    return hashes
+_NONE, _LETTERS, _NUMBER, _CHARACTER = range(4)
 
 
-def _crc(text: str) -> np.ndarray:
-    return np.array([crc32(text.encode())], np.uint32)
+def _kind(flags: int) -> int:
+    """Return the kind of token that a character belongs to."""
+    if flags & PART_OF_NO_TOKEN or flags & KIND == SPACE:
+        return _NONE
+    return _NUMBER if flags & DECIMAL else _LETTERS if flags & WORD else _CHARACTER
 
 
-def _prefixed(prefix: str, hashes: np.ndarray, text: str) -> np.ndarray:
-    """Return the CRC-32 of the words or shapes of tokens behind a prefix."""
-    return joined_crc(_crc(prefix), hashes[text], hashes[f"{text}_bytes"])
-
-
-class _Cache:
-    """Tokens of the pieces between white space seen so far, and hashes of the tokens: each is cut and hashed once."""
-
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._clear()
-
-    def _clear(self) -> None:
-        self._characters = 0
-        self._piece_of: defaultdict[str, int] = defaultdict(count().__next__)
-        self._row_of: defaultdict[str, int] = defaultdict(count().__next__)
-        self._hashes = _hashes_of([])
-        self._rows, self._ends = np.zeros(0, np.int64), np.zeros(1, np.int64)  # rows of the tokens of each piece
-
-    def rows(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return line and row in the hashes of each token, and the hashes."""
-        pieces = [text.split() for text in texts]
-        n_pieces = np.fromiter(map(len, pieces), np.int64, len(pieces))
-        with self._lock:
-            if self._characters > _MAX_CACHED:
-                self._clear()
-            n_known = len(self._piece_of)
-            piece = np.fromiter(map(self._piece_of.__getitem__, chain.from_iterable(pieces)), np.int64, n_pieces.sum())
-            self._add(list(islice(self._piece_of, n_known, None)))
-            first, end = self._ends[piece], self._ends[piece + 1]
-            n_tokens = end - first
-            until = np.cumsum(n_tokens)
-            place = np.repeat(end - until, n_tokens) + np.arange(until[-1] if len(until) else 0)
-            line = np.repeat(np.repeat(np.arange(len(pieces)), n_pieces), n_tokens)
-            return line, self._rows[place], self._hashes
-
-    def _add(self, pieces: list[str]) -> None:
-        if not pieces:
-            return
-        self._characters += sum(map(len, pieces))
-        tokens, n_known = list(map(_TOKEN.findall, pieces)), len(self._row_of)
-        rows = np.array(list(map(self._row_of.__getitem__, chain.from_iterable(tokens))), np.int64)
-        self._rows = np.concatenate([self._rows, rows])
-        self._ends = np.concatenate([self._ends, self._ends[-1] + np.cumsum(list(map(len, tokens)))])
-        self._hashes = np.concatenate([self._hashes, _hashes_of(list(islice(self._row_of, n_known, None)))])
-
-
-_CACHE = _Cache()
+_KINDS = bytes(map(_kind, range(256)))  # by flags
+_FOLDED = bytes(range(128)).lower().translate(bytes.maketrans(b"123456789", b"0" * 9)) + bytes(128)
+"""Of ASCII characters, as :func:`_word` folds them."""
+_NO_AFFIXES = np.array([crc32(b"p=\0\0\0"), crc32(b"e=\0\0\0"), crc32(b"E=\0\0\0\0")], np.uint32)
+_SHAPES = ("x", "Xx", "XX", "X")  # of words
 
 
 class _Tokens(NamedTuple):
-    """Tokens of some lines in one sequence: line and row in the hashes of each; first token and number per line."""
+    """Tokens of some lines in one sequence; CRC-32 and bytes of their words and shapes; first token and number per line."""
 
     line: np.ndarray
-    row: np.ndarray
     first: np.ndarray
     n_tokens: np.ndarray
-    hashes: np.ndarray
+    word: np.ndarray
+    word_bytes: np.ndarray
+    shape: np.ndarray
+    shape_bytes: np.ndarray
+    affixes: np.ndarray  # (tokens, 3), with their prefixes
+    has_affixes: np.ndarray
 
     @classmethod
     def of(cls, texts: Sequence[str]) -> _Tokens:
-        line, row, hashes = _CACHE.rows([text[:_MAX_CHARACTERS] for text in texts])
-        n_tokens = np.bincount(line, minlength=len(texts))
+        """Cut lines into tokens, and hash them."""
+        sizes = np.fromiter(map(len, texts), np.int64, len(texts))
+        if sizes.max(initial=0) > _MAX_CHARACTERS:
+            texts = [text[:_MAX_CHARACTERS] for text in texts]
+            sizes = np.minimum(sizes, _MAX_CHARACTERS)
+        text = "\n".join(["", *texts, ""])
+        codes = code_points(text)
+        flags = flags_of(text, codes)
+        kinds = np.frombuffer(flags.tobytes().translate(_KINDS), np.uint8)
+        # A token begins or ends between two characters that differ in kind, and around each other character.
+        edges = np.flatnonzero((kinds[1:] != kinds[:-1]) | (kinds[1:] == _CHARACTER)) + 1
+        start = edges.take(np.flatnonzero(kinds.take(edges)))  # where the kind is not _NONE
+        end = edges.take(np.flatnonzero(kinds.take(edges - 1)))
+        until = np.searchsorted(start, np.cumsum(sizes + 1))
+        n_tokens = np.diff(until, prepend=0)
+        line = np.repeat(np.arange(len(texts), dtype=np.int32), n_tokens)
         if (n_tokens > _MAX_TOKENS).any():
-            kept = np.arange(len(line)) - (np.cumsum(n_tokens) - n_tokens)[line] < _MAX_TOKENS
-            line, row, n_tokens = line[kept], row[kept], np.minimum(n_tokens, _MAX_TOKENS)
-        return cls(line, row, np.cumsum(n_tokens) - n_tokens, n_tokens, hashes)
+            kept = np.arange(len(line)) - (until - n_tokens)[line] < _MAX_TOKENS
+            start, end, line, n_tokens = start[kept], end[kept], line[kept], np.minimum(n_tokens, _MAX_TOKENS)
+        hashes = _ascii_hashes(text, flags, kinds, start, end)
+        _hash_others(hashes, text, codes, start, end)
+        return cls(line, np.cumsum(n_tokens) - n_tokens, n_tokens, *hashes)
 
-    def unpositioned(self, encode: Encode) -> Codes:
-        """Return line and code of words, shapes and affixes; each distinct token is encoded once."""
-        occurs = np.bincount(self.row, minlength=len(self.hashes)) > 0
-        index = (np.cumsum(occurs) - 1)[self.row]
-        codes = encode(self.hashes["features"][occurs].ravel()).reshape(-1, _MAX_FEATURES)[index]
-        n_features = self.hashes["n_features"][self.row]
-        return np.repeat(self.line, n_features), codes[np.arange(_MAX_FEATURES) < n_features[:, None]]
+    def unpositioned(self) -> Codes:
+        """Return line and CRC-32 of words, shapes and affixes."""
+        features = np.empty((len(self.line), 2 + self.affixes.shape[1]), np.uint32)
+        features[:, 0] = prefixed_crc("w=", self.word, self.word_bytes)
+        features[:, 1] = prefixed_crc("s=", self.shape, self.shape_bytes)
+        features[:, 2:] = self.affixes
+        exists = np.ones(features.shape, bool)
+        exists[:, 2:] = self.has_affixes[:, None]
+        lines = np.repeat(self.line, np.where(self.has_affixes, features.shape[1], 2))
+        return lines, features.take(np.flatnonzero(exists))
 
     def pairs(self) -> Codes:
         """Return line and CRC-32 of adjacent words."""
         first = np.flatnonzero(self.line[1:] == self.line[:-1])
-        start, second = self.hashes["pair_start"][self.row[first]], self.row[first + 1]
-        return self.line[first], joined_crc(start, self.hashes["word"][second], self.hashes["word_bytes"][second])
+        start = prefixed_crc("b=", self.word[first], self.word_bytes[first])
+        space = np.array([crc32(b" ")], np.uint32)
+        start = joined_crc(start, space, np.ones(1, np.int64))
+        return self.line[first], joined_crc(start, self.word[first + 1], self.word_bytes[first + 1])
 
     def ends(self) -> list[Codes]:
         """Return line and CRC-32 of the leading and last tokens of lines that are not empty."""
         parts = []
         for i in range(_LEADING):
-            lines = np.flatnonzero(self.n_tokens > i)
-            hashes = self.hashes[self.row[self.first[lines] + i]]
-            for key, text in (("", "word"), ("s", "shape")):
-                parts.append((lines, _prefixed(f"{i + 1}{key}=", hashes, text)))
-        lines = np.flatnonzero(self.n_tokens)
+            lines = np.flatnonzero(self.n_tokens > i).astype(np.int32)
+            at = self.first[lines] + i
+            parts.append((lines, prefixed_crc(f"{i + 1}=", self.word[at], self.word_bytes[at])))
+            parts.append((lines, prefixed_crc(f"{i + 1}s=", self.shape[at], self.shape_bytes[at])))
+        lines = np.flatnonzero(self.n_tokens).astype(np.int32)
         first, n_tokens = self.first[lines], self.n_tokens[lines]
         end, two = first + n_tokens, np.minimum(n_tokens, 2)
         leading = self._shape_sequence("h=", first, np.minimum(n_tokens, _LEADING))
-        last_word = _prefixed("l=", self.hashes[self.row[end - 1]], "word")
+        last_word = prefixed_crc("l=", self.word[end - 1], self.word_bytes[end - 1])
         last_shapes = self._shape_sequence("t=", end - two, two)
         return [*parts, (lines, leading), (lines, last_word), (lines, last_shapes)]
 
     def _shape_sequence(self, prefix: str, first: np.ndarray, n_tokens: np.ndarray) -> np.ndarray:
         """Return the CRC-32 of a prefix and the shapes of some tokens from each ``first`` on, joined by spaces."""
-        crc = _prefixed(prefix, self.hashes[self.row[first]], "shape")
+        crc = prefixed_crc(prefix, self.shape[first], self.shape_bytes[first])
         for i in range(1, int(n_tokens.max(initial=0))):
             more = np.flatnonzero(n_tokens > i)
-            hashes = self.hashes[self.row[first[more] + i]]
-            crc[more] = joined_crc(crc[more], _prefixed(" ", hashes, "shape"), hashes["shape_bytes"] + 1)
+            at = first[more] + i
+            shape = prefixed_crc(" ", self.shape[at], self.shape_bytes[at])
+            crc[more] = joined_crc(crc[more], shape, self.shape_bytes[at] + 1)
         return crc
+
+
+_Hashes = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+"""Of each token: CRC-32 and bytes of word and shape; CRC-32 of affixes, (tokens, 3), and whether there are any."""
+
+
+def _ascii_hashes(text: str, flags: np.ndarray, kinds: np.ndarray, start: np.ndarray, end: np.ndarray) -> _Hashes:
+    """Hash tokens, all at once; the result counts where they are ASCII and short."""
+    terms, zeros, kind = byte_terms(), zeros_crc(), kinds[start]
+    n_bytes = np.minimum(end - start, np.where(kind == _NUMBER, 5, MAX_STEP))
+    last = np.cumsum(n_bytes)
+    first = last - n_bytes  # where a token's bytes begin
+    place = np.arange(last[-1] if len(last) else 0)
+    at = place + np.repeat(start - first, n_bytes)
+    byte = np.frombuffer(text.encode("ascii", "replace").translate(_FOLDED), np.uint8).take(at).astype(np.int64)
+    added = terms.take(256 * (np.repeat(last, n_bytes) - place - 1) + byte)
+    word = (np.bitwise_xor.reduceat(added, first) if len(first) else added) ^ zeros.take(n_bytes)
+    upper = flags.take(at) & KIND == UPPER
+    capitals = np.logical_and.reduceat(upper, first) if len(first) else upper
+    which = np.where(capitals, np.where(n_bytes > 1, 2, 3), upper.take(first))
+    shapes, shapes_bytes = crc_of(_SHAPES)
+    shape = np.where(kind == _LETTERS, shapes.take(which), word)
+    shape_bytes = np.where(kind == _LETTERS, shapes_bytes.take(which), n_bytes)
+    has_affixes = n_bytes > 4
+    have = np.flatnonzero(has_affixes)
+    first, last = first.take(have), last.take(have)
+    suffix = added.take(last - 1) ^ added.take(last - 2) ^ added.take(last - 3)
+    prefix = (
+        terms.take(512 + byte.take(first)) ^ terms.take(256 + byte.take(first + 1)) ^ terms.take(byte.take(first + 2))
+    )
+    affixes = np.zeros((len(start), 3), np.uint32)
+    affixes[have] = np.stack([prefix, suffix, suffix ^ added.take(last - 4)], axis=1) ^ _NO_AFFIXES
+    return word, n_bytes, shape, shape_bytes, affixes, has_affixes
+
+
+def _hash_others(hashes: _Hashes, text: str, codes: np.ndarray, start: np.ndarray, end: np.ndarray) -> None:
+    """Hash tokens that are long or not ASCII, in place."""
+    word, word_bytes, shape, shape_bytes, affixes, has_affixes = hashes
+    is_other = end - start > MAX_STEP
+    strange = np.flatnonzero(codes > 127)
+    token = np.searchsorted(start, strange, "right") - 1
+    is_other[token[(token >= 0) & (strange < end[token])]] = True
+    others = np.flatnonzero(is_other)
+    if not len(others):
+        return
+    tokens = [text[a:b] for a, b in zip(start[others].tolist(), end[others].tolist(), strict=True)]
+    row_of = {token: row for row, token in enumerate(dict.fromkeys(tokens))}
+    rows = np.array([row_of[token] for token in tokens])
+    words = [_word(token) for token in row_of]
+    for column, values in zip((word, word_bytes), crc_of(words), strict=True):
+        column[others] = values[rows]
+    for column, values in zip((shape, shape_bytes), crc_of([_shape(token) for token in row_of]), strict=True):
+        column[others] = values[rows]
+    names = [_affixes(word) for word in words]
+    have = np.array([len(name) > 0 for name in names])
+    values = np.zeros((len(names), 3), np.uint32)
+    values[have] = crc_of(list(chain(*names)))[0].reshape(-1, 3)
+    affixes[others], has_affixes[others] = values[rows], have[rows]

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from skol_rnn.data.table import Lines, lengths_of
-from skol_rnn.features.base import normal_form
+from skol_rnn.features.base import normal_forms
+from skol_rnn.features.lines.characters import (
+    DECIMAL,
+    DIGIT,
+    KIND,
+    LOWER,
+    OTHER,
+    SPACE,
+    UPPER,
+    WORD,
+    code_points,
+    flags_of,
+)
 
 _MEASURE = re.compile(r"\d\s*(?:[x×*]|[-–]\s*\d)|\b(?:μm|um|mm|cm)\b")
 _MARGIN = "\n" * 6  # more than the patterns look around
@@ -19,7 +30,7 @@ _BLOCK = 4_000  # lines described at a time: more gain nothing and take memory
 
 def layout_numbers(table: Lines, texts: Sequence[str] | None = None) -> np.ndarray:
     """Describe how each line looks, whatever its words; ``texts`` are the lines in normal form: (lines, columns)."""
-    texts = [normal_form(text) for text in table["value"]] if texts is None else texts
+    texts = normal_forms(table["value"]) if texts is None else texts
     if not texts:
         return np.zeros((0, len(LAYOUT_NAMES)), np.float32)
     blocks = [texts[start : start + _BLOCK] for start in range(0, len(texts), _BLOCK)]
@@ -31,61 +42,41 @@ def _stacked(columns: dict[str, np.ndarray]) -> np.ndarray:
     return np.stack([np.asarray(column, np.float32) for column in columns.values()], axis=1)
 
 
-_NEW, _SPACE, _UPPER, _LOWER, _DIGIT, _OTHER = range(6)
-_WORD, _DECIMAL = 8, 16  # added to the kinds of what patterns call \w and \d
-_kinds = np.zeros(sys.maxunicode + 1, np.uint8)  # kind of each character, _NEW until it is first met
-
-
-def _kinds_of(codes: np.ndarray) -> np.ndarray:
-    """Look up the kinds of code points, with their additions."""
-    for code in np.unique(codes[_kinds[codes] == _NEW]).tolist():
-        character = chr(code)
-        more = _WORD * (character.isalnum() or character == "_") + _DECIMAL * character.isdecimal()
-        _kinds[code] = _kind(character) + more
-    return _kinds[codes]
-
-
-def _kind(character: str) -> int:
-    if character.isalpha():
-        return _UPPER if character.isupper() else _LOWER
-    if character.isdigit():
-        return _DIGIT
-    return _SPACE if character.isspace() else _OTHER
-
-
 def _single_line(lines: Sequence[str]) -> dict[str, np.ndarray]:
     """Return the columns that need no other line."""
     bodies = [line.strip() for line in lines]
-    size = np.array([len(body) for body in bodies], np.int64)
+    size = np.fromiter(map(len, bodies), np.int64, len(bodies))
     # A line end, which counts as a space and not as part of a body, separates the bodies.
-    codes = np.frombuffer("\n".join(["", *bodies, _MARGIN]).encode("utf-32-le", "surrogatepass"), np.uint32)
-    flags = _kinds_of(codes)
-    kinds = flags & (_WORD - 1)
+    text = "\n".join(["", *bodies, _MARGIN])
+    codes = code_points(text)
+    flags = flags_of(text, codes)
+    kinds = flags & KIND
     starts = np.cumsum(size + 1) - size
-    word_starts = kinds != _SPACE
-    word_starts[1:] &= kinds[:-1] == _SPACE
+    word_starts = kinds != SPACE
+    word_starts[1:] &= kinds[:-1] == SPACE
     patterns = _Patterns(bodies, codes, flags, starts, size)
 
     def count(of: np.ndarray) -> np.ndarray:
         return np.add.reduceat(of, starts, dtype=np.int64)
 
-    upper, digits, words = count(kinds == _UPPER), count(kinds == _DIGIT), count(word_starts)
-    letters = upper + count(kinds == _LOWER)
+    upper, digits, words = count(kinds == UPPER), count(kinds == DIGIT), count(word_starts)
+    letters = upper + count(kinds == LOWER)
     length = np.maximum(size, 1)
     first = kinds[starts]
     last = np.where(size > 0, codes[starts + length - 1], 0)
-    pairs = zip(lines, bodies, strict=True)
-    indent = np.array([0 if a is b else min(len(a) - len(a.lstrip(" \t")), 20) / 10 for a, b in pairs])
+    indent = np.zeros(len(lines))
+    for i in np.flatnonzero(np.fromiter(map(len, lines), np.int64, len(lines)) > size).tolist():
+        indent[i] = min(len(lines[i]) - len(lines[i].lstrip(" \t")), 20) / 10
     return {
         "log length": np.log1p(size),
         "words": np.log1p(words),
         "indent": indent,
         "upper share": upper / length,
         "digit share": digits / length,
-        "punctuation share": count(kinds == _OTHER) / length,
-        "capital words share": count(word_starts & (kinds == _UPPER)) / np.maximum(words, 1),
-        "starts upper": first == _UPPER,
-        "starts digit": first == _DIGIT,
+        "punctuation share": count(kinds == OTHER) / length,
+        "capital words share": count(word_starts & (kinds == UPPER)) / np.maximum(words, 1),
+        "starts upper": first == UPPER,
+        "starts digit": first == DIGIT,
         "all capitals": (letters > 0) & (upper == letters),
         "ends full stop": last == ord("."),
         "ends hyphen": last == ord("-"),
@@ -117,11 +108,11 @@ class _Patterns(NamedTuple):
     def years(self) -> np.ndarray:
         r"""Count ``\b1[789]\d\d\b|\b20\d\d\b``."""
         codes, at = self.codes, np.flatnonzero((self.codes == ord("1")) | (self.codes == ord("2")))
-        at = at[~self._is(_WORD, at - 1) & self._is(_DECIMAL, at + 1)]
+        at = at[~self._is(WORD, at - 1) & self._is(DECIMAL, at + 1)]
         in_20th = (codes[at] == ord("1")) & (codes[at + 1] >= ord("7")) & (codes[at + 1] <= ord("9"))
         century = in_20th | ((codes[at] == ord("2")) & (codes[at + 1] == ord("0")))
-        digits = self._is(_DECIMAL, at + 2) & self._is(_DECIMAL, at + 3)
-        return self.per_line(at[century & digits & ~self._is(_WORD, at + 4)])
+        digits = self._is(DECIMAL, at + 2) & self._is(DECIMAL, at + 3)
+        return self.per_line(at[century & digits & ~self._is(WORD, at + 4)])
 
     def abbreviations(self) -> np.ndarray:
         r"""Count ``\b[A-Za-z]{1,5}\.``."""
@@ -130,20 +121,20 @@ class _Patterns(NamedTuple):
         for back in range(1, 6):
             inside &= (self.codes[at - back] | 0x20) - ord("a") < 26  # unsigned: below "a" wraps around
             letters += inside
-        return self.per_line(at[(letters > 0) & ~self._is(_WORD, at - 1 - letters)])
+        return self.per_line(at[(letters > 0) & ~self._is(WORD, at - 1 - letters)])
 
     def measures(self) -> np.ndarray:
         """Count the matches of ``_MEASURE``."""
         m = np.flatnonzero(self.codes == ord("m"))
         m = m[_is_any(self.codes[m - 1], "μumc")]
-        counts = self.per_line(m[~self._is(_WORD, m - 2) & ~self._is(_WORD, m + 1)])
-        visible = np.flatnonzero(self.flags & (_WORD - 1) != _SPACE)
+        counts = self.per_line(m[~self._is(WORD, m - 2) & ~self._is(WORD, m + 1)])
+        visible = np.flatnonzero(self.flags & KIND != SPACE)
         at = np.flatnonzero(_is_any(self.codes, "x×*-–"))
         among, line = np.searchsorted(visible, at), self._line(at)
         before, after = visible[among - 1], visible[np.minimum(among + 1, len(visible) - 1)]
-        found = self._is(_DECIMAL, before) & (before >= self.starts[line]) & (before < at)
+        found = self._is(DECIMAL, before) & (before >= self.starts[line]) & (before < at)
         is_range = _is_any(self.codes[at], "-–")
-        found &= ~is_range | (self._is(_DECIMAL, after) & (after < (self.starts + self.size)[line]))
+        found &= ~is_range | (self._is(DECIMAL, after) & (after < (self.starts + self.size)[line]))
         counts += np.bincount(line[found], minlength=len(counts))
         # Two matches share a digit where one ends with what the next one begins with: the pattern decides.
         shared = np.intersect1d(after[found & is_range], before[found])
