@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import keras
@@ -63,17 +64,37 @@ class RightPaddedLSTM(layers.LSTM):
 
     def inner_loop(self, sequences: Any, initial_state: Any, mask: Any, training: bool = False) -> Any:
         """Run without the mask; outputs at padding are arbitrary."""
-        if BACKEND == "tensorflow" or mask is None:
+        if _on_cudnn() or mask is None:
             return super().inner_loop(sequences, initial_state, mask, training=training)
         if not self.go_backwards:
-            return super().inner_loop(sequences, initial_state, None, training=training)
+            return self._unmasked(sequences, initial_state, training)
         length = ops.shape(mask)[1]
         padding = length - ops.sum(ops.cast(mask, "int32"), axis=1, keepdims=True)  # (batch, 1)
         places = ops.expand_dims(ops.mod(ops.arange(length, dtype="int32") - padding, length), -1)
         moved = ops.take_along_axis(sequences, places, axis=1)
-        last, outputs, states = super().inner_loop(moved, initial_state, None, training=training)
+        last, outputs, states = self._unmasked(moved, initial_state, training)
         # Outputs are in reverse order: those of real lines first, where Keras has them last.
         return last, ops.take_along_axis(outputs, places, axis=1), states
+
+    def _unmasked(self, sequences: Any, initial_state: Any, training: bool) -> Any:
+        if BACKEND != "tensorflow":
+            return super().inner_loop(sequences, initial_state, None, training=training)
+        from skol_rnn.network.recurrence import lstm_outputs
+
+        if self.go_backwards:
+            sequences = ops.flip(sequences, axis=1)
+        outputs = lstm_outputs(sequences, self.cell.kernel, self.cell.recurrent_kernel, self.cell.bias)
+        return outputs[:, -1], outputs, initial_state
+
+
+@cache
+def _on_cudnn() -> bool:
+    """Return whether TensorFlow runs LSTMs in one step, on a GPU."""
+    if BACKEND != "tensorflow":
+        return False
+    import tensorflow as tf
+
+    return bool(tf.config.list_physical_devices("GPU"))
 
 
 def padded_for_jax(inputs: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:

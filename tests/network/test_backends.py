@@ -111,6 +111,29 @@ def test_lines_of_short_windows_are_read_as_by_a_masked_lstm(backwards):
 
 
 @pytest.mark.backends
+@pytest.mark.parametrize("backwards", [False, True])
+def test_an_lstm_without_masks_has_the_gradients_of_one_with_masks(backwards):
+    rng = np.random.default_rng(2)
+    x = keras.ops.convert_to_tensor(rng.normal(size=(4, 7, 3)).astype("float32"))
+    lengths = np.array([7, 1, 4, 0])
+    mask = np.arange(7) < lengths[:, None]
+    real = mask[:, ::-1] if backwards else mask
+    factors = keras.ops.convert_to_tensor((rng.normal(size=(4, 7, 5)) * real[..., None]).astype("float32"))
+    plain, own = (kind(5, return_sequences=True, go_backwards=backwards) for kind in (layers.LSTM, RightPaddedLSTM))
+    plain.build(x.shape)
+    own.build(x.shape)
+    own.set_weights([rng.normal(size=weight.shape) for weight in plain.get_weights()])
+    plain.set_weights(own.get_weights())
+    found, expected = (
+        value_and_gradients(lambda layer=layer: keras.ops.sum(layer(x, mask=mask) * factors), layer.trainable_variables)
+        for layer in (own, plain)
+    )
+    assert found[0] == pytest.approx(expected[0], abs=1e-4)
+    for one, other in zip(found[1], expected[1], strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-4)
+
+
+@pytest.mark.backends
 def test_the_bag_sums_what_it_keeps_and_passes_gradients_to_that_alone():
     bag = EmbeddingBag(7, 3)
     ids = np.array([[[1, 2, 2, 0], [6, 1, 0, 0], [0, 0, 0, 0]]], "int32")
