@@ -80,8 +80,7 @@ class SecondPass:
         column, threshold, comparison = self._comparisons
         kept, first = self.kept.T[:, :, None], (np.arange(n_trees) * leaves)[:, None]
         lowest_bit = _lowest_bits(leaves)
-        to_label = np.zeros((len(self.baseline), n_trees), np.float32)
-        to_label[self.label, np.arange(n_trees)] = 1.0
+        trees_of = [np.flatnonzero(self.label == label) for label in range(len(self.baseline))]
         scores = np.empty((columns.shape[1], len(self.baseline)))
         for start in range(0, len(scores), _CHUNK):
             found = columns[:, start : start + _CHUNK]
@@ -91,7 +90,9 @@ class SecondPass:
             for node in range(nodes):
                 possible &= holds.take(comparison[node], axis=0) | kept[node]
             values = self.leaf.take(lowest_bit.take(possible) + first)
-            scores[start : start + _CHUNK] = (to_label @ values).T
+            for label, trees in enumerate(trees_of):
+                # A product of matrices would add in an order that depends on the number of lines.
+                scores[start : start + _CHUNK, label] = values.take(trees, axis=0).sum(axis=0, dtype=np.float64)
         scores += self.baseline
         return normalised(np.exp(scores - scores.max(axis=1, keepdims=True)))
 

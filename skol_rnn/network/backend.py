@@ -89,7 +89,7 @@ class RightPaddedLSTM(layers.LSTM):
 
 @cache
 def _on_cudnn() -> bool:
-    """Return whether TensorFlow runs LSTMs in one step, on a GPU."""
+    """Return whether TensorFlow has a GPU, where cuDNN runs LSTMs."""
     if BACKEND != "tensorflow":
         return False
     import tensorflow as tf

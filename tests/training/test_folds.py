@@ -41,7 +41,7 @@ def sources_and_labels(labels, seed=0):
 def test_the_trees_give_what_scikit_learn_gives(labels):
     sources, true = sources_and_labels(labels)
     found = SecondPass.fit(sources, true, LENGTHS, 0)
-    columns = second_pass._context(sources, LENGTHS, found.reference)
+    columns = second_pass._context(sources, LENGTHS, found.reference).T
     model = HistGradientBoostingClassifier(
         max_iter=100, learning_rate=0.08, max_leaf_nodes=12, min_samples_leaf=100, l2_regularization=10.0,
         max_features=0.5, early_stopping=False, random_state=0,
