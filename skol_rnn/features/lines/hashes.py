@@ -86,7 +86,7 @@ def line_codes(texts: Sequence[str], encode: Encode) -> Codes:
     """Return line and code of each feature of some lines, as :func:`line_features` names them."""
     tokens = _Tokens.of(texts)
     empty = np.flatnonzero(tokens.n_tokens == 0).astype(np.int32)
-    hashed = [tokens.unpositioned(), tokens.pairs(), *tokens.ends(), (empty, zeros_crc(b"h=")[np.zeros_like(empty)])]
+    hashed = [tokens.unpositioned(), tokens.pairs(), *tokens.ends(), (empty, np.full(len(empty), crc32(b"h="), "u4"))]
     lines, hashes = (np.concatenate(arrays) for arrays in zip(*hashed, strict=True))
     return lines, encode(hashes)
 
@@ -205,6 +205,7 @@ def _ascii_hashes(text: str, flags: np.ndarray, kinds: np.ndarray, start: np.nda
     place = np.arange(last[-1] if len(last) else 0)
     at = place + np.repeat(start - first, n_bytes)
     byte = np.frombuffer(text.encode("ascii", "replace").translate(_FOLDED), np.uint8).take(at).astype(np.int64)
+    # What each byte adds to the CRC-32 of its word, and of any suffix of it.
     added = terms.take(256 * (np.repeat(last, n_bytes) - place - 1) + byte)
     word = (np.bitwise_xor.reduceat(added, first) if len(first) else added) ^ zeros.take(n_bytes)
     upper = flags.take(at) & KIND == UPPER
