@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, NamedTuple, Self
 
@@ -13,6 +13,7 @@ import numpy as np
 from skol_rnn.data.table import Lines
 
 _SOFT_HYPHEN = "\u00ad"
+_TEXTS, _CHARACTERS = 2_000, 1 << 18  # of a block, at most
 
 
 class LineFeatures(NamedTuple):
@@ -97,6 +98,17 @@ def normal_forms(texts: Iterable[str]) -> list[str]:
     """Normalise many texts."""
     # Most are ASCII, and a call for each takes longer than to see that.
     return [text if text.isascii() else normal_form(text) for text in np.asarray(texts, object).tolist()]
+
+
+def blocks_of(texts: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Cut texts into blocks that are worked on together: larger ones gain nothing and take memory."""
+    ends = np.cumsum(np.fromiter(map(len, texts), np.int64, len(texts)))
+    start = characters = 0
+    while start < len(texts):
+        end = min(int(np.searchsorted(ends, characters + _CHARACTERS, "right")), start + _TEXTS)
+        end = max(end, start + 1)
+        yield texts[start:end]
+        start, characters = end, int(ends[end - 1])
 
 
 class StandardScaler(NamedTuple):

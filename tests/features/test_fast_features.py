@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 
 import numpy as np
@@ -11,6 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from skol_rnn.data.table import check_table
+from skol_rnn.features import base
 from skol_rnn.features.base import normal_form
 from skol_rnn.features.lines import hashed
 from skol_rnn.features.lines.layout import LAYOUT_NAMES, layout_numbers
@@ -68,3 +70,17 @@ def test_each_code_is_kept_where_it_is_first_in_its_line(pairs, bits):
         (line, code) for line in range(6) for code in dict.fromkeys(c for n, c in pairs if n == line and c >= 0)
     ]
     assert list(zip(*(column.tolist() for column in found), strict=True)) == expected
+
+
+@given(st.lists(st.integers(0, 9), max_size=30))
+def test_blocks_hold_all_texts_in_order_and_no_more_than_fit(sizes):
+    texts = ["x" * size for size in sizes]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(base, "_TEXTS", 4)
+        patch.setattr(base, "_CHARACTERS", 12)
+        blocks = list(base.blocks_of(texts))
+    assert [text for block in blocks for text in block] == texts
+    assert all(len(block) == 1 or (len(block) <= 4 and sum(map(len, block)) <= 12) for block in blocks)
+    # The first text of a block did not fit into the one before.
+    for one, other in itertools.pairwise(blocks):
+        assert len(one) == 4 or sum(map(len, one)) + len(other[0]) > 12

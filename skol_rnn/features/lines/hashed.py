@@ -10,14 +10,13 @@ from zlib import crc32
 import numpy as np
 
 from skol_rnn.data.table import Lines
-from skol_rnn.features.base import FeatureFamily, LineFeatures, StandardScaler, normal_form, normal_forms
+from skol_rnn.features.base import FeatureFamily, LineFeatures, StandardScaler, blocks_of, normal_form, normal_forms
 from skol_rnn.features.hashing import BucketVocabulary
 from skol_rnn.features.lines.hashes import Encode, described_features, line_codes
 from skol_rnn.features.lines.layout import LAYOUT_NAMES, layout_numbers
 
 _BUCKET_BITS = 24  # wide enough that collisions among some 10^5 kept features are rare
 _BUCKETS = 1 << _BUCKET_BITS
-_BLOCK = 2_000  # lines hashed at a time, at most 2 ** 16: more gain nothing and take memory
 _CELL_BITS = 18  # of the table that finds what occurs twice: few of a block's features share a cell
 _SPREAD = np.array([0x85EBCA6B, 0x9E3779B1], np.uint32)  # odd and large: products differ in the upper bits
 
@@ -94,15 +93,14 @@ def _bucket(hashes: np.ndarray) -> np.ndarray:
 
 def _blocks(texts: Sequence[str], encode: Encode) -> Iterator[Block]:
     """Hash lines in normal form, a block at a time; a code below 0 is no feature."""
-    for start in range(0, len(texts), _BLOCK):
-        block = texts[start : start + _BLOCK]
+    for block in blocks_of(texts):
         yield len(block), *_first_occurrences(*line_codes(block, encode))
 
 
 def _first_occurrences(lines: np.ndarray, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Keep the first occurrence of each code in its line, ordered by line and position."""
     kept = np.flatnonzero(codes >= 0)
-    # NumPy sorts 16 bits by radix, several times as fast as it sorts 64.
+    # NumPy sorts 16 bits, which hold the lines of a block, by radix: several times as fast as it sorts 64.
     order = kept.take(np.argsort(lines.take(kept).astype(np.uint16), kind="stable"))
     line, code = lines.take(order), codes.take(order)
     place = np.arange(len(order), dtype=np.int32)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from skol_rnn.data.table import Lines, lengths_of
-from skol_rnn.features.base import normal_forms
+from skol_rnn.features.base import blocks_of, normal_forms
 from skol_rnn.features.lines.characters import (
     DECIMAL,
     DIGIT,
@@ -25,7 +25,6 @@ from skol_rnn.features.lines.characters import (
 
 _MEASURE = re.compile(r"\d\s*(?:[x×*]|[-–]\s*\d)|\b(?:μm|um|mm|cm)\b")
 _MARGIN = "\n" * 6  # more than the patterns look around
-_BLOCK = 4_000  # lines described at a time: more gain nothing and take memory
 
 
 def layout_numbers(table: Lines, texts: Sequence[str] | None = None) -> np.ndarray:
@@ -33,8 +32,7 @@ def layout_numbers(table: Lines, texts: Sequence[str] | None = None) -> np.ndarr
     texts = normal_forms(table["value"]) if texts is None else texts
     if not texts:
         return np.zeros((0, len(LAYOUT_NAMES)), np.float32)
-    blocks = [texts[start : start + _BLOCK] for start in range(0, len(texts), _BLOCK)]
-    single = np.concatenate([_stacked(_single_line(block)) for block in blocks])
+    single = np.concatenate([_stacked(_single_line(block)) for block in blocks_of(texts)])
     return np.concatenate([single, _stacked(_neighbours(table, single[:, 0]))], axis=1)
 
 
