@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from skol_rnn.cli.app import app
+from skol_rnn.cli.app import application
 from skol_rnn.cli.train import PANELS
 from skol_rnn.training.parameters import PARAMETERS, ModelParameters
 from skol_rnn.training.settings import DEFAULTS, PRESETS, resolve
@@ -43,7 +43,7 @@ def commands() -> str:
     """Describe each command of ``skol-rnn``: what it does, its arguments and its options."""
     import typer.main
 
-    group = typer.main.get_command(app)
+    group = typer.main.get_command(application())
     return "\n".join(line for name, command in group.commands.items() for line in _command(name, command))  # type: ignore[attr-defined]
 
 

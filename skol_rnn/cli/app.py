@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import importlib
 import os
 import signal
 import sys
 import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -17,25 +18,7 @@ from typing import Any
 import typer
 
 from skol_rnn import __version__
-from skol_rnn.cli.adapt import adapt
-from skol_rnn.cli.audit import audit
-from skol_rnn.cli.batch import batch
 from skol_rnn.cli.common import COMMAND_LINE, OPTIONS, in_options, options_of, say, warnings_as_lines
-from skol_rnn.cli.config import init_config
-from skol_rnn.cli.data import convert, validate
-from skol_rnn.cli.demo import demo
-from skol_rnn.cli.download import download
-from skol_rnn.cli.estimate import estimate
-from skol_rnn.cli.info import info
-from skol_rnn.cli.predict import evaluate, predict
-from skol_rnn.cli.records import records
-from skol_rnn.cli.report import compare, report
-from skol_rnn.cli.resume import resume
-from skol_rnn.cli.review import review
-from skol_rnn.cli.spans import spans
-from skol_rnn.cli.train import train
-from skol_rnn.cli.tune import tune
-from skol_rnn.cli.weights import weights
 from skol_rnn.errors import SkolError
 from skol_rnn.labels import printable
 
@@ -44,21 +27,37 @@ _STATUSES = ((SkolError, BAD_DATA), ((ValueError, TypeError), USAGE), (ImportErr
 
 _OF_WRITING = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG)
 
-app = typer.Typer(
-    name="skol-rnn",
-    help="Label every line of a document when the class that matters is a hundred times rarer than the rest.",
-    no_args_is_help=True,
-    add_completion=True,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-COMMANDS = (
-    train, resume, adapt, predict, evaluate, estimate, audit, report, compare, batch, info, weights, tune, init_config,
-    validate, convert, spans, records, download, demo,
-)  # fmt: skip
-for command in COMMANDS:
-    app.command()(command)
-app.add_typer(review)
+COMMANDS = {
+    "train": "train", "resume": "resume", "adapt": "adapt", "predict": "predict", "evaluate": "predict",
+    "estimate": "estimate", "audit": "audit", "report": "report", "compare": "report", "batch": "batch", "info": "info",
+    "weights": "weights", "tune": "tune", "init-config": "config", "validate": "data", "convert": "data",
+    "spans": "spans", "records": "records", "download": "download", "demo": "demo", "review": "review",
+}  # fmt: skip
+"""Module of each command, imported when the command is needed: all of them take a tenth of a second."""
+
+
+def command_of(name: str) -> Any:
+    """Return the function of a command, or the group of commands of that name."""
+    return getattr(importlib.import_module(f"skol_rnn.cli.{COMMANDS[name]}"), name.replace("-", "_"))
+
+
+def application(names: Iterable[str] = COMMANDS) -> typer.Typer:
+    """Build the command line with some of its commands."""
+    app = typer.Typer(
+        name="skol-rnn",
+        help="Label every line of a document when the class that matters is a hundred times rarer than the rest.",
+        no_args_is_help=True,
+        add_completion=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_options)
+    for command in map(command_of, names):
+        if isinstance(command, typer.Typer):
+            app.add_typer(command)
+        else:
+            app.command()(command)
+    return app
 
 
 def _version(wanted: bool) -> None:
@@ -71,7 +70,6 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _options(
     _: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print versions and stop."),
     debug: bool = typer.Option(False, "--debug", help="Show the whole traceback of an error."),
@@ -137,7 +135,7 @@ def _run(words: list[str], debug: bool) -> int:
     try:
         _refuse_empty_values(words)
         with warnings_as_lines():
-            status = _command()(args=words, standalone_mode=False, prog_name="skol-rnn")
+            status = _command_line(words)(args=words, standalone_mode=False, prog_name="skol-rnn")
             sys.stdout.flush()  # a full disk is found now, not when Python ends
         return status or OK  # Typer turns Ctrl-C into the status 130 and prints nothing
     except typer.Exit as stop:
@@ -183,15 +181,20 @@ def _explained(error: Exception) -> int:
     return _fail(f"{type(error).__name__}: {message} (run again with --debug for the traceback)", FAILED)
 
 
+def _command_line(words: list[str]) -> Any:
+    """Return what parses these words: with all commands only for help and errors."""
+    name = next((word for word in words if not word.startswith("-")), "")
+    return _parser((name,) if name in COMMANDS else tuple(COMMANDS))
+
+
 @cache
-def _command() -> Any:
-    """Return what parses the command line; Typer takes a twentieth of a second to build it."""
-    return typer.main.get_command(app)
+def _parser(names: tuple[str, ...]) -> Any:
+    return typer.main.get_command(application(names))
 
 
 def _options_of(words: list[str]) -> dict[str, str]:
     """Return the options of the command on a command line, by the names that Python has for them."""
-    commands = getattr(_command(), "commands", {})
+    commands = getattr(_command_line(words), "commands", {})
     command = next((commands[word] for word in words if word in commands), None)
     within = getattr(command, "commands", {})  # of a group, such as review
     command = next((within[word] for word in words if word in within), command)

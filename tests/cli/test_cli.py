@@ -7,6 +7,8 @@ import json
 import os
 import re
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -15,6 +17,7 @@ import pytest
 from commands import skol
 from toy import toy_table
 
+from skol_rnn.cli.app import COMMANDS
 from skol_rnn.cli.train import PANELS, parse_class_weights, read_settings
 from skol_rnn.training.parameters import FORMER, ModelParameters
 
@@ -418,3 +421,27 @@ def test_predictions_do_not_depend_on_the_company(corpus, trained, tmp_path):
     one, among = (pd.read_csv(next((tmp_path / place).rglob("doc2*.csv"))) for place in ("one", "all"))
     assert one["label"].tolist() == among["label"].tolist()
     assert np.array_equal(one["value"], among["value"])
+
+
+@pytest.mark.parametrize(
+    ("words", "loaded"),
+    [
+        (["info", "--help"], {"info"}),
+        (["--debug", "spans", "--help"], {"spans"}),
+        (["review", "status", "--help"], {"review"}),
+        (["--help"], set(COMMANDS.values())),
+        (["inof", "train"], set(COMMANDS.values())),
+    ],
+)
+def test_only_the_command_that_runs_is_imported(words, loaded):
+    code = (
+        "import sys; from skol_rnn.cli.app import COMMANDS, run\n"
+        "try: run(sys.argv[1:])\n"
+        "finally: print('\\nLOADED', *(m for m in COMMANDS.values() if f'skol_rnn.cli.{m}' in sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=False)
+    found = set(done.stdout.splitlines()[-1].split()[1:])
+    assert loaded <= found <= loaded | {"predict", "train", "config", "data"}, found  # some share what they are made of
+    assert done.returncode == (2 if "inof" in words else 0)
+    if "inof" in words:
+        assert "info" in done.stderr  # the nearest command

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from skol_rnn.cli.app import app, run
+from skol_rnn.cli.app import COMMANDS, run
 
 ROOT = Path(__file__).resolve().parents[2]
 _BLOCK = re.compile(
@@ -107,8 +107,7 @@ class Session:
 
 def command_names() -> set[str]:
     """Return the commands of the program."""
-    groups = {group.name or group.typer_instance.info.name for group in app.registered_groups}
-    return groups | {(each.name or each.callback.__name__).replace("_", "-") for each in app.registered_commands}
+    return set(COMMANDS)
 
 
 def _extras(requirement: str) -> list[str]:
