@@ -416,6 +416,8 @@ def test_a_missing_column_of_vectors_is_named():
 @settings(max_examples=200, deadline=None)
 @given(ANY_LINES)
 @example(["", "Pileus " + "y" * 300 + " ruber", "ß ² µ straße\nzwei", "x " * 300])
+@example(["\u2003_"])
+@example(["\ud800"])
 @example(["a_b Abc ABC A 123456 1a2 3½ " + "y" * 63 + " " + "z" * 64, "\x00\x1f_", "\ud800a", "Ǆ Éa É éÉ ÉCU"])
 def test_hashes_are_those_of_the_names_in_their_order(values):
     texts = [normal_form(value) for value in values]

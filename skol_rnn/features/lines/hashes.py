@@ -229,11 +229,9 @@ def _ascii_hashes(text: str, flags: np.ndarray, kinds: np.ndarray, start: np.nda
 def _hash_others(hashes: _Hashes, text: str, codes: np.ndarray, start: np.ndarray, end: np.ndarray) -> None:
     """Hash tokens that are long or not ASCII, in place."""
     word, word_bytes, shape, shape_bytes, affixes, has_affixes = hashes
-    is_other = end - start > MAX_STEP
     strange = np.flatnonzero(codes > 127)
-    token = np.searchsorted(start, strange, "right") - 1
-    is_other[token[(token >= 0) & (strange < end[token])]] = True
-    others = np.flatnonzero(is_other)
+    has_strange = np.searchsorted(strange, start) < np.searchsorted(strange, end)
+    others = np.flatnonzero(has_strange | (end - start > MAX_STEP))
     if not len(others):
         return
     tokens = [text[a:b] for a, b in zip(start[others].tolist(), end[others].tolist(), strict=True)]
