@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, NamedTuple, Self
 
@@ -98,6 +98,13 @@ def normal_forms(texts: Iterable[str]) -> list[str]:
     """Normalise many texts."""
     # Most are ASCII, and a call for each takes longer than to see that.
     return [text if text.isascii() else normal_form(text) for text in np.asarray(texts, object).tolist()]
+
+
+def distinct(values: Iterable[Hashable]) -> tuple[np.ndarray, list[Any]]:
+    """Return the index of each value among the distinct ones, and these in order of first appearance."""
+    every = np.asarray(values, dtype=object).tolist()
+    index_of = {value: i for i, value in enumerate(dict.fromkeys(every))}
+    return np.fromiter(map(index_of.__getitem__, every), np.int64, len(every)), list(index_of)
 
 
 def blocks_of(texts: Sequence[str]) -> Iterator[Sequence[str]]:

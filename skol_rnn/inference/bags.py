@@ -20,8 +20,9 @@ def sums_of_rows(table: np.ndarray, ids: np.ndarray) -> np.ndarray:
     ends = np.cumsum(np.bincount(steps))
     for step, (start, end) in enumerate(zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True), 1):
         slots = min(step * _STEP, ids.shape[1])
-        for first in range(start, end, max(_ROWS // slots, 1)):
-            lines = order[first : min(first + max(_ROWS // slots, 1), end)]
+        at_once = max(_ROWS // slots, 1)
+        for first in range(start, end, at_once):
+            lines = order[first : min(first + at_once, end)]
             # (lines, 1, slots) @ (lines, slots, size)
             found = kept[lines, None, :slots].astype(table.dtype) @ table.take(ids[lines, :slots], axis=0)
             sums[lines] = found[:, 0]

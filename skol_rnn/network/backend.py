@@ -57,9 +57,9 @@ def _sum_in_torch(variable: Any, ids: Any, kept: Any) -> Any:
 class RightPaddedLSTM(layers.LSTM):
     """An LSTM whose masks have False on the right only, in every row.
 
-    PyTorch and JAX run masked LSTMs in a slow loop, and never with cuDNN.  Lines on the right cannot change what is left of
-    them, so that the forward direction needs no mask; the backward one gets the padding moved to the left.  TensorFlow's
-    own way is as fast.
+    All three run masked LSTMs in a slow loop; TensorFlow alone runs them with cuDNN, where it has a GPU.  Lines on the right
+    cannot change what is left of them, so that the forward direction needs no mask; the backward one gets the padding moved
+    to the left.
     """
 
     def inner_loop(self, sequences: Any, initial_state: Any, mask: Any, training: bool = False) -> Any:
@@ -77,6 +77,7 @@ class RightPaddedLSTM(layers.LSTM):
         return last, ops.take_along_axis(outputs, places, axis=1), states
 
     def _unmasked(self, sequences: Any, initial_state: Any, training: bool) -> Any:
+        """Run as Keras does, or for TensorFlow by our own loop."""
         if BACKEND != "tensorflow":
             return super().inner_loop(sequences, initial_state, None, training=training)
         from skol_rnn.network.recurrence import lstm_outputs

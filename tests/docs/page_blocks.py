@@ -92,7 +92,7 @@ class Session:
         where = f"{self.page.name}:{block.line}: {command}"
         match words:
             case ["skol-rnn", "demo", *_]:
-                assert "demo" in command_names(), where  # tests/test_acceptance.py runs it
+                assert "demo" in COMMANDS, where  # tests/test_acceptance.py runs it
             case ["skol-rnn", *arguments]:
                 try:
                     run(arguments)
@@ -103,11 +103,6 @@ class Session:
                 assert extras <= known_extras(), where
             case _:
                 raise AssertionError(f"{where}: nothing runs this; mark it")
-
-
-def command_names() -> set[str]:
-    """Return the commands of the program."""
-    return set(COMMANDS)
 
 
 def _extras(requirement: str) -> list[str]:

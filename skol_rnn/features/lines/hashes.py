@@ -10,6 +10,7 @@ from zlib import crc32
 
 import numpy as np
 
+from skol_rnn.features.base import distinct
 from skol_rnn.features.hashing import MAX_STEP, byte_terms, crc_of, joined_crc, prefixed_crc, zeros_crc
 from skol_rnn.features.lines.characters import (
     DECIMAL,
@@ -105,7 +106,7 @@ _KINDS = bytes(map(_kind, range(256)))  # by flags
 _FOLDED = bytes(range(128)).lower().translate(bytes.maketrans(b"123456789", b"0" * 9)) + bytes(128)
 """Of ASCII characters, as :func:`_word` folds them."""
 _NO_AFFIXES = np.array([crc32(b"p=\0\0\0"), crc32(b"e=\0\0\0"), crc32(b"E=\0\0\0\0")], np.uint32)
-_SHAPES = ("x", "Xx", "XX", "X")  # of words
+_SHAPES, _SHAPES_BYTES = crc_of(("x", "Xx", "XX", "X"))  # of words
 
 
 class _Tokens(NamedTuple):
@@ -211,9 +212,8 @@ def _ascii_hashes(text: str, flags: np.ndarray, kinds: np.ndarray, start: np.nda
     upper = flags.take(at) & KIND == UPPER
     capitals = np.logical_and.reduceat(upper, first) if len(first) else upper
     which = np.where(capitals, np.where(n_bytes > 1, 2, 3), upper.take(first))
-    shapes, shapes_bytes = crc_of(_SHAPES)
-    shape = np.where(kind == _LETTERS, shapes.take(which), word)
-    shape_bytes = np.where(kind == _LETTERS, shapes_bytes.take(which), n_bytes)
+    shape = np.where(kind == _LETTERS, _SHAPES.take(which), word)
+    shape_bytes = np.where(kind == _LETTERS, _SHAPES_BYTES.take(which), n_bytes)
     has_affixes = n_bytes > 4
     have = np.flatnonzero(has_affixes)
     first, last = first.take(have), last.take(have)
@@ -228,22 +228,18 @@ def _ascii_hashes(text: str, flags: np.ndarray, kinds: np.ndarray, start: np.nda
 
 def _hash_others(hashes: _Hashes, text: str, codes: np.ndarray, start: np.ndarray, end: np.ndarray) -> None:
     """Hash tokens that are long or not ASCII, in place."""
-    word, word_bytes, shape, shape_bytes, affixes, has_affixes = hashes
     strange = np.flatnonzero(codes > 127)
     has_strange = np.searchsorted(strange, start) < np.searchsorted(strange, end)
     others = np.flatnonzero(has_strange | (end - start > MAX_STEP))
     if not len(others):
         return
-    tokens = [text[a:b] for a, b in zip(start[others].tolist(), end[others].tolist(), strict=True)]
-    row_of = {token: row for row, token in enumerate(dict.fromkeys(tokens))}
-    rows = np.array([row_of[token] for token in tokens])
-    words = [_word(token) for token in row_of]
-    for column, values in zip((word, word_bytes), crc_of(words), strict=True):
-        column[others] = values[rows]
-    for column, values in zip((shape, shape_bytes), crc_of([_shape(token) for token in row_of]), strict=True):
-        column[others] = values[rows]
+    places = zip(start[others].tolist(), end[others].tolist(), strict=True)
+    row, tokens = distinct([text[a:b] for a, b in places])
+    words = [_word(token) for token in tokens]
     names = [_affixes(word) for word in words]
-    have = np.array([len(name) > 0 for name in names])
-    values = np.zeros((len(names), 3), np.uint32)
-    values[have] = crc_of(list(chain(*names)))[0].reshape(-1, 3)
-    affixes[others], has_affixes[others] = values[rows], have[rows]
+    have = np.array([len(of_word) > 0 for of_word in names])
+    affixes = np.zeros((len(names), 3), np.uint32)
+    affixes[have] = crc_of(list(chain(*names)))[0].reshape(-1, 3)
+    found = *crc_of(words), *crc_of([_shape(token) for token in tokens]), affixes, have
+    for column, values in zip(hashes, found, strict=True):
+        column[others] = values[row]

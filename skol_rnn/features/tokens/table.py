@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
 from skol_rnn.data.table import Lines
-from skol_rnn.features.base import normal_form
+from skol_rnn.features.base import distinct, normal_forms
 
 LINE_END, BLANK_LINE = 2, 3
 """Values of ``break_before``: a line end, and a blank line or paragraph; 1 is a space and 0 nothing."""
@@ -22,9 +20,9 @@ class Tokens:
 
     def __init__(self, table: Lines) -> None:
         self.values = np.asarray(table["value"], dtype=object)
-        self.word, words = _distinct(self.values)
-        self.words = [normal_form(word) for word in words]
-        self.document = _distinct(table["doc_id"])[0]
+        self.word, words = distinct(self.values)
+        self.words = normal_forms(words)
+        self.document = distinct(table["doc_id"])[0]
         spaces = np.ones(len(self), np.int64)
         self.break_before = np.asarray(table["break_before"], np.int64) if "break_before" in table else spaces
 
@@ -62,13 +60,6 @@ class Tokens:
         result = values[inside]
         result[(source != inside) | (self.document[inside] != self.document)] = fill
         return result
-
-
-def _distinct(values: Iterable[Hashable]) -> tuple[np.ndarray, list[Any]]:
-    """Return the index of each value among the distinct ones, and these in order of first appearance."""
-    every = np.asarray(values, dtype=object).tolist()
-    index_of = {value: i for i, value in enumerate(dict.fromkeys(every))}
-    return np.fromiter(map(index_of.__getitem__, every), np.int64, len(every)), list(index_of)
 
 
 def count_in_group(group: np.ndarray, codes: np.ndarray) -> np.ndarray:
