@@ -61,6 +61,7 @@ _LINEAR = (
     Array("linear/share", "f", (), low=0, high=1, optional=True),
     Array("linear/shift", "f", ("n_labels",), optional=True),
 )
+_CHAIN = (Array("linear/transitions", "f", ("transitions", "n_labels"), optional=True),)
 _SECOND = (
     Array("second/column", "iu", ("trees", "nodes"), 0, optional=True),
     Array("second/threshold", "f", ("trees", "nodes"), infinite=1, optional=True),
@@ -70,7 +71,7 @@ _SECOND = (
     Array("second/baseline", "f", ("n_labels",), optional=True),
     Array("second/reference", "iu", (), 0, optional=True),
 )
-_MEMBERS = (*_LINEAR, *_SECOND)  # of all families
+_MEMBERS = (*_LINEAR, *_CHAIN, *_SECOND)  # of all families
 _BUCKET_ARRAY = Array("buckets", "iu", ("buckets",), 0, _BUCKETS, ascending=True)
 _VECTORS = (
     Array("vectors", "f", ("words", "size"), optional=True),
@@ -180,6 +181,8 @@ def _check_members(arrays: Mapping[str, np.ndarray], sizes: Mapping[str, Any]) -
             raise refuse("features.npz", f"lacks {missing[0]!r}")
     if _LINEAR[0].name in arrays and sizes["sides"] not in (1, SIDES):
         raise refuse("features.npz: 'linear/words'", f"has words of {sizes['sides']} sides")
+    if sizes.get("transitions", sizes["n_labels"] + 1) != sizes["n_labels"] + 1:
+        raise refuse(f"features.npz: {_CHAIN[0].name!r}", f"has {sizes['transitions']:,} rows")
     if _SECOND[0].name in arrays:
         n_labels, leaves = sizes["n_labels"], sizes["leaves"]
         limits = {"column": columns_of(n_labels), "label": n_labels, "reference": n_labels, "kept": 1 << MOST_LEAVES}
@@ -262,6 +265,7 @@ def _parameters(
     alphabet_size: int,
     context_slots: int,
     context_vocabulary_size: int,
+    linear_part: bool,
     **others: Any,
 ) -> int:
     """Count the parameters of a network."""
@@ -277,7 +281,7 @@ def _parameters(
         member, width = member + 8 * hidden_size * (width + hidden_size + 1), 2 * hidden_size
     member += (width + 1) * n_labels
     linear = (vocabulary_size + context_vocabulary_size) * input_size + (2 * input_size + numbers_size + 1) * n_labels
-    return ensemble_size * member + (linear if context_slots else 0)
+    return ensemble_size * member + (linear if context_slots and linear_part else 0)
 
 
 def _check_features(

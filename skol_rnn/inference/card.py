@@ -118,7 +118,8 @@ def card_text(state: Mapping[str, Any]) -> str:
 
 def _metadata(state: Mapping[str, Any], unit: str) -> str:
     """Write the block that the Hub reads; each value is JSON, which is YAML too."""
-    card, kind = state["card"], ["bilstm", "keras", "onnx"] if state["network"] else ["linear", "scikit-learn"]
+    linear = ["crf"] if unit == "token" else ["linear", "scikit-learn"]
+    card, kind = state["card"], ["bilstm", "keras", "onnx"] if state["network"] else linear
     block: dict[str, Any] = {
         "library_name": "skol_rnn",
         "pipeline_tag": "token-classification",
@@ -160,7 +161,8 @@ def _opening(state: Mapping[str, Any], unit: str) -> str:
     named = ", ".join(_text(label) for label in labels[:_MOST_DOCUMENTS])
     more = f" and {len(labels) - _MOST_DOCUMENTS} more" if len(labels) > _MOST_DOCUMENTS else ""
     rest = f" {_text(state['other'])} also stands for all other labels of the training data." if state["other"] else ""
-    kind = "bidirectional LSTM" if state["network"] else "linear model of words and their neighbours"
+    linear = "linear-chain CRF" if unit == "token" else "linear model of words and their neighbours"
+    kind = "bidirectional LSTM" if state["network"] else linear
     return (
         f"# {_text(state['name'])}\n\n"
         f"This model gives each {unit} of a document one of {_number(len(labels), 'label')}: {named}{more}.{rest}\n"

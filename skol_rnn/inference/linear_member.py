@@ -1,4 +1,4 @@
-"""A linear model of the words of a line and its neighbours, averaged with the network or alone."""
+"""A linear model of the words of a line and its neighbours, or a linear chain of tokens, averaged with the network or alone."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from skol_rnn.decoding.chain import marginals
 from skol_rnn.decoding.correction import correct_probabilities, normalised
 from skol_rnn.features.base import LineFeatures
 from skol_rnn.inference.bags import bags
@@ -18,23 +19,28 @@ REACH = 4
 """Lines before and after whose words are read."""
 # The nearest line counts 0.6 times as much as the line itself, each further one 0.7 times as much as the one before.
 _WEIGHTS = np.array([0.6 * 0.7 ** (distance - 1) for distance in range(1, REACH + 1)], np.float32)
-_NUMBERS_SCALE = 0.3
+NUMBERS_SCALE = 0.3
+"""What the numbers of a line are multiplied by in training."""
 _PENALTY, _SHARED_PENALTY = 2e-6, 0.02  # of a line, and of all lines together where there are few
 _PASSES, _MOST_PASSES, _LINES_SEEN = 4, 20, 400_000  # few lines are passed over more often
 SECOND_SHARE = 0.5
 """Weight of the second pass in the geometric mean with the models that it reads."""
 _FLOOR = 1e-4  # keeps a near-zero of one model from vetoing a label in the geometric mean
-_NEVER = -30.0  # score of a label without a training line
+NEVER = -30.0
+"""Score of a label without a training line."""
 SIDES = 3
 """Sides of words: the line's own, those before and those after."""
-_SAVED = ("linear/words", "linear/numbers", "linear/bias", "linear/share", "linear/shift")  # fields in a saved model
+# Fields in a saved model; only a chain has transitions.
+_SAVED = ("linear/words", "linear/numbers", "linear/bias", "linear/share", "linear/shift")
+_TRANSITIONS = "linear/transitions"
 
 
 @dataclass(frozen=True)
 class LinearMember:
     """One-vs-rest logistic regression over a line's hashed words, its neighbours' damped words and its layout numbers.
 
-    Tokens, whose ids name their context too, need no words of neighbours: the second axis of ``words`` has size 1.
+    Tokens, whose ids name their context too, need no words of neighbours: the second axis of ``words`` has size 1.  They
+    have ``transitions``: the scores of a document's first label, and of each step between labels.
     """
 
     words: np.ndarray
@@ -42,11 +48,13 @@ class LinearMember:
     bias: np.ndarray
     share: float
     logit_offsets: np.ndarray
+    transitions: np.ndarray | None = None  # (1 + labels, labels)
 
     @property
     def n_parameters(self) -> int:
         """Number of weights."""
-        return self.words.size + self.numbers.size + self.bias.size
+        chain = 0 if self.transitions is None else self.transitions.size
+        return self.words.size + self.numbers.size + self.bias.size + chain
 
     @classmethod
     def fit(
@@ -61,7 +69,6 @@ class LinearMember:
         logit_offsets: np.ndarray,
         seed: int,
         weights: np.ndarray | None = None,
-        neighbours: bool = True,
     ) -> LinearMember | None:
         """Train on lines of whole documents by averaged stochastic gradient descent; None if they have one label only."""
         from sklearn.linear_model import SGDClassifier
@@ -69,7 +76,7 @@ class LinearMember:
         known = np.flatnonzero(true != NO_LABEL)
         if len(np.unique(true[known])) < 2:
             return None
-        inputs, own = _design(features, lengths, vocabulary_size, neighbours)[known], true[known]
+        inputs, own = _design(features, lengths, vocabulary_size)[known], true[known]
         penalty = max(_PENALTY, _SHARED_PENALTY / len(own))
         passes = int(np.clip(_LINES_SEEN // len(own), _PASSES, _MOST_PASSES))
         model = SGDClassifier(
@@ -79,13 +86,12 @@ class LinearMember:
         if len(model.classes_) == 2:  # scikit-learn then has one score, that of the second label
             coefficients, intercept = np.vstack([-coefficients, coefficients]), np.append(-intercept, intercept)
         by_label = np.zeros((n_labels, inputs.shape[1]), np.float32)
-        bias = np.full(n_labels, _NEVER, np.float32)
+        bias = np.full(n_labels, NEVER, np.float32)
         by_label[model.classes_], bias[model.classes_] = coefficients, intercept
-        sides = SIDES if neighbours else 1
-        by_word, by_number = np.split(by_label, [sides * vocabulary_size], axis=1)
-        words = by_word.reshape(n_labels, sides, vocabulary_size).transpose(2, 1, 0).copy()
+        by_word, by_number = np.split(by_label, [SIDES * vocabulary_size], axis=1)
+        words = by_word.reshape(n_labels, SIDES, vocabulary_size).transpose(2, 1, 0).copy()
         words[0] = 0
-        numbers = _NUMBERS_SCALE * by_number.T
+        numbers = NUMBERS_SCALE * by_number.T
         return cls(words, np.ascontiguousarray(numbers, np.float32), bias, share, np.asarray(logit_offsets, np.float64))
 
     def probabilities(self, features: LineFeatures, lengths: Sequence[int]) -> np.ndarray:
@@ -97,7 +103,10 @@ class LinearMember:
         scores = own + numbers @ self.numbers + self.bias
         if neighbours:
             _add_neighbours(scores, neighbours, lengths)
-        scores = np.clip(scores.astype(np.float64), _NEVER, -_NEVER)
+        scores = np.clip(scores.astype(np.float64), NEVER, -NEVER)
+        if self.transitions is not None:
+            start, *step = np.clip(self.transitions.astype(np.float64), NEVER, -NEVER)
+            return marginals(scores, lengths, start, np.stack(step)).rows
         return normalised(1 / (1 + np.exp(-scores)))
 
     def alone(self, features: LineFeatures, lengths: Sequence[int]) -> np.ndarray:
@@ -125,7 +134,8 @@ class LinearMember:
     def arrays(self) -> dict[str, np.ndarray]:
         """Return the arrays of the saved model."""
         values = (self.words, self.numbers, self.bias, np.array(self.share), self.logit_offsets)
-        return dict(zip(_SAVED, values, strict=True))
+        arrays = dict(zip(_SAVED, values, strict=True))
+        return arrays if self.transitions is None else {**arrays, _TRANSITIONS: self.transitions}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> LinearMember | None:
@@ -133,7 +143,7 @@ class LinearMember:
         if _SAVED[0] not in arrays:
             return None
         words, numbers, bias, share, shift = (arrays[name] for name in _SAVED)
-        return cls(words, numbers, bias, float(share), shift)
+        return cls(words, numbers, bias, float(share), shift, arrays.get(_TRANSITIONS))
 
 
 def neighbour_weight(distance: int) -> float:
@@ -162,17 +172,22 @@ def _places(lengths: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
     return np.arange(len(length)) - np.repeat(np.cumsum(sizes) - sizes, sizes), length
 
 
-def _design(features: LineFeatures, lengths: Sequence[int], vocabulary_size: int, around: bool = True) -> Any:
+def own_words(ids: np.ndarray, vocabulary_size: int) -> Any:
+    """Lay out the ids of each line, divided as their bag does; CSR (lines, vocabulary)."""
+    from scipy.sparse import csr_matrix
+
+    kept = ids > 0
+    count = kept.sum(axis=1)
+    values = np.repeat(1 / np.sqrt(np.maximum(count, 1)), count).astype(np.float32)
+    return csr_matrix((values, ids[kept], np.concatenate([[0], np.cumsum(count)])), shape=(len(ids), vocabulary_size))
+
+
+def _design(features: LineFeatures, lengths: Sequence[int], vocabulary_size: int) -> Any:
     """Lay out the columns that the model is trained on: own words, words before and after, numbers; CSR."""
     from scipy.sparse import csr_matrix, hstack
 
     ids, numbers = features
-    n_lines = len(ids)
-    kept = ids > 0
-    count = kept.sum(axis=1)
-    values = np.repeat(1 / np.sqrt(np.maximum(count, 1)), count).astype(np.float32)
-    indptr = np.concatenate([[0], np.cumsum(count)])
-    own = csr_matrix((values, ids[kept], indptr), shape=(n_lines, vocabulary_size))
+    n_lines, own = len(ids), own_words(ids, vocabulary_size)
     within, length = _places(lengths)
 
     def neighbours(direction: int) -> Any:
@@ -184,5 +199,6 @@ def _design(features: LineFeatures, lengths: Sequence[int], vocabulary_size: int
         places = (np.concatenate(rows), np.concatenate(columns))
         return csr_matrix((np.concatenate(size), places), shape=(n_lines, n_lines)) @ own
 
-    sides = [neighbours(-1), neighbours(1)] if around else []
-    return hstack([own, *sides, csr_matrix(_NUMBERS_SCALE * numbers)], format="csr", dtype=np.float32)
+    return hstack(
+        [own, neighbours(-1), neighbours(1), csr_matrix(NUMBERS_SCALE * numbers)], format="csr", dtype=np.float32
+    )

@@ -165,6 +165,7 @@ NETWORK: dict[str, Rule] = {
     "alphabet_size?": _SIZE,
     "context_slots?": whole(0, 1 << 12),
     "context_vocabulary_size?": whole(0, 1 << 26),
+    "linear_part?": truth,
 }
 _WINDOW = whole(1, _LARGEST)
 PARAMETERS: dict[str, Rule] = {
@@ -240,7 +241,8 @@ def checked_network(state: Mapping[str, Any]) -> dict[str, Any] | None:
     if renamed is None:
         return None
     check_values(state["parameters"], dict.fromkeys(_OF_WINDOWS, _WINDOW), "model.json: parameters")
-    network: dict[str, Any] = {name.removesuffix("?"): 0 for name in NETWORK} | {"ensemble_size": 1} | renamed
+    absent = dict.fromkeys((name.removesuffix("?") for name in NETWORK), 0) | {"ensemble_size": 1, "linear_part": True}
+    network: dict[str, Any] = absent | renamed
     if unknown := sorted(set(renamed) - {name.removesuffix("?") for name in NETWORK}):
         raise refuse("model.json: network", f"has {_shown(unknown[0])}, which no network has")
     if network["n_labels"] != len(state["labels"]):

@@ -39,6 +39,7 @@ class NetworkSpec:
     alphabet_size: int = 0
     context_slots: int = 0
     context_vocabulary_size: int = 0
+    linear_part: bool = True  # of tokens with context; networks of version 0.1 have it
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> NetworkSpec:
@@ -51,8 +52,13 @@ class NetworkSpec:
 
     @property
     def n_outputs(self) -> int:
-        """Number of logits that are averaged: one for each BiLSTM, and one for the linear part of tokens."""
-        return self.ensemble_size + bool(self.context_slots)
+        """Number of logits that are averaged: one for each BiLSTM, and one for a linear part."""
+        return self.ensemble_size + self.has_linear_part
+
+    @property
+    def has_linear_part(self) -> bool:
+        """Whether logits that are linear in a token and its context are averaged with those of the BiLSTMs."""
+        return self.linear_part and bool(self.context_slots)
 
 
 @contextlib.contextmanager
@@ -77,7 +83,7 @@ def build_network(spec: NetworkSpec, bias: Sequence[float] | np.ndarray | None =
     start = "zeros" if bias is None else keras.initializers.Constant(np.asarray(bias))
     inputs = _Inputs.split(spec, ids, numbers, mask)
     logits = [_bilstm_logits(spec, inputs, start, member) for member in range(spec.ensemble_size)]
-    if spec.context_slots:
+    if spec.has_linear_part:
         logits.append(_linear_logits(spec, inputs, start))
     output = logits[0] if spec.n_outputs == 1 else layers.Average(name="logits")(logits)
     return keras.Model([ids, numbers, mask], output, name="skol_rnn")
@@ -110,7 +116,7 @@ class _Inputs(NamedTuple):
         """Split the ids by kind; a kind without slots is None."""
         end = spec.slots + spec.context_slots
         own = Columns(0, spec.slots, name="own_ids")(ids) if ids.shape[-1] > spec.slots else ids
-        context = Columns(spec.slots, end, name="context_ids")(ids) if spec.context_slots else None
+        context = Columns(spec.slots, end, name="context_ids")(ids) if spec.has_linear_part else None
         chars = Columns(end, end + spec.char_slots, name="char_ids")(ids) if spec.char_slots else None
         return cls(own, context, chars, numbers, mask)
 

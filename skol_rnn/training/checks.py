@@ -71,8 +71,8 @@ def _check_network(parameters: Mapping[str, Any]) -> None:
     for prefix in ("", "prediction_"):
         window, stride = f"{prefix}window_size", f"{prefix}stride"
         check_stride(parameters[window], parameters[stride], stride, window)
-    if parameters["linear_share"] and (parameters["features"], parameters["unit"]) != ("hashed", "line"):
-        raise ValueError('linear_share needs features="hashed" and unit="line": leave it out.')
+    if parameters["linear_share"] and parameters["unit"] == "line" and parameters["features"] != "hashed":
+        raise ValueError('For lines, linear_share needs features="hashed": leave it out.')
     _check_vectors(parameters)
     if not parameters["learning_rate"] > 0:
         raise ValueError(f"learning_rate must be above 0, but is {parameters['learning_rate']!r}.")

@@ -37,6 +37,7 @@ from skol_rnn.inference.second_pass import SecondPass
 from skol_rnn.inference.windowed import PredictionWindows
 from skol_rnn.labels import LabelSet, label_counts, plural, rare_labels
 from skol_rnn.training.callbacks import Callbacks
+from skol_rnn.training.chain import fit_chain
 from skol_rnn.training.checkpoint import check_place, check_run, fingerprint, run_id, stage_file
 from skol_rnn.training.decision import decoder_without_validation, fitted_decoder, named_values
 from skol_rnn.training.lines import TrainingLines, draw_rates, sample_lines
@@ -186,7 +187,9 @@ class Fitting:
         counts = rows.counts
         spec = self._spec(lines)
         runner = KerasRunner(build_network(spec, self.objective.starting_bias(weights, counts, drawn)))
-        linear = self.linear or (self._linear_member(lines, decoder) if self.of.linear_share else None)
+        linear = self.linear or (
+            self._linear_member(lines, decoder.correction.logit_offsets()) if self.of.linear_share else None
+        )
         windows = PredictionWindows.of(self.settings)
         predictor = Predictor(self.labels, self._features, runner, windows, decoder, linear, self.second)
         validation = None
@@ -338,19 +341,25 @@ class Fitting:
             alphabet_size=features.alphabet_size,
             context_slots=context_slots,
             context_vocabulary_size=features.context_vocabulary_size,
+            linear_part=False,  # a chain does better (docs/experiments.md)
         )
 
-    def _linear_member(self, lines: TrainingLines, decoder: Decoder) -> LinearMember | None:
-        return LinearMember.fit(
-            lines.features,
+    def _linear_member(
+        self, lines: TrainingLines, logit_offsets: np.ndarray, weights: np.ndarray | None = None
+    ) -> LinearMember | None:
+        """Train the linear model: of lines and their neighbours, or a chain of tokens."""
+        features = self._features
+        fit = fit_chain if self.of.unit == "token" else LinearMember.fit
+        return fit(
+            features.in_one_bag(lines.features),
             lines.true,
             lines.lengths,
             n_labels=len(self.labels),
-            vocabulary_size=self._features.vocabulary_size,
+            vocabulary_size=features.vocabulary_size + features.context_vocabulary_size,
             share=self.of.linear_share,
-            logit_offsets=decoder.correction.logit_offsets(),
+            logit_offsets=logit_offsets,
             seed=self.of.random_state,
-            weights=lines.scaled_weights(),
+            weights=lines.scaled_weights() if weights is None else weights,
         )
 
     def _batches(self, lines: TrainingLines, n_outputs: int) -> WindowBatches:

@@ -95,7 +95,7 @@ class FoldedFitting(Fitting):
         fitting = Fitting({**self.settings, "verbosity": 0}, self.labels)
         class_weights = resolve_weights(self.objective.class_weights, self.labels, rows.counts)
         lines, _, _, decoder = fitting._weighed(rows, class_weights)
-        return fitting._linear_member(lines, decoder)
+        return fitting._linear_member(lines, decoder.correction.logit_offsets())
 
     def _of_fold(
         self, rows: LabelledRows, held: LabelledRows, member: LinearMember | None, checkpoint: Path | None

@@ -10,7 +10,6 @@ import numpy as np
 from skol_rnn.data.inputs import LabelledRows
 from skol_rnn.errors import DataError
 from skol_rnn.imbalance.class_weights import ClassWeights, resolve_weights
-from skol_rnn.inference.linear_member import LinearMember
 from skol_rnn.inference.predictor import Predictor
 from skol_rnn.labels import NO_LABEL, plural
 from skol_rnn.training.callbacks import Callbacks
@@ -53,21 +52,11 @@ class InstantFitting(Fitting):
     def _trained(self, rows: LabelledRows, class_weights: ClassWeights) -> tuple[Predictor, np.ndarray]:
         """Compute features and train; the decoder is not fitted yet."""
         lines, drawn, weights, decoder = self._weighed(rows, class_weights)
-        given, features = lines.scaled_weights(), self._features
+        given = lines.scaled_weights()
         learnt = (weights[lines.true] > 0) & (lines.true != NO_LABEL)
-        linear = LinearMember.fit(
-            features.in_one_bag(lines.features),
-            lines.true,
-            lines.lengths,
-            n_labels=len(self.labels),
-            vocabulary_size=features.vocabulary_size + features.context_vocabulary_size,
-            share=1.0,
-            # Weights shift the probabilities of a one-vs-rest model by their ratio; training with them is less exact.
-            logit_offsets=np.log(np.where(weights > 0, weights, 1.0)),
-            seed=self.of.random_state,
-            weights=learnt * (1.0 if given is None else given),
-            neighbours=self.of.unit == "line",
-        )
+        # Weights shift the probabilities of a linear model by their ratio; training with them is less exact.
+        shift = np.log(np.where(weights > 0, weights, 1.0))
+        linear = self._linear_member(lines, shift, learnt * (1.0 if given is None else given))
         if linear is None:
             (only,) = np.flatnonzero(drawn)
             raise DataError(
@@ -78,4 +67,4 @@ class InstantFitting(Fitting):
             f"[{self.kind}] {plural(len(lines.true), self.of.unit)} of {plural(len(lines.lengths), 'document')}, "
             f"{linear.n_parameters:,} parameters."
         )
-        return Predictor(self.labels, features, None, None, decoder, linear), weights
+        return Predictor(self.labels, self._features, None, None, decoder, linear), weights

@@ -34,7 +34,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "feature_dropout": 0.2,
         "patience": 3,
         "min_updates": 40,
-        "linear_share": 0.0,
+        "linear_share": 0.5,
         "decision": "auto",
         "monitor": SPAN_METRIC,
     },
@@ -48,7 +48,7 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     },
     "default": {
         "line": {"ensemble_size": 1, "epochs": 8, "refit": True, "folds": 3},
-        "token": {"ensemble_size": 2, "epochs": 3, "refit": True, "folds": 0},
+        "token": {"ensemble_size": 1, "epochs": 3, "refit": True, "folds": 0},
     },
     "instant": {
         unit: {"ensemble_size": 0, "epochs": 0, "refit": True, "linear_share": 1.0, "folds": 0} for unit in DEFAULTS

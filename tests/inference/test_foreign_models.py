@@ -27,7 +27,7 @@ from skol_rnn.cli.app import run
 from skol_rnn.data.table import shared_columns
 from skol_rnn.errors import BundleError, DataError
 from skol_rnn.inference.array_schema import check_model
-from skol_rnn.inference.predictor import load_serving
+from skol_rnn.inference.predictor import ServingModel, load_serving
 from skol_rnn.inference.second_pass import SecondPass
 from skol_rnn.persistence.archive import npz_bytes, read_npz
 from skol_rnn.persistence.bundle import Bundle, load_bundle, load_bytes, save_bundle
@@ -299,6 +299,7 @@ def test_models_of_the_first_version_fit_the_schema(tiny_bundle):
     former["context_vocabulary_size"] = "beside_vocabulary_size"
     state = {name: value for name, value in bundle.state.items() if name not in ("card", "not_given")}
     state["network"] = {former.get(name, name): value for name, value in bundle.state["network"].items()}
+    del state["network"]["linear_part"]
     del state["parameters"]["prediction_window_size"]
     check_model(
         Bundle(
@@ -328,6 +329,17 @@ def test_models_without_a_network_fit_the_schema(unit):
     words = bundle.features["linear/words"]
     with pytest.raises(BundleError, match="linear/words"):
         check_model(replace(bundle, features=bundle.features | {"linear/words": words[:5]}))
+
+
+def test_the_transitions_of_a_chain_are_checked():
+    bundle = RNNSkolModel(preset="instant", unit="token", verbosity=0).fit(toy_tokens()).bundle()
+    transitions, words = bundle.features["linear/transitions"], bundle.features["linear/words"]
+    for changed in ({"linear/transitions": transitions[1:]}, {"linear/transitions": transitions * np.nan}):
+        with pytest.raises(BundleError, match="linear/transitions"):
+            check_model(replace(bundle, features=bundle.features | changed))
+    extreme = bundle.features | {"linear/transitions": transitions * 1e6, "linear/words": words * 1e6}
+    found = ServingModel(replace(bundle, features=extreme)).predict_proba(toy_tokens(1))
+    np.testing.assert_allclose(found.sum(axis=1), 1)
 
 
 def test_a_second_pass_fits_the_schema_or_is_refused(tiny_bundle):
