@@ -32,6 +32,7 @@ SYSTEMS = {
     "skol_rnn, smoothed weights, corrected": lambda: span_peers.Ours(decision="corrected"),
     "skol_rnn, smoothed weights, argmax": lambda: span_peers.Ours(decision="argmax"),
     "skol_rnn, smoothed weights, tuned (default)": span_peers.Ours,
+    "skol_rnn, linear chain alone (instant)": lambda: span_peers.Ours(preset="instant"),
 }
 WITH_VECTORS = {
     "skol_rnn, input embeddings of a pretrained model": {},

@@ -129,7 +129,8 @@ def explain(
     part : {"auto", "linear", "network"}, default "auto"
         What to explain: the linear model, whose contributions are exact, or the network by gradient times input, which is
         exact for the bag of words and a first approximation of all that follows it.  "auto" is the linear model where
-        there is one.  A model's answer is the mean of both, and of the second pass, which is not explained.
+        there is one.  A model's answer is the mean of both, and of the second pass, which is not explained; nor is what a
+        token's label gains from the labels around it.
 
     Returns
     -------

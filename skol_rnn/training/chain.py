@@ -14,7 +14,7 @@ from skol_rnn.windows import shifted_windows
 # docs/experiments.md has the measurements.
 _WINDOW, _BATCH = 64, 16
 _EPOCHS, _UPDATES = 8, 400  # at least, each
-_RATE, _RATE_OF_NUMBERS, _FINAL = 1.0, 3.2, 0.05  # that of numbers is divided by how many there are
+_RATE, _RATE_OF_NUMBERS, _FINAL = 1.0, 0.02, 0.05
 _LARGEST_STEP = 10.0  # score, in absolute value: larger ones underflow in single precision
 
 
@@ -77,7 +77,7 @@ class _Chain:
         self.of_words = own_words(features.ids, vocabulary_size)
         n_labels, size = len(counts), features.numbers.shape[1]
         self.words = _Weights(np.zeros((vocabulary_size, n_labels)), _RATE)
-        self.numbers = _Weights(np.zeros((size, n_labels)), _RATE_OF_NUMBERS / max(size, 1))
+        self.numbers = _Weights(np.zeros((size, n_labels)), _RATE_OF_NUMBERS)
         self.bias = _Weights(np.where(counts, np.log((counts + 1) / counts.sum()), NEVER), _RATE)
         self.start, self.step = (_Weights(np.zeros(shape), _RATE) for shape in ((n_labels,), (n_labels, n_labels)))
 

@@ -48,6 +48,7 @@ def check_parameters(parameters: Mapping[str, Any]) -> None:
     Sampling.parse(parameters["sampling"])
     if parameters["preset"] != INSTANT:
         _check_network(parameters)
+    _check_vectors(parameters)
     for name in _SHARES:
         unused = parameters["preset"] == INSTANT and name in OF_NETWORK
         if parameters[name] is not None and not 0 <= parameters[name] < 1 and not unused:
@@ -71,9 +72,11 @@ def _check_network(parameters: Mapping[str, Any]) -> None:
     for prefix in ("", "prediction_"):
         window, stride = f"{prefix}window_size", f"{prefix}stride"
         check_stride(parameters[window], parameters[stride], stride, window)
-    if parameters["linear_share"] and parameters["unit"] == "line" and parameters["features"] != "hashed":
-        raise ValueError('For lines, linear_share needs features="hashed": leave it out.')
-    _check_vectors(parameters)
+    without = (
+        parameters["features"] != "hashed" if parameters["unit"] == "line" else parameters["features"] == "vectors"
+    )
+    if parameters["linear_share"] and without:
+        raise ValueError(f"linear_share needs hashed features, not {parameters['features']!r}: leave it out.")
     if not parameters["learning_rate"] > 0:
         raise ValueError(f"learning_rate must be above 0, but is {parameters['learning_rate']!r}.")
 

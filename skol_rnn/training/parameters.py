@@ -129,7 +129,7 @@ class ModelParameters(FormerNames):
         Share of hashed features dropped in training; 0.5, for tokens 0.2, if not given.
     linear_share : float, optional
         Weight of a linear model in the geometric mean with the network: over neighbouring lines, 0.15 for hashed lines and
-        otherwise 0 if not given; for tokens a linear chain of labels, 0.5 if not given.
+        otherwise 0 if not given; for tokens a linear chain of labels, 0.5, with ``features="vectors"`` 0, if not given.
     window_size : int, optional
         Lines in a window; 15, for tokens 128, if not given.
     stride : int, optional

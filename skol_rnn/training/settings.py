@@ -63,7 +63,6 @@ OF_NETWORK = (
     "loss", "focal_labels", "epochs", "batch_size", "learning_rate", "min_updates", "patience", "ensemble_size",
     "input_size", "line_size", "hidden_size", "num_layers", "dropout", "feature_dropout", "linear_share",
     "window_size", "stride", "prediction_window_size", "prediction_stride", "prediction_batch_size", "folds",
-    "vectors", "vector_layers",
 )  # fmt: skip
 """Parameters that have no effect without a network."""
 
@@ -90,6 +89,8 @@ def resolve(parameters: Mapping[str, Any], spans: bool = True) -> dict[str, Any]
     defaults = {**DEFAULTS[unit], **PRESETS[preset][unit]}
     if unit == "line" and parameters["features"] != "hashed":
         defaults |= {"dropout": _VECTOR_DROPOUT, "linear_share": 0.0, "folds": 0}
+    if unit == "token" and parameters["features"] == "vectors":
+        defaults |= {"linear_share": 0.0}
     if preset == INSTANT:
         defaults = {name: value for name, value in defaults.items() if name not in OF_NETWORK} | PRESETS[preset][unit]
     if not spans:

@@ -14,7 +14,7 @@ from pretrained import HEADS, LAYERS, PIECES, SIZE, arrays, write_model
 from safetensors.numpy import load_file, save_file
 from toy import SMALL, toy_tokens
 
-from skol_rnn import DataError, RNNSkolModel
+from skol_rnn import DataError, RNNSkolModel, load_serving
 from skol_rnn.features.families import features_from_state, make_features
 from skol_rnn.features.pretrained.encoder import encoder_graph
 from skol_rnn.features.pretrained.layers import LayerVectors
@@ -172,6 +172,18 @@ def test_a_saved_model_has_its_static_vectors_and_needs_the_folder_of_layers(fol
     assert needs.predict(table).equals(expected)
 
 
+@pytest.mark.parametrize("layers", [None, [2]])
+def test_a_chain_alone_takes_vectors(folder, tmp_path, layers):
+    table = toy_tokens(6)
+    model = RNNSkolModel(unit="token", preset="instant", vectors=str(folder), vector_layers=layers, verbosity=0).fit(table)
+    assert model.evaluate(toy_tokens(4, seed=5)).fragment_f1 > 0.8
+    plain = RNNSkolModel(unit="token", preset="instant", verbosity=0).fit(table)
+    own = len(model._predictor.linear.numbers) - len(plain._predictor.linear.numbers)
+    assert own and np.abs(model._predictor.linear.numbers[-own:]).max() > 1e-3
+    served = load_serving(model.save(tmp_path / "m"))
+    np.testing.assert_array_equal(served.predict_proba(table), model.predict_proba(table))
+
+
 def test_what_cannot_be_used_is_one_sentence_before_any_work(folder, tmp_path):
     def fails(error, match, **parameters):
         with pytest.raises(error, match=match):
@@ -182,6 +194,8 @@ def test_what_cannot_be_used_is_one_sentence_before_any_work(folder, tmp_path):
     fails(ValueError, 'vectors needs unit="token"', vectors=str(folder), unit="line")
     fails(ValueError, 'family of features other than "vectors"', vectors=str(folder), features="vectors")
     fails(ValueError, "vector_layers has no effect without vectors", vector_layers=[1])
+    fails(ValueError, "vector_layers has no effect without vectors", vector_layers=[1], preset="instant")
+    fails(ValueError, 'vectors needs unit="token"', vectors=str(folder), unit="line", preset="instant")
     for layers in ("2,4", [0], [1.5], [True]):
         fails(ValueError, "vector_layers must be a list of whole numbers", vectors=str(folder), vector_layers=layers)
     fails(DataError, "numbers from 1 to 2, the layers of this model", vectors=str(folder), vector_layers=[3])
