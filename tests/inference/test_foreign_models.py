@@ -313,7 +313,6 @@ def test_models_of_the_first_version_fit_the_schema(tiny_bundle):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("features", ["hashed", "ngrams", "word2vec", "fasttext"])
-@pytest.mark.filterwarnings("error::skol_rnn.errors.GraphWarning")
 def test_models_of_tokens_keep_their_graph_and_fit_the_schema(features):
     settings = {**SMALL, **QUICK, "unit": "token", "features": features, "epochs": 1}
     bundle = RNNSkolModel(**settings).fit(toy_tokens(4, 10)).bundle()

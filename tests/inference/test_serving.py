@@ -113,6 +113,16 @@ def test_the_linear_part_is_exported_and_lines_may_lack_all_context_ids(ensemble
         np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("ensemble_size", [1, 2])
+def test_lines_of_more_ids_than_the_network_is_wide_are_exported(ensemble_size):
+    rng = np.random.default_rng(ensemble_size)
+    spec = NetworkSpec(3, 4, 9, 700, 5, 6, 4, 1, 0.3, 0.2, 0, ensemble_size=ensemble_size)
+    network = shaken(build_network(spec), rng)
+    features, lines = random_features(rng, 9, spec), cut_windows([7, 1, 1], 4, 1).lines
+    found, expected = logits(network, network_graph(network, 4), features, lines)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
 def test_what_stands_at_padding_has_no_say():
     spec = NetworkSpec(2, 3, 9, 4, 5, 6, 4, 2, 0.0, 0.0, 0)
     rng = np.random.default_rng(0)
