@@ -175,7 +175,9 @@ def test_a_saved_model_has_its_static_vectors_and_needs_the_folder_of_layers(fol
 @pytest.mark.parametrize("layers", [None, [2]])
 def test_a_chain_alone_takes_vectors(folder, tmp_path, layers):
     table = toy_tokens(6)
-    model = RNNSkolModel(unit="token", preset="instant", vectors=str(folder), vector_layers=layers, verbosity=0).fit(table)
+    model = RNNSkolModel(unit="token", preset="instant", vectors=str(folder), vector_layers=layers, verbosity=0).fit(
+        table
+    )
     assert model.evaluate(toy_tokens(4, seed=5)).fragment_f1 > 0.8
     plain = RNNSkolModel(unit="token", preset="instant", verbosity=0).fit(table)
     own = len(model._predictor.linear.numbers) - len(plain._predictor.linear.numbers)
