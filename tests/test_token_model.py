@@ -125,6 +125,7 @@ def test_callers_vectors_one_a_token(table, unseen):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:The model is saved without a graph")  # convolutions are not exported
 def test_characters_alone_give_spans_away(tmp_path):
     """Names have "zz" where no affix reaches; no word occurs in two documents."""
     rng = np.random.default_rng(0)
@@ -136,7 +137,9 @@ def test_characters_alone_give_spans_away(tmp_path):
             rows.append((f"d{d}", i, front + ("zz" if name else "yx") + back, "B-NAME" if name else "O"))
     tokens = pd.DataFrame(rows, columns=["doc_id", "line_number", "value", "label"])
     seen, unseen = (tokens[tokens["doc_id"].isin(names)] for names in ([f"d{d}" for d in range(18)], ["d20", "d23"]))
-    trained = model(features="characters", epochs=12, validation_fraction=0.2, **LEARNS).fit(seen)
+    # The chain does not read characters, and here all that it reads is chance.
+    alone = {"linear_share": 0.0, **LEARNS}
+    trained = model(features="characters", epochs=12, validation_fraction=0.2, **alone).fit(seen)
     assert trained.evaluate(unseen).fragment_f1 > 0.95
     blind = model(epochs=12, validation_fraction=0.2, **LEARNS).fit(seen)
     assert blind.evaluate(unseen).fragment_f1 < 0.6
