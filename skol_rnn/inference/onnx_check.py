@@ -254,9 +254,9 @@ def _check_nodes(nodes: list[dict[str, Any]], arrays: Mapping[str, np.ndarray], 
         raise ValueError(f"it has {len(nodes):,} nodes, more than {most:,}")
     # No tensor has more numbers for each line than its layer's arrays have rows and columns.
     widest = max([2 * sum(array.shape) for array in others] + [sum(array.shape[1:]) for array in arrays.values()])
-    columns = [size for size in known.shapes.get("ids", ()) if isinstance(size, int)]
-    if max(columns, default=0) > _MOST_SLOTS:
-        raise ValueError(f"its ids have {max(columns):,} columns")
+    columns = max((size for size in known.shapes.get("ids", ()) if isinstance(size, int)), default=0)
+    if columns > _MOST_SLOTS:
+        raise ValueError(f"its ids have {columns:,} columns")
     for node in nodes:
         kind = f"node {node.get('name', '')!r} of kind {node['op_type']!r}"
         try:
@@ -267,7 +267,7 @@ def _check_nodes(nodes: list[dict[str, Any]], arrays: Mapping[str, np.ndarray], 
             raise ValueError(f"{kind}: it has {len(node['output'])} outputs")
         # The embeddings of a line's ids, whose number is a name or a number of columns.
         of_ids = node["op_type"] == "Gather" and node["input"][0].endswith(SHARED_ARRAYS)
-        most_numbers = _MOST_SLOTS * widest if of_ids else max(widest, *columns, 0)
+        most_numbers = _MOST_SLOTS * widest if of_ids else max(widest, columns)
         for name, shape in zip(node["output"], shapes, strict=False):
             size, symbols = _volume(shape)
             if (

@@ -18,7 +18,7 @@ from skol_rnn.imbalance.sampling import Sampling
 from skol_rnn.labels import LabelSet, check_choice
 from skol_rnn.training.objective import Objective
 from skol_rnn.training.parameters import default_values
-from skol_rnn.training.settings import INSTANT, OF_NETWORK, resolve
+from skol_rnn.training.settings import INSTANT, OF_NETWORK, has_words, resolve
 from skol_rnn.windows import check_stride
 
 _LEAST = {
@@ -72,10 +72,7 @@ def _check_network(parameters: Mapping[str, Any]) -> None:
     for prefix in ("", "prediction_"):
         window, stride = f"{prefix}window_size", f"{prefix}stride"
         check_stride(parameters[window], parameters[stride], stride, window)
-    without = (
-        parameters["features"] != "hashed" if parameters["unit"] == "line" else parameters["features"] == "vectors"
-    )
-    if parameters["linear_share"] and without:
+    if parameters["linear_share"] and not has_words(parameters):
         raise ValueError(f"linear_share needs hashed features, not {parameters['features']!r}: leave it out.")
     if not parameters["learning_rate"] > 0:
         raise ValueError(f"learning_rate must be above 0, but is {parameters['learning_rate']!r}.")

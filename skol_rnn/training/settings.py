@@ -87,10 +87,8 @@ def resolve(parameters: Mapping[str, Any], spans: bool = True) -> dict[str, Any]
     for name, allowed in (("unit", UNITS), ("preset", PRESETS)):
         check_choice(name, parameters[name], allowed)
     defaults = {**DEFAULTS[unit], **PRESETS[preset][unit]}
-    if unit == "line" and parameters["features"] != "hashed":
+    if not has_words(parameters):
         defaults |= {"dropout": _VECTOR_DROPOUT, "linear_share": 0.0, "folds": 0}
-    if unit == "token" and parameters["features"] == "vectors":
-        defaults |= {"linear_share": 0.0}
     if preset == INSTANT:
         defaults = {name: value for name, value in defaults.items() if name not in OF_NETWORK} | PRESETS[preset][unit]
     if not spans:
@@ -99,6 +97,13 @@ def resolve(parameters: Mapping[str, Any], spans: bool = True) -> dict[str, Any]
     if "random_state" in resolved:
         resolved["random_state"] = _seed(resolved["random_state"])
     return resolved | _windows(resolved, unit)
+
+
+def has_words(parameters: Mapping[str, Any]) -> bool:
+    """Whether the features have ids of words, which the linear model needs."""
+    return bool(
+        parameters["features"] == "hashed" if parameters["unit"] == "line" else parameters["features"] != "vectors"
+    )
 
 
 def _windows(given: Mapping[str, Any], unit: str) -> dict[str, Any]:

@@ -123,6 +123,12 @@ def test_lines_of_more_ids_than_the_network_is_wide_are_exported(ensemble_size):
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
+def test_lines_of_more_ids_than_any_model_has_are_refused():
+    network = build_network(NetworkSpec(3, 4, 9, 5000, 5, 6, 4, 1, 0.3, 0.2, 0, ensemble_size=2))
+    with pytest.raises(BundleError, match="its ids have 5,000 columns"):
+        network_graph(network, 4)
+
+
 def test_what_stands_at_padding_has_no_say():
     spec = NetworkSpec(2, 3, 9, 4, 5, 6, 4, 2, 0.0, 0.0, 0)
     rng = np.random.default_rng(0)

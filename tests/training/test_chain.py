@@ -13,18 +13,18 @@ N = sum(LENGTHS)
 VOCABULARY = 30
 
 
-def features_of(seed=0, n=N):
+def features_of(seed=0):
     rng = np.random.default_rng(seed)
     return LineFeatures(
-        rng.integers(0, VOCABULARY, (n, 5)).astype(np.int32), rng.normal(size=(n, 2)).astype(np.float32)
+        rng.integers(0, VOCABULARY, (N, 5)).astype(np.int32), rng.normal(size=(N, 2)).astype(np.float32)
     )
 
 
-def fitted(true, features=None, weights=None, lengths=LENGTHS, n_labels=3):
+def fitted(true, features=None, weights=None, n_labels=3):
     return fit_chain(
         features or features_of(),
         true,
-        list(lengths),
+        LENGTHS,
         n_labels=n_labels,
         vocabulary_size=VOCABULARY,
         share=0.5,
