@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -71,28 +71,32 @@ class Line(NamedTuple):
 
 def split_lines(text: str) -> list[Line]:
     r"""Find the non-blank lines of a text; lines end at ``"\n"`` or ``"\r\n"`` and nowhere else."""
-    lines: list[tuple[int, int, int, bool]] = []
-    position = blank = 0
-    feed, returns, pieces = _next_feed(text, 0), "\r" in text, text.split("\n")
-    for number, piece in enumerate(pieces, 1):
-        end = position + len(piece)
-        if not piece.strip():
-            blank += 1
-        else:
-            breaks = feed < end  # a page break since the last visible text, or within this line
-            if breaks:
-                breaks = feed < end - len(piece.lstrip())
-                feed = _next_feed(text, position + len(piece.rstrip()))
-            cut = returns and piece.endswith("\r") and number < len(pieces)
-            lines.append((position, end - cut, blank, breaks))
-            blank = 0
-        position = end + 1
-    return list(map(Line._make, lines))
+    return _lines_of(_line_columns(text))
 
 
-def _next_feed(text: str, start: int) -> int:
-    place = text.find("\f", start)
-    return place if place >= 0 else len(text)
+def _lines_of(columns: Mapping[str, np.ndarray]) -> list[Line]:
+    return list(map(Line._make, zip(*(column.tolist() for column in columns.values()), strict=True)))
+
+
+def _line_columns(text: str) -> dict[str, np.ndarray]:
+    """Return the fields of the non-blank lines as arrays, which takes a third of the time that the lines take."""
+    pieces = text.split("\n")
+    sizes = np.fromiter(map(len, pieces), np.int64, len(pieces))
+    visible = np.fromiter(map(bool, map(str.strip, pieces)), bool, len(pieces))
+    numbers = np.flatnonzero(visible)
+    start = (np.cumsum(sizes + 1) - sizes - 1)[numbers]
+    end = start + sizes[numbers]
+    breaks = np.zeros(len(numbers) + 1, bool)
+    feeds = [match.start() for match in re.finditer("\f", text)]
+    for feed, line in zip(feeds, np.searchsorted(end, feeds, "right").tolist(), strict=True):
+        if line < len(numbers):
+            piece = pieces[numbers[line]]
+            is_before = feed < end[line] - len(piece.lstrip())
+            is_after = feed >= start[line] + len(piece.rstrip())
+            breaks[line + is_after] |= is_before or is_after  # one within visible text is none
+    if "\r" in text:  # the last piece has no line end
+        end -= np.fromiter((pieces[i].endswith("\r") and i < len(pieces) - 1 for i in numbers), bool, len(numbers))
+    return dict(zip(Line._fields, (start, end, np.diff(numbers, prepend=-1) - 1, breaks[:-1]), strict=True))
 
 
 def line_labels(text: str, lines: Sequence[Line], spans: Sequence[tuple[int, int, str]]) -> tuple[str | None, ...]:
@@ -189,12 +193,16 @@ class Document:
     @property
     def n_rows(self) -> int:
         """Number of rows."""
-        return len(self.lines if self.tokens is None else self.tokens)
+        return len(self._line_columns["start"] if self.tokens is None else self.tokens)
 
     @cached_property
     def lines(self) -> list[Line]:
         """The non-blank lines; see :func:`split_lines`."""
-        return split_lines(self.text)
+        return _lines_of(self._line_columns)
+
+    @cached_property
+    def _line_columns(self) -> dict[str, np.ndarray]:
+        return _line_columns(self.text)
 
     def named(self, doc_id: str) -> Document:
         """Return the document under another name."""
@@ -213,8 +221,14 @@ class Document:
         >>> Document("a", "one\n\ntwo").columns()["blank_before"].tolist()
         [0, 1]
         """
-        places: Sequence[tuple[int, ...]] = self.lines if self.tokens is None else self.tokens
-        values = object_array([self.text[place[0] : place[1]] for place in places])
+        if self.tokens is None:
+            places = {name: column.copy() for name, column in self._line_columns.items()}
+        else:
+            start, end = np.asarray(self.tokens, dtype=np.int64).reshape(-1, 2).T
+            before = np.asarray(breaks_before(self.text, self.tokens), dtype=np.int64)
+            places = {"start": start, "end": end, "break_before": before}
+        text, ends = self.text, zip(places["start"].tolist(), places["end"].tolist(), strict=True)
+        values = object_array([text[start:end] for start, end in ends])
         columns = {
             "doc_id": object_array([self.doc_id] * len(values)),
             "line_number": np.arange(len(values), dtype=np.int64),
@@ -222,14 +236,7 @@ class Document:
         }
         if self.labels is not None:
             columns["label"] = object_array(self.labels)
-        if self.tokens is not None:
-            ends = np.asarray(self.tokens, dtype=np.int64).reshape(-1, 2)
-            before = np.asarray(breaks_before(self.text, self.tokens), dtype=np.int64)
-            return columns | {"start": ends[:, 0], "end": ends[:, 1], "break_before": before}
-        # (lines, 4): start, end, blank_before, page_break
-        numbers = np.fromiter(chain.from_iterable(self.lines), np.int64).reshape(-1, len(Line._fields))
-        columns |= dict(zip(Line._fields, numbers.T, strict=True))
-        return columns | {"page_break": columns["page_break"].astype(bool)}
+        return columns | places
 
     def __repr__(self) -> str:
         labelled = sum(label is not None for label in self.labels or ())

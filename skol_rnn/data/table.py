@@ -88,20 +88,21 @@ def document_names(table: Lines) -> list[str]:
     """Return the document name of each row, from column ``doc_id`` or else ``filename``; numbers become their digits."""
     column = "filename" if "doc_id" not in table and "filename" in table else "doc_id"
     require_column(table, column)
+    values = list(table[column])
+    # The rows of a document usually share one object, which is looked at once.
+    objects = np.fromiter(map(id, values), np.int64, len(values))
+    ends = np.append(np.flatnonzero(objects[1:] != objects[:-1]) + 1, len(values)).tolist()
     names: list[str] = []
     spelt: dict[str, str | int] = {}
-    before: object = None
-    for row, value in enumerate(table[column]):
-        if value is before and names:  # the rows of a document usually share one object
-            names.append(names[-1])
-            continue
-        key, before = name_key(value), value
+    for end in ends if values else ():
+        row, value = len(names), values[len(names)]
+        key = name_key(value)
         if is_missing(value) or (isinstance(key, str) and not key.strip()):
             raise DataError(f"Column {column!r} is empty in row {row}: name each row's document.")
         if key is None:
             shown = f"{value!r:.60}, neither text nor a whole number"
             raise DataError(f"Row {row} of column {column!r} holds {shown}: name documents by text.")
-        names.append(name := str(key))
+        names += [name := str(key)] * (end - row)
         if (first := spelt.setdefault(name.strip(), key)) != key:
             raise DataError(
                 f"Row {row} of column {column!r} holds {value!r:.60}, another row {first!r:.60}: "
@@ -126,6 +127,8 @@ def name_key(value: object) -> str | int | None:
 def check_texts(values: Iterable[object], name: str, *, none_allowed: bool = False) -> None:
     """Raise a DataError for the first value of a column that is not a str."""
     values = list(values)
+    if set(map(type, values)) <= {str}:
+        return
     wrong = [i for i, value in enumerate(values) if not (isinstance(value, str) or (none_allowed and value is None))]
     if wrong:
         shown = f"{values[wrong[0]]!r}, not text ({len(wrong)} such rows)"
@@ -173,8 +176,8 @@ def document_order(
     documents: Sequence[str], numbers: Sequence[Any] | np.ndarray | None, line_no_col: str
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the order that sorts rows by document (first seen first) and line number, and the new line numbers."""
-    seen: dict[str, int] = {}
-    codes = np.fromiter((seen.setdefault(name, len(seen)) for name in documents), np.int64, len(documents))
+    seen = {name: code for code, name in enumerate(dict.fromkeys(documents))}
+    codes = np.fromiter(map(seen.__getitem__, documents), np.int64, len(documents))
     places = np.arange(len(codes)) if numbers is None else _line_numbers(numbers, line_no_col)
     order = np.lexsort((places, codes))
     repeated = order[1:][(np.diff(codes[order]) == 0) & (np.diff(places[order]) == 0)]

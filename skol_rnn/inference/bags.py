@@ -8,13 +8,16 @@ _STEP = 8  # lines whose ids need as many steps of slots are summed together: li
 _ROWS = 10_000  # added at a time: they fit the processor's cache
 
 
-def sums_of_rows(table: np.ndarray, ids: np.ndarray) -> np.ndarray:
-    """Sum the rows of a table, (rows, size), that the ids of lines, (lines, slots), name; 0 names none."""
+def bags(table: np.ndarray, ids: np.ndarray) -> np.ndarray:
+    """Sum the rows of a table, (rows, size), that the ids of lines, (lines, slots), name, divided by the root of their number.
+
+    An id of 0 names no row.  A line without ids has zeros.  The layer ``EmbeddingBag`` gives the same.
+    """
     sums = np.zeros((len(ids), table.shape[1]), table.dtype)
     if not ids.size:
         return sums
     kept = ids > 0
-    used = np.where(kept.any(axis=1), ids.shape[1] - np.argmax(kept[:, ::-1], axis=1), 0)
+    n_ids, used = _extents(kept)
     steps = -(-used // _STEP)
     order = np.argsort(steps, kind="stable")
     ends = np.cumsum(np.bincount(steps))
@@ -26,10 +29,16 @@ def sums_of_rows(table: np.ndarray, ids: np.ndarray) -> np.ndarray:
             # (lines, 1, slots) @ (lines, slots, size)
             found = kept[lines, None, :slots].astype(table.dtype) @ table.take(ids[lines, :slots], axis=0)
             sums[lines] = found[:, 0]
+    sums /= np.sqrt(np.maximum(n_ids, 1))[:, None]
     return sums
 
 
-def bags(embeddings: np.ndarray, ids: np.ndarray) -> np.ndarray:
-    """Compute what the layer ``EmbeddingBag`` gives for lines: the sum of their rows, divided by the root of their number."""
-    n_ids = np.count_nonzero(ids, axis=1)
-    return sums_of_rows(embeddings, ids) / np.sqrt(np.maximum(n_ids, 1, dtype=np.float32))[:, None]
+def _extents(kept: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return how many slots of each line are kept, float32, and how many there are up to the last one, int64."""
+    place = np.arange(1, kept.shape[1] + 1, dtype=np.float32)
+    # A product of matrices counts many times as fast as a reduction; its sums are exact up to 5,792 slots.
+    n_ids, places = (kept.astype(np.float32) @ np.stack([np.ones_like(place), place], axis=1)).T
+    used = n_ids.astype(np.int64)
+    apart = np.flatnonzero(places != n_ids * (n_ids + 1) / 2)  # not the first slots
+    used[apart] = kept.shape[1] - np.argmax(kept[apart, ::-1], axis=1)
+    return n_ids, used

@@ -94,15 +94,22 @@ class LinearMember:
         numbers = NUMBERS_SCALE * by_number.T
         return cls(words, np.ascontiguousarray(numbers, np.float32), bias, share, np.asarray(logit_offsets, np.float64))
 
-    def probabilities(self, features: LineFeatures, lengths: Sequence[int]) -> np.ndarray:
-        """Compute posteriors, float64 of shape (lines, labels)."""
+    @property
+    def n_word_scores(self) -> int:
+        """Number of scores of a word: of each side and label."""
+        return self.words.shape[1] * self.words.shape[2]
+
+    def probabilities(
+        self, features: LineFeatures, lengths: Sequence[int], words: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Compute posteriors, float64 of shape (lines, labels); ``words`` are the bags of the scores of words, if known."""
         ids, numbers = features
-        _, sides, n_labels = self.words.shape
-        parts = bags(self.words.reshape(len(self.words), sides * n_labels), ids)
-        own, *neighbours = np.split(parts, sides, axis=1)
+        if words is None:
+            words = bags(self.words.reshape(-1, self.n_word_scores), ids)
+        own, *neighbours = np.split(words, self.words.shape[1], axis=1)
         scores = own + numbers @ self.numbers + self.bias
         if neighbours:
-            _add_neighbours(scores, neighbours, lengths)
+            scores = _with_neighbours(scores, neighbours, lengths)
         scores = np.clip(scores.astype(np.float64), NEVER, -NEVER)
         if self.transitions is not None:
             start, *step = np.clip(self.transitions.astype(np.float64), NEVER, -NEVER)
@@ -113,9 +120,11 @@ class LinearMember:
         """Return the posteriors as probabilities of a network, (lines, labels)."""
         return normalised(self.probabilities(features, lengths) * self._shift)
 
-    def sources(self, raw: np.ndarray, features: LineFeatures, lengths: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+    def sources(
+        self, raw: np.ndarray, features: LineFeatures, lengths: Sequence[int], words: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Return the posteriors of the network and of this model, each (lines, labels)."""
-        return correct_probabilities(raw, self._shift), self.probabilities(features, lengths)
+        return correct_probabilities(raw, self._shift), self.probabilities(features, lengths, words)
 
     def combined(
         self, network: np.ndarray, linear: np.ndarray, lengths: Sequence[int], second: SecondPass | None = None
@@ -155,14 +164,17 @@ def _geometric_mean(first: np.ndarray, second: np.ndarray, share: float) -> np.n
     return normalised(np.exp((1 - share) * np.log(first + _FLOOR) + share * np.log(second + _FLOOR)))
 
 
-def _add_neighbours(scores: np.ndarray, parts: Sequence[np.ndarray], lengths: Sequence[int]) -> None:
+def _with_neighbours(scores: np.ndarray, parts: Sequence[np.ndarray], lengths: Sequence[int]) -> np.ndarray:
     """Add to each line's scores the parts of the lines before and after it."""
-    before, after = parts
-    within, length = _places(lengths)
+    # Between documents there are REACH rows of zeros: whole arrays are added, shifted.
+    places = np.arange(len(scores)) + REACH * np.repeat(np.arange(len(lengths)), lengths)
+    padded = np.zeros((3, len(scores) + REACH * len(lengths), scores.shape[1]), np.float32)
+    padded[:, places] = scores, *parts
+    total, before, after = padded
     for distance, weight in enumerate(_WEIGHTS, 1):
-        has_before, has_after = within >= distance, within < length - distance
-        scores[has_before] += weight * before[np.flatnonzero(has_before) - distance]
-        scores[has_after] += weight * after[np.flatnonzero(has_after) + distance]
+        total[distance:] += weight * before[:-distance]
+        total[:-distance] += weight * after[distance:]
+    return total[places]
 
 
 def _places(lengths: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from contextlib import suppress
+from copy import copy
 from functools import cache
 from pathlib import Path
 
@@ -57,7 +58,9 @@ class OnnxRunner:
         if threads is not None:
             options.intra_op_num_threads = threads
         shared = {name: array for name, array in arrays.items() if name.endswith(SHARED_ARRAYS)}
-        self._embeddings = next(iter(shared.values())) if outside else None
+        self.embeddings = next(iter(shared.values())) if outside else None
+        """Rows of the bags that are computed outside of the graph; None if the graph computes them."""
+        self._bags: np.ndarray | None = None
         values = [] if outside else [runtime.OrtValue.ortvalue_from_numpy(array) for array in shared.values()]
         try:
             if values:
@@ -71,14 +74,20 @@ class OnnxRunner:
         self.n_labels: int = self._session.get_outputs()[0].shape[-1]
         self._inputs = {value.name: value.shape for value in self._session.get_inputs()}
 
+    def with_bags(self, bags: np.ndarray) -> OnnxRunner:
+        """Return a runner of those lines whose bags, (lines, size), are given."""
+        runner = copy(self)
+        runner._bags = bags
+        return runner
+
     def logits(self, features: LineFeatures, lines: np.ndarray) -> np.ndarray:
         """Compute logits (windows, window, labels) of windows of lines; -1 is padding, on the right."""
         # Consecutive windows cover consecutive lines.
         first, end = lines[:, 0].min(), lines.max() + 1
         ids = features.ids[first:end]
         inputs = {"ids": ids, "numbers": features.numbers[first:end], "lines": np.where(lines < 0, -1, lines - first)}
-        if self._embeddings is not None:
-            inputs[BAGS] = bags(self._embeddings, ids)
+        if self.embeddings is not None:
+            inputs[BAGS] = bags(self.embeddings, ids) if self._bags is None else self._bags[first:end]
         elif "ids" in self._inputs and not isinstance(self._inputs["ids"][1], int):  # as earlier versions saved them
             used = np.flatnonzero(ids.any(axis=0))  # ids are left-aligned, and most lines have few
             inputs["ids"] = ids[:, : used[-1] + 1 if len(used) else 1]

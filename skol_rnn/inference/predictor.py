@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -19,7 +20,9 @@ from skol_rnn.features.base import FeatureFamily, LineFeatures
 from skol_rnn.features.families import features_from_state
 from skol_rnn.inference.array_schema import check_model, rebuilding
 from skol_rnn.inference.backends import WITHOUT_NETWORK, chosen_backend, chosen_precision
+from skol_rnn.inference.bags import bags
 from skol_rnn.inference.linear_member import LinearMember
+from skol_rnn.inference.onnx_runner import OnnxRunner
 from skol_rnn.inference.second_pass import SecondPass
 from skol_rnn.inference.windowed import PredictionWindows, Runner, run_windows, saved_runner
 from skol_rnn.labels import LabelSet
@@ -97,8 +100,23 @@ class Predictor:
     def sources(self, features: LineFeatures, lengths: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
         """Compute the posteriors of the network and of the linear model, each (lines, labels)."""
         assert self.linear and self.runner and self.windows
-        raw = run_windows(self.runner, self.windows, features, lengths)
-        return self.linear.sources(raw, self.features.in_one_bag(features), lengths)
+        runner, words = self.runner, None
+        if self._bag_table is not None and isinstance(runner, OnnxRunner):
+            found = bags(self._bag_table, features.ids)
+            vectors, words = np.split(found, [found.shape[1] - self.linear.n_word_scores], axis=1)
+            runner = runner.with_bags(vectors)
+        raw = run_windows(runner, self.windows, features, lengths)
+        return self.linear.sources(raw, self.features.in_one_bag(features), lengths, words)
+
+    @cached_property
+    def _bag_table(self) -> np.ndarray | None:
+        """The network's embeddings and the linear model's scores of words, side by side, where both sum the same ids."""
+        if self.linear is None or not isinstance(self.runner, OnnxRunner) or self.runner.embeddings is None:
+            return None
+        embeddings, words = self.runner.embeddings, self.linear.words.reshape(-1, self.linear.n_word_scores)
+        if self.features.context_slots or len(embeddings) != len(words):
+            return None
+        return np.concatenate([embeddings, words], axis=1)
 
 
 def saved_decoder(bundle: Bundle) -> Decoder:
