@@ -50,9 +50,10 @@ class Ablated(peers.Ours):
         if self.without:
             left_out = re.compile(self.without)
 
-            def kept(texts, encode):
-                names = [[name for name in line_features(text) if not left_out.match(name)] for text in texts]
-                lines = np.repeat(np.arange(len(texts)), [len(of_line) for of_line in names])
+            def kept(characters, encode):
+                bodies = characters.bodies
+                names = [[name for name in line_features(body) if not left_out.match(name)] for body in bodies]
+                lines = np.repeat(np.arange(len(bodies)), [len(of_line) for of_line in names])
                 return lines, encode(crc_of([name for of_line in names for name in of_line])[0])
 
             hashed.line_codes = kept
@@ -60,8 +61,8 @@ class Ablated(peers.Ours):
             whole = layout.layout_numbers
             columns = [layout.LAYOUT_NAMES.index(name) for name in self.without_layout or layout.LAYOUT_NAMES]
 
-            def emptied(table, texts):
-                numbers = whole(table, texts)
+            def emptied(table, by_line):
+                numbers = whole(table, by_line)
                 numbers[:, columns] = 0.0
                 return numbers
 

@@ -23,6 +23,7 @@ from skol_rnn.features.base import StandardScaler, normal_form
 from skol_rnn.features.families import FAMILIES, features_from_state, make_features
 from skol_rnn.features.hashing import BucketVocabulary, joined_crc
 from skol_rnn.features.lines import hashed, words
+from skol_rnn.features.lines.characters import Characters
 from skol_rnn.features.lines.hashed import HashedFeatures
 from skol_rnn.features.lines.hashes import line_codes, line_features
 from skol_rnn.features.lines.layout import LAYOUT_NAMES, layout_numbers
@@ -421,7 +422,7 @@ def test_a_missing_column_of_vectors_is_named():
 @example(["a_b Abc ABC A 123456 1a2 3½ " + "y" * 63 + " " + "z" * 64, "\x00\x1f_", "\ud800a", "Ǆ Éa É éÉ ÉCU"])
 def test_hashes_are_those_of_the_names_in_their_order(values):
     texts = [normal_form(value) for value in values]
-    lines, checks = line_codes(texts, lambda checks: checks)
+    lines, checks = line_codes(Characters.of(texts), lambda checks: checks)
     for line, text in enumerate(texts):
         assert checks[lines == line].tolist() == [crc32(name.encode()) for name in line_features(text)]
 

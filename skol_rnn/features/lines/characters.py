@@ -1,8 +1,10 @@
-"""Kinds of characters, looked up for many at once."""
+"""The characters of many lines in one sequence, and their kinds."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,13 +14,30 @@ WORD, DECIMAL, PART_OF_NO_TOKEN = 8, 16, 32
 r"""Added to a kind: the character matches \w, it matches \d, no token has it (white space has no mark of its own)."""
 
 
-def code_points(text: str) -> np.ndarray:
-    """Return the code points of a text."""
-    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+_MARGIN = "\n" * 6  # more than patterns look around
 
 
-def flags_of(text: str, codes: np.ndarray) -> np.ndarray:
-    """Return the kind of each character, with its additions; ``codes`` are the code points of the text."""
+class Characters(NamedTuple):
+    """The characters of some lines without outer white space, in one sequence; a line end precedes each line."""
+
+    bodies: list[str]  # the lines
+    text: str  # their sequence
+    codes: np.ndarray  # code points
+    flags: np.ndarray  # kinds, with additions
+    start: np.ndarray  # of each line
+    size: np.ndarray
+
+    @classmethod
+    def of(cls, lines: Sequence[str]) -> Characters:
+        """Join lines, and look up the kinds of their characters."""
+        bodies = [line.strip() for line in lines]
+        size = np.fromiter(map(len, bodies), np.int64, len(bodies))
+        text = "\n".join(["", *bodies, _MARGIN])
+        codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+        return cls(bodies, text, codes, _flags_in(text, codes), np.cumsum(size + 1) - size, size)
+
+
+def _flags_in(text: str, codes: np.ndarray) -> np.ndarray:
     # Bytes are translated many times as fast as an array is indexed.
     flags = np.frombuffer(bytearray(text.encode("ascii", "replace").translate(_ASCII)), np.uint8)
     if not text.isascii():

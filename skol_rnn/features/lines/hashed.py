@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 from zlib import crc32
@@ -12,8 +12,9 @@ import numpy as np
 from skol_rnn.data.table import Lines
 from skol_rnn.features.base import FeatureFamily, LineFeatures, StandardScaler, blocks_of, normal_form, normal_forms
 from skol_rnn.features.hashing import BucketVocabulary
-from skol_rnn.features.lines.hashes import Encode, described_features, line_codes
-from skol_rnn.features.lines.layout import LAYOUT_NAMES, layout_numbers
+from skol_rnn.features.lines.characters import Characters
+from skol_rnn.features.lines.hashes import described_features, line_codes
+from skol_rnn.features.lines.layout import LAYOUT_NAMES, layout_numbers, own_numbers
 
 _BUCKET_BITS = 24  # wide enough that collisions among some 10^5 kept features are rare
 _BUCKETS = 1 << _BUCKET_BITS
@@ -21,7 +22,7 @@ _CELL_BITS = 18  # of the table that finds what occurs twice: few of a block's f
 _SPREAD = np.array([0x85EBCA6B, 0x9E3779B1], np.uint32)  # odd and large: products differ in the upper bits
 
 Block = tuple[int, np.ndarray, np.ndarray]
-"""Number of lines, and line and code of each of their distinct features, in order."""
+"""Number of the first line, and line and code of each distinct feature of some lines, in order."""
 
 
 @dataclass(eq=False)
@@ -37,15 +38,19 @@ class HashedFeatures(FeatureFamily):
 
     def fit_transform(self, table: Lines) -> LineFeatures:
         """Choose the features to keep, and transform the same lines, each of which is hashed once."""
-        texts = normal_forms(table["value"])
-        blocks = list(_blocks(texts, _bucket))
-        numbers = layout_numbers(table, texts)
+        texts, by_line, found = normal_forms(table["value"]), list[np.ndarray](), list[Block]()
+        for start, block, characters in _blocks(texts):
+            by_line.append(own_numbers(block, characters))
+            found.append((start, *_first_occurrences(*line_codes(characters, _bucket))))
+        numbers = layout_numbers(table, by_line)
         self._scaler = StandardScaler.fit(numbers)
-        found = [buckets for _, _, buckets in blocks] or [np.zeros(0, np.int32)]
-        buckets, counts = np.unique(np.concatenate(found).astype(np.int64), return_counts=True)
+        of_all = np.concatenate([np.zeros(0, np.int64), *(buckets for _, _, buckets in found)])
+        buckets, counts = np.unique(of_all, return_counts=True)
         self._keep(BucketVocabulary.most_frequent(buckets, counts, self.min_count, self.max_features))
-        indexed = ((n_lines, lines, self._vocabulary.index(buckets)) for n_lines, lines, buckets in blocks)
-        return LineFeatures(self._ids(indexed, len(numbers)), self._scaler.transform(numbers))
+        ids = np.zeros((len(texts), self.slots), np.int32)
+        for start, lines, buckets in found:
+            _fill(ids[start:], lines, self._vocabulary.index(buckets))
+        return LineFeatures(ids, self._scaler.transform(numbers))
 
     def _keep(self, vocabulary: BucketVocabulary) -> None:
         self._vocabulary, self.buckets_ = vocabulary, vocabulary.buckets
@@ -53,11 +58,14 @@ class HashedFeatures(FeatureFamily):
 
     def transform(self, table: Lines) -> LineFeatures:
         """Look up the ids of each line and scale its layout numbers."""
-        texts = normal_forms(table["value"])
-        numbers = layout_numbers(table, texts)
-        # Features without an id are dropped before anything is sorted.
-        blocks = _blocks(texts, lambda hashes: self._vocabulary.index(_bucket(hashes)))
-        return LineFeatures(self._ids(blocks, len(numbers)), self._scaler.transform(numbers))
+        texts, by_line = normal_forms(table["value"]), list[np.ndarray]()
+        ids = np.zeros((len(texts), self.slots), np.int32)
+        for start, block, characters in _blocks(texts):
+            by_line.append(own_numbers(block, characters))
+            # Features without an id are dropped before anything is sorted.
+            codes = line_codes(characters, lambda hashes: self._vocabulary.index(_bucket(hashes)))
+            _fill(ids[start:], *_first_occurrences(*codes))
+        return LineFeatures(ids, self._scaler.transform(layout_numbers(table, by_line)))
 
     def described(self, text: str) -> dict[int, tuple[str, str]]:
         """Say what the ids of a line stand for, as kind and text; of features with one id, the first counts."""
@@ -65,19 +73,6 @@ class HashedFeatures(FeatureFamily):
         hashes = np.array([crc32(feature.name.encode("utf-8", "surrogatepass")) for feature in found], np.uint32)
         ids = (self._vocabulary.index(_bucket(hashes)) + 1).tolist()
         return {i: (feature.kind, feature.what) for i, feature in zip(reversed(ids), reversed(found), strict=True) if i}
-
-    def _ids(self, blocks: Iterable[Block], n_lines: int) -> np.ndarray:
-        """Fill the slots of each line with ids from the left; ids that exceed the slots are dropped."""
-        slots, start = np.zeros((n_lines, self.slots), np.int32), 0
-        for block_size, lines, index in blocks:
-            known = np.flatnonzero(index >= 0)
-            lines, ids = lines.take(known), index.take(known) + 1
-            count = np.bincount(lines, minlength=block_size)
-            column = np.arange(len(lines)) - np.repeat(np.cumsum(count) - count, count)
-            fits = np.flatnonzero(column < self.slots)
-            slots.ravel()[(start + lines.take(fits)) * self.slots + column.take(fits)] = ids.take(fits)
-            start += block_size
-        return slots
 
     def _fitted(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         return {}, {"buckets": self.buckets_, **self._scaler._asdict()}
@@ -91,10 +86,22 @@ def _bucket(hashes: np.ndarray) -> np.ndarray:
     return (hashes & np.uint32(_BUCKETS - 1)).astype(np.int32)
 
 
-def _blocks(texts: Sequence[str], encode: Encode) -> Iterator[Block]:
-    """Hash lines in normal form, a block at a time; a code below 0 is no feature."""
+def _blocks(texts: Sequence[str]) -> Iterator[tuple[int, Sequence[str], Characters]]:
+    """Yield the number of the first line of each block of lines in normal form, these, and their characters."""
+    start = 0
     for block in blocks_of(texts):
-        yield len(block), *_first_occurrences(*line_codes(block, encode))
+        yield start, block, Characters.of(block)
+        start += len(block)
+
+
+def _fill(slots: np.ndarray, lines: np.ndarray, index: np.ndarray) -> None:
+    """Fill the slots of lines, (lines, slots), with ids from the left; ids that exceed the slots are dropped."""
+    known = np.flatnonzero(index >= 0)
+    lines, ids = lines.take(known), index.take(known) + 1
+    count = np.bincount(lines)
+    column = np.arange(len(lines)) - np.repeat(np.cumsum(count) - count, count)
+    fits = np.flatnonzero(column < slots.shape[1])
+    slots.ravel()[lines.take(fits) * slots.shape[1] + column.take(fits)] = ids.take(fits)
 
 
 def _first_occurrences(lines: np.ndarray, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from itertools import chain
 from typing import NamedTuple
 from zlib import crc32
@@ -19,8 +19,7 @@ from skol_rnn.features.lines.characters import (
     SPACE,
     UPPER,
     WORD,
-    code_points,
-    flags_of,
+    Characters,
 )
 
 _LEADING = 3  # tokens at the start of a line that have features of their own
@@ -48,7 +47,7 @@ def line_features(text: str) -> list[str]:
 
 def described_features(text: str) -> list[NamedFeature]:
     """Name the features of a line in normal form, with what they say: affixes and positions of a word are the word's."""
-    tokens = _TOKEN.findall(text[:_MAX_CHARACTERS])[:_MAX_TOKENS]
+    tokens = _TOKEN.findall(text.strip()[:_MAX_CHARACTERS])[:_MAX_TOKENS]
     if not tokens:
         return [NamedFeature("h=", "shape", "")]
     words, shapes, found = [_word(token) for token in tokens], [_shape(token) for token in tokens], list[NamedFeature]()
@@ -83,9 +82,9 @@ def _shape(token: str) -> str:
     return "Xx" if token[0].isupper() else "x"
 
 
-def line_codes(texts: Sequence[str], encode: Encode) -> Codes:
+def line_codes(characters: Characters, encode: Encode) -> Codes:
     """Return line and code of each feature of some lines, as :func:`line_features` names them."""
-    tokens = _Tokens.of(texts)
+    tokens = _Tokens.of(characters)
     empty = np.flatnonzero(tokens.n_tokens == 0).astype(np.int32)
     hashed = [tokens.unpositioned(), tokens.pairs(), *tokens.ends(), (empty, np.full(len(empty), crc32(b"h="), "u4"))]
     lines, hashes = (np.concatenate(arrays) for arrays in zip(*hashed, strict=True))
@@ -123,23 +122,19 @@ class _Tokens(NamedTuple):
     has_affixes: np.ndarray
 
     @classmethod
-    def of(cls, texts: Sequence[str]) -> _Tokens:
+    def of(cls, characters: Characters) -> _Tokens:
         """Cut lines into tokens, and hash them."""
-        sizes = np.fromiter(map(len, texts), np.int64, len(texts))
-        if sizes.max(initial=0) > _MAX_CHARACTERS:
-            texts = [text[:_MAX_CHARACTERS] for text in texts]
-            sizes = np.minimum(sizes, _MAX_CHARACTERS)
-        text = "\n".join(["", *texts, ""])
-        codes = code_points(text)
-        flags = flags_of(text, codes)
+        if characters.size.max(initial=0) > _MAX_CHARACTERS:
+            characters = Characters.of([body[:_MAX_CHARACTERS] for body in characters.bodies])
+        bodies, text, codes, flags, starts, size = characters
         kinds = np.frombuffer(flags.tobytes().translate(_KINDS), np.uint8)
         # A token begins or ends between two characters that differ in kind, and around each other character.
         edges = np.flatnonzero((kinds[1:] != kinds[:-1]) | (kinds[1:] == _CHARACTER)) + 1
         start = edges.take(np.flatnonzero(kinds.take(edges)))  # where the kind is not _NONE
         end = edges.take(np.flatnonzero(kinds.take(edges - 1)))
-        until = np.searchsorted(start, np.cumsum(sizes + 1))
+        until = np.searchsorted(start, starts + size)
         n_tokens = np.diff(until, prepend=0)
-        line = np.repeat(np.arange(len(texts), dtype=np.int32), n_tokens)
+        line = np.repeat(np.arange(len(bodies), dtype=np.int32), n_tokens)
         if (n_tokens > _MAX_TOKENS).any():
             kept = np.arange(len(line)) - (until - n_tokens)[line] < _MAX_TOKENS
             start, end, line, n_tokens = start[kept], end[kept], line[kept], np.minimum(n_tokens, _MAX_TOKENS)

@@ -19,40 +19,38 @@ from skol_rnn.features.lines.characters import (
     SPACE,
     UPPER,
     WORD,
-    code_points,
-    flags_of,
+    Characters,
 )
 
 _MEASURE = re.compile(r"\d\s*(?:[x×*]|[-–]\s*\d)|\b(?:μm|um|mm|cm)\b")
-_MARGIN = "\n" * 6  # more than the patterns look around
 
 
-def layout_numbers(table: Lines, texts: Sequence[str] | None = None) -> np.ndarray:
-    """Describe how each line looks, whatever its words; ``texts`` are the lines in normal form: (lines, columns)."""
-    texts = normal_forms(table["value"]) if texts is None else texts
-    if not texts:
+def layout_numbers(table: Lines, by_line: Sequence[np.ndarray] | None = None) -> np.ndarray:
+    """Describe how each line looks, whatever its words; ``by_line`` is :func:`own_numbers` of all, if known: (lines, columns)."""
+    if by_line is None:
+        blocks = blocks_of(normal_forms(table["value"]))
+        by_line = [own_numbers(block, Characters.of(block)) for block in blocks]
+    if not by_line:
         return np.zeros((0, len(LAYOUT_NAMES)), np.float32)
-    single = np.concatenate([_stacked(_single_line(block)) for block in blocks_of(texts)])
-    return np.concatenate([single, _stacked(_neighbours(table, single[:, 0]))], axis=1)
+    own = np.concatenate(by_line)
+    return np.concatenate([own, _stacked(_neighbours(table, own[:, 0]))], axis=1)
+
+
+def own_numbers(lines: Sequence[str], characters: Characters) -> np.ndarray:
+    """Return the columns that need no other line, of lines in normal form: (lines, columns)."""
+    return _stacked(_single_line(lines, characters))
 
 
 def _stacked(columns: dict[str, np.ndarray]) -> np.ndarray:
     return np.stack([np.asarray(column, np.float32) for column in columns.values()], axis=1)
 
 
-def _single_line(lines: Sequence[str]) -> dict[str, np.ndarray]:
-    """Return the columns that need no other line."""
-    bodies = [line.strip() for line in lines]
-    size = np.fromiter(map(len, bodies), np.int64, len(bodies))
-    # A line end, which counts as a space and not as part of a body, separates the bodies.
-    text = "\n".join(["", *bodies, _MARGIN])
-    codes = code_points(text)
-    flags = flags_of(text, codes)
-    kinds = flags & KIND
-    starts = np.cumsum(size + 1) - size
+def _single_line(lines: Sequence[str], characters: Characters) -> dict[str, np.ndarray]:
+    starts, size, codes = characters.start, characters.size, characters.codes
+    kinds = characters.flags & KIND
     word_starts = kinds != SPACE
     word_starts[1:] &= kinds[:-1] == SPACE
-    patterns = _Patterns(bodies, codes, flags, starts, size)
+    patterns = _Patterns(characters)
 
     def count(of: np.ndarray) -> np.ndarray:
         return np.add.reduceat(of, starts, dtype=np.int64)
@@ -91,21 +89,17 @@ def _is_any(codes: np.ndarray, characters: str) -> np.ndarray:
 
 
 class _Patterns(NamedTuple):
-    """Counts the matches of patterns in all bodies at once; beyond the ends of the text there are line ends."""
+    """Counts the matches of patterns in all lines at once; beyond the ends of the text there are line ends."""
 
-    bodies: list[str]
-    codes: np.ndarray
-    flags: np.ndarray
-    starts: np.ndarray
-    size: np.ndarray
+    of: Characters
 
     def per_line(self, places: np.ndarray) -> np.ndarray:
         """Count characters by line."""
-        return np.bincount(self._line(places), minlength=len(self.bodies))
+        return np.bincount(self._line(places), minlength=len(self.of.bodies))
 
     def years(self) -> np.ndarray:
         r"""Count ``\b1[789]\d\d\b|\b20\d\d\b``."""
-        codes, at = self.codes, np.flatnonzero((self.codes == ord("1")) | (self.codes == ord("2")))
+        codes, at = self.of.codes, np.flatnonzero((self.of.codes == ord("1")) | (self.of.codes == ord("2")))
         at = at[~self._is(WORD, at - 1) & self._is(DECIMAL, at + 1)]
         in_20th = (codes[at] == ord("1")) & (codes[at + 1] >= ord("7")) & (codes[at + 1] <= ord("9"))
         century = in_20th | ((codes[at] == ord("2")) & (codes[at + 1] == ord("0")))
@@ -114,37 +108,37 @@ class _Patterns(NamedTuple):
 
     def abbreviations(self) -> np.ndarray:
         r"""Count ``\b[A-Za-z]{1,5}\.``."""
-        at = np.flatnonzero(self.codes == ord("."))
+        at = np.flatnonzero(self.of.codes == ord("."))
         letters, inside = np.zeros(len(at), np.int64), np.ones(len(at), bool)
         for back in range(1, 6):
-            inside &= (self.codes[at - back] | 0x20) - ord("a") < 26  # unsigned: below "a" wraps around
+            inside &= (self.of.codes[at - back] | 0x20) - ord("a") < 26  # unsigned: below "a" wraps around
             letters += inside
         return self.per_line(at[(letters > 0) & ~self._is(WORD, at - 1 - letters)])
 
     def measures(self) -> np.ndarray:
         """Count the matches of ``_MEASURE``."""
-        m = np.flatnonzero(self.codes == ord("m"))
-        m = m[_is_any(self.codes[m - 1], "μumc")]
+        m = np.flatnonzero(self.of.codes == ord("m"))
+        m = m[_is_any(self.of.codes[m - 1], "μumc")]
         counts = self.per_line(m[~self._is(WORD, m - 2) & ~self._is(WORD, m + 1)])
-        visible = np.flatnonzero(self.flags & KIND != SPACE)
-        at = np.flatnonzero(_is_any(self.codes, "x×*-–"))
+        visible = np.flatnonzero(self.of.flags & KIND != SPACE)
+        at = np.flatnonzero(_is_any(self.of.codes, "x×*-–"))
         among, line = np.searchsorted(visible, at), self._line(at)
         before, after = visible[among - 1], visible[np.minimum(among + 1, len(visible) - 1)]
-        found = self._is(DECIMAL, before) & (before >= self.starts[line]) & (before < at)
-        is_range = _is_any(self.codes[at], "-–")
-        found &= ~is_range | (self._is(DECIMAL, after) & (after < (self.starts + self.size)[line]))
+        found = self._is(DECIMAL, before) & (before >= self.of.start[line]) & (before < at)
+        is_range = _is_any(self.of.codes[at], "-–")
+        found &= ~is_range | (self._is(DECIMAL, after) & (after < (self.of.start + self.of.size)[line]))
         counts += np.bincount(line[found], minlength=len(counts))
         # Two matches share a digit where one ends with what the next one begins with: the pattern decides.
         shared = np.intersect1d(after[found & is_range], before[found])
         for row in np.unique(self._line(shared)).tolist():
-            counts[row] = len(_MEASURE.findall(self.bodies[row]))
+            counts[row] = len(_MEASURE.findall(self.of.bodies[row]))
         return counts
 
     def _line(self, places: np.ndarray) -> np.ndarray:
-        return np.searchsorted(self.starts, places, "right") - 1
+        return np.searchsorted(self.of.start, places, "right") - 1
 
     def _is(self, flag: int, places: np.ndarray) -> np.ndarray:
-        return self.flags[places] & flag > 0
+        return self.of.flags[places] & flag > 0
 
 
 def _neighbours(table: Lines, length: np.ndarray) -> dict[str, np.ndarray]:
@@ -183,5 +177,5 @@ def _since_break(breaks: np.ndarray, starts: np.ndarray) -> np.ndarray:
 
 
 _EXAMPLE = {"doc_id": ["a"], "value": [""], "blank_before": [0], "page_break": [False]}
-LAYOUT_NAMES = (*_single_line([""]), *_neighbours(_EXAMPLE, np.zeros(1)))
+LAYOUT_NAMES = (*_single_line([""], Characters.of([""])), *_neighbours(_EXAMPLE, np.zeros(1)))
 """Names of the columns of :func:`layout_numbers`, in order."""
