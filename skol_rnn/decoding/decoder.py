@@ -53,12 +53,17 @@ class Decoder:
             )
         return "tuned" if decision == "auto" and self.tuned else decision
 
-    def decide(self, raw: np.ndarray, lengths: Sequence[int], decision: str | Rule) -> np.ndarray:
+    def decide(
+        self, raw: np.ndarray, lengths: Sequence[int], decision: str | Rule, posterior: np.ndarray | None = None
+    ) -> np.ndarray:
         """Choose a label for each line of documents of some lengths; return label indices."""
         how = self.resolved(decision) if isinstance(decision, str) else decision
+        if how == "argmax":
+            found = raw
+        else:
+            found = self.posterior(raw) if posterior is None else posterior
         if not self.transitions.forbid:
-            return decide(raw) if how == "argmax" else self.decide_posteriors(self.posterior(raw), lengths, how)
-        found = raw if how == "argmax" else self.posterior(raw)
+            return decide(raw) if how == "argmax" else self.decide_posteriors(found, lengths, how)
         # The best sequence of labels that the transitions allow.
         start, step, prior = weighted(self.transitions, self.transition_weight if how in ("tuned", "viterbi") else 0.0)
         rows = self.offsets[None] if how in ("auto", "tuned") else None

@@ -23,7 +23,8 @@ def estimate(predictor: Predictor, tables: Iterable[Lines], decision: str, count
             part = rows_of(table, start, end)
             features, lengths = predictor.features.transform(part), lengths_of(part)
             raw = predictor.probabilities_of(features, lengths)
-            chosen, posterior = decoder.decide(raw, lengths, how), decoder.posterior(raw)
+            posterior = decoder.posterior(raw)
+            chosen = decoder.decide(raw, lengths, how, posterior)
             sums.add(chosen, posterior)
             names = np.asarray(part["doc_id"])
             for first, last in pairwise(np.cumsum([0, *lengths]).tolist()):

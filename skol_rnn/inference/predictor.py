@@ -310,7 +310,8 @@ class ServingModel:
             features = LineFeatures(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
             raw = self.predictor.probabilities_of(features, list(chain(*lengths)))
         decoder, names, start = self.predictor.decoder, np.array(self.labels, dtype=object), 0
-        found, posterior = names[decoder.decide(raw, list(chain(*lengths)), decision)], decoder.posterior(raw)
+        posterior = decoder.posterior(raw)
+        found = names[decoder.decide(raw, list(chain(*lengths)), decision, posterior)]
         for _, back in tables:
             end = start + len(back)
             yield Predictions(found[start:end][back], posterior[start:end][back])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
@@ -23,6 +24,19 @@ MOST_LEAVES = 16
 """Leaves of a tree, at most: a bit of ``kept`` each."""
 _CHUNK = 256  # lines whose comparisons fit the processor's cache
 _SAVED = tuple(f"second/{name}" for name in ("column", "threshold", "kept", "leaf", "label", "baseline", "reference"))
+
+
+class _Ready(NamedTuple):
+    """What evaluates the trees, which are in the order of their labels."""
+
+    column: np.ndarray  # (comparisons,): of the distinct ones
+    threshold: np.ndarray  # (comparisons, 1)
+    comparison: np.ndarray  # (nodes, trees): which one a node makes
+    kept: np.ndarray  # (nodes, trees, 1)
+    first: np.ndarray  # (trees, 1): place of the first leaf
+    leaf: np.ndarray  # (trees, leaves)
+    lowest_bit: np.ndarray  # of each set of leaves
+    ends: np.ndarray  # (labels + 1,): the first tree of each label
 
 
 @dataclass(frozen=True)
@@ -76,32 +90,43 @@ class SecondPass:
     def probabilities(self, sources: Sequence[np.ndarray], lengths: Sequence[int]) -> np.ndarray:
         """Compute posteriors, (lines, labels), from the probabilities of the models that the trees were fitted to."""
         columns = _context(sources, lengths, self.reference)
-        (n_trees, nodes), leaves = self.column.shape, self.leaf.shape[1]
-        column, threshold, comparison = self._comparisons
-        kept, first = self.kept.T[:, :, None], (np.arange(n_trees) * leaves)[:, None]
-        lowest_bit = _lowest_bits(leaves)
-        trees_of = [np.flatnonzero(self.label == label) for label in range(len(self.baseline))]
-        scores = np.empty((columns.shape[1], len(self.baseline)))
+        ready, n_labels = self._ready, len(self.baseline)
+        scores = np.empty((columns.shape[1], n_labels))
         for start in range(0, len(scores), _CHUNK):
             found = columns[:, start : start + _CHUNK]
             # All bits where a comparison is true, none where it is false.
-            holds = (found.take(column, axis=0) > threshold).astype(np.uint16) - np.uint16(1)
-            possible = np.full((n_trees, found.shape[1]), (1 << leaves) - 1, np.uint16)
-            for node in range(nodes):
-                possible &= holds.take(comparison[node], axis=0) | kept[node]
-            values = self.leaf.take(lowest_bit.take(possible) + first)
-            for label, trees in enumerate(trees_of):
+            holds = (found.take(ready.column, axis=0) > ready.threshold).astype(np.uint16)
+            holds -= np.uint16(1)
+            possible = np.full((len(self.label), found.shape[1]), (1 << self.leaf.shape[1]) - 1, np.uint16)
+            for comparison, kept in zip(ready.comparison, ready.kept, strict=True):
+                bits = holds.take(comparison, axis=0)
+                bits |= kept
+                possible &= bits
+            leaf = ready.lowest_bit.take(possible)
+            leaf += ready.first
+            values = ready.leaf.take(leaf)
+            for label in range(n_labels):
                 # A product of matrices would add in an order that depends on the number of lines.
-                scores[start : start + _CHUNK, label] = values.take(trees, axis=0).sum(axis=0, dtype=np.float64)
+                of_label = values[ready.ends[label] : ready.ends[label + 1]]
+                scores[start : start + _CHUNK, label] = of_label.sum(axis=0, dtype=np.float64)
         scores += self.baseline
         return normalised(np.exp(scores - scores.max(axis=1, keepdims=True)))
 
     @cached_property
-    def _comparisons(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return columns and thresholds, (n, 1), of the distinct comparisons, and which is each node's, (nodes, trees)."""
-        pairs = np.rec.fromarrays([self.column.ravel(), self.threshold.ravel()])
+    def _ready(self) -> _Ready:
+        order = np.argsort(self.label, kind="stable")
+        pairs = np.rec.fromarrays([self.column[order].ravel(), self.threshold[order].ravel()])
         distinct, index = np.unique(pairs, return_inverse=True)
-        return distinct["f0"], distinct["f1"][:, None], index.reshape(self.column.shape).T
+        return _Ready(
+            column=distinct["f0"],
+            threshold=distinct["f1"][:, None],
+            comparison=index.reshape(self.column.shape).T,
+            kept=self.kept[order].T[:, :, None],
+            first=(np.arange(len(order)) * self.leaf.shape[1])[:, None],
+            leaf=self.leaf[order],
+            lowest_bit=_lowest_bits(self.leaf.shape[1]),
+            ends=np.searchsorted(self.label[order], np.arange(len(self.baseline) + 1)),
+        )
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return the arrays of the saved model."""

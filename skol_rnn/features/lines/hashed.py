@@ -49,7 +49,9 @@ class HashedFeatures(FeatureFamily):
         self._keep(BucketVocabulary.most_frequent(buckets, counts, self.min_count, self.max_features))
         ids = np.zeros((len(texts), self.slots), np.int32)
         for start, lines, buckets in found:
-            _fill(ids[start:], lines, self._vocabulary.index(buckets))
+            index = self._vocabulary.index(buckets)
+            known = np.flatnonzero(index >= 0)
+            _fill(ids[start:], lines.take(known), index.take(known) + 1)
         return LineFeatures(ids, self._scaler.transform(numbers))
 
     def _keep(self, vocabulary: BucketVocabulary) -> None:
@@ -64,7 +66,8 @@ class HashedFeatures(FeatureFamily):
             by_line.append(own_numbers(block, characters))
             # Features without an id are dropped before anything is sorted.
             codes = line_codes(characters, lambda hashes: self._vocabulary.index(_bucket(hashes)))
-            _fill(ids[start:], *_first_occurrences(*codes))
+            lines, index = _first_occurrences(*codes)
+            _fill(ids[start:], lines, index + 1)
         return LineFeatures(ids, self._scaler.transform(layout_numbers(table, by_line)))
 
     def described(self, text: str) -> dict[int, tuple[str, str]]:
@@ -94,14 +97,15 @@ def _blocks(texts: Sequence[str]) -> Iterator[tuple[int, Sequence[str], Characte
         start += len(block)
 
 
-def _fill(slots: np.ndarray, lines: np.ndarray, index: np.ndarray) -> None:
+def _fill(slots: np.ndarray, lines: np.ndarray, ids: np.ndarray) -> None:
     """Fill the slots of lines, (lines, slots), with ids from the left; ids that exceed the slots are dropped."""
-    known = np.flatnonzero(index >= 0)
-    lines, ids = lines.take(known), index.take(known) + 1
     count = np.bincount(lines)
-    column = np.arange(len(lines)) - np.repeat(np.cumsum(count) - count, count)
-    fits = np.flatnonzero(column < slots.shape[1])
-    slots.ravel()[lines.take(fits) * slots.shape[1] + column.take(fits)] = ids.take(fits)
+    first = np.cumsum(count) - count
+    place = np.arange(len(lines)) + np.repeat(slots.shape[1] * np.arange(len(count)) - first, count)
+    if count.max(initial=0) > slots.shape[1]:
+        fits = np.flatnonzero(np.arange(len(lines)) - first[lines] < slots.shape[1])
+        place, ids = place.take(fits), ids.take(fits)
+    slots.ravel()[place] = ids
 
 
 def _first_occurrences(lines: np.ndarray, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
