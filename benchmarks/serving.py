@@ -2,7 +2,8 @@
 
 skol_rnn through ONNX Runtime and through Keras, a CRF (sklearn-crfsuite) and TF-IDF with a linear SVC label the same
 plain text, reading included, each in its own process on one core.  The network alone on precomputed arrays is the upper
-limit.  Rates are lines per CPU second, so that other load matters little; wall-clock times are reported as well.
+limit.  Rates are lines per CPU second.  All systems are measured in turn, several times, for the pace of a machine changes:
+tables have the median, and ratios are the median of those within a round.
 
     python benchmarks/serving.py --train TRAIN --model MODEL --json docs/serving.json --markdown docs/serving_measured.md
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import pickle
 import platform
 import statistics
 import subprocess
@@ -23,7 +25,8 @@ from itertools import cycle
 from pathlib import Path
 
 IMPORTANT = ("Nomenclature", "Description")
-SIZES = (10_000, 100_000, 1_000_000)  # lines of the memory measurement; the largest also measures the rates
+SIZES = (10_000, 100_000, 1_000_000)  # lines of the memory measurement; the second also measures the rates
+ROUNDS = 7
 RATES = {
     "onnx": "skol_rnn, ONNX Runtime",
     "float32": "skol_rnn, ONNX Runtime, weights of 32 bits",
@@ -32,7 +35,7 @@ RATES = {
     "svc": "TF-IDF + LinearSVC",
     "network": "network alone, precomputed arrays",
 }
-COLD_STARTS = 5
+COLD_STARTS = 9
 SMALL_DOCUMENT = 200  # lines
 ROUNDING, MOST_APART = 1e-6, 1e-5  # difference of probabilities, and share of lines that may differ by more
 GOALS = {
@@ -85,14 +88,19 @@ class Peer:
     def __init__(self, arguments, kind):
         import peers
 
+        self.system = peers.CRF() if kind == "crf" else peers.LinearLines("svc")
+        file = arguments.peers / f"{kind}.pickle"
+        if file.exists():  # fitted once, for all rounds
+            self.system = pickle.loads(file.read_bytes())
+            return
         from skol_rnn import LabelSet, read_documents
 
         table = read_documents(arguments.train).table
         table["label"] = table["label"].where(table["label"].isin(IMPORTANT), "Misc")
         if kind == "crf" and arguments.crf_lines:
             table = table.iloc[: arguments.crf_lines]
-        self.system = peers.CRF() if kind == "crf" else peers.LinearLines("svc")
         self.system.fit(table, LabelSet((*IMPORTANT, "Misc")), 0)
+        file.write_bytes(pickle.dumps(self.system))
 
     def label(self, documents):
         """Label document by document."""
@@ -176,7 +184,8 @@ def memory(which):
 def in_own_process(what, corpus, arguments):
     """Measure one system on one core, in its own process."""
     command = [sys.executable, __file__, "--measure", what, "--corpus", str(corpus), "--train", str(arguments.train)]
-    command += ["--model", str(arguments.model), "--crf-lines", str(arguments.crf_lines)]
+    options = {"--model": arguments.model, "--crf-lines": arguments.crf_lines, "--peers": arguments.peers}
+    command += [str(word) for pair in options.items() for word in pair]
     core = max(os.sched_getaffinity(0))
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
@@ -189,7 +198,7 @@ def in_own_process(what, corpus, arguments):
     if done.returncode:
         sys.exit(f"{what}: {done.stderr[-2000:]}")
     measured = json.loads(done.stdout.splitlines()[-1])
-    print(f"{what} on {measured['lines']:,} lines: {rate(measured):,.0f} lines per CPU second")
+    print(f"{what} on {measured['lines']:,} lines: {rate([measured]):,.0f} lines per CPU second")
     return measured
 
 
@@ -258,21 +267,21 @@ def run_all(arguments):
         corpora = {size: Path(place) / str(size) for size in sizes}
         for size, folder in corpora.items():
             write_corpus(arguments.train, folder, size)
-        largest = corpora[sizes[-1]]
+        arguments.peers = Path(place)
         loaders = check_agreement(arguments)
-        # The network is measured before and after, to see whether the machine kept its pace.
-        rates = {
-            what: in_own_process(what, largest, arguments)
-            for what in ("network", "onnx", "float32", "keras", "svc", "crf")
-        }
-        rates["network again"] = in_own_process("network", largest, arguments)
+        for kind in ("svc", "crf"):
+            Peer(arguments, kind)
+        rated, rounds = sizes[:2][-1], []
+        for _ in range(ROUNDS):
+            rounds.append({what: in_own_process(what, corpora[rated], arguments) for what in RATES})
+        rates = {what: [one[what] for one in rounds] for what in RATES}
         sized = {size: in_own_process("onnx", corpora[size], arguments) for size in sizes}
         started = cold_start(corpora[sizes[0]], arguments, Path(place))
     names = ("skol_rnn", "numpy", "onnxruntime", "tensorflow", "scikit-learn", "sklearn-crfsuite")
     import skol_rnn
 
     return {
-        "lines": sizes[-1],
+        "lines": rated,
         "crf_training_lines": arguments.crf_lines or "all",
         "loaders": loaders,
         "rates": rates,
@@ -289,17 +298,29 @@ def processor():
     return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
-def rate(measured):
-    """Return lines per CPU second."""
-    return measured["lines"] / measured["cpu_seconds"]
+def rate(runs):
+    """Return lines per CPU second, the median of some runs."""
+    return statistics.median(run["lines"] / run["cpu_seconds"] for run in runs)
+
+
+def speed_up(rates, what):
+    """Return how many times as fast as another system ours is, the median of the rounds."""
+    pairs = zip(rates["onnx"], rates[what], strict=True)
+    return statistics.median(rate([ours]) / rate([other]) for ours, other in pairs)
+
+
+def slowest_and_fastest(runs):
+    """Return the range of the rates of some runs."""
+    found = sorted(rate([run]) for run in runs)
+    return f"{found[0]:,.0f} to {found[-1]:,.0f}"
 
 
 def goals(figures):
     """Return the results that have a goal."""
     rates, memory_used = figures["rates"], list(figures["memory"].values())
     return {
-        "speed relative to the CRF": rate(rates["onnx"]) / rate(rates["crf"]),
-        "speed relative to LinearSVC": rate(rates["onnx"]) / rate(rates["svc"]),
+        "speed relative to the CRF": speed_up(rates, "crf"),
+        "speed relative to LinearSVC": speed_up(rates, "svc"),
         "peak memory at the most lines, MB": memory_used[-1]["peak_mb"],
         "peak memory, most lines relative to fewest": memory_used[-1]["peak_mb"] / memory_used[0]["peak_mb"],
         "cold start, seconds": statistics.median(figures["cold_start_seconds"]),
@@ -311,11 +332,11 @@ def to_markdown(figures):
     rates, machine = figures["rates"], figures["machine"]
     ours = rate(rates["onnx"])
     rows = [
-        f"| {name} | {rate(rates[what]):,.0f} | {rates[what]['wall_seconds']:.0f} | {ours / rate(rates[what]):.2f} |"
+        f"| {name} | {rate(rates[what]):,.0f} | {slowest_and_fastest(rates[what])} | {speed_up(rates, what):.2f} |"
         for what, name in RATES.items()
     ]
     used = [
-        f"| {int(size):,} | {run['after_start_mb']:.0f} | {run['peak_mb']:.0f} | {rate(run):,.0f} |"
+        f"| {int(size):,} | {run['after_start_mb']:.0f} | {run['peak_mb']:.0f} | {rate([run]):,.0f} |"
         for size, run in figures["memory"].items()
     ]
     reached = goals(figures)
@@ -333,9 +354,9 @@ def to_markdown(figures):
             "",
             f"Task: {figures['lines']:,} lines of plain text, reading included, on one core of {machine['processor']}, "
             f"Python {machine['python']}, ONNX Runtime {figures['versions']['onnxruntime']}. The CRF was trained on "
-            f"{figures['crf_training_lines']} lines.",
+            f"{figures['crf_training_lines']} lines.  {len(rates['onnx'])} rounds; medians.",
             "",
-            "| From text to labels | lines per CPU second | wall-clock seconds | speed-up by ONNX Runtime |",
+            "| From text to labels | lines per CPU second | slowest and fastest | speed-up by ONNX Runtime |",
             "|---|---|---|---|",
             *rows,
             "",
@@ -373,7 +394,8 @@ def main():
     parser.add_argument("--json", type=Path, default=Path("docs/serving.json"))
     parser.add_argument("--markdown", type=Path, default=Path("docs/serving_measured.md"))
     parser.add_argument("--measure", choices=RATES, help=argparse.SUPPRESS)
-    parser.add_argument("--corpus", type=Path, help=argparse.SUPPRESS)
+    for name in ("--corpus", "--peers"):
+        parser.add_argument(name, type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.measure:
         measure(arguments)
