@@ -89,12 +89,8 @@ class CRF:
         """Train."""
         import sklearn_crfsuite
 
-        self.folder = tempfile.TemporaryDirectory()
-        self.file = Path(self.folder.name) / "model.crfsuite"
         self.labels = labels
-        self.tagger = sklearn_crfsuite.CRF(
-            algorithm="lbfgs", c1=0.1, c2=0.1, max_iterations=100, model_filename=str(self.file)
-        )
+        self.tagger = sklearn_crfsuite.CRF(algorithm="lbfgs", c1=0.1, c2=0.1, max_iterations=100)
         names = [list(d["label"]) for _, d in table.groupby("doc_id", sort=False)]
         self.tagger.fit(crf_features(table), names)
 
@@ -105,7 +101,7 @@ class CRF:
 
     def size(self):
         """Return the size of the model in bytes."""
-        return os.path.getsize(self.file)
+        return os.path.getsize(self.tagger.modelfile.name)
 
 
 def crf_features(table):
@@ -266,7 +262,7 @@ class SentenceCRF:
 
     def size(self):
         """Return the size of the model in bytes, without the encoder."""
-        return os.path.getsize(self.file)
+        return os.path.getsize(self.tagger.modelfile.name)
 
 
 class OldRecipe:
