@@ -30,12 +30,13 @@ class _Ready(NamedTuple):
     """What evaluates the trees, which are in the order of their labels."""
 
     column: np.ndarray  # (comparisons,): of the distinct ones
-    threshold: np.ndarray  # (comparisons, 1)
+    threshold: (
+        np.ndarray
+    )  # (comparisons, lines), the same for all lines: arrays of one shape are compared twice as fast
     comparison: np.ndarray  # (nodes, trees): which one a node makes
     kept: np.ndarray  # (nodes, trees, 1)
-    first: np.ndarray  # (trees, 1): place of the first leaf
-    leaf: np.ndarray  # (trees, leaves)
-    lowest_bit: np.ndarray  # of each set of leaves
+    first: np.ndarray  # (trees, 1): place of its first value
+    value: np.ndarray  # (trees, sets of leaves): score of a set's first leaf
     ends: np.ndarray  # (labels + 1,): the first tree of each label
 
 
@@ -95,16 +96,14 @@ class SecondPass:
         for start in range(0, len(scores), _CHUNK):
             found = columns[:, start : start + _CHUNK]
             # All bits where a comparison is true, none where it is false.
-            holds = (found.take(ready.column, axis=0) > ready.threshold).astype(np.uint16)
+            holds = (found.take(ready.column, axis=0) > ready.threshold[:, : found.shape[1]]).astype(np.uint16)
             holds -= np.uint16(1)
             possible = np.full((len(self.label), found.shape[1]), (1 << self.leaf.shape[1]) - 1, np.uint16)
             for comparison, kept in zip(ready.comparison, ready.kept, strict=True):
                 bits = holds.take(comparison, axis=0)
                 bits |= kept
                 possible &= bits
-            leaf = ready.lowest_bit.take(possible)
-            leaf += ready.first
-            values = ready.leaf.take(leaf)
+            values = ready.value.take(possible + ready.first)
             for label in range(n_labels):
                 # A product of matrices would add in an order that depends on the number of lines.
                 of_label = values[ready.ends[label] : ready.ends[label + 1]]
@@ -119,12 +118,11 @@ class SecondPass:
         distinct, index = np.unique(pairs, return_inverse=True)
         return _Ready(
             column=distinct["f0"],
-            threshold=distinct["f1"][:, None],
+            threshold=np.repeat(distinct["f1"][:, None], _CHUNK, axis=1),
             comparison=index.reshape(self.column.shape).T,
             kept=self.kept[order].T[:, :, None],
-            first=(np.arange(len(order)) * self.leaf.shape[1])[:, None],
-            leaf=self.leaf[order],
-            lowest_bit=_lowest_bits(self.leaf.shape[1]),
+            first=(np.arange(len(order)) << self.leaf.shape[1])[:, None],
+            value=self.leaf[order].take(_lowest_bits(self.leaf.shape[1]), axis=1),
             ends=np.searchsorted(self.label[order], np.arange(len(self.baseline) + 1)),
         )
 
