@@ -13,7 +13,7 @@ import numpy as np
 from skol_rnn.data.table import Lines
 
 _SOFT_HYPHEN = "\u00ad"
-_TEXTS, _CHARACTERS = 2_000, 1 << 18  # of a block, at most
+_TEXTS, _CHARACTERS = 4_000, 1 << 18  # of a block, at most
 
 
 class LineFeatures(NamedTuple):

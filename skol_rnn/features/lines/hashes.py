@@ -204,9 +204,13 @@ def _ascii_hashes(text: str, flags: np.ndarray, kinds: np.ndarray, start: np.nda
     # What each byte adds to the CRC-32 of its word, and of any suffix of it.
     added = terms.take(256 * (np.repeat(last, n_bytes) - place - 1) + byte)
     word = (np.bitwise_xor.reduceat(added, first) if len(first) else added) ^ zeros.take(n_bytes)
-    upper = flags.take(at) & KIND == UPPER
-    capitals = np.logical_and.reduceat(upper, first) if len(first) else upper
-    which = np.where(capitals, np.where(n_bytes > 1, 2, 3), upper.take(first))
+    upper = flags & KIND == UPPER
+    starts_upper = upper.take(start)
+    which = np.where(starts_upper & (n_bytes == 1), 3, starts_upper)
+    # Few words begin with two capitals: only these are looked at as a whole.
+    two = np.flatnonzero(starts_upper & upper.take(start + 1) & (n_bytes > 1))
+    words = (text[a:b] for a, b in zip(start[two].tolist(), end[two].tolist(), strict=True))
+    which[two] += np.fromiter(map(str.isupper, words), bool, len(two))
     shape = np.where(kind == _LETTERS, _SHAPES.take(which), word)
     shape_bytes = np.where(kind == _LETTERS, _SHAPES_BYTES.take(which), n_bytes)
     has_affixes = n_bytes > 4
@@ -223,9 +227,12 @@ def _ascii_hashes(text: str, flags: np.ndarray, kinds: np.ndarray, start: np.nda
 
 def _hash_others(hashes: _Hashes, text: str, codes: np.ndarray, start: np.ndarray, end: np.ndarray) -> None:
     """Hash tokens that are long or not ASCII, in place."""
+    is_other = end - start > MAX_STEP
     strange = np.flatnonzero(codes > 127)
-    has_strange = np.searchsorted(strange, start) < np.searchsorted(strange, end)
-    others = np.flatnonzero(has_strange | (end - start > MAX_STEP))
+    token = np.searchsorted(end, strange, "right")  # the first that ends behind
+    token, strange = token[token < len(end)], strange[token < len(end)]
+    is_other[token[start[token] <= strange]] = True
+    others = np.flatnonzero(is_other)
     if not len(others):
         return
     places = zip(start[others].tolist(), end[others].tolist(), strict=True)
