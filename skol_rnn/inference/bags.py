@@ -36,9 +36,10 @@ def bags(table: np.ndarray, ids: np.ndarray) -> np.ndarray:
 def _extents(kept: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return how many slots of each line are kept, float32, and how many there are up to the last one, int64."""
     place = np.arange(1, kept.shape[1] + 1, dtype=np.float32)
-    # A product of matrices counts many times as fast as a reduction; its sums are exact up to 5,792 slots.
+    # A product of matrices counts many times as fast as a reduction.
     n_ids, places = (kept.astype(np.float32) @ np.stack([np.ones_like(place), place], axis=1)).T
     used = n_ids.astype(np.int64)
-    apart = np.flatnonzero(places != n_ids * (n_ids + 1) / 2)  # not the first slots
+    # Not the first slots; single precision has sums of up to 4,096 places exactly.
+    apart = np.flatnonzero((places != n_ids * (n_ids + 1) / 2) | (n_ids > 4_096))
     used[apart] = kept.shape[1] - np.argmax(kept[apart, ::-1], axis=1)
     return n_ids, used

@@ -28,3 +28,10 @@ def test_many_lines_are_summed_a_few_at_a_time(monkeypatch):
     ids = np.random.default_rng(1).integers(0, 20, (100, 30)).astype(np.int32)
     expected = np.stack([TABLE[row[row > 0]].sum(axis=0) / np.sqrt((row > 0).sum()) for row in ids])
     np.testing.assert_allclose(bags(TABLE, ids), expected, atol=1e-5)
+
+
+def test_thousands_of_ids_are_summed_wherever_they_are():
+    table = np.ones((2, 1), np.float32)
+    ids = np.zeros((4, 10_000), np.int32)
+    ids[0, :5_000] = ids[1, 5_000:] = ids[2, ::2] = ids[3] = 1
+    np.testing.assert_allclose(bags(table, ids)[:, 0], np.sqrt([5_000, 5_000, 5_000, 10_000]), rtol=1e-6)
