@@ -86,17 +86,20 @@ def _line_columns(text: str) -> dict[str, np.ndarray]:
     numbers = np.flatnonzero(visible)
     start = (np.cumsum(sizes + 1) - sizes - 1)[numbers]
     end = start + sizes[numbers]
+    blank = numbers.copy()
+    blank[1:] -= numbers[:-1] + 1
     breaks = np.zeros(len(numbers) + 1, bool)
-    feeds = [match.start() for match in re.finditer("\f", text)]
-    for feed, line in zip(feeds, np.searchsorted(end, feeds, "right").tolist(), strict=True):
-        if line < len(numbers):
-            piece = pieces[numbers[line]]
-            is_before = feed < end[line] - len(piece.lstrip())
-            is_after = feed >= start[line] + len(piece.rstrip())
-            breaks[line + is_after] |= is_before or is_after  # one within visible text is none
+    if "\f" in text:
+        feeds = [match.start() for match in re.finditer("\f", text)]
+        for feed, line in zip(feeds, np.searchsorted(end, feeds, "right").tolist(), strict=True):
+            if line < len(numbers):
+                piece = pieces[numbers[line]]
+                is_before = feed < end[line] - len(piece.lstrip())
+                is_after = feed >= start[line] + len(piece.rstrip())
+                breaks[line + is_after] |= is_before or is_after  # one within visible text is none
     if "\r" in text:  # the last piece has no line end
         end -= np.fromiter((pieces[i].endswith("\r") and i < len(pieces) - 1 for i in numbers), bool, len(numbers))
-    return dict(zip(Line._fields, (start, end, np.diff(numbers, prepend=-1) - 1, breaks[:-1]), strict=True))
+    return dict(zip(Line._fields, (start, end, blank, breaks[:-1]), strict=True))
 
 
 def line_labels(text: str, lines: Sequence[Line], spans: Sequence[tuple[int, int, str]]) -> tuple[str | None, ...]:

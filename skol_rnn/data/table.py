@@ -91,7 +91,7 @@ def document_names(table: Lines) -> list[str]:
     values = list(table[column])
     # The rows of a document usually share one object, which is looked at once.
     objects = np.fromiter(map(id, values), np.int64, len(values))
-    ends = np.append(np.flatnonzero(objects[1:] != objects[:-1]) + 1, len(values)).tolist()
+    ends = [*(np.flatnonzero(objects[1:] != objects[:-1]) + 1).tolist(), len(values)]
     names: list[str] = []
     spelt: dict[str, str | int] = {}
     for end in ends if values else ():

@@ -164,8 +164,8 @@ def _around(probabilities: np.ndarray, labels: list[int], reference: int) -> lis
     n, place = len(probabilities), np.arange(len(probabilities))
     own = np.ascontiguousarray(probabilities.T[labels])
     odds = np.log(np.maximum(own, _SMALLEST) / np.maximum(probabilities[:, reference], _SMALLEST))
-    padded = np.pad(odds, ((0, 0), (NEAR, NEAR)), constant_values=-_LARGEST_ODDS)
-    np.clip(padded, -_LARGEST_ODDS, _LARGEST_ODDS, out=padded)
+    padded = np.full((len(labels), n + 2 * NEAR), -_LARGEST_ODDS)
+    np.clip(odds, -_LARGEST_ODDS, _LARGEST_ODDS, out=padded[:, NEAR : NEAR + n])
     parts = [padded[:, step : step + n] for step in range(2 * NEAR + 1)]
     total = np.concatenate([np.zeros((len(labels), 1)), np.cumsum(own, axis=1)], axis=1)
     for reach in _MEANS:
