@@ -232,14 +232,10 @@ class SentenceCRF:
 
         if self.cache is None:
             raise ValueError("the sentence vectors are missing: give their file with --vectors")
-        self.folder = tempfile.TemporaryDirectory()
-        self.file = Path(self.folder.name) / "model.crfsuite"
         self.labels = labels
         numbers = self._numbers(table)
         self.scaler = StandardScaler().fit(numbers)
-        self.tagger = sklearn_crfsuite.CRF(
-            algorithm="lbfgs", c1=0.1, c2=0.1, max_iterations=100, model_filename=str(self.file)
-        )
+        self.tagger = sklearn_crfsuite.CRF(algorithm="lbfgs", c1=0.1, c2=0.1, max_iterations=100)
         names = [list(d["label"]) for _, d in table.groupby("doc_id", sort=False)]
         self.tagger.fit(self._sequences(table, numbers), names)
 

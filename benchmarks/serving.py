@@ -86,19 +86,19 @@ class Peer:
     """One of the peers of the quality benchmark."""
 
     def __init__(self, arguments, kind):
-        import peers
-
-        self.system = peers.CRF() if kind == "crf" else peers.LinearLines("svc")
         file = arguments.peers / f"{kind}.pickle"
         if file.exists():  # fitted once, for all rounds
             self.system = pickle.loads(file.read_bytes())
             return
+        import peers
+
         from skol_rnn import LabelSet, read_documents
 
         table = read_documents(arguments.train).table
         table["label"] = table["label"].where(table["label"].isin(IMPORTANT), "Misc")
         if kind == "crf" and arguments.crf_lines:
             table = table.iloc[: arguments.crf_lines]
+        self.system = peers.CRF() if kind == "crf" else peers.LinearLines("svc")
         self.system.fit(table, LabelSet((*IMPORTANT, "Misc")), 0)
         file.write_bytes(pickle.dumps(self.system))
 
@@ -311,8 +311,8 @@ def speed_up(rates, what):
 
 def slowest_and_fastest(runs):
     """Return the range of the rates of some runs."""
-    found = sorted(rate([run]) for run in runs)
-    return f"{found[0]:,.0f} to {found[-1]:,.0f}"
+    found = [rate([run]) for run in runs]
+    return f"{min(found):,.0f} to {max(found):,.0f}"
 
 
 def goals(figures):
@@ -354,7 +354,7 @@ def to_markdown(figures):
             "",
             f"Task: {figures['lines']:,} lines of plain text, reading included, on one core of {machine['processor']}, "
             f"Python {machine['python']}, ONNX Runtime {figures['versions']['onnxruntime']}. The CRF was trained on "
-            f"{figures['crf_training_lines']} lines.  {len(rates['onnx'])} rounds; medians.",
+            f"{figures['crf_training_lines']} lines. Medians of {len(rates['onnx'])} rounds.",
             "",
             "| From text to labels | lines per CPU second | slowest and fastest | speed-up by ONNX Runtime |",
             "|---|---|---|---|",
