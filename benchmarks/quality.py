@@ -75,11 +75,12 @@ def read_report(file):
 
 def add_run(file, run):
     """Add a training to the JSON file, in place of the same one; others may have been added by another process."""
+    from skol_rnn.frameworks import installed_versions
     from skol_rnn.persistence.atomic import write_atomically
 
     report = read_report(file)
     runs = {key_of(kept): kept for kept in report["runs"]} | {key_of(run): run}
-    versions = tasks.installed_versions("tensorflow", "keras", "scikit-learn", "sklearn-crfsuite")
+    versions = installed_versions("tensorflow", "keras", "scikit-learn", "sklearn-crfsuite")
     write_atomically(file, as_json(report | {"runs": list(runs.values()), "versions": versions}).encode())
 
 

@@ -19,7 +19,8 @@ from pathlib import Path
 
 import numpy as np
 import span_peers
-import tasks
+
+from skol_rnn.frameworks import installed_versions
 
 SYSTEMS = {
     "each line as one span": span_peers.Majority,
@@ -124,7 +125,7 @@ def run(arguments):
                 continue
             vectors = arguments.vectors if system in WITH_VECTORS else None
             result = train_and_score(system, seed, arguments.train, arguments.dev, vectors)
-            report["versions"] = tasks.installed_versions("tensorflow", "keras", "sklearn-crfsuite")
+            report["versions"] = installed_versions("tensorflow", "keras", "sklearn-crfsuite")
             report["runs"].append(result)
             fresh = arguments.json.with_suffix(".part")
             fresh.write_text(json.dumps(report, indent=1), encoding="utf-8")

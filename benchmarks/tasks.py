@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import functools
 import re
-from contextlib import suppress
-from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
 import pandas as pd
@@ -81,15 +79,6 @@ def volume_of(doc_id):
 def important_of(task, labels):
     """Return the labels whose mean F1 is the score of a task."""
     return IMPORTANT if task == TASKS[0] else tuple(labels)
-
-
-def installed_versions(*packages):
-    """Return the versions of those packages that are installed: crfsuite, which only the CRFs need, may be absent."""
-    found = {}
-    for name in packages:
-        with suppress(PackageNotFoundError):
-            found[name] = version(name)
-    return found
 
 
 def counts_of(runs):

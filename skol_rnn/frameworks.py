@@ -1,4 +1,4 @@
-"""The choice of the framework that Keras runs on; it loads none of them."""
+"""The choice of the framework that Keras runs on, and versions of libraries; it loads none of them."""
 
 from __future__ import annotations
 
@@ -15,6 +15,17 @@ from skol_rnn.labels import printable
 
 FRAMEWORKS = ("tensorflow", "torch", "jax")
 """Backends of Keras that can train, the preferred one first; their packages have the same names."""
+
+
+def installed_versions(*libraries: str) -> dict[str, str]:
+    """Return the versions of those libraries that are installed."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = {}
+    for name in libraries:
+        with contextlib.suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
 
 
 def choose_backend() -> str:

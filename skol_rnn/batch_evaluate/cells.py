@@ -5,9 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from copy import deepcopy
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +13,7 @@ import numpy as np
 
 from skol_rnn.batch_evaluate.config import Cell, Data
 from skol_rnn.errors import DataError
+from skol_rnn.frameworks import installed_versions
 from skol_rnn.labels import LabelSet, suggestion
 from skol_rnn.training.settings import INSTANT
 
@@ -62,7 +61,7 @@ def run_cell(cell: Cell, predictions: Path | None = None) -> dict[str, Any]:
         **seconds,
         "bytes": size() if size else None,
         "settings": dict(getattr(system, "settings_", {})),
-        "versions": _versions(),
+        "versions": {"python": sys.version.split()[0], **installed_versions(*_VERSIONS)},
     }
 
 
@@ -188,11 +187,3 @@ def _predict(system: Any, table: pd.DataFrame, labels: LabelSet) -> tuple[np.nda
         return np.argmax(probabilities, axis=1), probabilities  # type: ignore[arg-type]  # _setting checked it
     predicted = np.asarray(system.predict(table))
     return predicted if predicted.dtype.kind in "iu" else labels.encode(predicted.tolist()), probabilities
-
-
-def _versions() -> dict[str, str]:
-    found = {"python": sys.version.split()[0]}
-    for name in _VERSIONS:
-        with suppress(PackageNotFoundError):
-            found[name] = version(name)
-    return found

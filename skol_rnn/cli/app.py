@@ -12,7 +12,6 @@ import threading
 import traceback
 from collections.abc import Iterable, Iterator
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import typer
@@ -20,6 +19,7 @@ import typer
 from skol_rnn import __version__
 from skol_rnn.cli.common import COMMAND_LINE, OPTIONS, in_options, options_of, say, warnings_as_lines
 from skol_rnn.errors import SkolError
+from skol_rnn.frameworks import installed_versions
 from skol_rnn.labels import printable
 
 OK, FAILED, USAGE, BAD_DATA, INTERRUPTED, CLOSED_PIPE, TERMINATED = 0, 1, 2, 3, 130, 141, 143
@@ -62,11 +62,8 @@ def application(names: Iterable[str] = COMMANDS) -> typer.Typer:
 
 def _version(wanted: bool) -> None:
     if wanted:
-        libraries = []
-        for name in ("tensorflow", "torch", "jax", "keras", "onnxruntime", "numpy"):
-            with contextlib.suppress(PackageNotFoundError):  # prediction needs no TensorFlow
-                libraries.append(f"{name} {version(name)}")
-        typer.echo("  ".join([f"skol_rnn {__version__}", *libraries]))
+        found = installed_versions("tensorflow", "torch", "jax", "keras", "onnxruntime", "numpy")
+        typer.echo("  ".join(f"{name} {version}" for name, version in {"skol_rnn": __version__, **found}.items()))
         raise typer.Exit
 
 

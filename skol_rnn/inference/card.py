@@ -7,9 +7,7 @@ import platform
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import skol_rnn
@@ -17,6 +15,7 @@ from skol_rnn.data.near_copies import sketches
 from skol_rnn.data.table import Lines, text_hashes
 from skol_rnn.decoding.calibration import Calibration
 from skol_rnn.evaluation.result import Evaluation
+from skol_rnn.frameworks import installed_versions
 
 _LIBRARIES = ("numpy", "scikit-learn")
 _MOST_DOCUMENTS = 40  # listed in the README; the state has all
@@ -29,9 +28,7 @@ def training_facts(with_network: bool = True) -> dict[str, Any]:
     versions = {"skol_rnn": skol_rnn.__version__, "python": platform.python_version()}
     keras = sys.modules.get("keras") if with_network else None
     framework = ["keras", keras.config.backend()] if keras else []  # what Keras runs on
-    for library in (*framework, *_LIBRARIES):
-        with suppress(PackageNotFoundError):
-            versions[library] = version(library)
+    versions |= installed_versions(*framework, *_LIBRARIES)
     return {"date": datetime.now(UTC).isoformat(timespec="seconds"), "versions": versions}
 
 
