@@ -90,13 +90,16 @@ def _line_columns(text: str) -> dict[str, np.ndarray]:
     blank[1:] -= numbers[:-1] + 1
     breaks = np.zeros(len(numbers) + 1, bool)
     if "\f" in text:
-        feeds = [match.start() for match in re.finditer("\f", text)]
-        for feed, line in zip(feeds, np.searchsorted(end, feeds, "right").tolist(), strict=True):
+        # Of the form feeds after the end of the line before, up to that of a line, the first and the last count: before and
+        # after its visible text.  One within the text is no break.
+        feeds = np.array([match.start() for match in re.finditer("\f", text)])
+        lines, first = np.unique(np.searchsorted(end, feeds, "right"), return_index=True)
+        last = np.append(first[1:], len(feeds)) - 1
+        for line, before, after in zip(lines.tolist(), feeds[first].tolist(), feeds[last].tolist(), strict=True):
             if line < len(numbers):
                 piece = pieces[numbers[line]]
-                is_before = feed < end[line] - len(piece.lstrip())
-                is_after = feed >= start[line] + len(piece.rstrip())
-                breaks[line + is_after] |= is_before or is_after  # one within visible text is none
+                breaks[line] |= before < end[line] - len(piece.lstrip())
+                breaks[line + 1] |= after >= start[line] + len(piece.rstrip())
     if "\r" in text:  # the last piece has no line end
         end -= np.fromiter((pieces[i].endswith("\r") and i < len(pieces) - 1 for i in numbers), bool, len(numbers))
     return dict(zip(Line._fields, (start, end, blank, breaks[:-1]), strict=True))

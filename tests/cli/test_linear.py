@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from skol_rnn.cli.app import run
+from skol_rnn.data.document import split_lines
 from skol_rnn.data.formats.brat import read_brat
 from skol_rnn.data.formats.yedda import parse_yedda
 from skol_rnn.evaluation.span_errors import span_outcomes
@@ -92,6 +93,7 @@ def seconds(action):
 
 
 FUNCTIONS = {
+    "form feeds before and after a line": (lambda n: split_lines("\f" * n + "a" + "\f" * n), 10_000),
     "blocks of a line": (lambda n: parse_yedda(labels_in_a_line(n)), 2_000),
     "tracks": (lambda n: tracks(layers(n)), 20_000),
     "tracks, nested": (lambda n: tracks([(i, 4 * n - i, "A") for i in range(n)]), 10_000),
