@@ -15,12 +15,12 @@ import os
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 
 import skol_rnn
+from skol_rnn.frameworks import installed_versions
 from skol_rnn.labels import NO_LABEL
 
 IMPORTANT = ("Nomenclature", "Description")
@@ -152,8 +152,8 @@ def run(arguments):
         if report["runs"] and report["settings"] != settings:
             sys.exit(f"{arguments.json} holds runs with other settings: choose another file, or delete it.")
         report["settings"] = settings
-        report["versions"] = {name: version(name) for name in ("tensorflow", "keras", "numpy")}
-        report["versions"]["skol_rnn"] = skol_rnn.__version__
+        libraries = installed_versions("tensorflow", "keras", "numpy")
+        report["versions"] = {**libraries, "skol_rnn": skol_rnn.__version__}
     with ProcessPoolExecutor(arguments.jobs, max_tasks_per_child=1) as pool:
         waiting = [
             pool.submit(train_and_score, row, seed, arguments.train, arguments.dev, arguments.threads)

@@ -20,7 +20,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from importlib.metadata import version
 from itertools import cycle
 from pathlib import Path
 
@@ -277,9 +276,10 @@ def run_all(arguments):
         rates = {what: [one[what] for one in rounds] for what in RATES}
         sized = {size: in_own_process("onnx", corpora[size], arguments) for size in sizes}
         started = cold_start(corpora[sizes[0]], arguments, Path(place))
-    names = ("skol_rnn", "numpy", "onnxruntime", "tensorflow", "scikit-learn", "sklearn-crfsuite")
     import skol_rnn
+    from skol_rnn.frameworks import installed_versions
 
+    libraries = installed_versions("numpy", "onnxruntime", "tensorflow", "scikit-learn", "sklearn-crfsuite")
     return {
         "lines": rated,
         "crf_training_lines": arguments.crf_lines or "all",
@@ -288,7 +288,7 @@ def run_all(arguments):
         "memory": {str(size): measured for size, measured in sized.items()},
         "cold_start_seconds": started,
         "machine": {"processor": processor(), "cores": os.cpu_count(), "python": platform.python_version()},
-        "versions": {name: skol_rnn.__version__ if name == "skol_rnn" else version(name) for name in names},
+        "versions": {"skol_rnn": skol_rnn.__version__, **libraries},
     }
 
 

@@ -62,8 +62,9 @@ def application(names: Iterable[str] = COMMANDS) -> typer.Typer:
 
 def _version(wanted: bool) -> None:
     if wanted:
-        found = installed_versions("tensorflow", "torch", "jax", "keras", "onnxruntime", "numpy")
-        typer.echo("  ".join(f"{name} {version}" for name, version in {"skol_rnn": __version__, **found}.items()))
+        libraries = installed_versions("tensorflow", "torch", "jax", "keras", "onnxruntime", "numpy")
+        versions = {"skol_rnn": __version__, **libraries}
+        typer.echo("  ".join(f"{name} {version}" for name, version in versions.items()))
         raise typer.Exit
 
 
