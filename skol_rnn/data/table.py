@@ -295,7 +295,8 @@ def shared_columns(table: Mapping[str, Any], *, line_no_col: str = "line_number"
     same_length(columns)
     checked, order = checked_columns(columns, line_no_col)
     columns.pop("attachment_name", None)
-    return {name: values[order] for name, values in columns.items()} | checked | {"order": order}
+    others = {name: values[order] for name, values in columns.items() if name not in checked}
+    return others | checked | {"order": order}
 
 
 def same_length(columns: Mapping[Any, Sequence[Any] | np.ndarray]) -> None:

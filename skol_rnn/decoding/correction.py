@@ -50,7 +50,8 @@ def _without_focus(p: np.ndarray, gamma: float) -> np.ndarray:
 
 def normalised(values: np.ndarray) -> np.ndarray:
     """Divide each row by its sum."""
-    return values / values.sum(axis=1, keepdims=True)
+    # NumPy adds whole columns several times as fast as it adds the numbers of short rows.
+    return values / np.ascontiguousarray(values.T).sum(axis=0)[:, None]
 
 
 def log_of(probabilities: np.ndarray) -> np.ndarray:

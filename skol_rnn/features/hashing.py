@@ -34,6 +34,11 @@ def joined_crc(first: np.ndarray, second: np.ndarray, length: np.ndarray) -> np.
         first = advanced
 
 
+def spaced_crc(crc: np.ndarray) -> np.ndarray:
+    """Return the CRC-32 of texts with a space behind them."""
+    return crc >> np.uint32(8) ^ _space_terms().take(crc & np.uint32(0xFF))
+
+
 def prefixed_crc(prefix: str, crc: np.ndarray, length: np.ndarray) -> np.ndarray:
     """Return the CRC-32 of texts behind a prefix, from the CRC-32 of the texts and their length."""
     if length.max(initial=0) > MAX_STEP:
@@ -59,6 +64,12 @@ def zeros_crc(prefix: bytes = b"") -> np.ndarray:
 def _prefixes(prefix: str) -> np.ndarray:
     """Return what a prefix adds to the CRC-32 of texts of 0, 1, 2, ... bytes."""
     return zeros_crc(prefix.encode()) ^ zeros_crc()
+
+
+@cache
+def _space_terms() -> np.ndarray:
+    """Return what each value of the last byte of a CRC-32 becomes with a space behind it."""
+    return np.array([crc32(b" ") ^ int(term) for term in _tables().reshape(MAX_STEP + 1, 4, 256)[1, 0]], np.uint32)
 
 
 @cache
@@ -104,7 +115,7 @@ class BucketVocabulary:
             return np.full(buckets.shape, -1, np.int32)
         first, shift, kept = self._cells
         shape, buckets = buckets.shape, buckets.astype(np.int32).ravel()
-        found = first.take(np.minimum(buckets >> shift, len(first) - 1))
+        found = first.take(buckets >> shift, mode="clip")
         left = np.flatnonzero(kept.take(found) < buckets)
         while len(left):
             found[left] += 1

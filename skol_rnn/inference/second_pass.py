@@ -22,6 +22,7 @@ _TREES, _LEAVES, _RATE = 100, 12, 0.08
 _NEVER = -30.0  # score of a label without a training line
 MOST_LEAVES = 16
 """Leaves of a tree, at most: a bit of ``kept`` each."""
+_DE_BRUIJN, _CODE_BITS = np.uint16(0x09AF), 4  # times each power of two, it has other upper bits
 _CHUNK = 256  # lines whose comparisons fit the processor's cache
 _SAVED = tuple(f"second/{name}" for name in ("column", "threshold", "kept", "leaf", "label", "baseline", "reference"))
 
@@ -36,7 +37,7 @@ class _Ready(NamedTuple):
     comparison: np.ndarray  # (nodes, trees): which one a node makes
     kept: np.ndarray  # (nodes, trees, 1)
     first: np.ndarray  # (trees, 1): place of its first value
-    value: np.ndarray  # (trees, sets of leaves): score of a set's first leaf
+    value: np.ndarray  # (trees, codes of leaves): scores
     ends: np.ndarray  # (labels + 1,): the first tree of each label
 
 
@@ -103,11 +104,11 @@ class SecondPass:
                 bits = holds.take(comparison, axis=0)
                 bits |= kept
                 possible &= bits
-            values = ready.value.take(possible + ready.first)
+            values = ready.value.take(_codes(possible) + ready.first, mode="clip")
             for label in range(n_labels):
                 # A product of matrices would add in an order that depends on the number of lines.
                 of_label = values[ready.ends[label] : ready.ends[label + 1]]
-                scores[start : start + _CHUNK, label] = of_label.sum(axis=0, dtype=np.float64)
+                scores[start : start + _CHUNK, label] = of_label.sum(axis=0)
         scores += self.baseline
         return normalised(np.exp(scores - scores.max(axis=1, keepdims=True)))
 
@@ -121,8 +122,8 @@ class SecondPass:
             threshold=np.repeat(distinct["f1"][:, None], _CHUNK, axis=1),
             comparison=index.reshape(self.column.shape).T,
             kept=self.kept[order].T[:, :, None],
-            first=(np.arange(len(order)) << self.leaf.shape[1])[:, None],
-            value=self.leaf[order].take(_lowest_bits(self.leaf.shape[1]), axis=1),
+            first=(np.arange(len(order)) << _CODE_BITS)[:, None],
+            value=self.leaf[order].astype(np.float64).take(_leaf_of_code(self.leaf.shape[1]), axis=1),
             ends=np.searchsorted(self.label[order], np.arange(len(self.baseline) + 1)),
         )
 
@@ -211,8 +212,12 @@ def _rounded_down(value: float) -> np.float32:
     return rounded if rounded <= value else np.nextafter(rounded, np.float32(-np.inf))
 
 
-def _lowest_bits(leaves: int) -> np.ndarray:
-    """Return the place of the lowest bit of each number below two to the power of ``leaves``."""
-    numbers = np.arange(1 << leaves)
-    numbers[0] = 1  # never asked for: the last leaf cannot be ruled out
-    return np.log2(numbers & -numbers).astype(np.int64)
+def _codes(possible: np.ndarray) -> np.ndarray:
+    """Return a code of four bits for the lowest bit of each set of 16: its place in a de Bruijn sequence."""
+    return (possible & -possible) * _DE_BRUIJN >> np.uint16(16 - _CODE_BITS)
+
+
+def _leaf_of_code(leaves: int) -> np.ndarray:
+    """Return the leaf that each code stands for; a code of no leaf stands for the first."""
+    leaf = np.argsort(_codes(1 << np.arange(MOST_LEAVES, dtype=np.uint16)))
+    return np.where(leaf < leaves, leaf, 0)

@@ -70,10 +70,11 @@ def run_windows(
     values = np.zeros((*cut.lines.shape, runner.n_labels), np.float32)  # (windows, window, labels)
     for i in range(0, len(cut), windows.batch_size):
         batch = slice(i, i + windows.batch_size)
-        longest = int(np.count_nonzero(cut.lines[batch] >= 0, axis=1).max())  # short documents need no long window
+        longest = np.count_nonzero((cut.lines[batch] >= 0).any(axis=0))  # short documents need no long window
         logits = runner.logits(features, cut.lines[batch, :longest])
         if not np.isfinite(logits).all():
             raise BundleError("The model's network gives numbers that are not finite: train or save it again.")
-        exponents = np.exp(logits - np.max(logits, axis=-1, keepdims=True))
-        values[batch, :longest] = exponents / exponents.sum(axis=-1, keepdims=True)
+        by_label = np.ascontiguousarray(np.moveaxis(logits, -1, 0))  # sums and maxima of short rows are slow
+        exponents = np.exp(by_label - by_label.max(axis=0))
+        values[batch, :longest] = np.moveaxis(exponents / exponents.sum(axis=0), 0, -1)
     return merge_windows(values, cut)

@@ -60,12 +60,14 @@ def test_patterns_are_counted_as_a_search_of_each_line_counts_them(values):
         assert numbers[name].tolist() == expected, name
 
 
-@given(st.lists(st.tuples(st.integers(0, 5), st.integers(-1, 6)), max_size=80), st.sampled_from([1, 3, 20]))
-def test_each_code_is_kept_where_it_is_first_in_its_line(pairs, bits):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(hashed, "_CELL_BITS", bits)  # with one bit, all features collide
-        lines, codes = np.array(pairs, np.int64).reshape(-1, 2).T
-        found = hashed._first_occurrences(lines, codes)
+CODES = st.sampled_from(
+    [-1, 0, 1, 2, 65_535, 65_536, 65_537, 131_072, (1 << 24) - 1]
+)  # of one and of two 16-bit digits
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), CODES), max_size=80))
+def test_each_code_is_kept_where_it_is_first_in_its_line(pairs):
+    found = hashed._first_occurrences(*np.array(pairs, np.int64).reshape(-1, 2).T)
     expected = [
         (line, code) for line in range(6) for code in dict.fromkeys(c for n, c in pairs if n == line and c >= 0)
     ]

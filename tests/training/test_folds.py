@@ -130,3 +130,10 @@ def test_a_model_with_a_second_pass_predicts_the_same_after_saving_and_resuming(
     resumed = RNNSkolModel(**settings).fit(documents, labels, checkpoint=tmp_path / "c")
     for a, b in zip(resumed.predict_proba(documents), expected, strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("leaves", [1, 12, second_pass.MOST_LEAVES])
+def test_the_code_of_the_lowest_bit_leads_to_the_first_leaf_that_is_possible(leaves):
+    possible = np.arange(1, 1 << leaves).astype(np.uint16)
+    leaf = second_pass._leaf_of_code(leaves)[second_pass._codes(possible)]
+    assert leaf.tolist() == [(number & -number).bit_length() - 1 for number in possible.tolist()]

@@ -22,6 +22,7 @@ class Characters(NamedTuple):
 
     bodies: list[str]  # the lines
     text: str  # their sequence
+    ascii: bytes  # the same, with "?" for other characters
     codes: np.ndarray  # code points
     flags: np.ndarray  # kinds, with additions
     start: np.ndarray  # of each line
@@ -34,15 +35,15 @@ class Characters(NamedTuple):
         size = np.fromiter(map(len, bodies), np.int64, len(bodies))
         text = "\n".join(["", *bodies, _MARGIN])
         codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
-        return cls(bodies, text, codes, _flags_in(text, codes), np.cumsum(size + 1) - size, size)
+        ascii_bytes = text.encode("ascii", "replace")
+        return cls(bodies, text, ascii_bytes, codes, _flags_in(ascii_bytes, codes), np.cumsum(size + 1) - size, size)
 
 
-def _flags_in(text: str, codes: np.ndarray) -> np.ndarray:
+def _flags_in(ascii_bytes: bytes, codes: np.ndarray) -> np.ndarray:
     # Bytes are translated many times as fast as an array is indexed.
-    flags = np.frombuffer(bytearray(text.encode("ascii", "replace").translate(_ASCII)), np.uint8)
-    if not text.isascii():
-        others = np.flatnonzero(codes > 127)
-        flags[others] = _looked_up(codes[others])
+    flags = np.frombuffer(bytearray(ascii_bytes.translate(_ASCII)), np.uint8)
+    others = np.flatnonzero(codes > 127)
+    flags[others] = _looked_up(codes[others])
     return flags
 
 

@@ -11,7 +11,7 @@ from zlib import crc32
 import numpy as np
 
 from skol_rnn.features.base import distinct
-from skol_rnn.features.hashing import MAX_STEP, byte_terms, crc_of, joined_crc, prefixed_crc, zeros_crc
+from skol_rnn.features.hashing import MAX_STEP, byte_terms, crc_of, joined_crc, prefixed_crc, spaced_crc, zeros_crc
 from skol_rnn.features.lines.characters import (
     DECIMAL,
     KIND,
@@ -118,7 +118,7 @@ class _Tokens(NamedTuple):
     word_bytes: np.ndarray
     shape: np.ndarray
     shape_bytes: np.ndarray
-    affixes: np.ndarray  # (tokens, 3), with their prefixes
+    affixes: np.ndarray  # (3, tokens), with their prefixes
     has_affixes: np.ndarray
 
     @classmethod
@@ -126,7 +126,7 @@ class _Tokens(NamedTuple):
         """Cut lines into tokens, and hash them."""
         if characters.size.max(initial=0) > _MAX_CHARACTERS:
             characters = Characters.of([body[:_MAX_CHARACTERS] for body in characters.bodies])
-        bodies, text, codes, flags, starts, size = characters
+        bodies, text, ascii_bytes, codes, flags, starts, size = characters
         kinds = np.frombuffer(flags.tobytes().translate(_KINDS), np.uint8)
         # A token begins or ends between two characters that differ in kind, and around each other character.
         edges = np.flatnonzero((kinds[1:] != kinds[:-1]) | (kinds[1:] == _CHARACTER)) + 1
@@ -138,28 +138,28 @@ class _Tokens(NamedTuple):
         if (n_tokens > _MAX_TOKENS).any():
             kept = np.arange(len(line)) - (until - n_tokens)[line] < _MAX_TOKENS
             start, end, line, n_tokens = start[kept], end[kept], line[kept], np.minimum(n_tokens, _MAX_TOKENS)
-        hashes = _ascii_hashes(text, flags, kinds, start, end)
+        hashes = _ascii_hashes(ascii_bytes, flags, kinds.take(start), start, end)
         _hash_others(hashes, text, codes, start, end)
         return cls(line, np.cumsum(n_tokens) - n_tokens, n_tokens, *hashes)
 
     def unpositioned(self) -> Codes:
         """Return line and CRC-32 of words, shapes and affixes."""
-        features = np.empty((len(self.line), 2 + self.affixes.shape[1]), np.uint32)
-        features[:, 0] = prefixed_crc("w=", self.word, self.word_bytes)
-        features[:, 1] = prefixed_crc("s=", self.shape, self.shape_bytes)
-        features[:, 2:] = self.affixes
-        exists = np.ones(features.shape, bool)
-        exists[:, 2:] = self.has_affixes[:, None]
-        lines = np.repeat(self.line, np.where(self.has_affixes, features.shape[1], 2))
-        return lines, features.take(np.flatnonzero(exists))
+        have = np.flatnonzero(self.has_affixes)
+        n_features = np.where(self.has_affixes, 5, 2)
+        place = np.cumsum(n_features) - n_features
+        features = np.empty(n_features.sum(), np.uint32)
+        features[place] = prefixed_crc("w=", self.word, self.word_bytes)
+        features[place + 1] = prefixed_crc("s=", self.shape, self.shape_bytes)
+        place = place.take(have) + 2
+        for i, affix in enumerate(self.affixes):
+            features[place + i] = affix.take(have)
+        return np.repeat(self.line, n_features), features
 
     def pairs(self) -> Codes:
         """Return line and CRC-32 of adjacent words."""
         first = np.flatnonzero(self.line[1:] == self.line[:-1])
         start = prefixed_crc("b=", self.word[first], self.word_bytes[first])
-        space = np.array([crc32(b" ")], np.uint32)
-        start = joined_crc(start, space, np.ones(1, np.int64))
-        return self.line[first], joined_crc(start, self.word[first + 1], self.word_bytes[first + 1])
+        return self.line[first], joined_crc(spaced_crc(start), self.word[first + 1], self.word_bytes[first + 1])
 
     def ends(self) -> list[Codes]:
         """Return line and CRC-32 of the leading and last tokens of lines that are not empty."""
@@ -189,40 +189,49 @@ class _Tokens(NamedTuple):
 
 
 _Hashes = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
-"""Of each token: CRC-32 and bytes of word and shape; CRC-32 of affixes, (tokens, 3), and whether there are any."""
+"""Of each token: CRC-32 and bytes of word and shape; CRC-32 of affixes, (3, tokens), and whether there are any."""
 
 
-def _ascii_hashes(text: str, flags: np.ndarray, kinds: np.ndarray, start: np.ndarray, end: np.ndarray) -> _Hashes:
+def _ascii_hashes(text: bytes, flags: np.ndarray, kind: np.ndarray, start: np.ndarray, end: np.ndarray) -> _Hashes:
     """Hash tokens, all at once; the result counts where they are ASCII and short."""
-    terms, zeros, kind = byte_terms(), zeros_crc(), kinds[start]
+    terms, zeros = byte_terms(), zeros_crc()
     n_bytes = np.minimum(end - start, np.where(kind == _NUMBER, 5, MAX_STEP))
-    last = np.cumsum(n_bytes)
-    first = last - n_bytes  # where a token's bytes begin
-    place = np.arange(last[-1] if len(last) else 0)
-    at = place + np.repeat(start - first, n_bytes)
-    byte = np.frombuffer(text.encode("ascii", "replace").translate(_FOLDED), np.uint8).take(at).astype(np.int64)
+    last = start + n_bytes - 1
     # What each byte adds to the CRC-32 of its word, and of any suffix of it.
-    added = terms.take(256 * (np.repeat(last, n_bytes) - place - 1) + byte)
-    word = (np.bitwise_xor.reduceat(added, first) if len(first) else added) ^ zeros.take(n_bytes)
-    upper = flags & KIND == UPPER
-    starts_upper = upper.take(start)
-    which = np.where(starts_upper & (n_bytes == 1), 3, starts_upper)
-    # Few words begin with two capitals: only these are looked at as a whole.
-    two = np.flatnonzero(starts_upper & upper.take(start + 1) & (n_bytes > 1))
-    words = (text[a:b] for a, b in zip(start[two].tolist(), end[two].tolist(), strict=True))
-    which[two] += np.fromiter(map(str.isupper, words), bool, len(two))
-    shape = np.where(kind == _LETTERS, _SHAPES.take(which), word)
-    shape_bytes = np.where(kind == _LETTERS, _SHAPES_BYTES.take(which), n_bytes)
+    byte = np.frombuffer(text.translate(_FOLDED), np.uint8)
+    added = terms.take(256 * _bytes_behind(start, n_bytes, len(byte)) + byte, mode="clip")
+    total = np.bitwise_xor.accumulate(added)
+    word = total.take(last) ^ total.take(start - 1) ^ zeros.take(n_bytes)
+    is_upper = flags & KIND == UPPER
+    n_upper = np.cumsum(is_upper, dtype=np.int32)
+    starts_upper = is_upper.take(start)
+    all_upper = n_upper.take(end - 1) - n_upper.take(start - 1) == end - start
+    letters = kind == _LETTERS
+    which = starts_upper + all_upper * np.where(n_bytes == 1, 2, 1)
+    shape = np.where(letters, _SHAPES.take(which), word)
+    shape_bytes = np.where(letters, _SHAPES_BYTES.take(which), n_bytes)
     has_affixes = n_bytes > 4
     have = np.flatnonzero(has_affixes)
-    first, last = first.take(have), last.take(have)
-    suffix = added.take(last - 1) ^ added.take(last - 2) ^ added.take(last - 3)
-    prefix = (
-        terms.take(512 + byte.take(first)) ^ terms.take(256 + byte.take(first + 1)) ^ terms.take(byte.take(first + 2))
-    )
-    affixes = np.zeros((len(start), 3), np.uint32)
-    affixes[have] = np.stack([prefix, suffix, suffix ^ added.take(last - 4)], axis=1) ^ _NO_AFFIXES
+    first, last = start.take(have), last.take(have)
+    suffix = added.take(last) ^ added.take(last - 1) ^ added.take(last - 2)
+    prefix = terms.take(byte.take(first + 2))
+    for behind in (1, 2):
+        prefix ^= terms.take(byte.take(first + 2 - behind) + np.uint16(256 * behind))
+    affixes = np.zeros((3, len(start)), np.uint32)
+    for affix, found, none in zip(affixes, (prefix, suffix, suffix ^ added.take(last - 3)), _NO_AFFIXES, strict=True):
+        affix[have] = found ^ none
     return word, n_bytes, shape, shape_bytes, affixes, has_affixes
+
+
+def _bytes_behind(start: np.ndarray, n_bytes: np.ndarray, size: int) -> np.ndarray:
+    """Return how many bytes of its token follow each of ``size`` bytes; below 0 outside of tokens."""
+    steps = np.full(size, -1)
+    # The count falls by one from byte to byte; at the start of a token it jumps to the token's own.
+    steps[start] = n_bytes - 1
+    steps[start[1:]] += np.diff(start) - n_bytes[:-1]
+    steps[start[:1]] += start[:1]
+    np.cumsum(steps, out=steps)
+    return steps
 
 
 def _hash_others(hashes: _Hashes, text: str, codes: np.ndarray, start: np.ndarray, end: np.ndarray) -> None:
@@ -240,8 +249,8 @@ def _hash_others(hashes: _Hashes, text: str, codes: np.ndarray, start: np.ndarra
     words = [_word(token) for token in tokens]
     names = [_affixes(word) for word in words]
     have = np.array([len(of_word) > 0 for of_word in names])
-    affixes = np.zeros((len(names), 3), np.uint32)
-    affixes[have] = crc_of(list(chain(*names)))[0].reshape(-1, 3)
+    affixes = np.zeros((3, len(names)), np.uint32)
+    affixes[:, have] = crc_of(list(chain(*names)))[0].reshape(-1, 3).T
     found = *crc_of(words), *crc_of([_shape(token) for token in tokens]), affixes, have
     for column, values in zip(hashes, found, strict=True):
-        column[others] = values[row]
+        column[..., others] = values[..., row]

@@ -120,8 +120,10 @@ class _Patterns(NamedTuple):
         m = np.flatnonzero(self.of.codes == ord("m"))
         m = m[_is_any(self.of.codes[m - 1], "μumc")]
         counts = self.per_line(m[~self._is(WORD, m - 2) & ~self._is(WORD, m + 1)])
-        visible = np.flatnonzero(self.of.flags & KIND != SPACE)
         at = np.flatnonzero(_is_any(self.of.codes, "x×*-–"))
+        # Most of these characters are inside a word.
+        at = at[self._is(DECIMAL, at - 1) | (self.of.flags[at - 1] & KIND == SPACE)]
+        visible = np.flatnonzero(self.of.flags & KIND != SPACE)
         among, line = np.searchsorted(visible, at), self._line(at)
         before, after = visible[among - 1], visible[np.minimum(among + 1, len(visible) - 1)]
         found = self._is(DECIMAL, before) & (before >= self.of.start[line]) & (before < at)
@@ -129,7 +131,8 @@ class _Patterns(NamedTuple):
         found &= ~is_range | (self._is(DECIMAL, after) & (after < (self.of.start + self.of.size)[line]))
         counts += np.bincount(line[found], minlength=len(counts))
         # Two matches share a digit where one ends with what the next one begins with: the pattern decides.
-        shared = np.intersect1d(after[found & is_range], before[found])
+        ends, begins = after[found & is_range], before[found]
+        shared = ends[begins.take(np.searchsorted(begins, ends), mode="clip") == ends] if len(begins) else begins
         for row in np.unique(self._line(shared)).tolist():
             counts[row] = len(_MEASURE.findall(self.of.bodies[row]))
         return counts
