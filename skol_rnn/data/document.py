@@ -233,10 +233,11 @@ class Document:
             start, end = np.asarray(self.tokens, dtype=np.int64).reshape(-1, 2).T
             before = np.asarray(breaks_before(self.text, self.tokens), dtype=np.int64)
             places = {"start": start, "end": end, "break_before": before}
-        text, ends = self.text, zip(places["start"].tolist(), places["end"].tolist(), strict=True)
+        text = self.text
         if self.tokens is None and "\r" not in text:  # then the lines need not be cut one by one
             values = object_array(text.split("\n"))[np.cumsum(places["blank_before"] + 1) - 1]
         else:
+            ends = zip(places["start"].tolist(), places["end"].tolist(), strict=True)
             values = object_array([text[start:end] for start, end in ends])
         columns = {
             "doc_id": object_array([self.doc_id] * len(values)),

@@ -145,7 +145,7 @@ class _Tokens(NamedTuple):
     def unpositioned(self) -> Codes:
         """Return line and CRC-32 of words, shapes and affixes."""
         have = np.flatnonzero(self.has_affixes)
-        n_features = np.where(self.has_affixes, 5, 2)
+        n_features = 2 + len(self.affixes) * self.has_affixes
         place = np.cumsum(n_features) - n_features
         features = np.empty(n_features.sum(), np.uint32)
         features[place] = prefixed_crc("w=", self.word, self.word_bytes)
