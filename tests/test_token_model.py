@@ -163,7 +163,7 @@ def test_spans_of_unseen_words_are_found(trained, unseen):
 def test_the_defaults_are_those_of_the_unit(trained, table):
     line, token = (resolve(RNNSkolModel(unit=unit).get_params()) for unit in ("line", "token"))
     names = ("window_size", "stride", "prediction_window_size", "prediction_stride")
-    assert [line[name] for name in names] == [15, 15, 128, 118]
+    assert [line[name] for name in names] == [15, 15, 128, 122]
     assert [token[name] for name in names] == [128, 128, 128, 64]
     assert line["decision"] == token["decision"] == "auto"
 
@@ -172,7 +172,7 @@ def test_the_defaults_are_those_of_the_unit(trained, table):
         return found["prediction_window_size"], found["prediction_stride"]
 
     assert windows(window_size=1, prediction_stride=1) == (1, 1)
-    assert windows(window_size=200) == (200, 190)  # prediction never sees less around a line than training
+    assert windows(window_size=200) == (200, 194)  # prediction never sees less around a line than training
     assert windows(window_size=15, prediction_stride=5) == (15, 5)  # a stride alone belongs to the window of training
     assert windows(prediction_window_size=6) == (6, 4)
     assert trained.settings_["decision"] == "auto" and trained.decided_by == "tuned"

@@ -18,27 +18,27 @@ the policy of the training volumes (docs/experiments.md)."""
 _MEANS = (3, REACH)
 _LARGEST_ODDS, _FARTHEST, _SMALLEST = 5.0, 100, 1e-3
 LINES_IN_A_LEAF = 100
-_TREES, _LEAVES, _RATE = 100, 12, 0.08
+_TREES, _LEAVES, _RATE = 100, 8, 0.12
 _NEVER = -30.0  # score of a label without a training line
 MOST_LEAVES = 16
 """Leaves of a tree, at most: a bit of ``kept`` each."""
-_DE_BRUIJN, _CODE_BITS = np.uint16(0x09AF), 4  # times each power of two, it has other upper bits
+_DE_BRUIJN = {8: np.uint8(0x1D), 16: np.uint16(0x09AF)}  # times each power of two, it has other upper bits
 _CHUNK = 256  # lines whose comparisons fit the processor's cache
 _SAVED = tuple(f"second/{name}" for name in ("column", "threshold", "kept", "leaf", "label", "baseline", "reference"))
 
 
 class _Ready(NamedTuple):
-    """What evaluates the trees, which are in the order of their labels."""
+    """What evaluates the trees, which are in the order of their labels, an even number of each."""
 
     column: np.ndarray  # (comparisons,): of the distinct ones
     threshold: (
         np.ndarray
     )  # (comparisons, lines), the same for all lines: arrays of one shape are compared twice as fast
     comparison: np.ndarray  # (nodes, trees): which one a node makes
-    kept: np.ndarray  # (nodes, trees, 1)
-    first: np.ndarray  # (trees, 1): place of its first value
-    value: np.ndarray  # (trees, codes of leaves): scores
-    ends: np.ndarray  # (labels + 1,): the first tree of each label
+    kept: np.ndarray  # (nodes, trees, 1), of 8 bits where they are enough
+    first: np.ndarray  # (pairs, 1): place of a pair's first value
+    value: np.ndarray  # (values of all pairs,): the sum of two trees' scores for the codes of their leaves
+    ends: np.ndarray  # (labels + 1,): the first pair of each label
 
 
 @dataclass(frozen=True)
@@ -97,14 +97,16 @@ class SecondPass:
         for start in range(0, len(scores), _CHUNK):
             found = columns[:, start : start + _CHUNK]
             # All bits where a comparison is true, none where it is false.
-            holds = (found.take(ready.column, axis=0) > ready.threshold[:, : found.shape[1]]).astype(np.uint16)
-            holds -= np.uint16(1)
-            possible = np.full((len(self.label), found.shape[1]), (1 << self.leaf.shape[1]) - 1, np.uint16)
+            holds = (found.take(ready.column, axis=0) > ready.threshold[:, : found.shape[1]]).astype(ready.kept.dtype)
+            holds -= holds.dtype.type(1)
+            possible = np.full((len(ready.first) * 2, found.shape[1]), (1 << self.leaf.shape[1]) - 1, holds.dtype)
             for comparison, kept in zip(ready.comparison, ready.kept, strict=True):
                 bits = holds.take(comparison, axis=0)
                 bits |= kept
                 possible &= bits
-            values = ready.value.take(_codes(possible) + ready.first, mode="clip")
+            codes = _codes(possible)
+            both = codes[::2] << _code_bits(codes.dtype) | codes[1::2]
+            values = ready.value.take(both + ready.first, mode="clip")
             for label in range(n_labels):
                 # A product of matrices would add in an order that depends on the number of lines.
                 of_label = values[ready.ends[label] : ready.ends[label + 1]]
@@ -114,17 +116,31 @@ class SecondPass:
 
     @cached_property
     def _ready(self) -> _Ready:
-        order = np.argsort(self.label, kind="stable")
-        pairs = np.rec.fromarrays([self.column[order].ravel(), self.threshold[order].ravel()])
-        distinct, index = np.unique(pairs, return_inverse=True)
+        n, leaves = self.leaf.shape
+        bits = np.dtype(np.uint8 if leaves <= 8 else np.uint16)  # half the bits take half the time
+        # A tree without a partner gets one whose only score is 0: the tree number n.
+        of_label = [np.flatnonzero(self.label == label) for label in range(len(self.baseline))]
+        order = np.concatenate([np.append(trees, [n] * (len(trees) % 2)).astype(int) for trees in of_label])
+        column, threshold, kept, leaf = (
+            np.concatenate([array, np.full_like(array[:1], value)])[order]
+            for array, value in (
+                (self.column, 0),
+                (self.threshold, np.inf),
+                (self.kept, (1 << leaves) - 1),
+                (self.leaf.astype(np.float64), 0),
+            )
+        )
+        distinct, index = np.unique(np.rec.fromarrays([column.ravel(), threshold.ravel()]), return_inverse=True)
+        value = leaf.take(_leaf_of_code(leaves, bits), axis=1)
+        pairs = value[::2, :, None] + value[1::2, None, :]  # (pairs, codes, codes)
         return _Ready(
             column=distinct["f0"],
             threshold=np.repeat(distinct["f1"][:, None], _CHUNK, axis=1),
-            comparison=index.reshape(self.column.shape).T,
-            kept=self.kept[order].T[:, :, None],
-            first=(np.arange(len(order)) << _CODE_BITS)[:, None],
-            value=self.leaf[order].astype(np.float64).take(_leaf_of_code(self.leaf.shape[1]), axis=1),
-            ends=np.searchsorted(self.label[order], np.arange(len(self.baseline) + 1)),
+            comparison=index.reshape(column.shape).T,
+            kept=kept.T[:, :, None].astype(bits),
+            first=(np.arange(len(pairs)) << 2 * _code_bits(bits))[:, None],
+            value=pairs.ravel(),
+            ends=np.cumsum([0, *((len(trees) + 1) // 2 for trees in of_label)]),
         )
 
     def arrays(self) -> dict[str, np.ndarray]:
@@ -212,12 +228,18 @@ def _rounded_down(value: float) -> np.float32:
     return rounded if rounded <= value else np.nextafter(rounded, np.float32(-np.inf))
 
 
+def _code_bits(bits: np.dtype) -> int:
+    """Return how many bits the code of one bit among 8 or 16 takes."""
+    return 3 if bits.itemsize == 1 else 4
+
+
 def _codes(possible: np.ndarray) -> np.ndarray:
-    """Return a code of four bits for the lowest bit of each set of 16: its place in a de Bruijn sequence."""
-    return (possible & -possible) * _DE_BRUIJN >> np.uint16(16 - _CODE_BITS)
+    """Return a code for the lowest bit of each set of 8 or 16: its place in a de Bruijn sequence."""
+    bits = 8 * possible.itemsize
+    return (possible & -possible) * _DE_BRUIJN[bits] >> possible.dtype.type(bits - _code_bits(possible.dtype))
 
 
-def _leaf_of_code(leaves: int) -> np.ndarray:
+def _leaf_of_code(leaves: int, bits: np.dtype) -> np.ndarray:
     """Return the leaf that each code stands for; a code of no leaf stands for the first."""
-    leaf = np.argsort(_codes(1 << np.arange(MOST_LEAVES, dtype=np.uint16)))
+    leaf = np.argsort(_codes(np.left_shift(1, np.arange(8 * bits.itemsize)).astype(bits)))
     return np.where(leaf < leaves, leaf, 0)

@@ -139,7 +139,7 @@ class ModelParameters(FormerNames):
         Lines in a window of prediction; 128 if not given, and ``window_size`` for tokens, where that is longer, where
         ``prediction_stride`` is given, or where fewer than 5,000 lines are trained on.
     prediction_stride : int, optional
-        Lines between the starts of prediction windows; the window less 10 lines, but at least two thirds of it, for
+        Lines between the starts of prediction windows; the window less 6 lines, but at least two thirds of it, for
         tokens half, if not given.
     prediction_batch_size : int, default 256
         Windows in a prediction batch.

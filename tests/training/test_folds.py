@@ -37,13 +37,18 @@ def sources_and_labels(labels, seed=0):
     return sources, true
 
 
-@pytest.mark.parametrize("labels", [[0, 1, 2], [0, 2]])
-def test_the_trees_give_what_scikit_learn_gives(labels):
+@pytest.mark.parametrize(
+    "labels, trees, leaves", [([0, 1, 2], 100, 8), ([0, 2], 100, 8), ([0, 1, 2], 7, 12), ([0, 2], 1, 16)]
+)
+def test_the_trees_give_what_scikit_learn_gives(labels, trees, leaves, monkeypatch):
+    assert (second_pass._TREES, second_pass._LEAVES) == (100, 8)
+    monkeypatch.setattr(second_pass, "_TREES", trees)
+    monkeypatch.setattr(second_pass, "_LEAVES", leaves)  # models of earlier versions have 12
     sources, true = sources_and_labels(labels)
     found = SecondPass.fit(sources, true, LENGTHS, 0)
     columns = second_pass._context(sources, LENGTHS, found.reference).T
     model = HistGradientBoostingClassifier(
-        max_iter=100, learning_rate=0.08, max_leaf_nodes=12, min_samples_leaf=100, l2_regularization=10.0,
+        max_iter=trees, learning_rate=0.12, max_leaf_nodes=leaves, min_samples_leaf=100, l2_regularization=10.0,
         max_features=0.5, early_stopping=False, random_state=0,
     ).fit(columns, true)  # fmt: skip
     expected = np.zeros((len(true), 3))
@@ -132,8 +137,8 @@ def test_a_model_with_a_second_pass_predicts_the_same_after_saving_and_resuming(
         np.testing.assert_array_equal(a, b)
 
 
-@pytest.mark.parametrize("leaves", [1, 12, second_pass.MOST_LEAVES])
-def test_the_code_of_the_lowest_bit_leads_to_the_first_leaf_that_is_possible(leaves):
-    possible = np.arange(1, 1 << leaves).astype(np.uint16)
-    leaf = second_pass._leaf_of_code(leaves)[second_pass._codes(possible)]
+@pytest.mark.parametrize("leaves, bits", [(1, np.uint8), (8, np.uint8), (12, np.uint16), (16, np.uint16)])
+def test_the_code_of_the_lowest_bit_leads_to_the_first_leaf_that_is_possible(leaves, bits):
+    possible = np.arange(1, 1 << leaves).astype(bits)
+    leaf = second_pass._leaf_of_code(leaves, possible.dtype)[second_pass._codes(possible)]
     assert leaf.tolist() == [(number & -number).bit_length() - 1 for number in possible.tolist()]
