@@ -50,7 +50,7 @@ def _flags_in(ascii_bytes: bytes, codes: np.ndarray) -> np.ndarray:
 def _looked_up(codes: np.ndarray) -> np.ndarray:
     flags = _flags[codes]
     if not flags.all():
-        for code in np.unique(codes[flags == _NEW]).tolist():
+        for code in set(codes[flags == _NEW].tolist()):
             _flags[code] = _flags_of(chr(code))
         flags = _flags[codes]
     return flags
