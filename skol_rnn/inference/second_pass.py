@@ -118,18 +118,15 @@ class SecondPass:
     def _ready(self) -> _Ready:
         n, leaves = self.leaf.shape
         bits = np.dtype(np.uint8 if leaves <= 8 else np.uint16)  # half the bits take half the time
-        # A tree without a partner gets one whose only score is 0: the tree number n.
         of_label = [np.flatnonzero(self.label == label) for label in range(len(self.baseline))]
-        order = np.concatenate([np.append(trees, [n] * (len(trees) % 2)).astype(int) for trees in of_label])
-        column, threshold, kept, leaf = (
-            np.concatenate([array, np.full_like(array[:1], value)])[order]
-            for array, value in (
-                (self.column, 0),
-                (self.threshold, np.inf),
-                (self.kept, (1 << leaves) - 1),
-                (self.leaf.astype(np.float64), 0),
-            )
-        )
+        # A tree without a partner gets one whose scores are 0: tree n.
+        even = [np.append(trees, n) if len(trees) % 2 else trees for trees in of_label]
+
+        def ordered(array: np.ndarray, of_n: int = 0) -> np.ndarray:
+            return np.pad(array, ((0, 1), (0, 0)), constant_values=of_n)[np.concatenate(even)]
+
+        column, threshold, leaf = ordered(self.column), ordered(self.threshold), ordered(self.leaf.astype(np.float64))
+        kept = ordered(self.kept.astype(bits), (1 << leaves) - 1)
         distinct, index = np.unique(np.rec.fromarrays([column.ravel(), threshold.ravel()]), return_inverse=True)
         value = leaf.take(_leaf_of_code(leaves, bits), axis=1)
         pairs = value[::2, :, None] + value[1::2, None, :]  # (pairs, codes, codes)
@@ -137,10 +134,10 @@ class SecondPass:
             column=distinct["f0"],
             threshold=np.repeat(distinct["f1"][:, None], _CHUNK, axis=1),
             comparison=index.reshape(column.shape).T,
-            kept=kept.T[:, :, None].astype(bits),
+            kept=kept.T[:, :, None],
             first=(np.arange(len(pairs)) << 2 * _code_bits(bits))[:, None],
             value=pairs.ravel(),
-            ends=np.cumsum([0, *((len(trees) + 1) // 2 for trees in of_label)]),
+            ends=np.cumsum([0, *(len(trees) // 2 for trees in even)]),
         )
 
     def arrays(self) -> dict[str, np.ndarray]:
