@@ -18,10 +18,14 @@ from skol_rnn.inference.backends import BACKENDS, PRECISIONS
 from skol_rnn.labels import check_choice
 from skol_rnn.persistence.atomic import check_writable
 from skol_rnn.persistence.bundle import check_destination
+from skol_rnn.training.parameters import PARAMETERS
 
 FORMATS = "yedda, text, jsonl, csv, parquet, ptc, brat or bio"
 STANDARD = "-"
 """The path of standard input, or of standard output."""
+
+OPTION_OF = {name: "--seed" if name == "random_state" else f"--{name.replace('_', '-')}" for name in PARAMETERS}
+"""The option of each parameter of the model."""
 
 Text = str | None
 File = Path | None

@@ -13,9 +13,8 @@ import typer
 from rich.console import Console
 
 from skol_rnn.cli import common, options
-from skol_rnn.cli.options import option
+from skol_rnn.cli.options import OPTION_OF, option
 from skol_rnn.cli.report import page_title
-from skol_rnn.cli.train import OPTION_OF
 from skol_rnn.cli.writing import OnError, Overwrite, Run, check_output
 from skol_rnn.data.bio import decode_spans
 from skol_rnn.data.discovery import find_format

@@ -54,9 +54,6 @@ PANELS = {
 """Panels of the help; what is in none of them is shown first."""
 _PANEL_OF = {name: panel for panel, members in PANELS.items() for name in members.split()}
 
-OPTION_OF = {name: "--seed" if name == "random_state" else f"--{name.replace('_', '-')}" for name in PARAMETERS}
-"""The option of each parameter of the model."""
-
 _HIDDEN = {name: int if name == "members" else str if name in REMOVED else float for name in FORMER} | {"weights": str}
 """Options of former settings, accepted for one version with a FutureWarning, and their types."""
 

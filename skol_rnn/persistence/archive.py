@@ -71,13 +71,18 @@ def zip_bytes(files: Mapping[str, bytes]) -> bytes:
 
 
 def read_zip(
-    data: bytes, budget: Budget, wanted: Callable[[str], bool] = lambda _: True, most: int = _MOST_FILES
+    source: Path | bytes, budget: Budget, wanted: Callable[[str], bool] = lambda _: True, most: int = _MOST_FILES
 ) -> dict[str, bytes]:
     """Read the wanted files of a zip, or raise one of ``DAMAGE``."""
     files: dict[str, bytes] = {}
-    if not data.startswith(b"PK"):  # zipfile would skip what is in front of an archive
-        raise ValueError("File is not a zip file")
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+    # A file is read piece by piece: as one whole, a network's weights would be in memory twice.
+    with (
+        io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file,
+        zipfile.ZipFile(file) as archive,
+    ):
+        file.seek(0)
+        if file.read(2) != b"PK":  # zipfile skips what is in front of an archive
+            raise ValueError("File is not a zip file")
         if len(archive.infolist()) > most:
             raise ValueError(f"it holds more than {most:,} files")
         entries = [entry for entry in archive.infolist() if wanted(entry.filename)]
@@ -112,7 +117,7 @@ def read_npz(source: Path | bytes, budget: Budget | None = None, name: str = "th
     try:
         budget = budget or Budget(len(source) if isinstance(source, bytes) else source.stat().st_size)
         arrays = {}
-        for file, data in read_zip(source if isinstance(source, bytes) else source.read_bytes(), budget).items():
+        for file, data in read_zip(source, budget).items():
             if not file.endswith(".npy"):
                 raise ValueError(f"{printable(file)[:100]!r} is no array")
             arrays[file.removesuffix(".npy")] = _array(data, budget)

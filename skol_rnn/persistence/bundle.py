@@ -227,9 +227,10 @@ def _load(path: Path, verify: Key | None) -> tuple[Bundle, dict[str, bytes]]:
         one = path.is_file()
         present = [path] if one else [path / name for name in _ALL if (path / name).is_file()]
         budget = Budget(sum(file.stat().st_size for file in present))
-        files = {file.name: file.read_bytes() for file in present}
         if one:
-            files = read_zip(files[path.name], budget, _ALL.__contains__, _MOST_FILES)
+            files = read_zip(path, budget, _ALL.__contains__, _MOST_FILES)
+        else:
+            files = {file.name: file.read_bytes() for file in present}
     except BundleError:
         raise
     except OSError as error:

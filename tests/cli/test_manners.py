@@ -21,7 +21,8 @@ from toy import SMALL
 from skol_rnn.cli.app import COMMANDS, application
 from skol_rnn.cli.common import counted, in_options
 from skol_rnn.cli.config import config_text
-from skol_rnn.cli.train import OPTION_OF, read_settings
+from skol_rnn.cli.options import OPTION_OF
+from skol_rnn.cli.train import read_settings
 from skol_rnn.data.reading import read_documents
 from skol_rnn.data.writing import write_documents
 from skol_rnn.training.checks import check_parameters
