@@ -75,7 +75,7 @@ def read_zip(
 ) -> dict[str, bytes]:
     """Read the wanted files of a zip, or raise one of ``DAMAGE``."""
     files: dict[str, bytes] = {}
-    # A file is read piece by piece: as one whole, a network's weights would be in memory twice.
+    # A file is opened, not read as a whole: that would copy the weights of a network once more.
     with (
         io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file,
         zipfile.ZipFile(file) as archive,

@@ -224,12 +224,12 @@ def _load(path: Path, verify: Key | None) -> tuple[Bundle, dict[str, bytes]]:
     try:
         if not path.exists():
             raise BundleError(f"There is no model at {path}.")
-        one = path.is_file()
-        present = [path] if one else [path / name for name in _ALL if (path / name).is_file()]
-        budget = Budget(sum(file.stat().st_size for file in present))
-        if one:
+        if path.is_file():
+            budget = Budget(path.stat().st_size)
             files = read_zip(path, budget, _ALL.__contains__, _MOST_FILES)
         else:
+            present = [path / name for name in _ALL if (path / name).is_file()]
+            budget = Budget(sum(file.stat().st_size for file in present))
             files = {file.name: file.read_bytes() for file in present}
     except BundleError:
         raise
